@@ -1,0 +1,58 @@
+"""Contract: how the dream is written. One file a way of writing; a codec is data in conf/encoder/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from pipeline.frame import Clip, Picture
+
+
+class Writer(Protocol):
+    """Takes pictures one by one; what it wrote counts only after `close` returned."""
+
+    def write(self, picture: Picture) -> None:
+        """Append (H, W, 3) uint8 RGB. Raises UserError if the encoder died (a full disk, say)."""
+
+    def close(self) -> None:
+        """Finish the segment and make sure that every picture is in it and on the disk.
+
+        Raises UserError if it is not.
+        """
+
+    def __enter__(self) -> Writer: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close after success; after an error stop the encoder and leave nothing running."""
+
+
+class Encoder(Protocol):
+    """Writes segments, and joins them to the video that the user asked for."""
+
+    suffixes: tuple[str, ...]
+    """Suffixes of outputs that it can write, the usual one first; "" is a folder."""
+
+    def check(self, clip: Clip, folder: Path, suffix: str) -> None:
+        """Try the whole chain on two black frames in `folder`: encode, join, sound, tags.
+
+        What would fail after the last frame fails here. Raises UserError. Leaves nothing behind.
+        """
+
+    def open(self, path: Path, clip: Clip) -> Writer:
+        """A writer of one segment of pictures of clip's size and rate at `path`."""
+
+    def join(
+        self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]
+    ) -> None:
+        """Join the segments, with clip's tracks beside them, to a complete file at `path`.
+
+        `path` has the output's suffix, does not exist yet and is not the final name: the caller
+        renames it. metadata: tags to be written into the file. Raises UserError.
+        """

@@ -1,0 +1,74 @@
+"""The bundled ffmpeg: where it is and how it is run. Only source/ and encoder/ may enter."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+import imageio_ffmpeg
+
+QUIET = ("-v", "error", "-nostdin", "-hide_banner", "-nostats")
+"""Options that every run begins with: only errors on stderr, and never a question."""
+
+
+@cache
+def executable() -> str:
+    """The path of the ffmpeg that imageio-ffmpeg ships."""
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+@dataclass(frozen=True)
+class Process:
+    """A running ffmpeg. Its stderr goes to a file: an undrained pipe would stop it after a while."""
+
+    popen: subprocess.Popen[bytes]
+    log: IO[bytes]
+
+    def complaints(self) -> list[str]:
+        """What it has written on stderr so far, line by line."""
+        self.log.seek(0)
+        text = self.log.read(1 << 20).decode("utf-8", "replace")
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+@contextmanager
+def running(
+    arguments: Sequence[str],
+    *,
+    stdin: int | IO[bytes] | None = subprocess.DEVNULL,
+    stdout: int | IO[bytes] | None = subprocess.PIPE,
+    pass_fds: Sequence[int] = (),
+    cwd: Path | None = None,
+) -> Iterator[Process]:
+    """An ffmpeg with these arguments, in its own session so that Ctrl-C does not reach it.
+
+    However the block is left, the process has ended and its pipes are closed afterwards.
+    """
+    with tempfile.TemporaryFile() as log:
+        popen = subprocess.Popen(
+            [executable(), *QUIET, *arguments],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=log,
+            pass_fds=pass_fds,
+            cwd=cwd,
+            start_new_session=True,
+        )
+        try:
+            yield Process(popen, log)
+        finally:
+            if popen.poll() is None:
+                popen.kill()
+            for pipe in (popen.stdin, popen.stdout):
+                if pipe is not None:
+                    try:
+                        pipe.close()
+                    except BrokenPipeError:
+                        pass  # it died with our last bytes in the pipe; its exit code tells
+            popen.wait()

@@ -1,0 +1,26 @@
+"""Contract: where the pictures come from. One file a kind of source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from pipeline.frame import Clip, Picture
+
+
+class Source(Protocol):
+    """Pictures in order, at a constant rate, all of one even size."""
+
+    @property
+    def clip(self) -> Clip:
+        """The shape of what `pictures` yields; found out once, without decoding the whole.
+
+        Raises UserError if the input cannot be read.
+        """
+
+    def pictures(self, start: int = 0) -> Iterator[Picture]:
+        """The pictures from frame `start` on: (H, W, 3) uint8 RGB, in constant memory.
+
+        Closing the iterator early frees whatever it holds. Raises UserError if the input breaks
+        in a way that leaves nothing to show; lesser damage is logged as a warning.
+        """
