@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,15 +26,15 @@ def executable() -> str:
 
 @dataclass(frozen=True)
 class Process:
-    """A running ffmpeg. Its stderr goes to a file: an undrained pipe would stop it after a while."""
+    """A running ffmpeg. Its stderr goes to a file: an undrained pipe would stop it some day."""
 
     popen: subprocess.Popen[bytes]
     log: IO[bytes]
 
     def complaints(self) -> list[str]:
         """What it has written on stderr so far, line by line."""
-        self.log.seek(0)
-        text = self.log.read(1 << 20).decode("utf-8", "replace")
+        # pread: the child shares the file's position, and seeking would move where it writes
+        text = os.pread(self.log.fileno(), 1 << 20, 0).decode("utf-8", "replace")
         return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -67,8 +68,7 @@ def running(
                 popen.kill()
             for pipe in (popen.stdin, popen.stdout):
                 if pipe is not None:
-                    try:
+                    # it may have died with our last bytes in the pipe; its exit code tells
+                    with suppress(BrokenPipeError):
                         pipe.close()
-                    except BrokenPipeError:
-                        pass  # it died with our last bytes in the pipe; its exit code tells
             popen.wait()

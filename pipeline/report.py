@@ -1,0 +1,119 @@
+"""What a render came to: figures gathered frame by frame, written as report.json."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from dataclasses import dataclass, field
+
+import torch
+
+from pipeline.frame import Clip, State, to_image
+from pipeline.gradient import Gradient
+from pipeline.metrics import flicker
+from pipeline.render import Dreamt
+from pipeline.warp import sample
+
+EVERY = 10
+"""Gain and flicker are measured on every so many frames: they cost about half a gradient step."""
+STAGES = ("decode", "flow", "warp", "dream", "encode")
+
+
+@dataclass
+class Report:
+    """Gathers the figures of one render."""
+
+    clip: Clip
+    gradient: Gradient
+    device: torch.device
+    began: float = field(default_factory=time.perf_counter)
+    steps: list[float] = field(default_factory=list)
+    gains: list[float] = field(default_factory=list)
+    flickers: list[float] = field(default_factory=list)
+    source_flickers: list[float] = field(default_factory=list)
+    cuts: list[int] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    _before: State | None = None
+
+    def add(self, dreamt: Dreamt) -> None:
+        """Take in the next frame."""
+        index = dreamt.frame.index
+        self.steps.append(dreamt.dream.steps)
+        for stage in STAGES:
+            self.seconds[stage] += dreamt.seconds.get(stage, 0.0)
+        if dreamt.frame.cut:
+            self.cuts.append(index)
+        if index % EVERY == 0 and dreamt.dream.steps:
+            self._measure_gain(dreamt)
+        if index % EVERY == 1:
+            self._measure_flicker(dreamt)
+        self._before = dreamt.state
+
+    def figures(self) -> dict[str, object]:
+        """The figures by INTERFACE's names; what was not measured is None."""
+        count = max(1, len(self.steps))
+        spent = {stage: total / count for stage, total in self.seconds.items()}
+        spent["total"] = (time.perf_counter() - self.began) / count
+        after_first = self.steps[1:] or self.steps
+        return {
+            "frames": len(self.steps),
+            "rate": str(self.clip.rate),
+            "width": self.clip.width,
+            "height": self.clip.height,
+            "seconds_per_frame": {stage: round(spent[stage], 5) for stage in ("total", *STAGES)},
+            "steps_per_frame": round(statistics.fmean(after_first), 3) if after_first else None,
+            "gain": self._gain(),
+            "flicker": _mean(self.flickers),
+            "source_flicker": _mean(self.source_flickers),
+            "measured_every": EVERY,
+            "cuts": self.cuts,
+            "peak_memory_bytes": peak_memory_bytes(self.device),
+        }
+
+    @property
+    def gain(self) -> float | None:
+        """The newest gain, None before the first."""
+        return self.gains[-1] if self.gains else None
+
+    def _gain(self) -> dict[str, float] | None:
+        if not self.gains:
+            return None
+        gains = self.gains
+        figures = {"mean": statistics.fmean(gains), "min": min(gains), "max": max(gains),
+                   "first": gains[0], "last": gains[-1]}  # fmt: skip
+        return {name: round(value, 4) for name, value in figures.items()}
+
+    def _measure_gain(self, dreamt: Dreamt) -> None:
+        dream = self.gradient.score(dreamt.dream.image)
+        picture = self.gradient.score(dreamt.canvas.picture)
+        if float(picture):
+            self.gains.append(float(dream / picture))
+
+    def _measure_flicker(self, dreamt: Dreamt) -> None:
+        canvas, before = dreamt.canvas, self._before
+        if canvas.positions is None or before is None or before.dream is None:
+            return
+        assert before.picture is not None
+        last = to_image(before.picture, self.device)
+        layer, last_layer = dreamt.dream.image - canvas.picture, before.dream - last
+        moved = sample(torch.cat([last_layer, last], dim=1), canvas.positions)
+        if float(layer.abs().max()):
+            self.flickers.append(float(flicker(layer, moved[:, :3], canvas.confidence)))
+        # A picture's own mean is no motion: it would only make the figure small.
+        mean = canvas.picture.mean(dim=(2, 3), keepdim=True)
+        pair = canvas.picture - mean, moved[:, 3:] - mean
+        self.source_flickers.append(float(flicker(*pair, canvas.confidence)))
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """The most memory that this process held, and on a GPU the most that it held there."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held if sys.platform == "darwin" else held * 1024
+
+
+def _mean(values: list[float]) -> float | None:
+    return round(statistics.fmean(values), 5) if values else None

@@ -1,0 +1,100 @@
+"""How much of an input is rendered: which frames, and at what size."""
+
+from __future__ import annotations
+
+import logging
+import math
+from fractions import Fraction
+
+from pipeline.errors import UserError
+
+log = logging.getLogger(__name__)
+
+SMALLEST = 16
+"""Pixels: no side may be shorter; nothing can be dreamt into less."""
+
+
+def check_order(start: float | None, end: float | None) -> None:
+    """Nothing. Raises UserError if the part from `start` to `end` (seconds) is empty."""
+    if end is not None and end <= (start or 0.0):
+        raise UserError(
+            f"end: must be later than start={start or 0:g} s, got {end:g} s; "
+            "give a later end or none"
+        )
+
+
+def extent(
+    rate: Fraction,
+    *,
+    start: float | None,
+    end: float | None,
+    frames: int | None,
+    total: int | None,
+) -> tuple[int, int | None]:
+    """The first frame of the input to render, and the first no longer; None = go to the end.
+
+    rate: frames a second. start, end: seconds since the input's first picture. frames: the most
+    to render. total: frames of the whole input, None = unknown. Raises UserError if none is left.
+    """
+    first = frame_at(start or 0.0, rate)
+    if total is not None and first >= total:
+        raise UserError(
+            f"start: must lie before the input's end at {float(total / rate):g} s, "
+            f"got {start or 0:g} s; give an earlier start"
+        )
+    last = None if end is None else frame_at(end, rate)
+    if last is not None and last <= first:
+        raise UserError(
+            f"end: must be a frame (1/{float(rate):g} s) later than start={start or 0:g} s, "
+            f"got {end:g} s; give a later end or none"
+        )
+    if frames is not None:
+        last = first + frames if last is None else min(last, first + frames)
+    return first, last
+
+
+def frame_at(seconds: float, rate: Fraction) -> int:
+    """The index of the frame nearest to that time, at `rate` frames a second."""
+    return math.floor(Fraction(seconds) * rate + Fraction(1, 2))
+
+
+def remaining(total: int | None, first: int, last: int | None) -> int | None:
+    """How many frames lie from `first` to before `last`, None = unknown before the end."""
+    if total is None:
+        return None if last is None else last - first
+    return (total if last is None else min(total, last)) - first
+
+
+def dream_size(
+    height: int,
+    width: int,
+    *,
+    wanted_height: int | None,
+    wanted_width: int | None,
+    max_pixels: int,
+) -> tuple[int, int]:
+    """Height and width in pixels, both even, from those of the upright, square-pixelled input.
+
+    One wanted keeps the shape, both are taken as they are; odd ones lose a pixel, since the
+    usual video formats have half as many colour samples. Raises UserError outside the limits.
+    """
+    if min(height, width) < SMALLEST:
+        raise UserError(
+            f"input: must be at least {SMALLEST}x{SMALLEST} pixels, got {width}x{height}; "
+            "use a larger picture"
+        )
+    tall, wide = wanted_height or height, wanted_width or width
+    if wanted_width is None and wanted_height is not None:
+        wide = 2 * round(Fraction(width * wanted_height, 2 * height))
+    elif wanted_height is None and wanted_width is not None:
+        tall = 2 * round(Fraction(height * wanted_width, 2 * width))
+    size = tall & ~1, wide & ~1
+    if min(size) < SMALLEST or size[0] * size[1] > max_pixels:
+        raise UserError(
+            f"width, height: must be at least {SMALLEST} each and "
+            f"source.max_pixels={max_pixels} together, got {size[1]}x{size[0]}; "
+            "give another width or height"
+        )
+    if size != (tall, wide):
+        log.info("%dx%d pixels become %dx%d: both sides must be even", wide, tall, *size[::-1])
+    return size

@@ -1,0 +1,168 @@
+"""Pictures from files: a single one, a folder of them, or a numbered pattern."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
+
+from pipeline.errors import UserError, shown
+from pipeline.frame import Clip, Picture
+from pipeline.source.extent import check_order, dream_size, extent, remaining
+from pipeline.source.opening import Limits, given
+from pipeline.source.picture_file import SUFFIXES, read
+
+log = logging.getLogger(__name__)
+
+Side = Annotated[int, Field(ge=1)]
+PATTERN = re.compile(r"%(?:0?(\d+))?d")
+"""A number in a file name: %d, or %04d for at least four digits."""
+
+
+def exact(rate: object) -> object:
+    """A decimal rate as it is written: 12.5, not its nearest binary fraction."""
+    return str(rate) if isinstance(rate, float) else rate
+
+
+@dataclass(frozen=True)
+class Images:
+    """Picture files as a source, all brought to the size of the first, 8 bit RGB.
+
+    path: a picture, a folder, or a name with a number in it such as shots/frame_%04d.png.
+    rate: pictures a second. start, end: seconds since the first picture. frames: the most to give.
+    height, width: pixels of the result; one given keeps the first picture's shape. max_pixels: of
+    a picture. stall_seconds: without a byte. Raises UserError if the path is missing or `end` is
+    not later than `start`.
+    """
+
+    path: Annotated[Path, BeforeValidator(given)]
+    rate: Annotated[Fraction, BeforeValidator(exact), Field(gt=0)]
+    start: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    end: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    frames: Annotated[int, Field(ge=1)] | None
+    height: Side | None
+    width: Side | None
+    max_pixels: Annotated[int, Field(ge=1)]
+    stall_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+    def __post_init__(self) -> None:
+        check_order(self.start, self.end)
+
+    @cached_property
+    def clip(self) -> Clip:
+        """The shape of the result. Decodes the first picture; raises UserError if it cannot."""
+        files, (first, last) = self._files, self._extent
+        height, width = read(files[first], self._limits).shape[:2]
+        size = dream_size(
+            height,
+            width,
+            wanted_height=self.height,
+            wanted_width=self.width,
+            max_pixels=self.max_pixels,
+        )
+        return Clip(*size, rate=self.rate, count=remaining(len(files), first, last))
+
+    def pictures(self, start: int = 0) -> Iterator[Picture]:
+        """The pictures from frame `start` on: (H, W, 3) uint8 RGB.
+
+        One that cannot be decoded is logged, and the one before it shown again.
+        """
+        clip, (first, last) = self.clip, self._extent
+        before: Picture | None = None
+        for index in range(len(self._files))[first:last][start:]:
+            picture = self._picture(index, clip)
+            if picture is None:
+                log.warning("the picture before %s stays in its place", shown(self._files[index]))
+                # looked for again after a resume, so that the same frames come out
+                picture = before if before is not None else self._latest(first, index, clip)
+            before = picture
+            yield picture.copy()  # the caller may write into it, and it may be shown again
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        files = found(self.path)
+        if not files:
+            raise UserError(
+                f"input: must name at least one picture ({' '.join(SUFFIXES)}), "
+                f"got none at {shown(self.path)}; check the folder and the pattern"
+            )
+        return files
+
+    @cached_property
+    def _extent(self) -> tuple[int, int | None]:
+        return extent(
+            self.rate,
+            start=self.start,
+            end=self.end,
+            frames=self.frames,
+            total=len(self._files),
+        )
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.max_pixels, self.stall_seconds)
+
+    def _picture(self, index: int, clip: Clip) -> Picture | None:
+        """The picture of that index, None if it cannot be read, which is logged."""
+        try:
+            return fitted(read(self._files[index], self._limits), clip.height, clip.width)
+        except UserError as error:
+            log.warning("%s", error)
+            return None
+
+    def _latest(self, first: int, index: int, clip: Clip) -> Picture:
+        """The last picture from `first` to before `index` that can be read."""
+        for earlier in reversed(range(first, index)):
+            if (picture := self._picture(earlier, clip)) is not None:
+                return picture
+        raise UserError(
+            f"input: must still have its first picture, got nothing to read at {shown(self.path)};"
+            " put the files back"
+        )
+
+
+def found(path: Path) -> list[Path]:
+    """The pictures that `path` names: itself, those in the folder, or those that fit its pattern.
+
+    A folder's are in natural order, so that 9 comes before 10; a pattern's in that of its number.
+    """
+    if path.is_dir():
+        pictures = (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+        visible = (file for file in pictures if file.name[0] != "." and not file.is_dir())
+        return sorted(visible, key=natural)
+    if len(PATTERN.findall(path.name)) != 1 or path.exists():
+        return [path]
+    before, digits, after = PATTERN.split(path.name)
+    form = re.compile(rf"{re.escape(before)}([0-9]{{{digits or 1},}}){re.escape(after)}", re.DOTALL)
+    folder = path.parent.iterdir() if path.parent.is_dir() else iter(())
+    numbered = {int(fit[1]): file for file in folder if (fit := form.fullmatch(file.name))}
+    numbers = sorted(numbered)
+    gaps = [here for here, following in pairwise(numbers) if following > here + 1]
+    if gaps:
+        log.warning("%s: no picture %d; the next one follows", shown(path), gaps[0] + 1)
+    return [numbered[number] for number in numbers]
+
+
+def natural(path: Path) -> tuple[list[str | int], str]:
+    """A key that sorts numbers in names by their value: a9.png before a10.png."""
+    parts = re.split(r"([0-9]+)", path.name.casefold())
+    return [int(part) if part.isdigit() else part for part in parts], path.name
+
+
+def fitted(picture: Picture, height: int, width: int) -> Picture:
+    """The picture scaled to (height, width): averaged when it shrinks, cubic when it grows."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    smaller = height * width < picture.shape[0] * picture.shape[1]
+    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.uint8)

@@ -1,0 +1,130 @@
+"""An input file, opened and handed to ffmpeg so that it can neither hang nor mislead."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import ffmpeg
+from pipeline.errors import UserError, shown
+
+VIDEOS = (
+    "mov,matroska,mpegts,mpeg,mpegvideo,avi,flv,ogg,asf,gif,apng,webp_anim,h264,hevc,obu,m4v,ivf,"
+    "nut,mxf,dv,yuv4mpegpipe,mjpeg,png_pipe,jpeg_pipe"
+)
+"""Formats that hold all they need: a playlist or script in disguise would open other files."""
+PICTURES = "png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,ppm_pipe,pgm_pipe,pbm_pipe,j2k_pipe"
+"""The same for single pictures."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What no input may ask for more of. pixels: of a picture. stall: seconds without a byte."""
+
+    pixels: int
+    stall: float
+
+
+def given(path: object) -> object:
+    """The path itself. Raises UserError if there is none: for pydantic's BeforeValidator."""
+    if path is None or path == "":
+        raise UserError("input: must be given for this source, got nothing; say input=PATH")
+    return path
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """A descriptor of the regular, non-empty file at `path`, read from its beginning.
+
+    Raises UserError for anything else. Never blocks: a FIFO without a writer is refused.
+    """
+    try:
+        # a folder opens too, and fstat then names it; only a FIFO needs O_NONBLOCK
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(
+            f"input: must be a file that can be read, got {shown(path)} ({reason}); check the name"
+        ) from None
+    try:
+        _check(os.fstat(file), path)
+        yield file
+    finally:
+        os.close(file)
+
+
+def _check(facts: os.stat_result, path: Path) -> None:
+    """Raises UserError unless these are the facts of a regular file that holds something."""
+    if stat.S_ISDIR(facts.st_mode):
+        raise UserError(
+            f"input: must be a file, got the folder {shown(path)}; "
+            "name a file in it, or say source=images for a folder of pictures"
+        )
+    if not stat.S_ISREG(facts.st_mode):
+        raise UserError(
+            f"input: must be a regular file, got the pipe or device {shown(path)}; "
+            "save it to a file first"
+        )
+    if facts.st_size == 0:
+        raise UserError(
+            f"input: must not be empty, got {shown(path)} of 0 bytes; copy it again from its origin"
+        )
+
+
+def reading(file: int, limits: Limits, formats: str = VIDEOS) -> list[str]:
+    """Options that make ffmpeg read descriptor `file`: it never sees a name, nor opens another."""
+    return [
+        *("-protocol_whitelist", "fd,pipe", "-format_whitelist", formats),
+        *("-max_pixels", str(limits.pixels), "-fd", str(file), "-i", "fd:"),
+    ]
+
+
+def lines(
+    path: Path, before: Sequence[str], after: Sequence[str], limits: Limits, formats: str = VIDEOS
+) -> Iterator[bytes]:
+    """What ffmpeg writes on stdout, line by line, then on stderr.
+
+    before, after: its options on either side of the input. Raises UserError if it stalls.
+    """
+    rest = b""
+    with opened(path) as file:
+        arguments = [*before, *reading(file, limits, formats), *after]
+        with ffmpeg.running(arguments, pass_fds=(file,)) as process:
+            assert process.popen.stdout is not None
+            pipe = process.popen.stdout.fileno()
+            while True:
+                wait(pipe, file=file, path=path, seconds=limits.stall)
+                chunk = os.read(pipe, 1 << 16)
+                if not chunk:
+                    break
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from whole
+            process.popen.wait()
+            yield from (line.encode() for line in process.complaints())
+
+
+def wait(pipe: int, *, file: int, path: Path, seconds: float) -> None:
+    """Nothing, as soon as `pipe` has something to read or has ended.
+
+    file: the descriptor that the writer of `pipe` reads from; where the two share its position,
+    reading on counts as life: skipping to a late start gives no byte for minutes and is well.
+    Raises UserError after `seconds` without either.
+    """
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    position, seen = os.lseek(file, 0, os.SEEK_CUR), time.monotonic()
+    while not poll.poll(1000 * min(1.0, seconds)):
+        here, now = os.lseek(file, 0, os.SEEK_CUR), time.monotonic()
+        if here != position:
+            position, seen = here, now
+        elif now - seen >= seconds:
+            raise UserError(
+                f"input: must give a picture every source.stall_seconds={seconds:g}, got nothing "
+                f"from {shown(path)}; repair the file, or raise the limit on a slow disk"
+            )

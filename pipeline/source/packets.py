@@ -1,0 +1,97 @@
+"""The streams of a file and the time stamps of their packets, as ffmpeg's framecrc lists them.
+
+Nothing is decoded, so a feature film takes as long as its file takes to be read.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+LISTING = ("-c", "copy", "-f", "framecrc", "-")
+"""Output options that list packets."""
+MISSING = 1 << 62
+"""No time stamp is as early as -MISSING: ffmpeg writes -2^63 where there is none."""
+HIDDEN = 4
+"""Flag of a packet that an edit list hides: decoded, never shown."""
+
+
+@dataclass
+class Stream:
+    """One stream: its head, then the times of its packets in ticks of its clock.
+
+    kind: video, audio or subtitle. codec: ffmpeg's name. clock: seconds a tick. height, width:
+    pixels as stored. decoded, presented: times in the order of the file. latest, duration: the
+    last time, and how long what is shown then lasts.
+    """
+
+    kind: str = ""
+    codec: str = ""
+    clock: Fraction = Fraction(1)
+    height: int = 0
+    width: int = 0
+    decoded: array[int] = field(default_factory=lambda: array("q"))
+    presented: array[int] = field(default_factory=lambda: array("q"))
+    latest: int = -MISSING
+    duration: int = 0
+
+    @property
+    def area(self) -> int:
+        """Pixels of a picture."""
+        return self.height * self.width
+
+    def times(self, first: Fraction) -> npt.NDArray[np.float64]:
+        """Seconds since the picture at `first` seconds, ascending, each once, none before it."""
+        ticks, base = np.array(self.presented, np.int64), round(first / self.clock)
+        if (ticks <= -MISSING).any():  # raw streams and avi tell only when to decode
+            ticks = np.array(self.decoded, np.int64)
+            ticks = ticks[ticks > -MISSING]
+            base = int(ticks.min()) if ticks.size else 0
+        seconds = np.unique(ticks[ticks >= base] - base).astype(np.float64)
+        return seconds * float(self.clock)
+
+
+def parse(lines: Iterable[bytes]) -> tuple[list[Stream], list[str]]:
+    """The streams that these lines describe, and the lines that belong to none: complaints."""
+    streams: dict[int, Stream] = {}
+    others = []
+    for line in lines:
+        if head := re.fullmatch(rb"#(\w+) (\d+): *(.*)", line):
+            stream = streams.setdefault(int(head[2]), Stream())
+            _head(stream, head[1].decode(), head[3].decode("utf-8", "replace"))
+        elif packet := re.match(rb"(\d+),((?: *-?\d+,){4})", line):
+            if streams[int(packet[1])].kind == "video":
+                _packet(streams[int(packet[1])], packet[2].split(b","), line)
+        elif not line.startswith(b"#"):
+            others.append(line.decode("utf-8", "replace"))
+    return list(streams.values()), others
+
+
+def _head(stream: Stream, key: str, value: str) -> None:
+    """Puts what a head line says into the stream."""
+    if key == "media_type":
+        stream.kind = value
+    elif key == "codec_id":
+        stream.codec = value
+    elif key == "tb":
+        stream.clock = Fraction(value)
+    elif key == "dimensions":
+        stream.width, stream.height = (int(number) for number in value.split("x"))
+
+
+def _packet(stream: Stream, fields: list[bytes], line: bytes) -> None:
+    """Puts a packet's times into the stream."""
+    flags = re.search(rb", F=0x([0-9A-Fa-f]+)", line)
+    if flags and int(flags[1], 16) & HIDDEN:
+        return
+    decoded, presented, duration = (int(number) for number in fields[:3])
+    stream.decoded.append(decoded)
+    stream.presented.append(presented)
+    if max(decoded, presented) >= stream.latest:
+        stream.latest, stream.duration = max(decoded, presented), duration

@@ -1,0 +1,167 @@
+"""What a video file says of itself, asked of ffmpeg in its machine-readable formats.
+
+Nothing is believed of a header that the packets or the first decoded picture can tell.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from pipeline.errors import UserError, shown
+from pipeline.source.opening import PICTURES, Limits, lines
+from pipeline.source.packets import LISTING, Stream, parse
+from pipeline.source.rate import Cadence, cadence
+
+SAID = rb"\[Parsed_showinfo_\d+ @ 0x[0-9a-f]+\] "
+CONFIG = re.compile(SAID + rb"config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)")
+PICTURE = re.compile(
+    SAID + rb"n: *0 pts: *(NOPTS|-?\d+) .* fmt:(\S+) .*sar:(\d+)/(\d+) s:(\d+)x(\d+) "
+)
+COLOURS = re.compile(
+    SAID + rb"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)"
+)
+OBLONG = 10
+"""Pixels longer or higher than this many times are a slip in the file, not a lens."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """The first picture that can be decoded.
+
+    time: seconds. claimed: frames/s that the file or ffmpeg calls its rate. height, width: pixels,
+    upright. aspect: width of an upright pixel in heights. pixels: ffmpeg's name of their format.
+    full: range, None = untagged. matrix, primaries, transfer: ffmpeg's names, unknown = untagged.
+    """
+
+    time: Fraction
+    claimed: Fraction | None
+    height: int
+    width: int
+    aspect: Fraction
+    pixels: str
+    full: bool | None
+    matrix: str
+    primaries: str
+    transfer: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a file's largest video stream before it is decoded.
+
+    stream: its number among those that are no cover art. lines: stored height. origin: the file's
+    own clock, which sound and subtitles share, in seconds at the first decoded picture.
+    audio, subtitles: codecs, in the file's order.
+    """
+
+    stream: int
+    lines: int
+    look: Look
+    cadence: Cadence
+    origin: Fraction
+    audio: tuple[str, ...]
+    subtitles: tuple[str, ...]
+
+
+def probe(path: Path, limits: Limits) -> Facts:
+    """The facts of the file. Reads all packets, decodes one picture.
+
+    Raises UserError if it holds no picture that can be decoded, or one that is too large.
+    """
+    streams = _streams(path, limits)
+    videos = [stream for stream in streams if stream.kind == "video"]
+    number = max(range(len(videos)), key=lambda i: videos[i].area)
+    stream = videos[number]
+    if stream.area > limits.pixels:
+        raise UserError(
+            f"input: must have at most source.max_pixels={limits.pixels} pixels a picture, got "
+            f"{stream.width}x{stream.height} in {shown(path)}; raise the limit if memory allows"
+        )
+    look = _look(path, limits, number)
+    clock = float(stream.clock)
+    return Facts(
+        stream=number,
+        lines=stream.height,
+        look=look,
+        cadence=cadence(
+            stream.times(look.time),
+            last=stream.duration * clock,
+            tick=clock,
+            claimed=look.claimed,
+        ),
+        # asked again: without -copyts the clock starts at 0, and jumps in it are mended
+        origin=_look(path, limits, number, "-copyts").time,
+        audio=tuple(stream.codec for stream in streams if stream.kind == "audio"),
+        subtitles=tuple(stream.codec for stream in streams if stream.kind == "subtitle"),
+    )
+
+
+def picture_area(path: Path, limits: Limits) -> int:
+    """Pixels of the single picture in the file, not decoded; 0 = too many, or no picture."""
+    streams, _ = parse(lines(path, (), ("-map", "0:v?", *LISTING), limits, PICTURES))
+    return max((stream.area for stream in streams), default=0)
+
+
+def _streams(path: Path, limits: Limits) -> list[Stream]:
+    """Every stream of the file but data and cover art, a moving picture among them."""
+    wanted = ("-map", "0:V?", "-map", "0:a?", "-map", "0:s?")
+    streams, complaints = parse(lines(path, (), (*wanted, *LISTING), limits))
+    if any(stream.kind == "video" for stream in streams):
+        return streams
+    if streams:
+        raise UserError(
+            f"input: must have a moving picture, got only sound or text in {shown(path)}; "
+            "use another file"
+        )
+    raise _unreadable(path, complaints)
+
+
+def _look(path: Path, limits: Limits, number: int, *options: str) -> Look:
+    """The first picture of the video stream of that number. Raises UserError if there is none."""
+    after = ("-map", f"0:V:{number}", "-frames:v", "1", "-vf", "showinfo=checksum=0")
+    # no metadata on the way out: a title may look like a line of showinfo
+    quiet = ("-map_metadata", "-1", "-map_chapters", "-1", "-f", "null", "-")
+    said = list(lines(path, ("-v", "info", *options), (*after, *quiet), limits))
+    # the latest wins, for the same reason: metadata of the input is printed before
+    config, picture, colours = (
+        next((match for line in reversed(said) if (match := form.match(line))), None)
+        for form in (CONFIG, PICTURE, COLOURS)
+    )
+    if config is None or picture is None or colours is None:
+        raise _unreadable(path, [line.decode("utf-8", "replace") for line in said])
+    pts, pixels = picture[1].decode(), picture[2].decode()
+    across, down, width, height = (int(number) for number in picture.groups()[2:])
+    aspect = _ratio(across, down) or Fraction(1)
+    span, matrix, primaries, transfer = (name.decode() for name in colours.groups())
+    return Look(
+        time=Fraction(0) if pts == "NOPTS" else int(pts) * Fraction(config[1].decode()),
+        claimed=_ratio(config[2], config[3]),
+        height=height,
+        width=width,
+        aspect=aspect if Fraction(1, OBLONG) <= aspect <= OBLONG else Fraction(1),
+        pixels=pixels,
+        full={"pc": True, "tv": False}.get(span),
+        matrix=matrix,
+        primaries=primaries,
+        transfer=transfer,
+    )
+
+
+def _ratio(above: bytes | int, below: bytes | int) -> Fraction | None:
+    """The one over the other, None if either is 0: that is how ffmpeg writes unknown."""
+    return Fraction(int(above), int(below)) if int(above) and int(below) else None
+
+
+def _unreadable(path: Path, said: list[str]) -> UserError:
+    """The error for a file in which nothing can be decoded, with ffmpeg's first reason."""
+    reasons = [shown(re.sub(r"^\[[^\]]*\] *", "", line)) for line in said]
+    reason = next(
+        (r for r in reasons if re.search("rror|not |nvalid|exceed|fail", r)), "no picture"
+    )
+    return UserError(
+        f"input: must be a video that ffmpeg can decode, got {shown(path)} ({reason[:120]}); "
+        "convert it, or copy it again from its origin"
+    )

@@ -1,0 +1,82 @@
+"""The constant rate that fits the time stamps of a stream best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+Times = npt.NDArray[np.float64]
+
+STANDARD = tuple(
+    Fraction(rate)
+    for rate in (
+        *("10", "12", "12.5", "15", "24000/1001", "24", "25", "30000/1001", "30", "48000/1001"),
+        *("48", "50", "60000/1001", "60", "90", "100", "120000/1001", "120", "240000/1001", "240"),
+    )
+)
+"""Frames a second that cameras and editors mean when their stamps wobble."""
+NEAR = 0.005
+"""How far, relatively, measured stamps may lie from the standard rate that they are taken for."""
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """rate: frames a second. total: frames at that rate from the first picture to the end.
+
+    steady: every stamp lies on the grid of that rate. gap: seconds, the longest time between
+    two pictures.
+    """
+
+    rate: Fraction
+    total: int
+    steady: bool
+    gap: float
+
+
+def cadence(times: Times, *, last: float, tick: float, claimed: Fraction | None) -> Cadence:
+    """The cadence of pictures at these times.
+
+    times: seconds since the first one, ascending. last: seconds that the last picture lasts.
+    tick: seconds, the resolution of the times. claimed: what the file or ffmpeg calls the rate.
+    """
+    if times.size < 2:
+        # a still in a gif calls itself 100 frames/s: how long it is shown says more
+        rate = _standard(np.array([last])) if last > 0 else claimed or Fraction(25)
+        return Cadence(rate, max(1, round(last * rate)), True, last)
+    steps = np.diff(times)
+    gap = max(float(steps.max()), last)
+    near = _standard(steps)
+    # a stream of fields claims twice the rate of its frames
+    candidates = [*([claimed, claimed / 2] if claimed else []), near]
+    rate = next((rate for rate in candidates if _steady(times, tick, rate)), near)
+    total = round(float(times[-1]) * rate) + max(1, round(last * rate))
+    return Cadence(rate, total, _steady(times, tick, rate), gap)
+
+
+def _steady(times: Times, tick: float, rate: Fraction) -> bool:
+    """Whether the times lie on a grid of that rate, most of them one frame apart."""
+    frames = times * float(rate)
+    nearest = np.rint(frames)
+    # stamps are rounded to ticks, and so is the first, from which all are counted
+    allowed = min(1.01 * tick * float(rate), 0.25)
+    steps = np.diff(nearest)
+    on_grid = bool((np.abs(frames - nearest) <= allowed + 1e-6).all())
+    return on_grid and bool(steps.min() >= 1) and float(np.median(steps)) == 1.0
+
+
+def _standard(steps: Times) -> Fraction:
+    """The standard rate nearest to the usual step, or that step's own rate if none is near.
+
+    The mean of the steps around the median: a pause does not count, and the wobble of clocks that
+    tick in milliseconds cancels, which the median alone would turn into 30.3 frames/s.
+    """
+    median = float(np.median(steps))
+    usual = steps[(steps > 0.5 * median) & (steps < 1.5 * median)]
+    measured = 1 / float(usual.mean())
+    nearest = min(STANDARD, key=lambda rate: abs(float(rate) - measured))
+    if abs(float(nearest) / measured - 1) <= NEAR:
+        return nearest
+    return Fraction(measured).limit_denominator(1001)

@@ -1,0 +1,200 @@
+"""The pictures of a video file, decoded by ffmpeg at a constant rate."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
+
+from pipeline import ffmpeg
+from pipeline.errors import UserError, shown
+from pipeline.frame import Clip, Picture, Tracks
+from pipeline.source.extent import check_order, dream_size, extent, remaining
+from pipeline.source.filters import filters
+from pipeline.source.opening import Limits, given, opened, reading, wait
+from pipeline.source.probe import Facts, probe
+
+log = logging.getLogger(__name__)
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Side = Annotated[int, Field(ge=1)]
+
+TORN = 69
+"""ffmpeg's exit code when something could not be decoded (max_error_rate 0)."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video file as a source: upright, square pixels, even sides, constant rate, 8 bit RGB.
+
+    start, end: seconds since the first picture. frames: the most to give. height, width: pixels of
+    the result; one given keeps the shape. max_pixels: of a picture. max_gap_seconds: longest time
+    without a picture. max_rate: frames a second. max_frames: of the result. stall_seconds: without
+    a byte. Raises UserError if the path is missing or `end` is not later than `start`.
+    """
+
+    path: Annotated[Path, BeforeValidator(given)]
+    start: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    end: Positive | None
+    frames: Annotated[int, Field(ge=1)] | None
+    height: Side | None
+    width: Side | None
+    max_pixels: Annotated[int, Field(ge=1)]
+    max_gap_seconds: Positive
+    max_rate: Positive
+    max_frames: Annotated[int, Field(ge=1)]
+    stall_seconds: Positive
+
+    def __post_init__(self) -> None:
+        check_order(self.start, self.end)
+
+    @cached_property
+    def clip(self) -> Clip:
+        """The shape of the result. Reads the file once, decodes one picture.
+
+        Raises UserError if the file cannot be decoded or asks for more than the limits allow.
+        """
+        facts, (first, last) = self._facts, self._extent
+        cadence = facts.cadence
+        self._check(facts, remaining(cadence.total, first, last))
+        height, width = self._size
+        rest = None if last is None else float((last - first) / cadence.rate)
+        offset = float(facts.origin + first / cadence.rate)
+        return Clip(
+            height=height,
+            width=width,
+            rate=cadence.rate,
+            count=remaining(cadence.total, first, last),
+            tracks=Tracks(self.path, offset, rest, facts.audio, facts.subtitles),
+        )
+
+    def pictures(self, start: int = 0) -> Iterator[Picture]:
+        """The pictures from frame `start` on: (H, W, 3) uint8 RGB.
+
+        Decodes from the beginning whatever the start, so that a resumed render gets the same bits:
+        ffmpeg's own seeking gives other frames, or none, on some files. Raises UserError if not
+        even the first picture comes, or ffmpeg stalls or is killed; logs other damage.
+        """
+        clip, (first, last) = self.clip, self._extent
+        first += start
+        if last is not None and first >= last:
+            return
+        shape = (clip.height, clip.width, 3)
+        with opened(self.path) as file:
+            arguments = self._arguments(file, first, last)
+            with ffmpeg.running(arguments, pass_fds=(file,)) as process:
+                assert process.popen.stdout is not None
+                pipe, count = process.popen.stdout.fileno(), start
+                while (picture := self._next(pipe, file, shape)) is not None:
+                    count += 1
+                    yield picture
+                process.popen.wait()
+                self._judge(process, count)
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.max_pixels, self.stall_seconds)
+
+    @cached_property
+    def _facts(self) -> Facts:
+        return probe(self.path, self._limits)
+
+    @cached_property
+    def _extent(self) -> tuple[int, int | None]:
+        return extent(
+            self._facts.cadence.rate,
+            start=self.start,
+            end=self.end,
+            frames=self.frames,
+            total=self._facts.cadence.total,
+        )
+
+    @cached_property
+    def _size(self) -> tuple[int, int]:
+        look = self._facts.look
+        return dream_size(
+            look.height,
+            # an aspect seldom makes an even width: round to one at once, and quietly
+            look.width if look.aspect == 1 else 2 * round(look.width * look.aspect / 2),
+            wanted_height=self.height,
+            wanted_width=self.width,
+            max_pixels=self.max_pixels,
+        )
+
+    def _check(self, facts: Facts, count: int | None) -> None:
+        """Raises UserError if these facts ask for more than the limits allow."""
+        name, cadence = shown(self.path), facts.cadence
+        if cadence.rate > self.max_rate:
+            raise UserError(
+                f"input: must have at most source.max_rate={self.max_rate:g} frames a second, "
+                f"got {float(cadence.rate):g} in {name}; raise the limit, or convert it"
+            )
+        if cadence.gap > self.max_gap_seconds:
+            raise UserError(
+                f"input: must show a picture every source.max_gap_seconds={self.max_gap_seconds:g},"
+                f" got a gap of {cadence.gap:g} s in {name}; raise the limit, or cut the file"
+            )
+        if count is not None and count > self.max_frames:
+            raise UserError(
+                f"input: must have at most source.max_frames={self.max_frames} frames, got {count}"
+                f" in {name}; give end or frames, or raise the limit"
+            )
+        if not cadence.steady:
+            log.info("%s has a variable rate; made constant: %s frames/s", name, cadence.rate)
+
+    def _arguments(self, file: int, first: int, last: int | None) -> list[str]:
+        """ffmpeg's options to write frames [first, last) of the input as raw RGB."""
+        height, width = self._size
+        rate = self._facts.cadence.rate
+        chain = filters(self._facts, rate=rate, first=first, last=last, height=height, width=width)
+        return [
+            # pinned: a damaged h264 decodes differently with another number of threads
+            *("-threads", "2", "-filter_threads", "1"),
+            # a picture of another size goes through the same filters instead of new ones
+            *("-max_error_rate", "0", "-reinit_filter", "0"),
+            *reading(file, self._limits),
+            *("-map", f"0:V:{self._facts.stream}", "-an", "-sn", "-dn", "-vf", chain),
+            *("-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"),
+        ]
+
+    def _next(self, pipe: int, file: int, shape: tuple[int, int, int]) -> Picture | None:
+        """The next picture from the pipe, None at its end."""
+        picture = np.empty(shape, np.uint8)
+        rest = picture.data.cast("B")
+        while rest:
+            wait(pipe, file=file, path=self.path, seconds=self.stall_seconds)
+            size = os.readv(pipe, [rest])
+            if size == 0:
+                return None
+            rest = rest[size:]
+        return picture
+
+    def _judge(self, process: ffmpeg.Process, count: int) -> None:
+        """Logs the damage that ffmpeg met until it ended after `count` frames of the render.
+
+        Raises UserError if it gave none, or was killed: then more would have come.
+        """
+        name, code = shown(self.path), process.popen.returncode
+        complaints = [shown(line) for line in process.complaints()]
+        reason = complaints[0][:200] if complaints else f"ffmpeg's exit code is {code}"
+        if code < 0:
+            raise UserError(
+                f"input: must be decoded to its end, but ffmpeg was killed (signal {-code}) after "
+                f"{count} frames of {name}; free memory and run the same command again"
+            )
+        if count == 0:
+            raise UserError(
+                f"input: must hold pictures, got none from {name} ({reason}); convert it first"
+            )
+        expected = self.clip.count
+        if complaints or code not in (0, TORN):
+            log.warning("%s is damaged, pictures may be torn: %s", name, reason)
+        elif code == TORN or (expected is not None and count < expected - 1):
+            log.warning("%s is damaged: %d frames of about %s came out", name, count, expected)

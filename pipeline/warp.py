@@ -1,0 +1,89 @@
+"""Carries the last dream layer along the motion onto the picture: frame + last state -> canvas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from pydantic.dataclasses import dataclass as part
+from torch import Tensor
+
+from pipeline.camera import Camera
+from pipeline.frame import Frame, Image, State, to_image
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What the next dream is made on.
+
+    image: (1, 3, H, W), the picture with the carried dream layer on it. picture: (1, 3, H, W), the
+    picture alone. maturity: (1, 1, H, W) in [0, 1], how far the dream has grown here; 0 where
+    nothing was carried. positions: (1, H, W, 2), where each pixel was in the last frame, in pixels
+    from the centre; None where nothing was carried. confidence: (1, 1, H, W) in [0, 1] of them.
+    """
+
+    image: Image
+    picture: Image
+    maturity: Tensor
+    positions: Tensor | None
+    confidence: Tensor
+
+
+@part(frozen=True)
+class Warp:
+    """canvas = picture + persistence * confidence * W(last dream - last picture).
+
+    W samples at x + flow(x), the flow backward. Carrying the layer, not the picture, leaves the
+    source sharp; the transport is that of Ruder, Dosovitskiy, Brox 2016, applied to the layer.
+
+    persistence: the share of the layer that is kept from one frame to the next.
+    """
+
+    persistence: Annotated[float, Field(ge=0, le=1)]
+
+    @torch.no_grad()
+    def __call__(
+        self, frame: Frame, state: State, camera: Camera, *, rate: float, device: torch.device
+    ) -> Canvas:
+        """The canvas of this frame, on `device`. Frames without a picture raise ValueError."""
+        if frame.picture is None:
+            raise ValueError("a frame without a picture needs a source that starts with one")
+        picture = to_image(frame.picture, device)
+        if state.dream is None or state.maturity is None or state.picture is None or frame.cut:
+            nothing = torch.zeros_like(picture[:, :1])
+            return Canvas(picture, picture, nothing, None, nothing)
+        positions = pixel_grid(picture.shape[2], picture.shape[3], device)
+        confidence = torch.ones_like(picture[:, :1])
+        if frame.motion is not None:
+            positions = positions + torch.from_numpy(frame.motion.flow).to(device)[None]
+            confidence = torch.from_numpy(frame.motion.confidence).to(device)[None, None]
+        positions = camera(positions, frame.time, rate)
+        layer = state.dream - to_image(state.picture, device)
+        # One sampling for both: positions cost more than channels.
+        carried = sample(torch.cat([layer, state.maturity], dim=1), positions)
+        maturity = carried[:, 3:].clamp(0, 1) * confidence
+        image = (picture + self.persistence * confidence * carried[:, :3]).clamp_(0, 1)
+        return Canvas(image, picture, maturity, positions, confidence)
+
+
+def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
+    """Every pixel's own position, (1, H, W, 2): (x, y) in pixels from the picture's centre."""
+    y = torch.arange(height, device=device, dtype=torch.float32) - (height - 1) / 2
+    x = torch.arange(width, device=device, dtype=torch.float32) - (width - 1) / 2
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None]
+
+
+def sample(image: Tensor, positions: Tensor) -> Tensor:
+    """The image at these positions, (1, C, H, W), bicubic, mirrored beyond its edges.
+
+    image: (1, C, h, w). positions: (1, H, W, 2), pixels (x, y) from the image's centre. The only
+    place where positions become [-1, 1].
+    """
+    height, width = image.shape[2:]
+    half = torch.tensor([width / 2, height / 2], device=image.device)
+    return F.grid_sample(
+        image, positions / half, mode="bicubic", padding_mode="reflection", align_corners=False
+    )

@@ -1,0 +1,85 @@
+"""Small videos with known contents, made with the bundled ffmpeg for the tests of sources."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import ffmpeg
+from pipeline.frame import Picture
+from pipeline.source.images import Images
+from pipeline.source.video import Video
+
+BITS, CELL, HEIGHT = 8, 16, 48
+WIDTH = BITS * CELL
+X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "8", "-pix_fmt", "yuv420p")
+MPEG2 = ("-c:v", "mpeg2video", "-q:v", "2", "-pix_fmt", "yuv420p")
+FFV1 = ("-c:v", "ffv1")
+LIMITS = {"max_pixels": 1 << 26, "stall_seconds": 60}
+WHOLE: dict[str, Any] = dict.fromkeys(("start", "end", "frames", "height", "width"))
+
+
+def video(path: Path | str, **settings: Any) -> Video:
+    """The whole file as a source, with the settings of conf/source/video.yaml but these."""
+    limits = {**LIMITS, "max_gap_seconds": 300, "max_rate": 1000, "max_frames": 5_000_000}
+    return Video(**{"path": path, **WHOLE, **limits, **settings})
+
+
+def images(path: Path | str, **settings: Any) -> Images:
+    """The pictures as a source, with the settings of conf/source/images.yaml but these."""
+    return Images(**{"path": path, "rate": 25, **WHOLE, **LIMITS, **settings})
+
+
+def run(*arguments: str, data: bytes = b"", cwd: Path | None = None) -> bytes:
+    """What ffmpeg writes on stdout."""
+    command = [ffmpeg.executable(), "-v", "error", "-y", *arguments]
+    return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True, cwd=cwd).stdout
+
+
+def barcode(number: int) -> Picture:
+    """A picture that says its number in black and white bars, the lowest bit first."""
+    bits = np.array([255 * (number >> bit & 1) for bit in range(BITS)], np.uint8)
+    return np.broadcast_to(np.repeat(bits, CELL)[None, :, None], (HEIGHT, WIDTH, 3)).copy()
+
+
+def number(picture: Picture) -> int:
+    """The number that a picture of `barcode` says, at any size."""
+    height, width = picture.shape[:2]
+    centres = (np.arange(BITS) + 0.5) * width / BITS
+    return sum(1 << bit for bit, x in enumerate(centres) if picture[height // 2, int(x), 1] > 127)
+
+
+def numbers(pictures: Iterable[Picture]) -> list[int]:
+    """The numbers of these pictures."""
+    return [number(picture) for picture in pictures]
+
+
+def write(
+    path: Path,
+    pictures: Sequence[npt.NDArray[Any]],
+    *options: str,
+    rate: str = "25",
+    pixels: str = "rgb24",
+    size: tuple[int, int] | None = None,
+    before: Sequence[str] = (),
+) -> Path:
+    """The file with these pictures.
+
+    pixels: ffmpeg's name of their raw format. size: (height, width) if their shape does not tell.
+    options: of the output, X264 if there are none. before: further inputs and their options.
+    """
+    height, width = size or pictures[0].shape[:2]
+    raw = ("-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-r", rate, "-i", "-")
+    data = b"".join(picture.tobytes() for picture in pictures)
+    run(*raw, *before, *(options or X264), f"file:{path}", data=data)
+    return path
+
+
+def counted(path: Path, *options: str, frames: int = 20, **more: Any) -> Path:
+    """The file with `frames` pictures that say their numbers from 0 on."""
+    return write(path, [barcode(index) for index in range(frames)], *options, **more)

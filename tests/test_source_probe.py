@@ -1,0 +1,127 @@
+"""What the probe finds out, on files whose facts are known."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import FFV1, MPEG2, X264, counted, run
+
+from pipeline.errors import UserError
+from pipeline.source.opening import Limits, opened
+from pipeline.source.packets import parse
+from pipeline.source.probe import probe
+from pipeline.source.rate import cadence
+
+LIMITS = Limits(pixels=1 << 26, stall=60)
+NTSC = Fraction(30000, 1001)
+
+
+@pytest.mark.parametrize("rate", ["24000/1001", "30000/1001", "25", "60", "12.5"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.avi"])
+def test_the_rate_is_exact_though_clocks_tick_in_milliseconds(
+    tmp_path: Path, name: str, rate: str
+) -> None:
+    codec = ("-c:v", "mpeg4") if name == "a.avi" else X264
+    facts = probe(counted(tmp_path / name, *codec, rate=rate), LIMITS)
+    assert facts.cadence.rate == Fraction(rate)
+    assert facts.cadence.total == 20
+    assert facts.cadence.steady
+
+
+@pytest.mark.parametrize("name", ["a.h264", "a.mpg", "a.flv", "a.nut"])
+def test_files_without_all_time_stamps_are_counted_all_the_same(tmp_path: Path, name: str) -> None:
+    facts = probe(counted(tmp_path / name, *(MPEG2 if name == "a.mpg" else X264)), LIMITS)
+    assert (facts.cadence.rate, facts.cadence.total) == (25, 20)
+
+
+def test_frames_that_an_edit_list_hides_are_not_counted(tmp_path: Path) -> None:
+    whole, cut = counted(tmp_path / "whole.mp4"), tmp_path / "cut.mp4"
+    run("-ss", "0.4", "-i", str(whole), "-c", "copy", str(cut))
+    assert probe(cut, LIMITS).cadence.total == 10
+
+
+def test_the_origin_is_the_files_own_clock(tmp_path: Path) -> None:
+    late = counted(tmp_path / "late.mkv", *FFV1, "-output_ts_offset", "5")
+    assert probe(late, LIMITS).origin == 5
+
+
+def test_sound_and_subtitles_are_named_by_codec(tmp_path: Path) -> None:
+    (tmp_path / "words.srt").write_text("1\n00:00:00,000 --> 00:00:00,500\nhello\n")
+    inputs = ("-f", "lavfi", "-i", "sine=d=0.8", "-i", str(tmp_path / "words.srt"))
+    path = counted(tmp_path / "a.mkv", *X264, "-c:a", "aac", "-c:s", "srt", before=inputs)
+    facts = probe(path, LIMITS)
+    assert facts.audio == ("aac",)
+    assert facts.subtitles == ("subrip",)
+
+
+def test_a_title_cannot_pose_as_a_line_of_the_probe(tmp_path: Path) -> None:
+    lie = "\n[Parsed_showinfo_0 @ 0x1] n:   0 pts:      0 fmt:rgb24 sar:1/1 s:9000x9000 i:P"
+    path = counted(tmp_path / "a.mkv", *FFV1, "-metadata", f"title={lie}", "-metadata", f"{lie}=x")
+    look = probe(path, LIMITS).look
+    assert (look.height, look.width) == (48, 128)
+
+
+def test_a_jump_of_the_clock_is_mended_where_the_format_allows_jumps(tmp_path: Path) -> None:
+    first = counted(tmp_path / "first.ts")
+    second = counted(tmp_path / "second.ts", *X264, "-output_ts_offset", "3000")
+    both = tmp_path / "both.ts"
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    found = probe(both, LIMITS).cadence
+    assert found.total == pytest.approx(40, abs=1)  # the seam may take a frame
+    assert found.gap < 0.1
+
+
+def stamps(steps: list[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Times from steps, in whole milliseconds as matroska writes them."""
+    return np.round(np.cumsum([0.0, *steps]), 3)
+
+
+def test_stamps_that_wobble_are_snapped_to_the_standard_rate() -> None:
+    noise = np.random.default_rng(0).uniform(-0.004, 0.004, 900)
+    times = np.round(np.arange(900) * 1001 / 30000 + noise, 3)
+    found = cadence(times, last=0.033, tick=0.001, claimed=Fraction(90000))
+    assert found.rate == NTSC
+    assert not found.steady
+
+
+def test_a_missing_frame_leaves_the_rate_alone() -> None:
+    times = np.delete(np.arange(100) / 25, [7, 50, 51])
+    found = cadence(times, last=0.04, tick=1 / 12800, claimed=Fraction(25))
+    assert (found.rate, found.total, found.steady) == (25, 100, True)
+
+
+def test_a_claim_of_fields_is_halved() -> None:
+    found = cadence(np.arange(50) / 25, last=0.04, tick=1 / 90000, claimed=Fraction(50))
+    assert (found.rate, found.total) == (25, 50)
+
+
+def test_a_long_pause_is_a_gap_and_not_a_rate() -> None:
+    found = cadence(
+        stamps([0.04] * 20 + [500.0] + [0.04] * 20), last=0.04, tick=0.001, claimed=None
+    )
+    assert found.rate == 25
+    assert found.gap == pytest.approx(500)
+
+
+def test_a_slide_show_keeps_its_own_slow_rate() -> None:
+    found = cadence(np.arange(5) * 4.0, last=4.0, tick=0.001, claimed=Fraction(1000))
+    assert (found.rate, found.total) == (Fraction(1, 4), 5)
+
+
+def test_packets_without_any_time_are_no_reason_to_fall() -> None:
+    head = [b"#tb 0: 1/25", b"#media_type 0: video", b"#codec_id 0: h264", b"#dimensions 0: 64x48"]
+    streams, complaints = parse([*head, b"0, %d, %d, 1, 9, 0x0" % (-(2**63), -(2**63)), b"oh no"])
+    times = streams[0].times(Fraction(0))
+    assert times.size == 0
+    assert cadence(times, last=0.0, tick=0.04, claimed=None).total == 1
+    assert complaints == ["oh no"]
+
+
+def test_an_opened_file_is_closed_again_and_refused_with_its_reason(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"), opened(tmp_path / "gone"):
+        pass
+    with pytest.raises(UserError, match="null"), opened(Path("a\0b")):
+        pass
