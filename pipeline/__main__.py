@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,8 +102,8 @@ def _render(cfg: DictConfig) -> None:
     outcome = job.run(
         job.Parts(source=source, **others),
         output=output,
-        overwrite=_typed(cfg, "overwrite", bool),
-        seed=_typed(cfg, "seed", int),
+        overwrite=_flag(cfg, "overwrite"),
+        seed=_seed(cfg),
         device=_device(str(cfg.device)),
         settings=settings,
     )
@@ -146,15 +147,23 @@ def _check_targets(node: Any, trusted: Sequence[str]) -> None:
                 f"_target_: must be in {' or '.join(trusted)}, got {target!r}; "
                 f"say trust=[{str(target).split('.')[0]}] if you trust that package"
             )
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        _check_targets(child, trusted)
+    children = node.values() if isinstance(node, dict) else node
+    if isinstance(node, (dict, list)):
+        for child in children:
+            _check_targets(child, trusted)
 
 
-def _typed(cfg: DictConfig, key: str, kind: type) -> Any:
+def _flag(cfg: DictConfig, key: str) -> bool:
     value = cfg[key]
-    if type(value) is not kind or (kind is int and value < 0):
-        rule = "true or false" if kind is bool else "a whole number from 0 on"
-        raise UserError(f"{key}: must be {rule}, got {value!r}; say {key}={kind()}".lower())
+    if not isinstance(value, bool):
+        raise UserError(f"{key}: must be true or false, got {value!r}; say {key}=true")
+    return value
+
+
+def _seed(cfg: DictConfig) -> int:
+    value = cfg.seed
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise UserError(f"seed: must be a whole number from 0 on, got {value!r}; say seed=0")
     return value
 
 
@@ -168,8 +177,10 @@ def _device(name: str) -> torch.device:
     there[:0] = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     if name == "auto":
         return torch.device(there[0])
-    if name != "cuda" and name not in there or name == "cuda" and "cuda:0" not in there:
-        raise UserError(f"device: must be auto or one of {', '.join(there)}, got {name!r}; say auto")
+    if (name != "cuda" and name not in there) or (name == "cuda" and "cuda:0" not in there):
+        raise UserError(
+            f"device: must be auto or one of {', '.join(there)}, got {name!r}; say auto"
+        )
     return torch.device(name)
 
 
@@ -202,7 +213,7 @@ def _keys() -> Iterator[str]:
         yield str(key)
     for path in folder.glob("*/*.yaml"):
         for key in OmegaConf.load(path):
-            yield f"{path.parent.name}.{key}"
+            yield f"{path.parent.name}.{key!s}"
 
 
 def _warn_of_a_namesake(folder: Path) -> None:
@@ -213,19 +224,17 @@ def _warn_of_a_namesake(folder: Path) -> None:
             print(f"warning: {shown(other)} has our package's name; run elsewhere", file=sys.stderr)
 
 
-class _logged:
+@contextmanager
+def _logged() -> Iterator[None]:
     """Lines of the log on stderr while a job runs."""
-
-    def __enter__(self) -> None:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        self.handler = handler
-        root = logging.getLogger("pipeline")
-        root.addHandler(handler)
-        root.setLevel(logging.INFO)
-
-    def __exit__(self, *exception: object) -> None:
-        logging.getLogger("pipeline").removeHandler(self.handler)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The words of the command line before Hydra reads them: names quoted, choices implied by suffix."""
+"""The command line before Hydra reads it: names quoted, choices implied by suffix."""
 
 from __future__ import annotations
 

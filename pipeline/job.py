@@ -188,7 +188,7 @@ def _kept_log(folder: Path) -> Iterator[None]:
 class _Progress:
     """A bar on a terminal, a line now and then elsewhere, and progress.json in the work folder."""
 
-    def __init__(self, clip: Clip, report: Report, folder: Path, bar: tqdm[None]) -> None:
+    def __init__(self, clip: Clip, report: Report, folder: Path, bar: tqdm[Any]) -> None:
         self.clip, self.report, self.folder, self.bar = clip, report, folder, bar
         self.began = self.said = time.monotonic()
 
@@ -214,7 +214,10 @@ class _Progress:
 
 @contextmanager
 def _shown_progress(clip: Clip, report: Report, folder: Path) -> Iterator[_Progress]:
-    with logging_redirect_tqdm([logging.getLogger("pipeline")]), tqdm(total=clip.count, unit="frame", disable=None) as bar:
+    with (
+        logging_redirect_tqdm([logging.getLogger("pipeline")]),
+        tqdm(total=clip.count, unit="frame", disable=None) as bar,
+    ):
         yield _Progress(clip, report, folder, bar)
     (folder / "progress.json").unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from pipeline.encoder import Encoder, Writer
 from pipeline.errors import UserError, shown
@@ -19,6 +20,16 @@ FOLDER = ".render"
 def folder_of(output: Path) -> Path:
     """The folder in which the render of this output works."""
     return output.with_name(output.name + FOLDER)
+
+
+class Recorder(Protocol):
+    """What a render hands its pictures to."""
+
+    def append(self, picture: Picture) -> None:
+        """Record the next picture, (H, W, 3) uint8 RGB. Raises UserError if it cannot."""
+
+    def finish(self) -> None:
+        """All pictures are there: complete the output. Raises UserError."""
 
 
 class Recording:

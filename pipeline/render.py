@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from pipeline.flow import Flow, with_motion
 from pipeline.frame import Frame, State, to_picture
 from pipeline.gradient import Gradient
 from pipeline.prefetch import prefetch
-from pipeline.recording import Recording
+from pipeline.recording import Recorder
 from pipeline.source import Source
 from pipeline.warp import Canvas, Warp
 
@@ -43,11 +43,11 @@ def render(
     warp: Warp,
     dreamer: Dreamer,
     gradient: Gradient,
-    recording: Recording,
+    recording: Recorder,
     *,
     seed: int,
     device: torch.device,
-) -> Iterator[Dreamt]:
+) -> Generator[Dreamt, None, None]:
     """Yield every frame of the source once it is dreamt and recorded.
 
     recording: entered by the caller, complete when the iterator is exhausted. seed: of the

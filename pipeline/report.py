@@ -64,6 +64,7 @@ class Report:
             "height": self.clip.height,
             "seconds_per_frame": {stage: round(spent[stage], 5) for stage in ("total", *STAGES)},
             "steps_per_frame": round(statistics.fmean(after_first), 3) if after_first else None,
+            "steps_in_all": round(sum(self.steps), 3),
             "gain": self._gain(),
             "flicker": _mean(self.flickers),
             "source_flicker": _mean(self.source_flickers),

@@ -68,7 +68,7 @@ class Adaptive:
             before = small(picture)
 
     def _lasts(self, before: Picture, later: list[Picture]) -> int:
-        """For how many frames it flashes: until a later picture is like the one before; 0 = none."""
+        """For how many frames it flashes, until a later picture is like the one before; or 0."""
         for frames, picture in enumerate(later[: self.flash_frames], start=1):
             if not _differ(before, picture, self.least_change):
                 return frames

@@ -6,11 +6,15 @@ Brox, Keutzer 2010.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
 from pipeline.frame import Field
 
+NO_MAP: Field = np.empty(0, np.float32)
+"""OpenCV's second map, where the first holds both coordinates."""
 BOUNDARY = 0.05
 """Least squared gradient of the flow that is a motion boundary.
 
@@ -28,7 +32,9 @@ def confidence(backward: Field, forward: Field) -> Field:
     test is passed in full up to the paper's threshold, and failed in full at twice that.
     """
     there = _targets(backward)
-    back = cv2.remap(forward, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    back = _float(
+        cv2.remap(forward, there, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    )
     length = _square(backward)
     hidden = _square(back + backward) / (0.01 * (_square(back) + length) + 0.5)
     boundary = _steepness(backward) / (0.01 * length + BOUNDARY)
@@ -64,6 +70,12 @@ def _square(flow: Field) -> Field:
 
 def _steepness(flow: Field) -> Field:
     """|grad u|^2 + |grad v|^2, (H, W): high where two motions meet."""
-    across = cv2.Sobel(flow, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
-    down = cv2.Sobel(flow, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
+    across = _float(cv2.Sobel(flow, cv2.CV_32F, 1, 0, ksize=1, scale=0.5))
+    down = _float(cv2.Sobel(flow, cv2.CV_32F, 0, 1, ksize=1, scale=0.5))
     return _square(across) + _square(down)
+
+
+def _float(array: np.ndarray[Any, Any]) -> Field:
+    """What OpenCV gave, with the type that it has."""
+    field: Field = np.asarray(array, np.float32)
+    return field

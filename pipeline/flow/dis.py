@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field as Limit
 from pydantic.dataclasses import dataclass
 
-from pipeline.flow.size import bounded
+from pipeline.flow.size import bounded, grey
 from pipeline.frame import Field, Motion, Picture
 
 
@@ -40,7 +40,7 @@ class Dis:
         return bounded(current, previous, self._pair, self.most_pixels)
 
     def _pair(self, current: Picture, previous: Picture) -> tuple[Field, Field]:
-        now, then = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (current, previous))
+        now, then = grey(current), grey(previous)
         backward = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         backward.setFinestScale(self.finest_scale)
         backward.setPatchSize(self.patch_size)
@@ -48,5 +48,9 @@ class Dis:
         backward.setGradientDescentIterations(self.descents)
         backward.setVariationalRefinementIterations(self.refinements)
         forward = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        nowhere = np.zeros((*now.shape, 2), np.float32)
-        return backward.calc(now, then, nowhere), forward.calc(then, now, nowhere.copy())
+        return _flow(backward, now, then), _flow(forward, then, now)
+
+
+def _flow(method: cv2.DISOpticalFlow, one: Picture, other: Picture) -> Field:
+    found = method.calc(one, other, np.zeros((*one.shape, 2), np.float32))
+    return np.asarray(found, np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field as Limit
 from pydantic.dataclasses import dataclass
 
-from pipeline.flow.size import bounded
+from pipeline.flow.size import bounded, grey
 from pipeline.frame import Field, Motion, Picture
 
 
@@ -21,7 +21,8 @@ class Farneback:
     """Farnebaeck's flow.
 
     levels: of the pyramid, each half the next. window: pixels that are averaged over. iterations:
-    a level. neighbourhood: pixels of the expansion, 5 or 7. most_pixels: larger pictures are halved.
+    a level. neighbourhood: pixels of the expansion, 5 or 7. most_pixels: larger pictures are
+    halved.
     """
 
     levels: Annotated[int, Limit(ge=1, le=10)]
@@ -35,13 +36,13 @@ class Farneback:
         return bounded(current, previous, self._pair, self.most_pixels)
 
     def _pair(self, current: Picture, previous: Picture) -> tuple[Field, Field]:
-        now, then = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (current, previous))
+        now, then = grey(current), grey(previous)
         return self._flow(now, then), self._flow(then, now)
 
     def _flow(self, one: Picture, other: Picture) -> Field:
         deviation = 1.1 if self.neighbourhood == 5 else 1.5  # as OpenCV's manual pairs them
-        flow: Field = cv2.calcOpticalFlowFarneback(
+        flow = cv2.calcOpticalFlowFarneback(
             one, other, np.zeros((*one.shape, 2), np.float32), 0.5, self.levels, self.window,
             self.iterations, self.neighbourhood, deviation, 0,
         )  # fmt: skip
-        return flow
+        return np.asarray(flow, np.float32)

@@ -64,7 +64,7 @@ class Raft:
         return np.ascontiguousarray(both[0]), np.ascontiguousarray(both[1])
 
     def _tensor(self, picture: Picture) -> Tensor:
-        """(1, 3, H', W') in [-1, 1], padded at the right and bottom to what RAFT can divide by 8."""
+        """(1, 3, H', W') in [-1, 1], padded at the right and bottom to a multiple of 8."""
         tensor = torch.from_numpy(np.ascontiguousarray(picture)).to(self.device)
         image = tensor.permute(2, 0, 1)[None].float() / 127.5 - 1
         height, width = picture.shape[:2]

@@ -29,13 +29,19 @@ def bounded(current: Picture, previous: Picture, pair: Pair, most_pixels: int) -
     if halvings == 0:
         return Motion(backward, trusted)
     scale = np.array([width / size[0], height / size[1]], dtype=np.float32)
-    grown = cv2.resize(backward, (width, height), interpolation=cv2.INTER_LINEAR) * scale
-    return Motion(grown, cv2.resize(trusted, (width, height), interpolation=cv2.INTER_LINEAR))
+    whole = (width, height)
+    grown = np.asarray(cv2.resize(backward, whole, interpolation=cv2.INTER_LINEAR), np.float32)
+    sure = np.asarray(cv2.resize(trusted, whole, interpolation=cv2.INTER_LINEAR), np.float32)
+    return Motion(grown * scale, sure)
 
 
 def _shrunk(picture: Picture, size: tuple[int, int]) -> Picture:
     """The picture at (width, height), each pixel the mean of those that it covers."""
     if picture.shape[1::-1] == size:
         return picture
-    shrunk: Picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return shrunk
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def grey(picture: Picture) -> Picture:
+    """The picture's brightness, (H, W) uint8."""
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -1,4 +1,4 @@
-"""Contract: the network that is looked into. One file a family; a network is a yaml in conf/model/."""
+"""Contract: the network that is looked into. One file a family, a network is a yaml."""
 
 from __future__ import annotations
 

@@ -126,12 +126,21 @@ class EfficientNetLite(nn.Module):
 
 
 def _convolution(
-    channels: int, out: int, *, kernel: int, stride: int = 1, groups: int = 1,
+    channels: int,
+    out: int,
+    *,
+    kernel: int,
+    stride: int = 1,
+    groups: int = 1,
     activation: bool = True,
 ) -> nn.Sequential:
     """Convolution, batch norm (TensorFlow's epsilon) and ReLU6, padded as TensorFlow does."""
     convolution = Conv2dNormActivation(
-        channels, out, kernel, stride, groups=groups,
+        channels,
+        out,
+        kernel,
+        stride,
+        groups=groups,
         padding=0 if stride > 1 else kernel // 2,
         norm_layer=_norm,
         activation_layer=nn.ReLU6 if activation else None,

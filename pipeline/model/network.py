@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.fx import GraphModule
 from torch.fx.experimental.optimization import fuse
-from torchvision.ops.misc import ConvNormActivation
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+from torchvision.ops.misc import ConvNormActivation
 
 from pipeline.errors import UserError
 from pipeline.frame import Image
@@ -39,6 +39,8 @@ class Network(nn.Module):
         leaves: Sequence[type[nn.Module]] = (),
     ) -> None:
         super().__init__()
+        self._mean: Tensor
+        self._deviation: Tensor
         self.weights_sha256 = weights_sha256
         self._module = _opened(module.eval().requires_grad_(False))
         self._tracing = {"leaf_modules": list(leaves)} if leaves else {}
@@ -98,8 +100,10 @@ class Network(nn.Module):
             # In place, for a copy of the extractor would fall back to training mode; its modules'
             # parents are its own, so nothing of self._module is replaced.
             plain = GraphModule(extractor.eval(), extractor.graph)
-            folded: GraphModule = fuse(plain, inplace=True, no_trace=True)
-        return folded.requires_grad_(False).to(memory_format=torch.channels_last)
+            folded = fuse(plain, inplace=True, no_trace=True)
+        assert isinstance(folded, GraphModule)
+        folded.requires_grad_(False).to(memory_format=torch.channels_last)
+        return folded
 
 
 def _opened(module: nn.Module) -> nn.Module:
@@ -127,5 +131,3 @@ def _keep_from_being_overwritten(extractor: GraphModule) -> None:
             elif user.kwargs.get("inplace"):
                 user.kwargs = {**user.kwargs, "inplace": False}
     extractor.recompile()
-
-

@@ -30,7 +30,8 @@ def _named(layers: tuple[str, ...]) -> tuple[str, ...]:
 class Norm:
     """The weighted sum of the layers' mean squared activations.
 
-    layers: their names; one may stand alone. weights: one number a layer, negative = less of it; None: all 1.
+    layers: their names; one may stand alone. weights: one number a layer, negative = less of it;
+    None = all 1.
     """
 
     layers: Annotated[

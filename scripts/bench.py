@@ -1,0 +1,32 @@
+"""All figures of the README, as ratios within one run: python scripts/bench.py NAME [--out DIR]."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from benches import coherence, speed
+
+BENCHES = {"coherence": coherence.run, "speed": speed.run}
+
+
+def main() -> None:
+    """Run one bench, print its table, and write its figures and pictures to a folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=BENCHES)
+    parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")
+    parser.add_argument("--clip", type=Path, help="a real clip, for speed")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    figures, met = BENCHES[arguments.name](arguments.out, arguments.clip)
+    path = arguments.out / f"{arguments.name}.json"
+    path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    for rule, holds in met.items():
+        print(f"{'met   ' if holds else 'MISSED'}  {rule}")
+    sys.exit(0 if all(met.values()) else 1)
+
+
+if __name__ == "__main__":
+    main()

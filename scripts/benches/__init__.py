@@ -1,0 +1,1 @@
+"""The benches, one file each; scripts/bench.py runs them."""

@@ -1,0 +1,228 @@
+"""How steady the dream is, and how strong: ours and the field's usual ways, on known motion."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from benches import parts, scene
+from pipeline.dreamer.octaves import Octaves
+from pipeline.frame import Image, Picture, to_image, to_picture
+from pipeline.gradient import Gradient
+from pipeline.metrics import flicker
+from pipeline.warp import sample
+
+FRAMES = 100
+SETTLED = 10
+"""Frames after which strength must be steady."""
+HALF_A_SECOND = scene.RATE // 2
+Dreams = Iterator[tuple[Image, float]]
+Method = Callable[["scene.Scene", Gradient], Dreams]
+
+
+@dataclass
+class Measured:
+    """What one method came to, frame by frame."""
+
+    flickers: list[float] = field(default_factory=list)
+    gains: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)
+    pictures: dict[int, Picture] = field(default_factory=dict)
+    entering: dict[str, float] = field(default_factory=dict)
+
+
+def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
+    """Print FIELD.md's table; the figures, and which demands they meet."""
+    torch.set_num_threads(2)
+    slope = parts.gradient(parts.settings())
+    footage = scene.moving(FRAMES)
+    methods: dict[str, Method] = {
+        "each frame alone, 4 x 10, step .03": alone,
+        "blend .85, 4 x 10": lambda s, g: blended(s, g, 0.85),
+        "blend .5, 4 x 10": lambda s, g: blended(s, g, 0.5),
+        "flow-warped blend, photometric mask, 4 x 5": warped_blend,
+        "dreamreel, defaults": ours,
+    }
+    found = {}
+    print(f"{'method':46s} flicker   gain  steps")
+    for name, method in methods.items():
+        found[name] = measured = measure(footage, slope, method(footage, slope))
+        print(
+            f"{name:46s} {statistics.fmean(measured.flickers):7.4f} "
+            f"{statistics.fmean(measured.gains):6.2f} {statistics.fmean(measured.steps[1:]):6.2f}",
+            flush=True,
+        )
+        _sheet(out / f"coherence-{len(found)}.png", measured)
+    reference, mine = found[next(iter(found))], found[next(reversed(found))]
+    figures, met = _judged(mine, reference)
+    extra, extra_met = _still_and_cut(slope)
+    for name, value in (figures | extra).items():
+        print(f"{name}: {value}")
+    table = {
+        name: {
+            "flicker": statistics.fmean(m.flickers),
+            "gain": statistics.fmean(m.gains),
+            "steps": statistics.fmean(m.steps[1:]),
+        }
+        for name, m in found.items()
+    }
+    return {"table": table, **figures, **extra}, met | extra_met
+
+
+def measure(footage: scene.Scene, slope: Gradient, dreams: Dreams) -> Measured:
+    """Follow a method's dreams with the exact flow."""
+    measured = Measured()
+    ages = scene.ages(footage.flows)
+    energy = {name: [0.0, 0.0] for name in ("entered", "settled")}
+    layer: Tensor | None = None
+    for index, (dream, steps) in enumerate(dreams):
+        picture = to_image(footage.shots[index], parts.CPU)
+        measured.steps.append(steps)
+        measured.gains.append(float(slope.score(dream) / slope.score(picture)))
+        flow = footage.flows[index]
+        if flow is not None and layer is not None:
+            moved = sample(layer, scene.positions(flow))
+            seen = torch.from_numpy((ages[index] > 0).astype(np.float32))[None, None]
+            measured.flickers.append(float(flicker(dream - picture, moved, seen)))
+        layer = dream - picture
+        if index >= HALF_A_SECOND and index % 4 == 0:
+            _add_energy(energy, slope, (dream, picture), ages[index])
+        if index % 15 == 0 or index == len(footage.shots) - 1:
+            measured.pictures[index] = to_picture(dream)
+    measured.entering = {n: d / p for n, (d, p) in energy.items() if p}
+    return measured
+
+
+def _add_energy(
+    energy: dict[str, list[float]], slope: Gradient, pair: tuple[Image, Image], age: np.ndarray
+) -> None:
+    """Squared activations of dream and picture, where content entered half a second ago, and
+    where it was there long before."""
+    for place, image in enumerate(pair):
+        (layer,) = slope.objective.layers
+        with torch.no_grad():
+            squares = slope.model(image, [layer])[layer].square().mean(dim=1)[0]
+        small = cv2.resize(age, squares.shape[::-1], interpolation=cv2.INTER_AREA)
+        where = torch.from_numpy(np.asarray(small))
+        recent = (where >= HALF_A_SECOND) & (where < 2 * HALF_A_SECOND)
+        energy["entered"][place] += float(squares[recent].sum())
+        energy["settled"][place] += float(squares[where >= 2 * HALF_A_SECOND].sum())
+
+
+def ours(footage: scene.Scene, slope: Gradient) -> Dreams:
+    """The program as it comes."""
+    for dreamt in parts.rendered(footage, parts.settings(), slope):
+        yield dreamt.dream.image, dreamt.dream.steps
+
+
+def _field(iterations: int) -> Octaves:
+    """The field's settings: 4 octaves, step .03, no smoothing, everything anew each frame."""
+    return Octaves(
+        octaves=4, octave_scale=1.4, iterations=iterations, step_size=0.03, jitter=32, smoothing=0,
+        upkeep_iterations=0, upkeep_step_size=0, entering_iterations=0, settling_frames=1,
+    )  # fmt: skip
+
+
+def _dreamt(canvas: Image, slope: Gradient, iterations: int) -> tuple[Image, float]:
+    rng = torch.Generator().manual_seed(0)
+    nothing = torch.zeros_like(canvas[:, :1])
+    dream = _field(iterations)(canvas, nothing, slope, index=0, rng=rng)
+    return dream.image, dream.steps
+
+
+def alone(footage: scene.Scene, slope: Gradient) -> Dreams:
+    """Each frame by itself."""
+    for picture in footage.shots:
+        yield _dreamt(to_image(picture, parts.CPU), slope, 10)
+
+
+def blended(footage: scene.Scene, slope: Gradient, share: float) -> Dreams:
+    """The last dream mixed under each frame, unmoved; share: of the frame (pytorch-deepdream)."""
+    last: Image | None = None
+    for picture in footage.shots:
+        canvas = to_image(picture, parts.CPU)
+        if last is not None:
+            canvas = share * canvas + (1 - share) * last
+        last, steps = _dreamt(canvas, slope, 10)
+        yield last, steps
+
+
+def warped_blend(footage: scene.Scene, slope: Gradient) -> Dreams:
+    """The last dream moved by the negated forward flow and mixed in half and half where the moved
+    picture looks like the new one (after deepdream-video-pytorch, 2026)."""
+    last: Image | None = None
+    before: Picture | None = None
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    for picture in footage.shots:
+        canvas = to_image(picture, parts.CPU)
+        if last is not None and before is not None:
+            then, now = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (before, picture))
+            forward = flow.calc(then, now, np.zeros((*now.shape, 2), np.float32))
+            where = scene.positions(-np.asarray(forward, np.float32))
+            moved = sample(to_image(before, parts.CPU), where)
+            error = (moved - canvas).square().mean(dim=1, keepdim=True)
+            mask = 0.5 * torch.exp(-error / 0.005)
+            canvas = (1 - mask) * canvas + mask * sample(last, where).clamp(0, 1)
+        last, steps = _dreamt(canvas, slope, 5)
+        before = picture
+        yield last, steps
+
+
+def _judged(mine: Measured, alone_: Measured) -> tuple[dict[str, object], dict[str, bool]]:
+    """The demands on our own figures."""
+    shake = statistics.fmean(mine.flickers)
+    steps = statistics.fmean(mine.steps[1:])
+    gain, reference = statistics.fmean(mine.gains), statistics.fmean(alone_.gains)
+    ratio = np.array(mine.gains[SETTLED:]) / np.array(alone_.gains[SETTLED:])
+    swing = ratio / ratio.mean() - 1
+    entered = mine.entering["entered"] / mine.entering["settled"]
+    usual = alone_.entering["entered"] / alone_.entering["settled"]
+    figures: dict[str, object] = {
+        "gain over each-frame-alone's, frames 10..99": f"mean {ratio.mean():.3f}, "
+        f"{swing.min():+.3f} {swing.max():+.3f}",
+        "gain where content entered 0.5..1 s ago over gain elsewhere": f"{entered:.3f} "
+        f"(each frame alone: {usual:.3f})",
+    }
+    met = {
+        f"flicker {shake:.4f} <= 0.008": shake <= 0.008,
+        f"gain {gain:.2f} above each-frame-alone's {reference:.2f}": gain > reference,
+        f"steps {steps:.2f} <= 5": steps <= 5,
+        "gain ratio within +-10 % of its mean": bool(np.abs(swing).max() <= 0.1),
+        "what entered is at least 0.8 as strong as the rest": entered >= 0.8,
+    }
+    return figures, met
+
+
+def _still_and_cut(slope: Gradient) -> tuple[dict[str, object], dict[str, bool]]:
+    """A standing camera, and a cut: what was before must leave nothing behind."""
+    standing = measure(scene.still(40), slope, ours(scene.still(40), slope))
+    calm = statistics.fmean(standing.flickers[SETTLED:])
+    other = scene.moving(12, "coffee.png")
+    both = scene.joined(scene.moving(12), other)
+    behind = list(parts.rendered(both, parts.settings(), slope))[12:]
+    afresh = list(parts.rendered(other, parts.settings(), slope))
+    ghost = float((behind[0].dream.image - afresh[0].dream.image).abs().max())
+    figures: dict[str, object] = {
+        "flicker of a still scene after frame 10": f"{calm:.5f}",
+        "first frame after a cut against a fresh start, largest difference": ghost,
+    }
+    met = {
+        f"still scene's flicker {calm:.5f} < 0.002": calm < 0.002,
+        "the cut was found": behind[0].frame.cut,
+        "no ghost after a cut": ghost == 0.0,
+    }
+    return figures, met
+
+
+def _sheet(path: Path, measured: Measured) -> None:
+    """A contact sheet of the dreams."""
+    pictures = list(measured.pictures.values())
+    rows = [np.hstack(pictures[i : i + 2]) for i in range(0, len(pictures) // 2 * 2, 2)]
+    cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))

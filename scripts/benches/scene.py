@@ -1,0 +1,115 @@
+"""Footage whose motion is known exactly: a camera over a photograph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import skimage.data
+import torch
+from torch import Tensor
+
+from pipeline.frame import Clip, Field, Picture
+from pipeline.warp import pixel_grid
+
+HEIGHT, WIDTH = 224, 400
+RATE = 25
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A Source of pictures, with the exact backward flow between them; None before the first."""
+
+    shots: tuple[Picture, ...]
+    flows: tuple[Field | None, ...]
+
+    @property
+    def clip(self) -> Clip:
+        """400x224 at 25 frames a second."""
+        return Clip(HEIGHT, WIDTH, Fraction(RATE), len(self.shots))
+
+    def pictures(self, start: int = 0) -> Iterator[Picture]:
+        """The pictures from frame `start` on."""
+        yield from self.shots[start:]
+
+
+def photograph(name: str) -> Picture:
+    """One of scikit-image's photographs, RGB."""
+    path = Path(skimage.data.__file__).parent / name
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def moving(frames: int, name: str = "motorcycle_left.png") -> Scene:
+    """A camera that pans, zooms and rotates over a photograph, about 3 pixels a frame."""
+    ground = photograph(name)
+    looks = [_look(i / RATE, ground.shape[0], ground.shape[1]) for i in range(frames)]
+    return _filmed(ground, looks)
+
+
+def still(frames: int, name: str = "motorcycle_left.png") -> Scene:
+    """The same camera, standing."""
+    ground = photograph(name)
+    return _filmed(ground, [_look(0, ground.shape[0], ground.shape[1])] * frames)
+
+
+def joined(one: Scene, other: Scene) -> Scene:
+    """One scene, a hard cut, the other."""
+    return Scene(one.shots + other.shots, one.flows + other.flows)
+
+
+def positions(flow: Field) -> Tensor:
+    """Where each pixel was, (1, H, W, 2), as warp.sample wants it."""
+    grid = pixel_grid(flow.shape[0], flow.shape[1], torch.device("cpu"))
+    return grid + torch.from_numpy(flow)[None]
+
+
+def ages(flows: Sequence[Field | None]) -> list[Field]:
+    """For each frame, how many frames ago each pixel came into view; 1000 = before the first."""
+    x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
+    found = [np.full((HEIGHT, WIDTH), 1000, np.float32)]
+    for flow in flows[1:]:
+        assert flow is not None
+        there = flow + np.stack([x, y], axis=-1)
+        age = cv2.remap(found[-1], there, np.empty(0), cv2.INTER_NEAREST) + 1
+        beyond = (there < -0.5) | (there > np.array([WIDTH - 0.5, HEIGHT - 0.5]))
+        age[beyond.any(axis=-1)] = 0
+        found.append(np.asarray(age, np.float32))
+    return found
+
+
+def _look(seconds: float, height: int, width: int) -> Field:
+    """Frame pixels -> photograph pixels, a (3, 3) similarity."""
+    turn = 2 * math.pi * seconds
+    scale = 0.95 + 0.12 * math.sin(turn / 5)
+    angle = math.radians(5 * math.sin(turn / 4.3))
+    right = width / 2 + 0.9 * (width / 2 - WIDTH / 2 - 30) * math.sin(turn / 9 - 1.2)
+    down = height / 2 + 0.7 * (height / 2 - HEIGHT / 2 - 40) * math.sin(turn / 6.1 + 0.5)
+    c, s = scale * math.cos(angle), scale * math.sin(angle)
+    about = np.array([[1, 0, -(WIDTH - 1) / 2], [0, 1, -(HEIGHT - 1) / 2], [0, 0, 1]])
+    return np.asarray(np.array([[c, -s, right], [s, c, down], [0, 0, 1]]) @ about)
+
+
+def _filmed(ground: Picture, looks: Sequence[Field]) -> Scene:
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    shots = tuple(
+        np.asarray(
+            cv2.warpAffine(ground, look[:2], (WIDTH, HEIGHT), flags=flags,
+                           borderMode=cv2.BORDER_REFLECT), np.uint8,
+        )
+        for look in looks
+    )  # fmt: skip
+    x, y = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
+    here = np.stack([x, y, np.ones_like(x)], axis=-1).astype(np.float64)
+    flows: list[Field | None] = [None]
+    for before, now in pairwise(looks):
+        back = np.linalg.inv(before) @ now
+        flows.append(((here @ back.T)[..., :2] - here[..., :2]).astype(np.float32))
+    return Scene(shots, tuple(flows))
