@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 import re
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import (
-    ConfigCompositionException,
-    HydraException,
-    InstantiationException,
-    MissingConfigException,
-    OverrideParseException,
-)
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from pipeline.arguments import prepared
+from pipeline.arguments import check_suffix, hint, prepared
 from pipeline.errors import UserError, shown
 
 if TYPE_CHECKING:
@@ -40,6 +34,22 @@ GROUPS = (
     "source", "cuts", "flow", "camera", "warp", "dreamer", "objective", "encoder", "model",
 )  # fmt: skip
 
+STOPPED = {
+    130: "stopped; nothing was kept, the same command starts anew",
+    143: "ended from outside; nothing was kept, the same command starts anew",
+}
+"""Exit code -> the line that goes with it."""
+
+MEANINGS = (
+    (r"Could not delete from config\. '([^']+)'", "{0}: is not there, so ~{0} must be left out"),
+    (r"Multiple values for (\S+)\. To", "{0}: is chosen already; say {0}=CHOICE, without the +"),
+    (
+        r"Ambiguous value for argument '([^=]+)=(.*)'",
+        "{0}: must be one value, got {1}; say [{1}] for a list, or -m to try each",
+    ),
+)
+"""What Hydra says -> what the user can do."""
+
 
 def config_dir() -> Path:
     """The folder of the yaml files: beside this module in a wheel, one level up in a checkout."""
@@ -50,120 +60,126 @@ def config_dir() -> Path:
 def main() -> None:
     """Run the command line and exit: 0 done, 1 our fault, 2 the user can mend it, 130 Ctrl-C."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us whole; we put them into one line
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    sys.argv[1:] = prepared(sys.argv[1:])
+    signal.signal(signal.SIGTERM, _terminated)
+    OmegaConf.register_new_resolver("conf_folder", _conf_folder, replace=True)
     try:
-        _warn_of_a_namesake(Path.cwd())
+        sys.argv[1:] = prepared(sys.argv[1:], [path.name for path in config_dir().iterdir()])
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(task)()
     except KeyboardInterrupt:
-        print("stopped; nothing was kept, the same command starts anew", file=sys.stderr)
-        sys.exit(130)
+        _end(130)
+    except SystemExit as end:
+        _end(end.code)
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        print(_one_line(error), file=sys.stderr)
-        sys.exit(2)
+        _end(2, _one_line(error))
     except BrokenPipeError:
-        sys.exit(1)
+        _end(1)
     except Exception:
-        log.critical("a fault of ours, please report it:\n%s", traceback.format_exc())
-        sys.exit(1)
+        _end(1, f"a fault of ours, please report it:\n{traceback.format_exc()}")
 
 
 def task(cfg: DictConfig) -> None:
     """Render what this configuration describes."""
+    _warn_of_a_namesake(Path.cwd())
+    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     with _logged():
         try:
-            _render(cfg)
+            _render(cfg, folder=Path(HydraConfig.get().runtime.output_dir) if sweep else None)
         except (UserError, HydraException, OmegaConfBaseException) as error:
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
+            if sweep:
                 raise
             # Raised on, Hydra would print two lines of its own before ours.
-            print(_one_line(error), file=sys.stderr)
-            sys.exit(2)
+            _end(2, _one_line(error))
+        except Exception:
+            if sweep:
+                raise
+            _end(1, f"a fault of ours, please report it:\n{traceback.format_exc()}")
 
 
-def _render(cfg: DictConfig) -> None:
+def _end(code: Any, line: str | None = None) -> None:
+    """Exit with this code, after the line that says why."""
+    line = STOPPED.get(code) if line is None else line
+    if line:
+        print(line, file=sys.stderr)
+    sys.exit(code)
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    """Leave in order: everything that is open is closed on the way out."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def _render(cfg: DictConfig, folder: Path | None) -> None:
+    """One render. folder: of this job in a sweep. What is wrong is found out before it costs."""
+    _check_keys(cfg)
+    settings: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    if settings["input"] is None:
+        raise UserError("input: must be given, got nothing; say input=FILE, or --help")
+    overwrite, seed = _flag(settings, "overwrite"), _seed(settings["seed"])
+    trusted = ["pipeline", *_trusted(settings["trust"])]
+
     from pipeline import job
 
-    settings = OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False)
-    _check_targets(OmegaConf.to_container(cfg, resolve=True), trusted=["pipeline", *cfg.trust])
-    if cfg.input is None:
-        raise UserError("input: must be given; say input=FILE, or --help for all settings")
-    source = _built(cfg, "source")
-    clip = source.clip
-    others = {group: _built(cfg, group) for group in GROUPS[1:]}
-    sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    folder = Path(HydraConfig.get().runtime.output_dir) if sweep else None
-    output = (
-        job.default_output(str(cfg.input), others["encoder"], clip, folder)
-        if cfg.output is None
-        else Path(str(cfg.output))
-    )
-    job.check_output(output, Path(str(cfg.input)))
+    device = _device(str(settings["device"]))
+    parts = {group: _built(settings[group], group, trusted) for group in GROUPS[:-1]}
+    input_ = Path(str(settings["input"]))
+    if settings["output"] is None:
+        output = job.default_output(input_, parts["encoder"], parts["source"].clip, folder)
+    else:
+        output = Path(str(settings["output"]))
+        check_suffix(output, parts["encoder"].suffixes, _choice("encoder"))
+    job.check_output(output, input_, overwrite=overwrite)
     outcome = job.run(
-        job.Parts(source=source, **others),
+        job.Parts(**parts, model=_built(settings["model"], "model", trusted)),
         output=output,
-        overwrite=_flag(cfg, "overwrite"),
-        seed=_seed(cfg),
-        device=_device(str(cfg.device)),
-        settings=settings,
+        overwrite=overwrite,
+        seed=seed,
+        device=device,
+        settings=OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False),
     )
     print(job.summary(outcome))
 
 
-def _built(cfg: DictConfig, group: str) -> Any:
-    """The part that this group's settings describe. Raises UserError naming the key."""
-    from pydantic import ValidationError
+def _built(settings: Any, group: str, trusted: list[str]) -> Any:
+    """The part that these settings of a group describe. Raises UserError naming the key."""
+    from pipeline.parts import build
 
-    try:
-        return hydra.utils.instantiate(cfg[group], _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, ValidationError):
-            raise UserError(_first_fault(group, cause)) from error
-        if isinstance(cause, UserError):
-            raise cause from error
-        if isinstance(cause, (TypeError, ValueError)):
-            raise UserError(f"{group}: {str(cause).splitlines()[0]}; see --help") from error
-        raise
+    path = config_dir() / group / f"{_choice(group)}.yaml"
+    defaults: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
+    return build(settings, group, trusted=trusted, defaults=defaults)
 
 
-def _first_fault(group: str, error: Any) -> str:
-    """Key, rule, value and remedy of the first fault that pydantic found."""
-    fault = error.errors()[0]
-    key = ".".join([group, *(str(place) for place in fault["loc"][:1])])
-    rule = re.sub(r"^(Value error, |Input should )", "must ", fault["msg"])
-    rule = re.sub(r"^must must", "must", rule)
-    if fault["type"] == "unexpected_keyword_argument":
-        return f"{key}: is no setting of this {group}, got {fault['input']!r}; leave it out"
-    return f"{key}: {rule}, got {fault['input']!r}; see --help for what it means"
+def _choice(group: str) -> str:
+    return str(HydraConfig.get().runtime.choices[group])
 
 
-def _check_targets(node: Any, trusted: Sequence[str]) -> None:
-    """Nothing, if every `_target_` is ours or trusted: a target is code. Raises UserError."""
-    if isinstance(node, dict):
-        target = node.get("_target_")
-        if target is not None and str(target).split(".")[0] not in trusted:
-            raise UserError(
-                f"_target_: must be in {' or '.join(trusted)}, got {target!r}; "
-                f"say trust=[{str(target).split('.')[0]}] if you trust that package"
-            )
-    children = node.values() if isinstance(node, dict) else node
-    if isinstance(node, (dict, list)):
-        for child in children:
-            _check_targets(child, trusted)
+def _check_keys(cfg: DictConfig) -> None:
+    """Nothing, if cfg has the keys of config.yaml: what + and ~ did is not asked elsewhere."""
+    known = {*GROUPS, *map(str, OmegaConf.load(config_dir() / "config.yaml"))}
+    known -= {"defaults", "hydra"}
+    for key in map(str, cfg):
+        if key not in known:
+            raise UserError(f"{key}: is not a setting; {hint(key, known)}")
+    for key in sorted(known - set(map(str, cfg))):
+        raise UserError(f"{key}: must be there, got nothing; leave ~{key} out")
 
 
-def _flag(cfg: DictConfig, key: str) -> bool:
-    value = cfg[key]
+def _flag(settings: dict[str, Any], key: str) -> bool:
+    value = settings[key]
     if not isinstance(value, bool):
         raise UserError(f"{key}: must be true or false, got {value!r}; say {key}=true")
     return value
 
 
-def _seed(cfg: DictConfig) -> int:
-    value = cfg.seed
+def _seed(value: object) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
         raise UserError(f"seed: must be a whole number from 0 on, got {value!r}; say seed=0")
+    return value
+
+
+def _trusted(value: object) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise UserError(f"trust: must be a list of packages, got {value!r}; say trust=[NAME]")
     return value
 
 
@@ -179,7 +195,7 @@ def _device(name: str) -> torch.device:
         return torch.device(there[0])
     if (name != "cuda" and name not in there) or (name == "cuda" and "cuda:0" not in there):
         raise UserError(
-            f"device: must be auto or one of {', '.join(there)}, got {name!r}; say auto"
+            f"device: must be auto or one of {', '.join(there)}, got {name!r}; say device=auto"
         )
     return torch.device(name)
 
@@ -188,32 +204,52 @@ def _one_line(error: Exception) -> str:
     """The error as one line: key, rule, value, remedy."""
     if isinstance(error, UserError):
         return str(error)
-    text = str(error)
+    text = re.sub(r"\s+", " ", str(error).splitlines()[0])
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        near = difflib.get_close_matches(choice, error.options, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "choose one of these"
-        return f"{group}: must be one of {', '.join(error.options)}, got {choice!r}; {hint}"
+        those = ", ".join(error.options)
+        return f"{group}: must be one of {those}, got {choice!r}; {hint(choice, error.options)}"
     if unknown := re.search(r"Could not override '([^']+)'", text):
-        key = unknown[1]
-        near = difflib.get_close_matches(key, list(_keys()), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else "--help lists all"
-        return f"{key}: is not a setting; {hint}"
+        return _unknown(unknown[1])
     if isinstance(error, OverrideParseException):
-        return f"{error.override!r}: must read KEY=VALUE, {text.splitlines()[0]}; put it in quotes"
-    if isinstance(error, ConfigCompositionException):
-        text = text.splitlines()[0]
-    return re.sub(r"\s+", " ", text)
+        key, _, value = error.override.partition("=")
+        return f"{key}: must be a plain value, got {value!r} ({text}); put it in quotes twice: '{key}=\"...\"'"
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key}: must be given, got nothing; say {error.full_key}=VALUE"
+    if isinstance(error, OmegaConfBaseException) and error.full_key:
+        return (
+            f"{error.full_key}: must be a value that can be resolved, got: {text}; mend the ${{}}"
+        )
+    for said, meant in MEANINGS:
+        if match := re.search(said, text):
+            return meant.format(*match.groups())
+    return text
 
 
-def _keys() -> Iterator[str]:
-    """Every key that can be set, as one writes it on the command line."""
+def _unknown(key: str) -> str:
+    """The line for a key that is not there: what may have been meant, or what it belongs to."""
+    known = dict(_keys())
+    group, _, choices = key.partition(".")[0], "", known.get(key, "")
+    if choices:
+        return f"{key}: is no setting of this {group}; say {choices} to have it"
+    return f"{key}: is not a setting; {hint(key, known)}"
+
+
+def _keys() -> Iterator[tuple[str, str]]:
+    """Every key that can be set, as one writes it, with the choice that has it."""
     folder = config_dir()
     for key in OmegaConf.load(folder / "config.yaml"):
-        yield str(key)
-    for path in folder.glob("*/*.yaml"):
+        yield str(key), ""
+    for path in sorted(folder.glob("*/*.yaml")):
+        yield path.parent.name, ""
         for key in OmegaConf.load(path):
-            yield f"{path.parent.name}.{key!s}"
+            if not str(key).startswith("_"):
+                yield f"{path.parent.name}.{key!s}", f"{path.parent.name}={path.stem}"
+
+
+def _conf_folder() -> str:
+    """For the help, where a $ means something: where the yaml files lie."""
+    return str(config_dir()).replace("$", "$$")
 
 
 def _warn_of_a_namesake(folder: Path) -> None:

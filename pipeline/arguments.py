@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import difflib
+import re
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+
+from pipeline.errors import UserError, shown
 
 PATHS = ("input", "output", "mask", "guide", "from")
 """Keys whose value is a file name, whatever characters it has."""
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".exr")
-"""Suffixes of inputs that are single pictures; a .gif is a video."""
+PICTURES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".tif", ".tiff"),
+    *(".webp", ".ppm", ".pgm", ".pbm", ".jp2"),
+)
+"""Suffixes of inputs that are pictures; a .gif is a video."""
 
 ENCODERS = {
     ".mp4": "h264",
-    ".m4v": "h264",
     ".mov": "prores",
     ".mkv": "ffv1",
     ".webm": "webm",
@@ -25,26 +31,69 @@ ENCODERS = {
 }
 """The suffix of an output -> the encoder that is meant where none is named."""
 
+OPTIONS = {
+    **dict.fromkeys(("--help", "-h", "--hydra-help", "--version", "--resolve"), 0),
+    **dict.fromkeys(("--run", "-r", "--multirun", "-m", "--shell-completion", "-sc"), 0),
+    **dict.fromkeys(("--cfg", "-c", "--package", "-p", "--config-path", "-cp"), 1),
+    **dict.fromkeys(("--config-name", "-cn", "--config-dir", "-cd", "--info", "-i"), 1),
+    "--experimental-rerun": 1,
+}
+"""Hydra's own options -> how many of the arguments behind one belong to it."""
 
-def prepared(arguments: Sequence[str]) -> list[str]:
+NO_TEXT = re.compile(r"[+-]?[\d._]*(e[+-]?\d+)?|null|true|false|[+-]?(inf|nan)", re.IGNORECASE)
+"""A value that Hydra takes for a number, for a truth or for nothing."""
+
+
+def prepared(arguments: Sequence[str], groups: Collection[str] = ()) -> list[str]:
     """The arguments with file names quoted, source and encoder added where names imply them.
 
     Hydra's grammar gives ( ) [ ] { } , = ' and more a meaning, and refuses non-ASCII letters; in
     the value of a path they are just letters. A comma in a sweep (-m) parts values, unless a file
-    of the whole name exists.
+    of the whole name exists. groups: keys whose value is the name of a choice. Raises UserError
+    for an argument that is neither KEY=VALUE nor an option.
     """
+    _check_form(arguments)
     sweeping = any(argument in ("-m", "--multirun") for argument in arguments)
-    quoted = [_quoted(argument, sweeping=sweeping) for argument in arguments]
+    quoted = [_quoted(argument, groups, sweeping=sweeping) for argument in arguments]
     return [*quoted, *_implied(arguments)]
 
 
-def _quoted(argument: str, *, sweeping: bool) -> str:
+def _check_form(arguments: Sequence[str]) -> None:
+    """Nothing, if each argument is KEY=VALUE, ~KEY, or an option of Hydra. Raises UserError."""
+    skip = 0
+    for argument in arguments:
+        if skip:
+            skip -= 1
+        elif argument.startswith("-"):
+            name = argument.partition("=")[0]
+            fitting = [o for o in OPTIONS if o == name or (len(name) > 2 and o.startswith(name))]
+            if not fitting:
+                raise UserError(f"{shown(name)}: is no option; {hint(name, OPTIONS)}")
+            skip = 0 if "=" in argument else OPTIONS[fitting[0]]
+        elif not argument.startswith("~") and not argument.partition("=")[1]:
+            meant = f"input={argument}" if Path(argument).exists() else f"{argument or 'KEY'}=VALUE"
+            raise UserError(
+                f"{shown(argument)!r}: must read KEY=VALUE, got no '='; say {shown(meant)}"
+            )
+        elif argument.startswith("="):
+            raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no key; --help has all")
+
+
+def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
     key, equals, value = argument.partition("=")
+    if key in groups and equals and NO_TEXT.fullmatch(value):
+        return f"{key}={quote(value)}"  # a choice by that name is looked for, and not found
     if not equals or key.lstrip("+") not in PATHS or value in ("", "null") or _is_quoted(value):
         return argument
     if sweeping and "," in value and not Path(value).exists():
-        return f"{key}=" + ",".join(quote(part) for part in value.split(","))
-    return f"{key}={quote(value)}"
+        return f"{key}=" + ",".join(quote(_at_home(part)) for part in value.split(","))
+    return f"{key}={quote(_at_home(value))}"
+
+
+def _at_home(name: str) -> str:
+    """The file name with ~/ replaced: bash does that at the beginning of a word only."""
+    home = name.startswith("~/") and not Path(name).exists()
+    return str(Path(name).expanduser()) if home else name
 
 
 def quote(text: str) -> str:
@@ -72,14 +121,16 @@ def _is_quoted(value: str) -> bool:
 def _implied(arguments: Sequence[str]) -> Iterator[str]:
     """The choices of groups that file names imply and that were not made."""
     given = dict(a.partition("=")[::2] for a in arguments if "=" in a)
-    input_, output = given.get("input", ""), given.get("output", "null")
+    input_, output = (
+        _at_home(given.get(key, "").strip("'\"")).replace("null", "") for key in ("input", "output")
+    )
     pictures = bool(input_) and is_pictures(input_)
     if "source" not in given and pictures:
         yield "source=images"
     if "encoder" in given:
         return
-    if output != "null":
-        suffix = Path(output.strip("'\"")).suffix.lower()
+    if output:
+        suffix = Path(output).suffix.lower()
         if suffix in ENCODERS:
             yield f"encoder={ENCODERS[suffix]}"
     elif pictures and Path(input_).suffix.lower() in PICTURES and "%" not in input_:
@@ -90,3 +141,24 @@ def is_pictures(name: str) -> bool:
     """Whether this input is a picture, a folder, or a numbered pattern, rather than a video."""
     path = Path(name)
     return path.suffix.lower() in PICTURES or path.is_dir()
+
+
+def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:
+    """Nothing, if the encoder of that name can write this output. Raises UserError.
+
+    suffixes: of the outputs that it can write.
+    """
+    suffix = output.suffix.lower()
+    if suffix in suffixes:
+        return
+    known = suffix in ENCODERS
+    right = " or ".join(s or "nothing (a folder)" for s in (suffixes if known else ENCODERS))
+    where = f" with encoder={choice}" if known else ""
+    remedy = f"rename it, or say encoder={ENCODERS[suffix]}" if known else "rename it"
+    raise UserError(f"output: must end in {right}{where}, got {shown(output)}; {remedy}")
+
+
+def hint(name: str, known: Collection[str]) -> str:
+    """Which of the known names may have been meant."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else "--help lists all"

@@ -16,6 +16,16 @@ import imageio_ffmpeg
 
 QUIET = ("-v", "error", "-nostdin", "-hide_banner", "-nostats")
 """Options that every run begins with: only errors on stderr, and never a question."""
+VIDEOS = (
+    "mov,matroska,mpegts,mpeg,mpegvideo,avi,flv,ogg,asf,gif,apng,webp_anim,h264,hevc,obu,m4v,ivf,"
+    "nut,mxf,dv,yuv4mpegpipe,mjpeg,png_pipe,jpeg_pipe"
+)
+"""Formats that hold all they need: a playlist or script in disguise would open other files."""
+
+
+def guarded(formats: str = VIDEOS) -> list[str]:
+    """Options before an input from a descriptor, so that it opens no other file and no address."""
+    return ["-protocol_whitelist", "fd,pipe", "-format_whitelist", formats]
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,9 @@ def with_weights(
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     try:
         network = build(weights=weights, progress=False)
-    except (urllib.error.URLError, OSError, RuntimeError) as error:
+    except (
+        urllib.error.URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError,
+    ) as error:  # fmt: skip
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"{key}: the weights must be downloaded once, got {reason!r}; put {weights.url} "

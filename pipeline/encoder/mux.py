@@ -19,7 +19,7 @@ from pipeline.encoder.durable import flush, half_of
 from pipeline.encoder.outcome import StoppedError, Tally, demand_success, tally
 from pipeline.encoder.tracks import chosen
 from pipeline.errors import UserError, shown
-from pipeline.ffmpeg import running
+from pipeline.ffmpeg import guarded, running
 from pipeline.frame import Clip, Tracks
 
 log = logging.getLogger(__name__)
@@ -28,14 +28,6 @@ log = logging.getLogger(__name__)
 STALE = ("major_brand", "minor_version", "compatible_brands", "timecode")
 # Bytes of a tag: .mov counts them in 16 bits and loses the rest without a word.
 LONGEST = 60_000
-# What a source reads, and no playlist dressed as a video: it would open the files around it.
-GUARD = (
-    "-protocol_whitelist",
-    "fd,pipe",
-    "-format_whitelist",
-    "mov,matroska,mpegts,mpeg,mpegvideo,avi,flv,ogg,asf,gif,apng,webp_anim,h264,hevc,obu,m4v,ivf,"
-    "nut,mxf,dv,yuv4mpegpipe,mjpeg,png_pipe,jpeg_pipe",
-)
 
 
 def mux(
@@ -175,7 +167,7 @@ def _opened(tracks: Tracks | None) -> Iterator[tuple[list[str], tuple[int, ...]]
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UserError(f"{shown(tracks.path)}: must be a file, got another kind; name a file")
-        source = ["-copyts", *GUARD, "-itsoffset", f"{-tracks.offset:.6f}"]
+        source = ["-copyts", *guarded(), "-itsoffset", f"{-tracks.offset:.6f}"]
         yield [*source, "-fd", str(descriptor), "-i", "fd:"], (descriptor,)
     finally:
         os.close(descriptor)

@@ -44,7 +44,7 @@ class Network(nn.Module):
         self.weights_sha256 = weights_sha256
         self._module = _opened(module.eval().requires_grad_(False))
         self._tracing = {"leaf_modules": list(leaves)} if leaves else {}
-        self._cuts: dict[tuple[str, ...], GraphModule] = {}
+        self._cuts: dict[tuple[torch.device, tuple[str, ...]], GraphModule] = {}
         self.register_buffer("_mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("_deviation", torch.tensor(deviation).view(1, 3, 1, 1))
 
@@ -77,9 +77,11 @@ class Network(nn.Module):
         return 512
 
     def _cut(self, layers: tuple[str, ...]) -> GraphModule:
-        if layers not in self._cuts:
-            self._cuts[layers] = self._make_cut(layers).to(self._mean.device)
-        return self._cuts[layers]
+        # A cut is no part of the module, so it stays behind when the module moves.
+        asked = (self._mean.device, layers)
+        if asked not in self._cuts:
+            self._cuts[asked] = self._make_cut(layers).to(self._mean.device)
+        return self._cuts[asked]
 
     def _make_cut(self, layers: tuple[str, ...]) -> GraphModule:
         known = self.layers()

@@ -14,13 +14,8 @@ from pathlib import Path
 from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
 
-VIDEOS = (
-    "mov,matroska,mpegts,mpeg,mpegvideo,avi,flv,ogg,asf,gif,apng,webp_anim,h264,hevc,obu,m4v,ivf,"
-    "nut,mxf,dv,yuv4mpegpipe,mjpeg,png_pipe,jpeg_pipe"
-)
-"""Formats that hold all they need: a playlist or script in disguise would open other files."""
 PICTURES = "png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,ppm_pipe,pgm_pipe,pbm_pipe,j2k_pipe"
-"""The same for single pictures."""
+"""Formats of single pictures that hold all they need, as ffmpeg.VIDEOS are of videos."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +72,20 @@ def _check(facts: os.stat_result, path: Path) -> None:
         )
 
 
-def reading(file: int, limits: Limits, formats: str = VIDEOS) -> list[str]:
+def reading(file: int, limits: Limits, formats: str = ffmpeg.VIDEOS) -> list[str]:
     """Options that make ffmpeg read descriptor `file`: it never sees a name, nor opens another."""
     return [
-        *("-protocol_whitelist", "fd,pipe", "-format_whitelist", formats),
+        *ffmpeg.guarded(formats),
         *("-max_pixels", str(limits.pixels), "-fd", str(file), "-i", "fd:"),
     ]
 
 
 def lines(
-    path: Path, before: Sequence[str], after: Sequence[str], limits: Limits, formats: str = VIDEOS
+    path: Path,
+    before: Sequence[str],
+    after: Sequence[str],
+    limits: Limits,
+    formats: str = ffmpeg.VIDEOS,
 ) -> Iterator[bytes]:
     """What ffmpeg writes on stdout, line by line, then on stderr.
 

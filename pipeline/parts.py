@@ -1,0 +1,105 @@
+"""Builds a part from its settings: a `_target_`, and the keywords that it is called with.
+
+Hydra's own `instantiate` would do, but it resolves ${...} a second time, even where that stands in
+a file's name; it knows neither the name of a faulty setting nor what its yaml gives for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from pydantic import ConfigDict, ValidationError, validate_call
+
+from pipeline import faults
+from pipeline.arguments import hint
+from pipeline.errors import UserError, shown
+
+TARGET = "_target_"
+
+
+def build(
+    node: Any, key: str, *, trusted: Sequence[str], defaults: Mapping[str, Any] | None = None
+) -> Any:
+    """What the plain settings at `key` describe; what stands within them is built first.
+
+    trusted: packages whose code a `_target_` may name. defaults: what the yaml of this choice
+    gives, for the remedy. Raises UserError for settings that are refused.
+    """
+    if isinstance(node, list):
+        return [build(child, f"{key}.{i}", trusted=trusted) for i, child in enumerate(node)]
+    if not isinstance(node, dict):
+        return node
+    defaults = defaults or {}
+    settings = {
+        name: build(child, f"{key}.{name}", trusted=trusted, defaults=_within(defaults, name))
+        for name, child in node.items()
+        if name != TARGET
+    }
+    if TARGET not in node:
+        return settings
+    target = located(node[TARGET], f"{key}.{TARGET}", trusted)
+    _check_names(settings, key, inspect.signature(target).parameters)
+    try:
+        part = _checked(target)(**settings)
+    except ValidationError as error:
+        raise UserError(faults.line(key, error, settings, defaults)) from error
+    for name, value in settings.items():
+        # pydantic takes true for 1, which nobody means who writes dreamer.octaves=true
+        if isinstance(value, bool) and type(getattr(part, name, value)) in (int, float):
+            raise UserError(
+                f"{key}.{name}: must be a number, got {str(value).lower()}; "
+                f"say {key}.{name}={getattr(part, name):g}"
+            )
+    return part
+
+
+def located(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any]:
+    """The class or function of this dotted name. Raises UserError if it is none, or not trusted.
+
+    Nothing of a package that is not trusted is even imported: a target is code.
+    """
+    text = str(name)
+    package = text.partition(".")[0]
+    allowed = " or ".join(trusted)
+    if package not in trusted:
+        raise UserError(
+            f"{key}: must be in {allowed}, got {shown(text)!r}; "
+            f"say trust=[{shown(package)}] if you trust that package"
+        )
+    module, _, attribute = text.rpartition(".")
+    try:
+        target = getattr(importlib.import_module(module), attribute) if module else None
+    except (ImportError, AttributeError) as error:
+        if isinstance(error, ModuleNotFoundError) and not text.startswith(str(error.name)):
+            raise  # the module is there, but something that it needs is not
+        target = None
+    # os.system can be reached through any module that imports os
+    home = str(getattr(target, "__module__", "")).partition(".")[0]
+    if not callable(target) or home not in trusted:
+        raise UserError(
+            f"{key}: must name a class or function of {allowed}, got {shown(text)!r}; "
+            "the yaml files in conf/ name those that there are"
+        )
+    return target
+
+
+def _check_names(settings: Collection[str], key: str, known: Mapping[str, Any]) -> None:
+    """Nothing, if the target knows all these settings: pydantic would drop the others silently."""
+    for name in settings:
+        if name not in known:
+            raise UserError(f"{key}.{name}: is not a setting of this {key}; {hint(name, known)}")
+
+
+def _checked(target: Callable[..., Any]) -> Callable[..., Any]:
+    """The target, its arguments held against their types if it is a plain function."""
+    if not inspect.isfunction(target):
+        return target
+    return validate_call(config=ConfigDict(arbitrary_types_allowed=True))(target)
+
+
+def _within(defaults: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    inner = defaults.get(name)
+    return inner if isinstance(inner, Mapping) else None
