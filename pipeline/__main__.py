@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -21,11 +21,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from pipeline.arguments import check_suffix, hint, prepared
+from pipeline.arguments import check_name, hint, no_setting, prepared
 from pipeline.errors import UserError, shown
-
-if TYPE_CHECKING:
-    import torch
 
 log = logging.getLogger("pipeline")
 
@@ -115,19 +112,19 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     settings: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     if settings["input"] is None:
         raise UserError("input: must be given, got nothing; say input=FILE, or --help")
-    overwrite, seed = _flag(settings, "overwrite"), _seed(settings["seed"])
-    trusted = ["pipeline", *_trusted(settings["trust"])]
 
-    from pipeline import job
+    from pipeline import face, job  # torch takes seconds, which --help and TAB do not have
 
-    device = _device(str(settings["device"]))
+    overwrite, seed = face.flag("overwrite", settings["overwrite"]), face.seed_of(settings["seed"])
+    device, trusted = face.device_of(settings["device"]), face.packages(settings["trust"])
+    trusted = ["pipeline", *trusted]
     parts = {group: _built(settings[group], group, trusted) for group in GROUPS[:-1]}
     input_ = Path(str(settings["input"]))
     if settings["output"] is None:
         output = job.default_output(input_, parts["encoder"], parts["source"].clip, folder)
     else:
         output = Path(str(settings["output"]))
-        check_suffix(output, parts["encoder"].suffixes, _choice("encoder"))
+        check_name(output, parts["encoder"].suffixes, _choice("encoder"))
     job.check_output(output, input_, overwrite=overwrite)
     outcome = job.run(
         job.Parts(**parts, model=_built(settings["model"], "model", trusted)),
@@ -150,7 +147,10 @@ def _built(settings: Any, group: str, trusted: list[str]) -> Any:
 
 
 def _choice(group: str) -> str:
-    return str(HydraConfig.get().runtime.choices[group])
+    choices: Any = OmegaConf.to_container(HydraConfig.get().runtime.choices)
+    if group not in choices:
+        raise UserError(f"{group}: must be one choice, got a list; say {group}=CHOICE")
+    return str(choices[group])
 
 
 def _check_keys(cfg: DictConfig) -> None:
@@ -164,42 +164,6 @@ def _check_keys(cfg: DictConfig) -> None:
         raise UserError(f"{key}: must be there, got nothing; leave ~{key} out")
 
 
-def _flag(settings: dict[str, Any], key: str) -> bool:
-    value = settings[key]
-    if not isinstance(value, bool):
-        raise UserError(f"{key}: must be true or false, got {value!r}; say {key}=true")
-    return value
-
-
-def _seed(value: object) -> int:
-    if type(value) is not int or not 0 <= value < 2**63:
-        raise UserError(f"seed: must be a whole number from 0 on, got {value!r}; say seed=0")
-    return value
-
-
-def _trusted(value: object) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise UserError(f"trust: must be a list of packages, got {value!r}; say trust=[NAME]")
-    return value
-
-
-def _device(name: str) -> torch.device:
-    """The device of this name; auto is the fastest that is there. Raises UserError."""
-    import torch
-
-    there = ["cpu"]
-    if torch.backends.mps.is_available():
-        there.insert(0, "mps")
-    there[:0] = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-    if name == "auto":
-        return torch.device(there[0])
-    if (name != "cuda" and name not in there) or (name == "cuda" and "cuda:0" not in there):
-        raise UserError(
-            f"device: must be auto or one of {', '.join(there)}, got {name!r}; say device=auto"
-        )
-    return torch.device(name)
-
-
 def _one_line(error: Exception) -> str:
     """The error as one line: key, rule, value, remedy."""
     if isinstance(error, UserError):
@@ -208,12 +172,13 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         those = ", ".join(error.options)
-        return f"{group}: must be one of {those}, got {choice!r}; {hint(choice, error.options)}"
+        remedy = hint(choice, error.options, "choose one of these")
+        return f"{group}: must be one of {those}, got {choice!r}; {remedy}"
     if unknown := re.search(r"Could not override '([^']+)'", text):
-        return _unknown(unknown[1])
+        return no_setting(unknown[1], _known())
     if isinstance(error, OverrideParseException):
         key, _, value = error.override.partition("=")
-        return f"{key}: must be a plain value, got {value!r} ({text}); put it in quotes twice: '{key}=\"...\"'"
+        return f"{key}: cannot be read, got {value!r}; as plain text it is '{key}=\"{value}\"'"
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key}: must be given, got nothing; say {error.full_key}=VALUE"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
@@ -226,25 +191,17 @@ def _one_line(error: Exception) -> str:
     return text
 
 
-def _unknown(key: str) -> str:
-    """The line for a key that is not there: what may have been meant, or what it belongs to."""
-    known = dict(_keys())
-    group, _, choices = key.partition(".")[0], "", known.get(key, "")
-    if choices:
-        return f"{key}: is no setting of this {group}; say {choices} to have it"
-    return f"{key}: is not a setting; {hint(key, known)}"
-
-
-def _keys() -> Iterator[tuple[str, str]]:
-    """Every key that can be set, as one writes it, with the choice that has it."""
+def _known() -> dict[str, list[str]]:
+    """Every key that can be set, as one writes it, and the choices of its group that have it."""
     folder = config_dir()
-    for key in OmegaConf.load(folder / "config.yaml"):
-        yield str(key), ""
+    known: dict[str, list[str]] = {str(key): [] for key in OmegaConf.load(folder / "config.yaml")}
     for path in sorted(folder.glob("*/*.yaml")):
-        yield path.parent.name, ""
+        group, choice = path.parent.name, path.stem
+        known.setdefault(group, []).append(f"{group}={choice}")
         for key in OmegaConf.load(path):
             if not str(key).startswith("_"):
-                yield f"{path.parent.name}.{key!s}", f"{path.parent.name}={path.stem}"
+                known.setdefault(f"{group}.{key!s}", []).append(f"{group}={choice}")
+    return known
 
 
 def _conf_folder() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError, shown
@@ -71,7 +71,8 @@ def _check_form(arguments: Sequence[str]) -> None:
                 raise UserError(f"{shown(name)}: is no option; {hint(name, OPTIONS)}")
             skip = 0 if "=" in argument else OPTIONS[fitting[0]]
         elif not argument.startswith("~") and not argument.partition("=")[1]:
-            meant = f"input={argument}" if Path(argument).exists() else f"{argument or 'KEY'}=VALUE"
+            exists = argument != "" and Path(argument).exists()
+            meant = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
             raise UserError(
                 f"{shown(argument)!r}: must read KEY=VALUE, got no '='; say {shown(meant)}"
             )
@@ -121,9 +122,8 @@ def _is_quoted(value: str) -> bool:
 def _implied(arguments: Sequence[str]) -> Iterator[str]:
     """The choices of groups that file names imply and that were not made."""
     given = dict(a.partition("=")[::2] for a in arguments if "=" in a)
-    input_, output = (
-        _at_home(given.get(key, "").strip("'\"")).replace("null", "") for key in ("input", "output")
-    )
+    names = (given.get(key, "").strip("'\"") for key in ("input", "output"))
+    input_, output = ("" if name == "null" else _at_home(name) for name in names)
     pictures = bool(input_) and is_pictures(input_)
     if "source" not in given and pictures:
         yield "source=images"
@@ -143,11 +143,13 @@ def is_pictures(name: str) -> bool:
     return path.suffix.lower() in PICTURES or path.is_dir()
 
 
-def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:
-    """Nothing, if the encoder of that name can write this output. Raises UserError.
+def check_name(output: Path, suffixes: Collection[str], choice: str) -> None:
+    """Nothing, if the encoder of that name can write an output of this one. Raises UserError.
 
     suffixes: of the outputs that it can write.
     """
+    if output.name in ("", ".."):
+        raise UserError(f"output: must be a file's name, got {str(output)!r}; say output=NAME.mp4")
     suffix = output.suffix.lower()
     if suffix in suffixes:
         return
@@ -158,7 +160,22 @@ def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:
     raise UserError(f"output: must end in {right}{where}, got {shown(output)}; {remedy}")
 
 
-def hint(name: str, known: Collection[str]) -> str:
+def hint(name: str, known: Collection[str], otherwise: str = "--help lists all") -> str:
     """Which of the known names may have been meant."""
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}?" if near else "--help lists all"
+    return f"did you mean {' or '.join(near)}?" if near else otherwise
+
+
+def no_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
+    """The line for a key that is not there: what may have been meant, or what it belongs to.
+
+    known: every key -> the choices that have it, and every group -> its choices, as one writes
+    them: dreamer=octaves.
+    """
+    group = key.partition(".")[0]
+    choices = " or ".join(known.get(key, ()))
+    if choices and key == group:
+        return f"{key}: must be the name of a choice; say {choices}"
+    if choices:
+        return f"{key}: is no setting of this {group}; say {choices} to have it"
+    return f"{key}: is not a setting; {hint(key, known)}"

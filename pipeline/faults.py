@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from pipeline.errors import shown
 
 RULES = {
-    "greater_than_equal": "at least {ge}",
-    "greater_than": "more than {gt}",
-    "less_than_equal": "at most {le}",
-    "less_than": "less than {lt}",
+    "greater_than_equal": "at least {ge:g}",
+    "greater_than": "more than {gt:g}",
+    "less_than_equal": "at most {le:g}",
+    "less_than": "less than {lt:g}",
     "finite_number": "a finite number",
     "too_short": "a list of at least {min_length}",
     "too_long": "a list of at most {max_length}",
@@ -43,44 +43,61 @@ def line(
     key: str, error: ValidationError, settings: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> str:
     """The first fault. settings: what was given for `key`. defaults: what its yaml gives."""
-    fault = error.errors()[0]
-    names, value, default = [key], settings, defaults
-    for place in fault["loc"]:
-        # the rest of the place names pydantic's own inner steps
-        if not _holds(value, place):
+    faults = error.errors()
+    first = faults[0]["loc"]
+    names = _names(first, settings)
+    if not names and faults[0]["type"] == "missing":
+        return f"{key}.{first[0]}: must be given, got nothing; do not take it away"
+    inside = len(first) > len(names) and isinstance(first[len(names)], int)
+    depth = len(names) + inside
+    # of a setting that may be of several types, each has a fault of its own
+    rules = [_rule(fault) for fault in faults if fault["loc"][:depth] == first[:depth]]
+    rule = " or ".join(dict.fromkeys(rules)).replace(" or be ", " or ")
+    if not names:  # a rule about several settings, whose text begins with the name of one
+        name, _, rule = rule.partition(" must ")
+        return f"{key}.{name}: must {rule}; mend one of them"
+    value, default = _at(settings, names), _at(defaults, names)
+    rule = f"each {rule}" if inside else rule
+    got = "null" if value is None else shown(repr(value))
+    got = "" if ", got " in rule else f", got {got}"
+    name = ".".join([key, *names])
+    # source.frames is ${frames}: the user knows it by the shorter name
+    if face := re.fullmatch(r"\$\{([\w.]+)\}", str(default)):
+        name, default = face[1], "null"
+    known = default not in (None, "???")
+    remedy = f"say {name}={_written(default)}" if known else "its yaml in conf/ says more"
+    return f"{name}: must {rule}{got}; {remedy}"
+
+
+def _names(location: Sequence[int | str], settings: Mapping[str, Any]) -> list[str]:
+    """The settings that lead to the fault; the rest of its location are pydantic's inner steps."""
+    names: list[str] = []
+    node: Any = settings
+    for place in location:
+        if not isinstance(node, Mapping) or place not in node:
             break
         names.append(str(place))
-        value, default = value[place], default[place] if _holds(default, place) else None
-    name = ".".join(names)
-    if len(names) == 1 and fault["type"] == "missing":
-        return f"{key}.{fault['loc'][0]}: must be given, got nothing; do not take it away"
-    # source.frames is ${frames}: the user knows it by the shorter name
-    face = re.fullmatch(r"\$\{([\w.]+)\}", default) if isinstance(default, str) else None
-    if face:
-        name, default = face[1], "null"
-    if len(names) == 1:  # a rule about several settings, whose text begins with one of them
-        setting, _, rule = _rule(fault).partition(" ")
-        return f"{key}.{setting}: {rule}; mend one of them"
-    got = "null" if value is None else shown(repr(value))
-    remedy = f"say {name}={_written(default)}" if default is not None else "see its yaml in conf/"
-    return f"{name}: {_rule(fault)}, got {got}; {remedy}"
+        node = node[place]
+    return names
+
+
+def _at(settings: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """What stands there, None if nothing does."""
+    node: Any = settings
+    for name in names:
+        node = node.get(name) if isinstance(node, Mapping) else None
+    return node
 
 
 def _rule(fault: Mapping[str, Any]) -> str:
     """What must be."""
     kind, context = fault["type"], fault.get("ctx", {})
     if kind in RULES:
-        return "must be " + RULES[kind].format(**context)
+        return "be " + RULES[kind].format(**context)
     if kind != "value_error" and kind.partition("_")[0] in KINDS:
-        return "must be " + KINDS[kind.partition("_")[0]]
+        return "be " + KINDS[kind.partition("_")[0]]
     text = str(fault["msg"]).removeprefix("Value error, ")
-    return re.sub(r"^(Input|Value) should ", "must ", text)
-
-
-def _holds(node: Any, place: int | str) -> bool:
-    if isinstance(node, Mapping):
-        return place in node
-    return isinstance(node, (list, tuple)) and isinstance(place, int) and place < len(node)
+    return re.sub(r"^(must |(Input|Value) should )", "", text)
 
 
 def _written(value: object) -> str:

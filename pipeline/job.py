@@ -29,8 +29,9 @@ from pipeline.flow import Flow
 from pipeline.frame import Clip
 from pipeline.gradient import Gradient
 from pipeline.model import Model
+from pipeline.notes import kept_log, write
 from pipeline.objective import Objective
-from pipeline.recording import Recording, folder_of
+from pipeline.recording import Recording, check_room, folder_of
 from pipeline.render import render
 from pipeline.report import Report
 from pipeline.source import Source
@@ -38,6 +39,8 @@ from pipeline.warp import Warp
 
 log = logging.getLogger(__name__)
 
+SINGLE = (".png", ".jpg", ".jpeg")
+"""Suffixes of outputs that are one picture."""
 LINE_SECONDS = 10.0
 """Seconds between two lines about progress where there is no terminal."""
 
@@ -80,8 +83,8 @@ def run(
         output, parts.encoder, clip, {"comment": f"dreamreel {_version('dreamreel')}\n{settings}"},
         overwrite=overwrite,
     )  # fmt: skip
-    with _asked_to_stop() as stop, recording, _kept_log(recording.folder):
-        _write(recording.folder / "recipe.yaml", settings)
+    with _asked_to_stop() as stop, recording, kept_log(recording.folder):
+        write(recording.folder / "recipe.yaml", settings)
         frames = render(
             parts.source, parts.cuts, parts.flow, parts.camera, parts.warp, parts.dreamer,
             gradient, recording, seed=seed, device=device,
@@ -97,7 +100,7 @@ def run(
             "versions": versions(),
             "weights_sha256": parts.model.weights_sha256,
         }
-        _write(recording.folder / "report.json", json.dumps(figures, indent=2) + "\n")
+        write(recording.folder / "report.json", json.dumps(figures, indent=2) + "\n")
     return Outcome(output, figures)
 
 
@@ -116,25 +119,43 @@ def summary(outcome: Outcome) -> str:
     return f"{shown(outcome.output)}: {', '.join(parts)}"
 
 
-def default_output(name: str, encoder: Encoder, clip: Clip, folder: Path | None) -> Path:
+def default_output(name: Path, encoder: Encoder, clip: Clip, folder: Path | None) -> Path:
     """Where to write when the user did not say: dream.SUFFIX in a sweep's folder, else by input."""
     single = clip.count == 1 and ".png" in encoder.suffixes
     suffix = ".png" if single else encoder.suffixes[0]
     if folder is not None:
         return folder / f"dream{suffix}"
-    stem = re.sub(r"%0?\d*d", "", Path(name).stem).strip("_-. ") or "dream"
+    # a folder's dots are no suffix, and "." has a name only where it lies
+    stem = name.resolve().name if name.is_dir() else re.sub(r"%0?\d*d", "", name.stem)
+    stem = stem.strip("_-. ") or "dream"
+    if not suffix:  # a folder, which must not look as if it had one
+        return Path(f"{stem.replace('.', '-')}-dream")
     return Path(f"{stem}.dream{suffix}")
 
 
-def check_output(output: Path, source: Path) -> None:
-    """Nothing, if the output may be written. Raises UserError if it is the input."""
-    if output.exists() and source.exists() and output.samefile(source):
+def check_output(output: Path, source: Path, *, overwrite: bool) -> None:
+    """Nothing, if the output may be written without loss. Raises UserError."""
+    if output.exists() and _holds(output, source):
         raise UserError(f"output: must not be the input, got {shown(output)}; name another file")
     if len(folder_of(output).name.encode()) > 255:
         raise UserError(
             f"output: must leave room for the ending of its work folder, got a name of "
             f"{len(output.name.encode())} bytes; use at most 248"
         )
+    check_room(output, overwrite=overwrite)
+
+
+def _holds(output: Path, source: Path) -> bool:
+    """Whether writing the output anew would take the source away, or a picture of it."""
+    if source.exists() and output.samefile(source):
+        return True
+    if output.is_dir():
+        return output.resolve() in source.resolve().parents
+    pictures = source if source.is_dir() else source.parent
+    several = source.is_dir() or "%" in source.name
+    return (
+        several and output.suffix.lower() in SINGLE and output.resolve().parent.samefile(pictures)
+    )
 
 
 def versions() -> dict[str, str]:
@@ -168,23 +189,6 @@ def _asked_to_stop() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-@contextmanager
-def _kept_log(folder: Path) -> Iterator[None]:
-    """What is logged also goes to render.log, with times, and so does an error of ours."""
-    handler = logging.FileHandler(folder / "render.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    ours = logging.getLogger("pipeline")
-    ours.addHandler(handler)
-    try:
-        yield
-    except Exception:
-        log.debug("the render ended here", exc_info=True)
-        raise
-    finally:
-        ours.removeHandler(handler)
-        handler.close()
-
-
 class _Progress:
     """A bar on a terminal, a line now and then elsewhere, and progress.json in the work folder."""
 
@@ -202,7 +206,7 @@ class _Progress:
         self.said = now
         seconds = (now - self.began) / done
         left = None if self.clip.count is None else max(0, self.clip.count - done) * seconds
-        _write(self.folder / "progress.json", json.dumps(
+        write(self.folder / "progress.json", json.dumps(
             {"done": done, "frames": self.clip.count, "seconds_per_frame": round(seconds, 4),
              "seconds_left": None if left is None else round(left, 1), "gain": self.report.gain},
         ) + "\n")  # fmt: skip
@@ -220,10 +224,3 @@ def _shown_progress(clip: Clip, report: Report, folder: Path) -> Iterator[_Progr
     ):
         yield _Progress(clip, report, folder, bar)
     (folder / "progress.json").unlink(missing_ok=True)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write the file so that nobody ever reads half of it."""
-    half = path.with_suffix(".tmp")
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)

@@ -71,7 +71,7 @@ def located(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any
         )
     module, _, attribute = text.rpartition(".")
     try:
-        target = getattr(importlib.import_module(module), attribute) if module else None
+        target: Any = getattr(importlib.import_module(module), attribute) if module else None
     except (ImportError, AttributeError) as error:
         if isinstance(error, ModuleNotFoundError) and not text.startswith(str(error.name)):
             raise  # the module is there, but something that it needs is not
@@ -83,14 +83,18 @@ def located(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any
             f"{key}: must name a class or function of {allowed}, got {shown(text)!r}; "
             "the yaml files in conf/ name those that there are"
         )
-    return target
+    function: Callable[..., Any] = target
+    return function
 
 
 def _check_names(settings: Collection[str], key: str, known: Mapping[str, Any]) -> None:
     """Nothing, if the target knows all these settings: pydantic would drop the others silently."""
     for name in settings:
         if name not in known:
-            raise UserError(f"{key}.{name}: is not a setting of this {key}; {hint(name, known)}")
+            whole = [f"{key}.{other}" for other in known]
+            raise UserError(
+                f"{key}.{name}: is not a setting of this {key}; {hint(f'{key}.{name}', whole)}"
+            )
 
 
 def _checked(target: Callable[..., Any]) -> Callable[..., Any]:

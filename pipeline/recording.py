@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -13,6 +15,8 @@ from pipeline.encoder import Encoder, Writer
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture
 
+NUMBERED = re.compile(r"\d+\.png")
+"""A picture's name in a folder that a render made."""
 FOLDER = ".render"
 """Added to the output's name: the folder that a render works in."""
 
@@ -60,7 +64,7 @@ class Recording:
         self._complete = False
 
     def __enter__(self) -> Recording:
-        self._check_output()
+        check_room(self.output, overwrite=self.overwrite)
         self._is_new = not self.folder.exists()
         try:
             self.folder.mkdir(exist_ok=True)
@@ -106,11 +110,15 @@ class Recording:
             if self._complete:
                 self._segment.unlink(missing_ok=True)
             else:
-                self._clear()
+                ours = isinstance(error, Exception) and not isinstance(error, UserError)
+                self._clear(keep_log=ours)
 
-    def _clear(self) -> None:
-        """Leave nothing of this render, but what lay in the folder before."""
-        if self._is_new:
+    def _clear(self, *, keep_log: bool = False) -> None:
+        """Leave nothing of this render, but what lay in the folder before.
+
+        keep_log: leave the folder too, with the log that tells of a fault of ours.
+        """
+        if self._is_new and not keep_log:
             remove(self.folder)
         else:
             remove(self._segment)
@@ -124,15 +132,26 @@ class Recording:
     def _whole(self) -> Path:
         return self.folder / f"whole{self.output.suffix}"
 
-    def _check_output(self) -> None:
-        if not self.output.parent.is_dir():
+
+def check_room(output: Path, *, overwrite: bool) -> None:
+    """Nothing, if a render may put its result there. Raises UserError.
+
+    A folder is replaced only if an earlier render made it: anything else in it would be lost.
+    """
+    if not output.parent.is_dir():
+        raise UserError(f"output: its folder must exist, got {shown(output.parent)}; make it first")
+    if not os.path.lexists(output):
+        return
+    if not overwrite:
+        raise UserError(
+            f"output: must not exist yet, got {shown(output)}; name another or say overwrite=true"
+        )
+    if output.is_dir():
+        others = (entry for entry in output.iterdir() if not NUMBERED.fullmatch(entry.name))
+        if (other := next(others, None)) is not None:
             raise UserError(
-                f"output: its folder must exist, got {shown(self.output.parent)}; make it first"
-            )
-        if self.output.exists() and not self.overwrite:
-            raise UserError(
-                f"output: must not exist yet, got {shown(self.output)}; "
-                "name another or say overwrite=true"
+                f"output: must hold nothing but an earlier render's pictures to be replaced, got "
+                f"{shown(other)}; name another folder"
             )
 
 

@@ -53,7 +53,8 @@ class Adaptive:
             if not ahead:
                 return
             picture, jump = ahead.popleft()
-            if flashing == 0 and jump and before is not None:
+            # Behind a flash the shot jumps too, but back to what was before.
+            if flashing == 0 and jump and before is not None and self._left(before, picture):
                 later = [small(following) for following, _ in ahead]
                 flashing = self._lasts(before, later)
                 if flashing == 0:
@@ -66,6 +67,10 @@ class Adaptive:
                 continue
             yield picture, Change.NONE
             before = small(picture)
+
+    def _left(self, before: Picture, picture: Picture) -> bool:
+        """Whether the picture is of another shot than the one before it, as `small` made that."""
+        return _differ(before, small(picture), self.least_change)
 
     def _lasts(self, before: Picture, later: list[Picture]) -> int:
         """For how many frames it flashes, until a later picture is like the one before; or 0."""
@@ -106,7 +111,8 @@ def _marked(
         for _ in range(NEIGHBOURS + 1 if clock == 0 else 1):
             found = detector.process_frame(FrameTimecode(clock, 25.0), last)
             clock += 1
-        if len(waiting) > NEIGHBOURS or picture is None:
+        # A single picture is fewer than there are neighbours to make up for behind it.
+        if waiting and (len(waiting) > NEIGHBOURS or picture is None):
             yield waiting.popleft(), bool(found)
 
 

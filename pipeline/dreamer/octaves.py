@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.dreamer import Dream, Slope
-from pipeline.dreamer.smoothing import cascade_kernel, smooth
+from pipeline.dreamer.smoothing import cascade_kernel, cascade_radius, smooth
 from pipeline.errors import UserError
 from pipeline.frame import Image
 
@@ -94,10 +94,13 @@ class Octaves:
     def fit(self, *, height: int, width: int, smallest_side: int) -> Octaves:
         """The same with as many octaves as fit between the picture's size and smallest_side."""
         short = min(height, width)
+        # A gradient is mirrored at its edges, by as much as it is smoothed over.
+        smallest_side = max(smallest_side, cascade_radius(self.smoothing) + 1)
         if short < smallest_side:
             raise UserError(
                 f"objective.layers: need pictures of at least {smallest_side} pixels a side, got "
-                f"{width}x{height}; set width or height, or choose an earlier layer"
+                f"{width}x{height}; set width or height, or choose an earlier layer or less "
+                "dreamer.smoothing"
             )
         fitting = [o for o in range(1, self.octaves + 1)
                    if round(short / self.octave_scale ** (o - 1)) >= smallest_side]  # fmt: skip

@@ -1,0 +1,43 @@
+"""The settings that belong to no part, checked: overwrite, seed, device, trust."""
+
+from __future__ import annotations
+
+import torch
+
+from pipeline.errors import UserError
+
+
+def flag(key: str, value: object) -> bool:
+    """The value, which must be true or false. Raises UserError."""
+    if not isinstance(value, bool):
+        raise UserError(f"{key}: must be true or false, got {value!r}; say {key}=true")
+    return value
+
+
+def seed_of(value: object) -> int:
+    """The value, which must be a whole number that fits a generator. Raises UserError."""
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise UserError(f"seed: must be a whole number from 0 on, got {value!r}; say seed=0")
+    return value
+
+
+def packages(value: object) -> list[str]:
+    """The value, which must be a list of names. Raises UserError."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise UserError(f"trust: must be a list of packages, got {value!r}; say trust=[NAME]")
+    return value
+
+
+def device_of(name: object) -> torch.device:
+    """The device of this name; auto is the fastest that is there. Raises UserError."""
+    there = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        there.append("mps")
+    there.append("cpu")
+    if name == "auto":
+        return torch.device(there[0])
+    if name not in there and not (name == "cuda" and "cuda:0" in there):
+        raise UserError(
+            f"device: must be auto or one of {', '.join(there)}, got {name!r}; say device=auto"
+        )
+    return torch.device(str(name))

@@ -1,0 +1,69 @@
+"""What a render notes beside its output: settings, progress and figures as files, and a log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pipeline.errors import UserError, shown
+
+
+def write(path: Path, text: str) -> None:
+    """Write the file so that nobody ever reads half of it. Raises UserError if it cannot."""
+    half = path.with_suffix(".tmp")
+    with _written(path):
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+
+
+@contextmanager
+def kept_log(folder: Path) -> Iterator[None]:
+    """What is logged also goes to render.log, with times, and so does an error of ours.
+
+    Raises UserError if the file cannot be made.
+    """
+    path = folder / "render.log"
+    with _written(path):
+        handler = _LogFile(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    ours = logging.getLogger("pipeline")
+    ours.addHandler(handler)
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, UserError):
+            # to the file alone: whoever called us says it on stderr
+            facts = {"name": __name__, "levelno": logging.CRITICAL, "levelname": "CRITICAL"}
+            facts |= {"msg": "a fault of ours ended the render", "exc_info": sys.exc_info()}
+            handler.handle(logging.makeLogRecord(facts))
+        raise
+    finally:
+        ours.removeHandler(handler)
+        handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log whose own trouble, on a full disk say, does not bury the render's."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Nothing."""
+
+    def close(self) -> None:
+        """Close the file, whether or not its last lines found room."""
+        with suppress(OSError):
+            super().close()
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Raises UserError where the file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"output: must have room for {shown(path)}, got {error.strerror!r}; "
+            "free some, or choose another folder"
+        ) from error

@@ -1,0 +1,63 @@
+"""pipeline.frame: what crosses between CPU and device crosses whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pipeline.frame import Frame, State, to_image, to_picture
+from tests.conftest import texture
+
+CPU = torch.device("cpu")
+
+
+def test_every_brightness_comes_back_as_it_went() -> None:
+    picture = np.arange(256 * 3, dtype=np.uint16).astype(np.uint8).reshape(16, 16, 3)
+    assert np.array_equal(to_picture(to_image(picture, CPU)), picture)
+
+
+def test_a_picture_becomes_an_image_with_red_first_and_height_before_width() -> None:
+    picture = np.zeros((4, 6, 3), np.uint8)
+    picture[3, 5] = 255, 51, 0
+    image = to_image(picture, CPU)
+    assert image.shape == (1, 3, 4, 6)
+    assert image.dtype == torch.float32
+    # 51 of 255 is a fifth.
+    torch.testing.assert_close(image[0, :, 3, 5], torch.tensor([1.0, 0.2, 0.0]))
+    assert float(image.sum()) == float(image[0, :, 3, 5].sum())
+
+
+def test_a_mirrored_view_crosses_too() -> None:
+    picture = texture(8, 10, seed=0)
+    assert np.array_equal(to_picture(to_image(picture[:, ::-1], CPU)), picture[:, ::-1])
+
+
+def test_a_picture_is_rounded_and_held_to_its_range() -> None:
+    values = [-0.5, 0.4 / 255, 0.6 / 255, 254.4 / 255, 254.6 / 255, 1.5]
+    image = torch.tensor(values).view(1, 1, 1, 6).expand(1, 3, 1, 6)
+    assert to_picture(image)[0, :, 0].tolist() == [0, 0, 1, 254, 255, 255]
+
+
+def test_a_picture_of_a_canvas_that_requires_a_gradient_can_be_had() -> None:
+    assert to_picture(torch.ones(1, 3, 2, 2, requires_grad=True)).min() == 255
+
+
+def test_the_state_behind_a_frame_holds_its_dream_unrounded() -> None:
+    picture, dream = texture(4, 4, seed=0), torch.full((1, 3, 4, 4), 1 / 3)
+    maturity = torch.full((1, 1, 4, 4), 0.5)
+    state = State().after(Frame(index=4, time=0.16, picture=picture), dream, maturity)
+    assert state.index == 5
+    assert state.picture is picture
+    assert state.dream is dream
+    assert state.maturity is maturity
+
+
+def test_a_flash_leaves_the_dream_where_it_was() -> None:
+    picture, dream = texture(4, 4, seed=0), torch.rand(1, 3, 4, 4)
+    before = State(7, picture, dream, torch.ones(1, 1, 4, 4))
+    flash = Frame(index=7, time=0.28, picture=np.full_like(picture, 255), flash=True)
+    after = before.after(flash, torch.ones_like(dream), torch.zeros(1, 1, 4, 4))
+    assert after.index == 8
+    assert after.picture is picture
+    assert after.dream is dream
+    assert after.maturity is before.maturity

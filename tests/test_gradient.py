@@ -1,0 +1,70 @@
+"""pipeline.gradient: the slope is the objective's, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pipeline.errors import UserError
+from pipeline.gradient import Gradient
+from pipeline.objective.norm import Norm
+from tests.conftest import toy_module, toy_network
+
+
+def image(side: int = 20, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(3), dtype=dtype)
+
+
+def test_the_slope_is_what_a_small_step_changes_in_the_score() -> None:
+    # In float64, where a step of 1e-6 crosses no bend of a ReLU and is not lost in rounding.
+    exact = toy_network().double()
+    slope = Gradient(exact, Norm(layers=("second", "third"), weights=(1.0, -0.5)))
+    at = image(dtype=torch.float64)
+    towards = torch.randn(at.shape, generator=torch.Generator().manual_seed(4), dtype=at.dtype)
+    gradient, _ = slope(at)
+    change = slope.score(at + 1e-6 * towards) - slope.score(at - 1e-6 * towards)
+    assert float((gradient * towards).sum()) == pytest.approx(float(change) / 2e-6, rel=1e-4)
+
+
+def test_the_score_comes_alone_as_it_comes_with_the_slope(gradient: Gradient) -> None:
+    # 1e-6: without a gradient torch may choose another order of summing.
+    assert float(gradient.score(image())) == pytest.approx(float(gradient(image())[1]), rel=1e-6)
+
+
+def test_slope_and_score_hold_on_to_no_graph(gradient: Gradient) -> None:
+    start = image()
+    slope, score = gradient(start)
+    assert slope.shape == start.shape
+    assert score.shape == ()
+    assert not slope.requires_grad
+    assert not score.requires_grad
+    assert not gradient.score(start).requires_grad
+
+
+def test_the_image_is_left_as_it_was(gradient: Gradient) -> None:
+    start = image()
+    gradient(start)
+    assert torch.equal(start, image())
+    assert not start.requires_grad
+    assert start.grad is None
+
+
+def test_the_network_learns_nothing() -> None:
+    module = toy_module().train()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    Gradient(toy_network(module), Norm(layers=("third",), weights=None))(image())
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_the_smallest_side_is_that_of_the_objectives_layers() -> None:
+    network = toy_network()
+    # A map of 3 x 3 behind two strides of 2 takes 9 pixels; it is looked for in steps of 16.
+    assert Gradient(network, Norm(layers=("third",), weights=None)).smallest_side == 16
+
+
+def test_an_unknown_layer_is_told_when_it_is_first_asked_for() -> None:
+    slope = Gradient(toy_network(), Norm(layers=("fourth",), weights=None))
+    with pytest.raises(UserError, match=r"objective\.layers.*'fourth'"):
+        _ = slope.smallest_side

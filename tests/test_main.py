@@ -1,0 +1,111 @@
+"""The command line as a process: help, completion, signals, and a folder that misleads it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from clips import counted
+from command_line import ended, files, rendered, spawn
+
+CONF = Path(__file__).parent.parent / "conf"
+CLIENT = "import sys; sys.argv = ['dreamreel', *sys.argv[1:]]; import runpy; "
+WATCHED = CLIENT + (
+    "import atexit; "
+    "atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr)); "
+    "runpy.run_module('pipeline', run_name='__main__', alter_sys=True)"
+)
+"""Runs the command line, and says at the end whether torch was imported."""
+
+
+def test_help_lists_every_choice_and_three_examples_without_torch(tmp_path: Path) -> None:
+    ran = ended(spawn("-c", WATCHED, "--help", cwd=tmp_path))
+    assert (ran.code, ran.err) == (0, "False\n")
+    groups: dict[str, set[str]] = {}
+    for path in CONF.glob("[!h]*/*.yaml"):
+        groups.setdefault(path.parent.name, set()).add(path.stem)
+    for group, choices in groups.items():
+        assert f"{group}: {', '.join(sorted(choices))}\n" in ran.out
+    assert len(re.findall(r"^ +dreamreel input=", ran.out, re.MULTILINE)) >= 3
+    assert str(CONF) in ran.out
+    assert "$" not in re.sub(r"\$\{\w+\}", "", ran.out)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("dreamer=", {"dreamer=none", "dreamer=octaves"}),
+        ("dreamer.oct", {"dreamer.octaves=", "dreamer.octave_scale="}),
+        ("model=efficientnet_lite1 obj", {"objective.", "objective="}),
+    ],
+)
+def test_tab_completes_choices_and_keys_without_torch(
+    tmp_path: Path, typed: str, offered: set[str]
+) -> None:
+    # as Hydra's script for bash asks it
+    line = f"dreamreel {typed}"
+    query = ("-sc", "query=bash")
+    asked = spawn("-c", WATCHED, *query, cwd=tmp_path, COMP_LINE=line, COMP_POINT=str(len(line)))
+    ran = ended(asked)
+    assert (ran.code, ran.err) == (0, "False\n")
+    assert set(ran.out.split()) == offered
+
+
+def test_the_script_that_bash_evaluates_completes_our_command(tmp_path: Path) -> None:
+    script = ended(spawn("-c", WATCHED, "-sc", "install=bash", cwd=tmp_path)).out
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    assert script.rstrip().endswith("hydra_bash_completion dreamreel")
+
+
+def test_the_settings_can_be_shown_without_rendering(tmp_path: Path) -> None:
+    ran = rendered("input=nothing.mp4", "--cfg", "job", cwd=tmp_path)
+    assert "input: nothing.mp4\n" in ran.out
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for children in /proc")
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "stopped"), (signal.SIGTERM, 143, "ended from outside")],
+)
+def test_a_signal_ends_it_in_order(
+    tmp_path: Path, number: signal.Signals, code: int, word: str
+) -> None:
+    counted(tmp_path / "clip.mp4", frames=200)
+    # long enough that only the signal can have ended it
+    asked = ("input=clip.mp4", "output=x.mp4", "dreamer.octaves=1", "dreamer.upkeep_iterations=50")
+    process = spawn("-m", "pipeline", *asked, cwd=tmp_path)
+    try:
+        assert process.stderr is not None
+        while not (line := process.stderr.readline()).startswith("frame 1 of 200"):
+            assert line, "it ended before its first frame"
+        children = running_below(process.pid)
+        assert len(children) == 2  # ffmpeg at either end
+        process.send_signal(number)
+    except BaseException:
+        process.kill()
+        raise
+    ran = ended(process)
+    assert ran.code == code
+    assert ran.err.splitlines()[-1].startswith(word)
+    assert "Traceback" not in ran.err
+    assert files(tmp_path) == {"clip.mp4"}
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]
+
+
+def running_below(parent: int) -> list[str]:
+    """The processes that this one, or a thread of it, has started."""
+    tasks = Path(f"/proc/{parent}/task").glob("*/children")
+    return [child for task in tasks for child in task.read_text().split()]
+
+
+def test_a_namesake_in_the_current_folder_is_named_and_harmless(tmp_path: Path) -> None:
+    counted(tmp_path / "clip.mp4", frames=2)
+    (tmp_path / "pipeline.py").write_text("raise SystemExit('the wrong one')\n")
+    start = CLIENT + "sys.path.remove(''); from pipeline.__main__ import main; main()"
+    asked = ("input=clip.mp4", "dreamer=none", "flow=none", "cuts=none")
+    ran = ended(spawn("-c", start, *asked, cwd=tmp_path))
+    assert ran.code == 0
+    assert ran.err.splitlines()[0].startswith(f"warning: {tmp_path / 'pipeline.py'} ")

@@ -1,0 +1,183 @@
+"""pipeline.report: the figures that others read by name, and what they are worth."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.dreamer import Dream
+from pipeline.frame import Clip, Frame, Picture, State, to_image
+from pipeline.gradient import Gradient
+from pipeline.render import Dreamt
+from pipeline.report import EVERY, STAGES, Report, peak_memory_bytes
+from pipeline.warp import Canvas, pixel_grid
+from tests.conftest import texture
+
+CPU = torch.device("cpu")
+HEIGHT, WIDTH = 48, 64
+CLIP = Clip(HEIGHT, WIDTH, Fraction(30000, 1001))
+PICTURE = texture(HEIGHT, WIDTH, seed=1)
+OURS = {
+    "frames",
+    "rate",
+    "width",
+    "height",
+    "seconds_per_frame",
+    "steps_per_frame",
+    "gain",
+    "flicker",
+    "source_flicker",
+    "cuts",
+    "peak_memory_bytes",
+}
+"""What report.json promises, but for seed, versions and weights, which the render knows."""
+
+
+def dreamt(
+    index: int,
+    picture: Picture = PICTURE,
+    *,
+    strength: float = 0.1,
+    steps: float = 2.0,
+    cut: bool = False,
+    seed: int = 0,
+) -> Dreamt:
+    """A frame with a layer of noise; with the same seed the same on every frame."""
+    image = to_image(picture, CPU)
+    noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
+    dream = image + strength * noise
+    whole = torch.ones(1, 1, HEIGHT, WIDTH)
+    positions = None if index == 0 or cut else pixel_grid(HEIGHT, WIDTH, CPU)
+    return Dreamt(
+        Frame(index, index / 30, picture, cut=cut),
+        Canvas(image, image, whole, positions, whole),
+        Dream(dream, whole, steps),
+        State(index + 1, picture, dream, whole),
+        {"decode": 0.001, "flow": 0.002, "warp": 0.003, "dream": 0.004, "encode": 0.005},
+    )
+
+
+@pytest.fixture
+def report(gradient: Gradient) -> Report:
+    return Report(CLIP, gradient, CPU)
+
+
+def test_the_figures_have_the_names_that_were_promised(report: Report) -> None:
+    for index in range(3):
+        report.add(dreamt(index))
+    figures = report.figures()
+    assert set(figures) >= OURS
+    assert json.loads(json.dumps(figures)) == figures
+    assert figures["frames"] == 3
+    assert (figures["width"], figures["height"]) == (WIDTH, HEIGHT)
+    assert figures["rate"] == "30000/1001"
+
+
+def test_a_report_of_nothing_can_be_written_too(report: Report) -> None:
+    figures = report.figures()
+    assert set(figures) >= OURS
+    assert figures["frames"] == 0
+    assert figures["gain"] is figures["flicker"] is figures["steps_per_frame"] is None
+    json.dumps(figures)
+
+
+def test_seconds_are_the_mean_of_each_stage(report: Report) -> None:
+    for index in range(4):
+        report.add(dreamt(index))
+    seconds = report.figures()["seconds_per_frame"]
+    assert isinstance(seconds, dict)
+    expected = dict(zip(STAGES, (0.001, 0.002, 0.003, 0.004, 0.005), strict=True))
+    assert {stage: seconds[stage] for stage in STAGES} == expected
+    assert seconds["total"] > 0
+
+
+def test_steps_are_those_behind_the_first_frame(report: Report) -> None:
+    for index, steps in enumerate((80.0, 2.0, 4.0)):
+        report.add(dreamt(index, steps=steps))
+    figures = report.figures()
+    assert figures["steps_per_frame"] == 3
+    assert figures["steps_in_all"] == 86
+
+
+def test_a_single_frame_has_only_its_own_steps(report: Report) -> None:
+    report.add(dreamt(0, steps=80.0))
+    assert report.figures()["steps_per_frame"] == 80
+
+
+def test_the_gain_is_the_score_of_the_dream_over_that_of_its_picture(
+    report: Report, gradient: Gradient
+) -> None:
+    assert report.gain is None
+    strengths = (0.3, 0.1, 0.2)
+    for index in range(3 * EVERY):
+        report.add(dreamt(index, strength=strengths[index // EVERY]))
+    ground = float(gradient.score(to_image(PICTURE, CPU)))
+    gains = [
+        float(gradient.score(dreamt(0, strength=strength).dream.image)) / ground
+        for strength in strengths
+    ]
+    assert gains[0] > gains[2] > gains[1] > 1
+    expected = {"mean": sum(gains) / 3, "min": gains[1], "max": gains[0]}
+    expected |= {"first": gains[0], "last": gains[2]}
+    assert report.figures()["gain"] == pytest.approx(expected, abs=1e-4)
+    assert report.gain == pytest.approx(gains[2])
+
+
+def test_where_nothing_was_dreamt_there_is_no_gain_and_no_flicker(report: Report) -> None:
+    for index in range(3):
+        report.add(dreamt(index, strength=0, steps=0))
+    figures = report.figures()
+    assert figures["gain"] is None
+    assert figures["flicker"] is None
+    assert figures["source_flicker"] == 0
+
+
+def test_a_layer_that_stays_does_not_flicker_and_an_unrelated_one_does(
+    gradient: Gradient,
+) -> None:
+    def measured(seed: int) -> object:
+        report = Report(CLIP, gradient, CPU)
+        report.add(dreamt(0))
+        report.add(dreamt(1, seed=seed))
+        return report.figures()["flicker"]
+
+    assert measured(seed=0) == pytest.approx(0, abs=1e-5)
+    # 3 x 48 x 64 values, blurred to about 500 independent ones: 1 within 4 / sqrt(500).
+    assert measured(seed=1) == pytest.approx(1, abs=0.18)
+
+
+def test_the_sources_own_flicker_is_that_of_its_pictures(report: Report) -> None:
+    other = np.ascontiguousarray(PICTURE[::-1])
+    report.add(dreamt(0))
+    report.add(dreamt(1, other))
+    figures = report.figures()
+    assert figures["flicker"] == pytest.approx(0, abs=1e-5)
+    # A picture and its mirror image are about unrelated.
+    assert figures["source_flicker"] == pytest.approx(1, abs=0.4)
+
+
+def test_where_the_flow_is_not_trusted_no_flicker_is_measured(report: Report) -> None:
+    report.add(dreamt(0))
+    second = dreamt(1, seed=1)
+    nowhere = torch.zeros(1, 1, HEIGHT, WIDTH)
+    report.add(replace(second, canvas=replace(second.canvas, confidence=nowhere)))
+    assert report.figures()["flicker"] == 0
+
+
+def test_cuts_are_listed_and_no_flicker_is_measured_across_them(report: Report) -> None:
+    report.add(dreamt(0))
+    report.add(dreamt(1, seed=1, cut=True))
+    report.add(dreamt(2, seed=1))
+    figures = report.figures()
+    assert figures["cuts"] == [1]
+    assert figures["flicker"] is None
+
+
+def test_memory_is_that_of_this_process() -> None:
+    # Torch alone takes more than 50 MB; kilobytes taken for bytes would be far below.
+    assert peak_memory_bytes(CPU) > 50_000_000
