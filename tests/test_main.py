@@ -12,13 +12,12 @@ from clips import counted
 from command_line import ended, files, rendered, spawn
 
 CONF = Path(__file__).parent.parent / "conf"
-CLIENT = "import sys; sys.argv = ['dreamreel', *sys.argv[1:]]; import runpy; "
-WATCHED = CLIENT + (
-    "import atexit; "
-    "atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr)); "
-    "runpy.run_module('pipeline', run_name='__main__', alter_sys=True)"
+WATCHED = (
+    "import atexit, sys; sys.argv[0] = 'dreamreel'; sys.path.remove(''); "
+    "from pipeline.__main__ import main; "
+    "atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr)); main()"
 )
-"""Runs the command line, and says at the end whether torch was imported."""
+"""The installed command, which says at the end whether torch was imported."""
 
 
 def test_help_lists_every_choice_and_three_examples_without_torch(tmp_path: Path) -> None:
@@ -104,8 +103,7 @@ def running_below(parent: int) -> list[str]:
 def test_a_namesake_in_the_current_folder_is_named_and_harmless(tmp_path: Path) -> None:
     counted(tmp_path / "clip.mp4", frames=2)
     (tmp_path / "pipeline.py").write_text("raise SystemExit('the wrong one')\n")
-    start = CLIENT + "sys.path.remove(''); from pipeline.__main__ import main; main()"
     asked = ("input=clip.mp4", "dreamer=none", "flow=none", "cuts=none")
-    ran = ended(spawn("-c", start, *asked, cwd=tmp_path))
+    ran = ended(spawn("-c", WATCHED, *asked, cwd=tmp_path))
     assert ran.code == 0
     assert ran.err.splitlines()[0].startswith(f"warning: {tmp_path / 'pipeline.py'} ")

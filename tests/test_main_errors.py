@@ -30,7 +30,7 @@ BAD_KEYS = [
     ("inptu=x", "inptu", "did you mean input?"),
     ("modle=googlenet", "modle", "did you mean model?"),
     ("+dreamer.foo=1", "dreamer.foo", "not a setting"),
-    ("+dreamer.octavs=1", "dreamer.octavs", "did you mean dreamer.octaves?"),
+    ("+dreamer.octavs=1", "dreamer.octavs", "did you mean dreamer.octaves"),
     ("+foo=1", "foo", "not a setting"),
     ("~seed", "seed", "leave ~seed out"),
     ("~dreamer", "dreamer", "leave ~dreamer out"),

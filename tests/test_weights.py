@@ -34,7 +34,7 @@ def test_without_file_and_network_one_line_says_what_to_put_where(hub: Path) -> 
     with pytest.raises(UserError) as error:
         loaded()
     line = str(error.value)
-    assert line.startswith("model: the weights must be downloaded once, got ")
+    assert line.startswith("model: the weights must be readable, downloaded once, got ")
     assert "the network is unreachable" in line
     assert f"put {WEIGHTS.url} at {hub / NAME}" in line
     assert line.endswith("or use model=efficientnet_lite0, which needs none")

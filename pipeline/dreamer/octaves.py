@@ -52,7 +52,7 @@ class Octaves:
     iterations: Annotated[int, Field(ge=1)]
     step_size: Step
     jitter: Count
-    smoothing: Annotated[float, Field(ge=0, le=8)]
+    smoothing: Annotated[float, Field(ge=0, le=4)]
     upkeep_iterations: Count
     upkeep_step_size: Step
     entering_iterations: Count

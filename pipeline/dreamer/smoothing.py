@@ -13,8 +13,7 @@ CASCADE = (1.0, 2.0, 4.0)
 def cascade_kernel(sigma: float) -> Tensor:
     """The mean of three Gaussians of sigma, 2 sigma and 4 sigma pixels, (k, k), sums to 1.
 
-    One kernel instead of three blurs: at 640x272 on two cores 4 ms a step instead of 16. It ends
-    at two deviations of the widest.
+    It ends at one and a half deviations of the widest: what lies further out is not seen.
     """
     radius = cascade_radius(sigma)
     square = torch.arange(-radius, radius + 1, dtype=torch.float32).square()
@@ -28,12 +27,17 @@ def cascade_kernel(sigma: float) -> Tensor:
 
 def cascade_radius(sigma: float) -> int:
     """How many pixels on either side the kernel reaches."""
-    return max(1, round(2 * CASCADE[-1] * sigma))
+    return max(1, round(1.5 * CASCADE[-1] * sigma))
 
 
 def smooth(gradient: Tensor, kernel: Tensor) -> Tensor:
-    """The gradient (1, C, H, W) convolved with a kernel (k, k), mirrored at the edges."""
+    """The gradient (1, C, H, W) convolved with a kernel (k, k), mirrored at the edges.
+
+    One dense convolution that is zero between the channels: the fast path on a CPU is not the one
+    for groups. Measured at 640x272 on two cores: 3 ms, in groups 11, as three separable blurs 16.
+    """
     channels = gradient.shape[1]
     radius = kernel.shape[0] // 2
     padded = F.pad(gradient, [radius] * 4, mode="reflect")
-    return F.conv2d(padded, kernel.expand(channels, 1, *kernel.shape), groups=channels)
+    apart = torch.eye(channels, device=kernel.device)[:, :, None, None]
+    return F.conv2d(padded, apart * kernel)

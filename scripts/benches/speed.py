@@ -18,7 +18,7 @@ from pipeline import ffmpeg, job
 from pipeline.frame import to_image
 from pipeline.gradient import Gradient
 
-ROUNDS = 3
+ROUNDS = 1
 FRAMES = 75
 """Frames of a timed render."""
 SHORT, LONG = 100, 1000

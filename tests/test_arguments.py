@@ -1,0 +1,122 @@
+"""What is done to the command line before Hydra reads it."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from pipeline.arguments import ENCODERS, PICTURES, check_name, hint, no_setting, prepared, quote
+from pipeline.errors import UserError
+from pipeline.source.picture_file import SUFFIXES
+
+PARSER = OverridesParser.create()
+
+
+def read(argument: str) -> object:
+    """The value of the argument as the settings hold it in the end."""
+    return OmegaConf.create({"value": PARSER.parse_override(argument).value()}).value
+
+
+def test_every_short_text_of_odd_characters_comes_out_as_it_went_in() -> None:
+    for length in range(1, 6):
+        for letters in itertools.product("a\\'${}", repeat=length):
+            text = "".join(letters)
+            assert read(f"input={quote(text)}") == text
+
+
+@pytest.mark.parametrize("text", ["a,b", "(1)", "[x]", " a ", "ünï", "a=b", "null", "1e5", "a#b"])
+def test_a_path_is_text_whatever_it_looks_like(text: str) -> None:
+    (argument,) = prepared([f"output={text}.xyz"])
+    assert read(argument) == f"{text}.xyz"
+
+
+def test_a_quoted_path_and_no_path_at_all_stay_as_they_are() -> None:
+    given = ["input='a b.xyz'", "output=null", "mask=", "seed=3", "dreamer.octaves=[1,2]", "-m"]
+    assert prepared(given) == given
+
+
+def test_a_comma_parts_files_in_a_sweep_unless_one_file_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert prepared(["-m", "input=a.mp4,b.mp4"])[1] == "input='a.mp4','b.mp4'"
+    Path("a.mp4,b.mp4").touch()
+    assert prepared(["-m", "input=a.mp4,b.mp4"])[1] == "input='a.mp4,b.mp4'"
+
+
+@pytest.mark.parametrize(("suffix", "choice"), ENCODERS.items())
+def test_a_suffix_adds_the_encoder_that_writes_it(suffix: str, choice: str) -> None:
+    assert f"encoder={choice}" in prepared(["input=a.mp4", f"output=b{suffix}"])
+    assert f"encoder={choice}" in prepared(["input=a.mp4", f"output=b{suffix.upper()}"])
+
+
+def test_an_encoder_or_a_source_that_was_named_is_not_overruled() -> None:
+    given = ["input='a.png'", "source=video", "output='b.gif'", "encoder=h264"]
+    assert prepared(given) == given
+
+
+@pytest.mark.parametrize("suffix", PICTURES)
+def test_a_picture_is_read_as_one_and_becomes_one(suffix: str) -> None:
+    added = prepared([f"input=a{suffix}"])[1:]
+    assert added == ["source=images", "encoder=images"]
+
+
+def test_a_numbered_pattern_is_read_as_pictures_and_becomes_a_video() -> None:
+    assert prepared(["input=a_%04d.png"])[1:] == ["source=images"]
+
+
+def test_the_pictures_that_are_known_here_are_those_that_can_be_read() -> None:
+    assert PICTURES == SUFFIXES
+
+
+@pytest.mark.parametrize("value", ["5", "null", "", "1.5", "true", "nan", "-1e3"])
+def test_a_number_for_a_choice_is_looked_for_as_a_name(value: str) -> None:
+    assert prepared([f"flow={value}"], ["flow"]) == [f"flow='{value}'"]
+    assert prepared([f"seed={value}"], ["flow"]) == [f"seed={value}"]
+
+
+@pytest.mark.parametrize("option", ["--help", "--cfg=job", "-m", "--multi", "-sc", "~seed", "+a=1"])
+def test_options_and_every_form_of_an_override_pass(option: str) -> None:
+    assert prepared([option]) == [option]
+
+
+def test_what_belongs_to_an_option_needs_no_equals_sign() -> None:
+    given = ["--cfg", "job", "--package", "dreamer", "seed=1"]
+    assert prepared(given) == given
+
+
+@pytest.mark.parametrize(
+    ("argument", "remedy"),
+    [("--multirn", "--multirun"), ("octaves", "octaves=VALUE"), ("", "KEY=VALUE"), ("=3", "key")],
+)
+def test_what_is_neither_key_nor_option_is_refused(argument: str, remedy: str) -> None:
+    with pytest.raises(UserError, match=remedy):
+        prepared([argument])
+
+
+def test_a_file_without_its_key_is_answered_with_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("clip.mp4").touch()
+    with pytest.raises(UserError, match=r"say input=clip\.mp4"):
+        prepared(["clip.mp4"])
+
+
+def test_a_suffix_that_contradicts_the_encoder_is_answered_with_both_ways_out() -> None:
+    check_name(Path("x.MP4"), [".mp4"], "h264")
+    with pytest.raises(UserError, match=r"\.gif with encoder=gif, got x\.mp4.*encoder=h264"):
+        check_name(Path("x.mp4"), [".gif"], "gif")
+
+
+def test_an_unknown_name_is_answered_with_near_ones_or_with_where_they_stand() -> None:
+    known = {"dreamer": ["dreamer=octaves"], "dreamer.octaves": ["dreamer=octaves"], "seed": []}
+    assert hint("sed", known) == "did you mean seed?"
+    assert "--help" in hint("xyz", known)
+    assert "did you mean dreamer.octaves" in no_setting("dreamer.octavs", known)
+    assert no_setting("dreamer.octaves", known).endswith("say dreamer=octaves to have it")
+    assert no_setting("dreamer", known).endswith("say dreamer=octaves")

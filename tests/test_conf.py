@@ -1,0 +1,129 @@
+"""Every yaml holds what its part takes, no more and no less, and says what it means."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from clips import counted
+from clips import run as ffmpeg
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from pipeline.__main__ import GROUPS
+from pipeline.arguments import ENCODERS
+from pipeline.parts import TARGET, build, located
+
+CONF = Path(__file__).parent.parent / "conf"
+YAMLS = sorted(CONF.glob("*/*.yaml"))
+PARTS = [path for path in YAMLS if path.parent.name in GROUPS]
+DOWNLOADS = ("pipeline.model.torchvision.classifier", "pipeline.flow.raft.Raft")
+"""Parts whose weights are fetched when they are built."""
+
+
+def name(path: Path) -> str:
+    """A yaml as the command line writes it."""
+    return f"{path.parent.name}={path.stem}"
+
+
+def settings(path: Path) -> dict[str, Any]:
+    """What the yaml holds, nothing resolved."""
+    return yaml.safe_load(path.read_text("utf-8")) or {}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a video, and one with its pictures."""
+    counted(tmp_path / "clip.mp4", frames=3)
+    (tmp_path / "shots").mkdir()
+    ffmpeg("-i", str(tmp_path / "clip.mp4"), str(tmp_path / "shots" / "%d.png"))
+    return tmp_path
+
+
+def composed(*overrides: str) -> dict[str, Any]:
+    """The settings that these overrides lead to, as plain data."""
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        whole = compose("config", overrides=list(overrides))
+    plain: Any = OmegaConf.to_container(whole, resolve=True)
+    return dict(plain)
+
+
+def test_every_group_of_parts_has_a_default_and_a_folder() -> None:
+    # recipe and hydra are no parts: they say how the others are set
+    folders = {path.name for path in CONF.iterdir() if path.is_dir()}
+    assert set(GROUPS) <= folders
+    defaults = {key for line in settings(CONF / "config.yaml")["defaults"] if isinstance(line, dict)
+                for key in line}  # fmt: skip
+    assert folders - {"hydra"} <= defaults
+
+
+@pytest.mark.parametrize("path", PARTS, ids=name)
+def test_a_yaml_names_a_part_of_ours_and_all_its_settings(path: Path) -> None:
+    given = settings(path)
+    target = located(given.pop(TARGET), name(path), ["pipeline"])
+    assert list(given) == list(inspect.signature(target).parameters)
+
+
+@pytest.mark.parametrize("path", PARTS, ids=name)
+def test_a_default_stands_in_the_yaml_and_nowhere_in_python(path: Path) -> None:
+    target = located(settings(path)[TARGET], name(path), ["pipeline"])
+    for parameter in inspect.signature(target).parameters.values():
+        assert parameter.default is inspect.Parameter.empty, parameter
+
+
+@pytest.mark.parametrize("path", [CONF / "config.yaml", *YAMLS], ids=name)
+def test_every_key_says_in_a_comment_what_it_means(path: Path) -> None:
+    text, _, _ = path.read_text("utf-8").partition("\nhydra:")  # what follows are Hydra's own
+    lines = text.splitlines()
+    if path != CONF / "config.yaml":
+        assert any(line.startswith("# ") and "@package" not in line for line in lines), "no heading"
+    for before, line in zip(["", *lines], lines, strict=False):
+        key = re.match(r"( *)([\w-]+):( |$)", line)
+        plain = key is None or key[2] in (TARGET, "defaults")
+        assert plain or "# " in line or before.lstrip().startswith("# "), line
+
+
+@pytest.mark.parametrize("path", PARTS, ids=name)
+def test_a_choice_can_be_built(folder: Path, path: Path) -> None:
+    target = settings(path)[TARGET]
+    if target in DOWNLOADS:
+        pytest.skip("its weights would be downloaded")
+    group = path.parent.name
+    part = build(composed(name(path), f"input={folder}/clip.mp4")[group], group,
+                 trusted=["pipeline"])  # fmt: skip
+    for key in settings(path).keys() - {TARGET}:
+        assert hasattr(part, key) or inspect.isfunction(located(target, key, ["pipeline"])), key
+
+
+@pytest.mark.parametrize("path", sorted(CONF.glob("source/*.yaml")), ids=name)
+def test_a_source_gives_pictures_of_the_size_that_it_tells(folder: Path, path: Path) -> None:
+    # a kind of source is told by its input: the folder is for pictures, the file for videos
+    input_ = folder / ("shots" if path.stem == "images" else "clip.mp4")
+    asked = (f"input={input_}", "width=64", "frames=2")
+    source = build(composed(name(path), *asked)["source"], "source", trusted=["pipeline"])
+    pictures = list(source.pictures())
+    assert len(pictures) == source.clip.count == 2
+    assert {picture.shape for picture in pictures} == {(24, 64, 3)}
+    assert (source.clip.height, source.clip.width) == (24, 64)
+
+
+def test_a_suffix_chooses_an_encoder_that_writes_it() -> None:
+    for suffix, choice in ENCODERS.items():
+        assert suffix in settings(CONF / "encoder" / f"{choice}.yaml")["suffixes"]
+
+
+@pytest.mark.parametrize("path", sorted(CONF.glob("encoder/*.yaml")), ids=name)
+def test_an_encoders_suffixes_can_all_be_asked_for(path: Path) -> None:
+    assert set(settings(path)["suffixes"]) <= set(ENCODERS)
+
+
+@pytest.mark.parametrize("path", sorted(CONF.glob("recipe/*.yaml")), ids=name)
+def test_a_recipe_holds_known_settings_and_only_differences(path: Path) -> None:
+    overrides = settings(path)
+    plain = composed()
+    for key, value in overrides.items():
+        assert key == "defaults" or (key in plain and plain[key] != value), key
