@@ -6,6 +6,7 @@ import resource
 import statistics
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 import torch
@@ -30,6 +31,7 @@ class Report:
     device: torch.device
     began: float = field(default_factory=time.perf_counter)
     steps: list[float] = field(default_factory=list)
+    work: Counter[tuple[int, int]] = field(default_factory=Counter)
     gains: list[float] = field(default_factory=list)
     flickers: list[float] = field(default_factory=list)
     source_flickers: list[float] = field(default_factory=list)
@@ -41,6 +43,7 @@ class Report:
         """Take in the next frame."""
         index = dreamt.frame.index
         self.steps.append(dreamt.dream.steps)
+        self.work.update(dreamt.dream.work)
         for stage in STAGES:
             self.seconds[stage] += dreamt.seconds.get(stage, 0.0)
         if dreamt.frame.cut:
@@ -64,7 +67,7 @@ class Report:
             "height": self.clip.height,
             "seconds_per_frame": {stage: round(spent[stage], 5) for stage in ("total", *STAGES)},
             "steps_per_frame": round(statistics.fmean(after_first), 3) if after_first else None,
-            "steps_in_all": round(sum(self.steps), 3),
+            "steps_at_size": {f"{w}x{h}": count for (h, w), count in sorted(self.work.items())},
             "gain": self._gain(),
             "flicker": _mean(self.flickers),
             "source_flicker": _mean(self.source_flickers),

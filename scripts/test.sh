@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/venv.sh test
 
-ruff format --check .
+ruff format --check pipeline scripts tests
 ruff check .
 mypy pipeline scripts
 python -m pytest "$@"

@@ -43,7 +43,7 @@ def dreamt(
     picture: Picture = PICTURE,
     *,
     strength: float = 0.1,
-    steps: float = 2.0,
+    steps: int = 2,
     cut: bool = False,
     seed: int = 0,
 ) -> Dreamt:
@@ -56,7 +56,7 @@ def dreamt(
     return Dreamt(
         Frame(index, index / 30, picture, cut=cut),
         Canvas(image, image, whole, positions, whole),
-        Dream(dream, whole, steps),
+        Dream(dream, whole, {(HEIGHT, WIDTH): steps}),
         State(index + 1, picture, dream, whole),
         {"decode": 0.001, "flow": 0.002, "warp": 0.003, "dream": 0.004, "encode": 0.005},
     )
@@ -97,15 +97,15 @@ def test_seconds_are_the_mean_of_each_stage(report: Report) -> None:
 
 
 def test_steps_are_those_behind_the_first_frame(report: Report) -> None:
-    for index, steps in enumerate((80.0, 2.0, 4.0)):
+    for index, steps in enumerate((80, 2, 4)):
         report.add(dreamt(index, steps=steps))
     figures = report.figures()
     assert figures["steps_per_frame"] == 3
-    assert figures["steps_in_all"] == 86
+    assert figures["steps_at_size"] == {f"{WIDTH}x{HEIGHT}": 86}
 
 
 def test_a_single_frame_has_only_its_own_steps(report: Report) -> None:
-    report.add(dreamt(0, steps=80.0))
+    report.add(dreamt(0, steps=80))
     assert report.figures()["steps_per_frame"] == 80
 
 

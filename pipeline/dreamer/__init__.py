@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -20,12 +20,18 @@ class Dream:
     """What came of one frame's dreaming.
 
     image: (1, 3, H, W) in [0, 1]. maturity: (1, 1, H, W) in [0, 1], how far the dream has grown at
-    each pixel. steps: gradient steps, each weighted by its octave's share of the frame's pixels.
+    each pixel. work: how many gradient steps were taken at each size, (height, width) in pixels.
     """
 
     image: Image
     maturity: Tensor
-    steps: float
+    work: Mapping[tuple[int, int], int]
+
+    @property
+    def steps(self) -> float:
+        """Gradient steps, each weighted by its size's share of the frame's pixels."""
+        height, width = self.image.shape[2:]
+        return sum(n * h * w for (h, w), n in self.work.items()) / (height * width)
 
 
 class Dreamer(Protocol):

@@ -19,7 +19,7 @@ class Nothing:
         self, image: Image, maturity: Tensor, slope: Slope, *, index: int, rng: torch.Generator
     ) -> Dream:
         """The image itself."""
-        return Dream(image, maturity, steps=0.0)
+        return Dream(image, maturity, work={})
 
     def fit(self, *, height: int, width: int, smallest_side: int) -> Nothing:
         """Itself: it fits any size."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -44,7 +45,8 @@ class Octaves:
 
     Carried frames: upkeep_iterations: steps in the full-size octave. upkeep_step_size: how far they
     go where the dream is mature. entering_iterations: steps in one smaller octave, in turns, where
-    it is not. settling_frames: how many frames it takes to mature.
+    it is not; entering_step_size: how far they go there. settling_frames: how many frames it takes
+    to mature.
     """
 
     octaves: Annotated[int, Field(ge=1, le=20)]
@@ -56,6 +58,7 @@ class Octaves:
     upkeep_iterations: Count
     upkeep_step_size: Step
     entering_iterations: Count
+    entering_step_size: Step
     settling_frames: Annotated[int, Field(ge=1)]
 
     def __call__(
@@ -65,25 +68,29 @@ class Octaves:
         sizes = self.sizes(*image.shape[2:])
         new = 1 - maturity
         counts = self._iterations(float(new.mean()), float(new.square().mean()), index)
-        step = self.step_size * new + self.upkeep_step_size * maturity
+        growth = self.step_size * new + self.upkeep_step_size * maturity
+        entering = self.entering_step_size * new
         kernel = cascade_kernel(self.smoothing).to(image.device) if self.smoothing else None
         detail = torch.zeros_like(image[:, :, :1, :1])
+        work: Counter[tuple[int, int]] = Counter()
         for size, count in zip(sizes, counts, strict=True):
+            work[size] += count
             detail = resize(detail, size)
             if count == 0:
                 continue
             base = resize(image, size)
             jitter = round(self.jitter * size[0] / sizes[-1][0])
+            # An octave that is dreamt for what enters alone leaves what is mature as it is.
+            step = entering if size != sizes[-1] and min(counts) == 0 else growth
             ascent = _ascend(base + detail, slope, resize(step, size).clamp_(min=0), count=count,
                              jitter=jitter, kernel=kernel, rng=rng)  # fmt: skip
             detail = ascent - base
-        steps = sum(n * h * w for (h, w), n in zip(sizes, counts, strict=True))
         # What was done for the new is a share of what the first frame gets: so much it has grown.
         grown = max(min(counts) / self.iterations, 1 / self.settling_frames)
         return Dream(
             image=(image + detail).clamp_(0, 1),
             maturity=(maturity + grown).clamp_(max=1),
-            steps=steps / (sizes[-1][0] * sizes[-1][1]),
+            work=work,
         )
 
     def sizes(self, height: int, width: int) -> list[tuple[int, int]]:

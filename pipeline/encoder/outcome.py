@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 FULL_DISK = (-28 % 256, -122 % 256)
 FULL_DISK_LINE = re.compile("No space left on device|Disk quota exceeded")
 # The AV1 encoder greets on stderr whatever it is told; "Svt[error]" is left in.
-GREETING = re.compile(r"Svt\[(info|warn)\]")
+GREETING = re.compile(r"Svt\[(info|warn)\]|Using MS style video codec tag")
 ADDRESS = re.compile(r"(\[[^\]]* @ 0x[0-9a-f]+\] )+")
 
 

@@ -13,8 +13,6 @@ import numpy as np
 
 from pipeline.frame import Field
 
-NO_MAP: Field = np.empty(0, np.float32)
-"""OpenCV's second map, where the first holds both coordinates."""
 BOUNDARY = 0.05
 """Least squared gradient of the flow that is a motion boundary.
 
@@ -31,10 +29,8 @@ def confidence(backward: Field, forward: Field) -> Field:
     end where it began), at motion boundaries, and where it comes from outside the frame. Soft: a
     test is passed in full up to the paper's threshold, and failed in full at twice that.
     """
-    there = _targets(backward)
-    back = _float(
-        cv2.remap(forward, there, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    )
+    x, y = _targets(backward)
+    back = _float(cv2.remap(forward, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
     length = _square(backward)
     hidden = _square(back + backward) / (0.01 * (_square(back) + length) + 0.5)
     boundary = _steepness(backward) / (0.01 * length + BOUNDARY)
@@ -46,20 +42,19 @@ def confidence(backward: Field, forward: Field) -> Field:
 def outside(backward: Field) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     """Which pixels, (H, W) bool, come from beyond the previous frame's edge."""
     height, width = backward.shape[:2]
-    there = _targets(backward)
-    x, y = there[..., 0], there[..., 1]
+    x, y = _targets(backward)
     beyond: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = (
         (x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)
     )
     return beyond
 
 
-def _targets(flow: Field) -> Field:
-    """Where each pixel's flow ends, (H, W, 2): (x, y) in pixels from the top left corner."""
+def _targets(flow: Field) -> tuple[Field, Field]:
+    """Where each pixel's flow ends: x and y, (H, W) each, in pixels from the top left corner."""
     height, width = flow.shape[:2]
-    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-    targets: Field = flow + np.stack(np.meshgrid(x, y), axis=-1)
-    return targets
+    x = flow[..., 0] + np.arange(width, dtype=np.float32)
+    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    return x, y
 
 
 def _square(flow: Field) -> Field:

@@ -115,6 +115,9 @@ def _opened(module: nn.Module) -> nn.Module:
     """
     for name, child in module.named_children():
         opened = _opened(child)
+        if isinstance(child, nn.Hardtanh):
+            # ReLU6 in place copies its input for the backward pass; a fifth of a step goes there.
+            child.inplace = False
         if isinstance(child, ConvNormActivation):
             opened = nn.Sequential(*child)
         setattr(module, name, opened)

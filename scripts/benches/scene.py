@@ -74,12 +74,13 @@ def positions(flow: Field) -> Tensor:
 def ages(flows: Sequence[Field | None]) -> list[Field]:
     """For each frame, how many frames ago each pixel came into view; 1000 = before the first."""
     x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
+    edge = np.array([WIDTH, HEIGHT]) - 0.5
     found = [np.full((HEIGHT, WIDTH), 1000, np.float32)]
     for flow in flows[1:]:
         assert flow is not None
         there = flow + np.stack([x, y], axis=-1)
-        age = cv2.remap(found[-1], there, np.empty(0), cv2.INTER_NEAREST) + 1
-        beyond = (there < -0.5) | (there > np.array([WIDTH - 0.5, HEIGHT - 0.5]))
+        age = cv2.remap(found[-1], there[..., 0], there[..., 1], cv2.INTER_NEAREST) + 1
+        beyond = (there < -0.5) | (there > edge)
         age[beyond.any(axis=-1)] = 0
         found.append(np.asarray(age, np.float32))
     return found

@@ -15,10 +15,11 @@ import torch
 
 from benches import parts
 from pipeline import ffmpeg, job
+from pipeline.dreamer.octaves import resize
 from pipeline.frame import to_image
 from pipeline.gradient import Gradient
 
-ROUNDS = 1
+ROUNDS = 3
 FRAMES = 75
 """Frames of a timed render."""
 SHORT, LONG = 100, 1000
@@ -60,7 +61,8 @@ def _round(clip: Path, output: Path) -> tuple[float, float, Mapping[str, float]]
     slope = parts.gradient(config)
     source = parts.built(config, "source")
     first = to_image(next(source.pictures()), parts.CPU)
-    before = _step_seconds(slope, first)
+    sizes = parts.built(config, "dreamer").sizes(*first.shape[2:])
+    before = [_step_seconds(slope, resize(first, size)) for size in sizes]
     names = ("cuts", "flow", "camera", "warp", "dreamer", "encoder")
     members = {name: parts.built(config, name) for name in names}
     everything = job.Parts(source, objective=slope.objective, model=slope.model, **members)
@@ -71,14 +73,16 @@ def _round(clip: Path, output: Path) -> tuple[float, float, Mapping[str, float]]
     wall = time.perf_counter() - began
     figures: Any = outcome.figures
     frames = figures["frames"]
-    step = (before + _step_seconds(slope, first)) / 2
-    bare = step * figures["steps_in_all"]
+    bare = 0.0
+    for size, earlier in zip(sizes, before, strict=True):
+        seconds = (earlier + _step_seconds(slope, resize(first, size))) / 2
+        bare += seconds * figures["steps_at_size"][f"{size[1]}x{size[0]}"]
     stages = {name: s * frames for name, s in figures["seconds_per_frame"].items()}
     return wall, bare, stages
 
 
 def _step_seconds(slope: Gradient, image: torch.Tensor, repeats: int = 15) -> float:
-    """Median seconds of one forward and backward pass at full size."""
+    """Median seconds of one forward and backward pass over this image."""
     spent = []
     for _ in range(repeats):
         began = time.perf_counter()
