@@ -32,7 +32,7 @@ def with_weights(
     ) as error:  # fmt: skip
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"{key}: the weights must be readable, downloaded once, got {reason!r}; put {weights.url} "
-            f"at {path}, or use {without}, which needs none"
+            f"{key}: the weights must be readable, downloaded once, got {reason!r}; "
+            f"put {weights.url} at {path}, or use {without}, which needs none"
         ) from error
     return network, hashlib.sha256(path.read_bytes()).hexdigest()

@@ -45,8 +45,8 @@ class Octaves:
 
     Carried frames: upkeep_iterations: steps in the full-size octave. upkeep_step_size: how far they
     go where the dream is mature. entering_iterations: steps in one smaller octave, in turns, where
-    it is not; entering_step_size: how far they go there. settling_frames: how many frames it takes
-    to mature.
+    it is not. entering_step_size: how far steps of any size go there. settling_frames: how many
+    frames it takes to mature.
     """
 
     octaves: Annotated[int, Field(ge=1, le=20)]
@@ -68,8 +68,9 @@ class Octaves:
         sizes = self.sizes(*image.shape[2:])
         new = 1 - maturity
         counts = self._iterations(float(new.mean()), float(new.square().mean()), index)
-        growth = self.step_size * new + self.upkeep_step_size * maturity
-        entering = self.entering_step_size * new
+        fresh = min(counts) > 0
+        growth = (self.step_size if fresh else self.entering_step_size) * new
+        upkeep = self.upkeep_step_size * maturity
         kernel = cascade_kernel(self.smoothing).to(image.device) if self.smoothing else None
         detail = torch.zeros_like(image[:, :, :1, :1])
         work: Counter[tuple[int, int]] = Counter()
@@ -80,8 +81,8 @@ class Octaves:
                 continue
             base = resize(image, size)
             jitter = round(self.jitter * size[0] / sizes[-1][0])
-            # An octave that is dreamt for what enters alone leaves what is mature as it is.
-            step = entering if size != sizes[-1] and min(counts) == 0 else growth
+            # Smaller octaves leave what is mature as it is, or its motifs would never settle.
+            step = growth + upkeep if fresh or size == sizes[-1] else growth
             ascent = _ascend(base + detail, slope, resize(step, size).clamp_(min=0), count=count,
                              jitter=jitter, kernel=kernel, rng=rng)  # fmt: skip
             detail = ascent - base

@@ -54,7 +54,7 @@ def _targets(flow: Field) -> tuple[Field, Field]:
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
     y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return x, y
+    return _float(x), _float(y)
 
 
 def _square(flow: Field) -> Field:

@@ -126,7 +126,8 @@ def _field(iterations: int) -> Octaves:
     """The field's settings: 4 octaves, step .03, no smoothing, everything anew each frame."""
     return Octaves(
         octaves=4, octave_scale=1.4, iterations=iterations, step_size=0.03, jitter=32, smoothing=0,
-        upkeep_iterations=0, upkeep_step_size=0, entering_iterations=0, entering_step_size=0, settling_frames=1,
+        upkeep_iterations=0, upkeep_step_size=0, entering_iterations=0, entering_step_size=0,
+        settling_frames=1,
     )  # fmt: skip
 
 

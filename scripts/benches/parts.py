@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from pipeline.__main__ import config_dir
 from pipeline.frame import Picture
 from pipeline.gradient import Gradient
+from pipeline.recording import Recorder
 from pipeline.render import Dreamt, render
 from pipeline.source import Source
 
@@ -44,8 +45,12 @@ def gradient(config: DictConfig) -> Gradient:
     return Gradient(built(config, "model"), built(config, "objective"))
 
 
-def rendered(source: Source, config: DictConfig, slope: Gradient) -> Iterator[Dreamt]:
+def rendered(
+    source: Source, config: DictConfig, slope: Gradient, recording: Recorder | None = None
+) -> Iterator[Dreamt]:
     """The render of this source, frame by frame, as the command line would do it."""
     names = ("cuts", "flow", "camera", "warp", "dreamer")
     parts = {name: built(config, name) for name in names}
-    return render(source, **parts, gradient=slope, recording=Kept(), seed=config.seed, device=CPU)
+    return render(
+        source, **parts, gradient=slope, recording=recording or Kept(), seed=config.seed, device=CPU
+    )

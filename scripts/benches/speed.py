@@ -9,19 +9,21 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from benches import parts
-from pipeline import ffmpeg, job
+from pipeline import ffmpeg
 from pipeline.dreamer.octaves import resize
-from pipeline.frame import to_image
 from pipeline.gradient import Gradient
+from pipeline.recording import Recording
+from pipeline.report import Report
 
 ROUNDS = 3
 FRAMES = 75
 """Frames of a timed render."""
+PAUSE, SETTLE = 5, 1.0
+"""Frames between two timings of the bare steps, and the seconds of rest before each."""
 SHORT, LONG = 100, 1000
 """Frames of the two renders whose peak memory is compared."""
 WIDTH = 160
@@ -55,40 +57,38 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 def _round(clip: Path, output: Path) -> tuple[float, float, Mapping[str, float]]:
     """Seconds of a whole render, of its gradient steps on the bare network, and of its stages.
 
-    The bare steps are timed before and after the render, so that a busy machine weighs on both.
+    Every few frames the render is paused and the bare steps are timed at each octave's size, so
+    that a noisy machine weighs on both alike; the pauses are taken out of the render's time.
     """
     config = parts.settings([f"input={clip}", f"frames={FRAMES}"])
-    slope = parts.gradient(config)
-    source = parts.built(config, "source")
-    first = to_image(next(source.pictures()), parts.CPU)
-    sizes = parts.built(config, "dreamer").sizes(*first.shape[2:])
-    before = [_step_seconds(slope, resize(first, size)) for size in sizes]
-    names = ("cuts", "flow", "camera", "warp", "dreamer", "encoder")
-    members = {name: parts.built(config, name) for name in names}
-    everything = job.Parts(source, objective=slope.objective, model=slope.model, **members)
-    began = time.perf_counter()
-    outcome = job.run(
-        everything, output=output, overwrite=True, seed=0, device=parts.CPU, settings="bench"
-    )
-    wall = time.perf_counter() - began
-    figures: Any = outcome.figures
-    frames = figures["frames"]
-    bare = 0.0
-    for size, earlier in zip(sizes, before, strict=True):
-        seconds = (earlier + _step_seconds(slope, resize(first, size))) / 2
-        bare += seconds * figures["steps_at_size"][f"{size[1]}x{size[0]}"]
-    stages = {name: s * frames for name, s in figures["seconds_per_frame"].items()}
-    return wall, bare, stages
+    slope, source = parts.gradient(config), parts.built(config, "source")
+    sizes = parts.built(config, "dreamer").sizes(source.clip.height, source.clip.width)
+    bare: dict[tuple[int, int], list[float]] = {size: [] for size in sizes}
+    report = Report(source.clip, slope, parts.CPU)
+    encoder = parts.built(config, "encoder")
+    began, paused = time.perf_counter(), 0.0
+    with Recording(output, encoder, source.clip, {}, overwrite=True) as recording:
+        for dreamt in parts.rendered(source, config, slope, recording):
+            report.add(dreamt)
+            if dreamt.frame.index % PAUSE == PAUSE - 1:
+                pause = time.perf_counter()
+                time.sleep(SETTLE)  # decode and flow come to rest, a few frames ahead
+                for size, seconds in bare.items():
+                    seconds.append(_step_seconds(slope, resize(dreamt.canvas.picture, size)))
+                paused += time.perf_counter() - pause
+    wall = time.perf_counter() - began - paused
+    steps = sum(statistics.median(bare[size]) * count for size, count in report.work.items())
+    return wall, steps, report.seconds
 
 
-def _step_seconds(slope: Gradient, image: torch.Tensor, repeats: int = 15) -> float:
+def _step_seconds(slope: Gradient, image: torch.Tensor, repeats: int = 4) -> float:
     """Median seconds of one forward and backward pass over this image."""
     spent = []
     for _ in range(repeats):
         began = time.perf_counter()
         slope(image)
         spent.append(time.perf_counter() - began)
-    return statistics.median(spent[2:])
+    return statistics.median(spent[1:])
 
 
 def _lengthened(clip: Path, output: Path) -> Path:
