@@ -274,3 +274,14 @@ def test_settings_out_of_range_are_refused(setting: dict[str, object]) -> None:
 def test_octaves_that_smoothing_would_reach_across_are_left_out():
     wide = octaves(smoothing=4.0)  # reaches 24 pixels
     assert len(wide.fit(height=36, width=36, smallest_side=16).sizes(36, 36)) == 2
+
+
+def test_a_single_octave_tells_what_is_new_from_what_is_carried():
+    # A tenth has yet to grow, so nothing is fresh: of the steps only the entering ones go anywhere.
+    single = octaves(
+        octaves=1, step_size=0, upkeep_step_size=0, upkeep_iterations=2, entering_step_size=0.1
+    )
+    made = dream(single, Watched(), start=grey(), maturity=0.9 * MATURE)
+    assert made.steps == 2
+    assert float((made.image - grey()).abs().max()) > 0.005
+    assert float(made.maturity.min()) == pytest.approx(0.9 + 1 / single.settling_frames)

@@ -67,8 +67,10 @@ class Octaves:
         """The dream, and how many steps it took."""
         sizes = self.sizes(*image.shape[2:])
         new = 1 - maturity
-        counts = self._iterations(float(new.mean()), float(new.square().mean()), index)
-        fresh = min(counts) > 0
+        # The work follows what is new: all of it on the first frame, none in a slow pan. Squared,
+        # what is half grown counts a quarter; the power keeps a busy street affordable.
+        fresh = int(self.iterations * float(new.square().mean()) ** 1.5 + 1e-3)
+        counts = self._iterations(fresh, float(new.mean()), index)
         growth = (self.step_size if fresh else self.entering_step_size) * new
         upkeep = self.upkeep_step_size * maturity
         kernel = cascade_kernel(self.smoothing).to(image.device) if self.smoothing else None
@@ -87,7 +89,7 @@ class Octaves:
                              jitter=jitter, kernel=kernel, rng=rng)  # fmt: skip
             detail = ascent - base
         # What was done for the new is a share of what the first frame gets: so much it has grown.
-        grown = max(min(counts) / self.iterations, 1 / self.settling_frames)
+        grown = max(fresh / self.iterations, 1 / self.settling_frames)
         return Dream(
             image=(image + detail).clamp_(0, 1),
             maturity=(maturity + grown).clamp_(max=1),
@@ -120,13 +122,11 @@ class Octaves:
         )  # fmt: skip
         return dataclasses.replace(self, octaves=fitting[-1])
 
-    def _iterations(self, immature: float, new: float, index: int) -> Sequence[int]:
-        """Steps in each octave, the smallest first: the work follows what is new.
+    def _iterations(self, fresh: int, immature: float, index: int) -> Sequence[int]:
+        """Steps in each octave, the smallest first.
 
-        immature: share of the frame that has yet to grow. new: the same squared first, so that
-        what is half grown counts a quarter; 1 on the first frame, a few thousandths in a slow pan.
+        fresh: what each gets for what is new. immature: share of the frame that has yet to grow.
         """
-        fresh = int(self.iterations * new**1.5 + 1e-3)
         counts = [fresh] * self.octaves
         if fresh < self.iterations:
             counts[-1] += self.upkeep_iterations
