@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 from pipeline.frame import Clip, Picture
 
@@ -22,7 +22,11 @@ class Writer(Protocol):
         Raises UserError if it is not.
         """
 
-    def __enter__(self) -> Writer: ...
+    def stop(self) -> None:
+        """End at once and leave nothing running; the half-written segment goes."""
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
@@ -30,7 +34,11 @@ class Writer(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close after success; after an error stop the encoder and leave nothing running."""
+        """Close after success, stop after an error."""
+        if kind is None:
+            self.close()
+        else:
+            self.stop()
 
 
 class Encoder(Protocol):

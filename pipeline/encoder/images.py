@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated, BinaryIO, Literal
 
 import cv2
@@ -20,6 +19,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from pipeline.encoder import Writer
 from pipeline.encoder.durable import flush, half_of, settle, trouble
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture
@@ -105,7 +105,7 @@ class Images:
             _write(path, _encoded(picture.astype(np.uint8), ".jpg", _jpeg(self.quality)))
 
 
-class PictureSegment:
+class PictureSegment(Writer):
     """A Writer of one file of PNGs."""
 
     def __init__(self, path: Path, clip: Clip, compression: int) -> None:
@@ -147,28 +147,14 @@ class PictureSegment:
         except OSError as error:
             raise trouble(self._path, error) from error
         finally:
-            self._stop()
+            self.stop()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End at once; the half file goes."""
         self._open = False
         with suppress(OSError):  # the full disk that brought us here, again
             self._file.close()
         self._half.unlink(missing_ok=True)
-
-    def __enter__(self) -> PictureSegment:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close after success; after an error remove the half file."""
-        if kind is None:
-            self.close()
-        else:
-            self._stop()
 
 
 def _stored(segments: Sequence[Path]) -> Iterator[bytes]:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
-from types import TracebackType
 
 import numpy as np
 
+from pipeline.encoder import Writer
 from pipeline.encoder.durable import half_of, settle, trouble
 from pipeline.encoder.outcome import demand_success, tally
 from pipeline.errors import UserError, shown
@@ -17,7 +17,7 @@ from pipeline.ffmpeg import running
 from pipeline.frame import Clip, Picture
 
 
-class Segment:
+class Segment(Writer):
     """A Writer. options: what stands between ffmpeg's input and its output.
 
     complaints: what ffmpeg said; complete once the segment is closed.
@@ -64,7 +64,7 @@ class Segment:
         except OSError as error:
             raise trouble(self._path, error) from error
         finally:
-            self._stop()
+            self.stop()
 
     def _finish(self) -> None:
         if self._written == 0:
@@ -85,22 +85,8 @@ class Segment:
             "choose another encoder"
         )
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End at once; the half file goes."""
         self._open = False
         self._stack.close()
         self._half.unlink(missing_ok=True)
-
-    def __enter__(self) -> Segment:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close after success; after an error end ffmpeg and remove the half file."""
-        if kind is None:
-            self.close()
-        else:
-            self._stop()
