@@ -9,21 +9,24 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
-import torch
+from omegaconf import DictConfig
 
 from benches import parts
 from pipeline import ffmpeg
 from pipeline.dreamer.octaves import resize
+from pipeline.frame import to_image
 from pipeline.gradient import Gradient
 from pipeline.recording import Recording
 from pipeline.report import Report
+from pipeline.source import Source
 
 ROUNDS = 3
-FRAMES = 75
+FRAMES = 45
 """Frames of a timed render."""
-PAUSE, SETTLE = 5, 1.0
-"""Frames between two timings of the bare steps, and the seconds of rest before each."""
+Work: TypeAlias = Mapping[tuple[int, int], int]
+"""How many gradient steps at each size, (height, width) in pixels."""
 SHORT, LONG = 100, 1000
 """Frames of the two renders whose peak memory is compared."""
 WIDTH = 160
@@ -34,12 +37,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     """The figures, and which demands they meet. clip: a real one, bikes.mp4 say."""
     if clip is None:
         raise SystemExit("speed wants --clip FILE, a real video")
-    ratios = []
-    for turn in range(ROUNDS):
-        wall, bare, stages = _round(clip, out / "speed.mp4")
-        ratios.append(wall / bare)
-        shares = ", ".join(f"{name} {seconds / bare:.3f}" for name, seconds in stages.items())
-        print(f"round {turn + 1}: render / bare steps {ratios[-1]:.3f} ({shares})", flush=True)
+    ratios = _ratios(clip, out / "speed.mp4")
     ratio = statistics.median(ratios)
     long_clip = _lengthened(clip, out / "long.mp4")
     memory = [_peak_memory(long_clip, out / "memory.mp4", frames) for frames in (SHORT, LONG)]
@@ -54,41 +52,54 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     }
 
 
-def _round(clip: Path, output: Path) -> tuple[float, float, Mapping[str, float]]:
-    """Seconds of a whole render, of its gradient steps on the bare network, and of its stages.
+def _ratios(clip: Path, output: Path) -> list[float]:
+    """Time of a whole render over that of its gradient steps on the bare network, each round.
 
-    Every few frames the render is paused and the bare steps are timed at each octave's size, so
-    that a noisy machine weighs on both alike; the pauses are taken out of the render's time.
+    The very same number of steps at every size is walked again before and behind each render:
+    long enough, and near enough, for a noisy machine to weigh on both alike. The render itself is
+    never paused, or decode and flow would run ahead for nothing.
     """
     config = parts.settings([f"input={clip}", f"frames={FRAMES}"])
     slope, source = parts.gradient(config), parts.built(config, "source")
-    sizes = parts.built(config, "dreamer").sizes(source.clip.height, source.clip.width)
-    bare: dict[tuple[int, int], list[float]] = {size: [] for size in sizes}
+    report, _ = _rendered(config, slope, source, output)  # warms up, and tells the steps
+    before, ratios = _bare(slope, source, report.work), []
+    for turn in range(ROUNDS):
+        report, wall = _rendered(config, slope, source, output)
+        behind = _bare(slope, source, report.work)
+        bare = (before + behind) / 2
+        ratios.append(wall / bare)
+        shares = ", ".join(f"{name} {spent / bare:.3f}" for name, spent in report.seconds.items())
+        print(f"round {turn + 1}: render / bare steps {ratios[-1]:.3f} ({shares}), "
+              f"bare steps behind / before {behind / before:.3f}", flush=True)  # fmt: skip
+        before = behind
+    return ratios
+
+
+def _rendered(
+    config: DictConfig, slope: Gradient, source: Source, output: Path
+) -> tuple[Report, float]:
+    """What a whole render came to, and its seconds."""
     report = Report(source.clip, slope, parts.CPU)
+    began = time.perf_counter()
     encoder = parts.built(config, "encoder")
-    began, paused = time.perf_counter(), 0.0
     with Recording(output, encoder, source.clip, {}, overwrite=True) as recording:
         for dreamt in parts.rendered(source, config, slope, recording):
             report.add(dreamt)
-            if dreamt.frame.index % PAUSE == PAUSE - 1:
-                pause = time.perf_counter()
-                time.sleep(SETTLE)  # decode and flow come to rest, a few frames ahead
-                for size, seconds in bare.items():
-                    seconds.append(_step_seconds(slope, resize(dreamt.canvas.picture, size)))
-                paused += time.perf_counter() - pause
-    wall = time.perf_counter() - began - paused
-    steps = sum(statistics.median(bare[size]) * count for size, count in report.work.items())
-    return wall, steps, report.seconds
+    return report, time.perf_counter() - began
 
 
-def _step_seconds(slope: Gradient, image: torch.Tensor, repeats: int = 4) -> float:
-    """Median seconds of one forward and backward pass over this image."""
-    spent = []
-    for _ in range(repeats):
+def _bare(slope: Gradient, source: Source, work: Work) -> float:
+    """Seconds of so many forward and backward passes at each size, and of nothing else."""
+    picture = to_image(next(source.pictures()), parts.CPU)
+    seconds = 0.0
+    for size, count in work.items():
+        image = resize(picture, size)
+        slope(image)  # the first pass at a size is slower
         began = time.perf_counter()
-        slope(image)
-        spent.append(time.perf_counter() - began)
-    return statistics.median(spent[1:])
+        for _ in range(count):
+            slope(image)
+        seconds += time.perf_counter() - began
+    return seconds
 
 
 def _lengthened(clip: Path, output: Path) -> Path:
