@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,10 +27,11 @@ from pipeline.errors import UserError, shown
 
 log = logging.getLogger("pipeline")
 
-GROUPS = (
-    # In this order they are built: what costs nothing to refuse comes before the network.
-    "source", "cuts", "flow", "camera", "warp", "dreamer", "objective", "encoder", "model",
-)  # fmt: skip
+# In this order they are built: what costs nothing to refuse comes before the network.
+FIXED = ("source", "cuts", "flow", "encoder")
+CHANGING = ("camera", "warp", "governor", "dreamer", "objective")
+"""Groups whose numbers may be schedules."""
+GROUPS = (*FIXED, *CHANGING, "model")
 
 STOPPED = {
     130: "stopped; nothing was kept, the same command starts anew",
@@ -110,24 +112,38 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     """One render. folder: of this job in a sweep. What is wrong is found out before it costs."""
     _check_keys(cfg)
     settings: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
-    if settings["input"] is None:
-        raise UserError("input: must be given, got nothing; say input=FILE, or --help")
 
-    from pipeline import face, job  # torch takes seconds, which --help and TAB do not have
+    # torch takes seconds, which --help and TAB do not have
+    from pipeline import face, job
+    from pipeline.parts import Template
+    from pipeline.schedule import parse
+    from pipeline.sound import hear, with_audio
+    from pipeline.timeline import timeline
 
     overwrite, seed = face.flag("overwrite", settings["overwrite"]), face.seed_of(settings["seed"])
     device, trusted = face.device_of(settings["device"]), face.packages(settings["trust"])
     trusted = ["pipeline", *trusted]
-    parts = {group: _built(settings[group], group, trusted) for group in GROUPS[:-1]}
-    input_ = Path(str(settings["input"]))
+    parts = {group: _built(settings[group], group, trusted) for group in FIXED}
+    clip = parts["source"].clip
+    if settings["audio"] is not None:
+        clip = with_audio(clip, Path(str(settings["audio"])))
+    read = partial(parse, rate=float(clip.rate), count=clip.count)
+    templates = {
+        group: Template.of(settings[group], group, read, trusted=trusted, defaults=_defaults(group))
+        for group in CHANGING
+    }
+    moments = timeline(templates, clip, hear)
+    input_ = None if settings["input"] is None else Path(str(settings["input"]))
     if settings["output"] is None:
-        output = job.default_output(input_, parts["encoder"], parts["source"].clip, folder)
+        output = job.default_output(input_, parts["encoder"], clip, folder)
     else:
         output = Path(str(settings["output"]))
         check_name(output, parts["encoder"].suffixes, _choice("encoder"))
     job.check_output(output, input_, overwrite=overwrite)
     outcome = job.run(
-        job.Parts(**parts, model=_built(settings["model"], "model", trusted)),
+        job.Parts(
+            **parts, clip=clip, moments=moments, model=_built(settings["model"], "model", trusted)
+        ),
         output=output,
         overwrite=overwrite,
         seed=seed,
@@ -141,9 +157,14 @@ def _built(settings: Any, group: str, trusted: list[str]) -> Any:
     """The part that these settings of a group describe. Raises UserError naming the key."""
     from pipeline.parts import build
 
+    return build(settings, group, trusted=trusted, defaults=_defaults(group))
+
+
+def _defaults(group: str) -> dict[str, Any]:
+    """What the yaml of the group's choice gives."""
     path = config_dir() / group / f"{_choice(group)}.yaml"
     defaults: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
-    return build(settings, group, trusted=trusted, defaults=defaults)
+    return dict(defaults)
 
 
 def _choice(group: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError, shown
 
-PATHS = ("input", "output", "mask", "guide", "from")
+PATHS = ("input", "output", "audio", "mask", "guide", "from")
 """Keys whose value is a file name, whatever characters it has."""
 
 PICTURES = (
@@ -30,6 +30,16 @@ ENCODERS = {
     "": "images",
 }
 """The suffix of an output -> the encoder that is meant where none is named."""
+
+OWN_SOURCE = ("zoom",)
+"""Recipes that say themselves what becomes of a picture."""
+
+CHANGING = ("camera.", "warp.", "governor.", "dreamer.", "objective.")
+"""How settings begin that may change over time."""
+SCHEDULE = re.compile(r"[()*+/:<>%]|\S \S")
+"""What makes a value an expression or keyframes."""
+PARTS = re.compile(r"(?:[^,()'\"]|\([^()]*(?:\([^()]*\)[^()]*)*\)|'[^']*'|\"[^\"]*\")+")
+"""Text without a comma but in brackets, two deep, or quotes."""
 
 OPTIONS = {
     **dict.fromkeys(("--help", "-h", "--hydra-help", "--version", "--resolve"), 0),
@@ -84,11 +94,29 @@ def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
     key, equals, value = argument.partition("=")
     if key in groups and equals and NO_TEXT.fullmatch(value):
         return f"{key}={quote(value)}"  # a choice by that name is looked for, and not found
+    if equals and key.lstrip("+").startswith(CHANGING) and not _is_quoted(value):
+        return f"{key}={_scheduled(value, sweeping=sweeping)}"
     if not equals or key.lstrip("+") not in PATHS or value in ("", "null") or _is_quoted(value):
         return argument
     if sweeping and "," in value and not Path(value).exists():
         return f"{key}=" + ",".join(quote(_at_home(part)) for part in value.split(","))
     return f"{key}={quote(_at_home(value))}"
+
+
+def _scheduled(value: str, *, sweeping: bool) -> str:
+    """The value of a setting with the schedules in it quoted, which Hydra's grammar refuses."""
+    if value[:1] == "[" and value[-1:] == "]":
+        return f"[{','.join(_scheduled(item, sweeping=False) for item in _parted(value[1:-1]))}]"
+    if value[:1] in ("{", "[") or "${" in value or not SCHEDULE.search(value):
+        return value
+    if sweeping and ":" not in value:  # the commas of keyframes part no choices
+        return ",".join(quote(item) if SCHEDULE.search(item) else item for item in _parted(value))
+    return quote(value)
+
+
+def _parted(text: str) -> list[str]:
+    """The text between its commas, those within brackets or quotes left out."""
+    return [part.strip() for part in PARTS.findall(text)]
 
 
 def _at_home(name: str) -> str:
@@ -124,7 +152,7 @@ def _implied(arguments: Sequence[str]) -> Iterator[str]:
     given = dict(a.partition("=")[::2] for a in arguments if "=" in a)
     names = (given.get(key, "").strip("'\"") for key in ("input", "output"))
     input_, output = ("" if name == "null" else _at_home(name) for name in names)
-    pictures = bool(input_) and is_pictures(input_)
+    pictures = bool(input_) and is_pictures(input_) and given.get("recipe") not in OWN_SOURCE
     if "source" not in given and pictures:
         yield "source=images"
     if "encoder" in given:

@@ -1,4 +1,4 @@
-"""The bundled ffmpeg: where it is and how it is run. Only source/ and encoder/ may enter."""
+"""The bundled ffmpeg: where it is and how it is run. For those who read or write files."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ VIDEOS = (
     "nut,mxf,dv,yuv4mpegpipe,mjpeg,png_pipe,jpeg_pipe"
 )
 """Formats that hold all they need: a playlist or script in disguise would open other files."""
+SOUNDS = "wav,w64,mp3,flac,aac,aiff,au,caf,ac3,eac3,wv,tta,amr"
+"""Formats of sound alone, of which the same is true."""
 
 
 def guarded(formats: str = VIDEOS) -> list[str]:

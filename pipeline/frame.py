@@ -90,9 +90,9 @@ class Clip:
 class State:
     """All that the next frame depends on.
 
-    index: of the next frame. picture: the last one, (H, W, 3) uint8. dream: the last dream,
-    (1, 3, H, W) float32, never through 8 bits. maturity: (1, 1, H, W) float32 in [0, 1], how far
-    the dream at each pixel has grown: 0 = nothing yet, 1 = full strength.
+    index: of the next frame. picture: the last one, (H, W, 3) uint8, if one was filmed. dream: the
+    last dream, (1, 3, H, W) float32, never through 8 bits. maturity: (1, 1, H, W) float32 in
+    [0, 1], how far the dream at each pixel has grown: 0 = nothing yet, 1 = full strength.
     """
 
     index: int = 0

@@ -8,7 +8,7 @@ import platform
 import re
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -20,9 +20,7 @@ import torch
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from pipeline.camera import Camera
 from pipeline.cuts import Cuts
-from pipeline.dreamer import Dreamer
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError, shown
 from pipeline.flow import Flow
@@ -30,12 +28,10 @@ from pipeline.frame import Clip
 from pipeline.gradient import Gradient
 from pipeline.model import Model
 from pipeline.notes import kept_log, write
-from pipeline.objective import Objective
 from pipeline.recording import Recording, check_room, folder_of
-from pipeline.render import render
+from pipeline.render import Moment, render
 from pipeline.report import Report
 from pipeline.source import Source
-from pipeline.warp import Warp
 
 log = logging.getLogger(__name__)
 
@@ -47,15 +43,17 @@ LINE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Parts:
-    """All parts of a render, by the names of their groups."""
+    """All parts of a render.
+
+    clip: the source's, with the sound that goes with it. moments: the parts that may change, at
+    the frame of that index.
+    """
 
     source: Source
+    clip: Clip
     cuts: Cuts
     flow: Flow
-    camera: Camera
-    warp: Warp
-    dreamer: Dreamer
-    objective: Objective
+    moments: Callable[[int], Moment]
     model: Model
     encoder: Encoder
 
@@ -76,18 +74,19 @@ def run(
     settings: the resolved configuration as yaml; it also goes into the video. Raises UserError,
     and KeyboardInterrupt after the frame during which the user pressed Ctrl-C.
     """
-    clip = parts.source.clip
-    gradient = Gradient(parts.model.to(device), parts.objective)
-    report = Report(clip, gradient, device)
+    clip = parts.clip
+    model = parts.model.to(device)
+    report = Report(clip, device)
     recording = Recording(
         output, parts.encoder, clip, {"comment": f"dreamreel {_version('dreamreel')}\n{settings}"},
         overwrite=overwrite,
     )  # fmt: skip
     with _asked_to_stop() as stop, recording, kept_log(recording.folder):
         write(recording.folder / "recipe.yaml", settings)
+        _say_what_must_fit(parts.moments(0), model, clip)
         frames = render(
-            parts.source, parts.cuts, parts.flow, parts.camera, parts.warp, parts.dreamer,
-            gradient, recording, seed=seed, device=device,
+            parts.source, parts.cuts, parts.flow, parts.moments, model, recording,
+            seed=seed, device=device,
         )  # fmt: skip
         with _shown_progress(clip, report, recording.folder) as progress, closing(frames):
             for dreamt in frames:
@@ -102,6 +101,19 @@ def run(
         }
         write(recording.folder / "report.json", json.dumps(figures, indent=2) + "\n")
     return Outcome(output, figures)
+
+
+def _say_what_must_fit(first: Moment, model: Model, clip: Clip) -> None:
+    """Log what the dreamer must do otherwise than it was told, for pictures of this size.
+
+    Raises UserError where nothing fits.
+    """
+    side = Gradient(model, first.objective).smallest_side
+    fitting = first.dreamer.fit(clip.height, clip.width, side)
+    for name, told in vars(first.dreamer).items():
+        if (done := getattr(fitting, name)) != told:
+            log.warning("dreamer.%s: %s instead of %s, for %dx%d pixels and layers that need %d",
+                        name, done, told, clip.width, clip.height, side)  # fmt: skip
 
 
 def summary(outcome: Outcome) -> str:
@@ -119,12 +131,15 @@ def summary(outcome: Outcome) -> str:
     return f"{shown(outcome.output)}: {', '.join(parts)}"
 
 
-def default_output(name: Path, encoder: Encoder, clip: Clip, folder: Path | None) -> Path:
-    """Where to write when the user did not say: dream.SUFFIX in a sweep's folder, else by input."""
+def default_output(name: Path | None, encoder: Encoder, clip: Clip, folder: Path | None) -> Path:
+    """Where to write when the user did not say: dream.SUFFIX in a sweep's folder, else by input.
+
+    name: of the input; None = there is none.
+    """
     single = clip.count == 1 and ".png" in encoder.suffixes
     suffix = ".png" if single else encoder.suffixes[0]
-    if folder is not None:
-        return folder / f"dream{suffix}"
+    if folder is not None or name is None:
+        return (folder or Path()) / f"dream{suffix}"
     # a folder's dots are no suffix, and "." has a name only where it lies
     stem = name.resolve().name if name.is_dir() else re.sub(r"%0?\d*d", "", name.stem)
     stem = stem.strip("_-. ") or "dream"
@@ -133,9 +148,9 @@ def default_output(name: Path, encoder: Encoder, clip: Clip, folder: Path | None
     return Path(f"{stem}.dream{suffix}")
 
 
-def check_output(output: Path, source: Path, *, overwrite: bool) -> None:
-    """Nothing, if the output may be written without loss. Raises UserError."""
-    if output.exists() and _holds(output, source):
+def check_output(output: Path, source: Path | None, *, overwrite: bool) -> None:
+    """Nothing, if the output may be written without loss of the source. Raises UserError."""
+    if source is not None and output.exists() and _holds(output, source):
         raise UserError(f"output: must not be the input, got {shown(output)}; name another file")
     if len(folder_of(output).name.encode()) > 255:
         raise UserError(

@@ -1,6 +1,8 @@
-"""How steady and how strong a dream is."""
+"""How steady and how strong a dream is, and what it looks like in figures."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +10,44 @@ from torch import Tensor
 
 BLUR = 1.2
 """Deviation, in pixels, of the blur before two layers are compared: finer than that is noise."""
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Shares of red, green and blue in the luminance (Rec. 709)."""
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """What an image looks like, each a scalar ().
+
+    luminance: its mean, in [0, 1]. contrast: its deviation. chroma: the root of the mean squared
+    distance of the colours from the luminance, their mean left out. clipped: share of the values
+    within 1/255 of 0 or 1. high_band: deviation of the luminance finer than a blur of 1.2 pixels.
+    """
+
+    luminance: Tensor
+    contrast: Tensor
+    chroma: Tensor
+    clipped: Tensor
+    high_band: Tensor
+
+
+def vitals(image: Tensor) -> Vitals:
+    """What the image (1, 3, H, W) in [0, 1] looks like."""
+    light = luminance(image)
+    colour = image - light
+    colour = colour - colour.mean(dim=(2, 3), keepdim=True)
+    edge = 1 / 255
+    return Vitals(
+        luminance=light.mean(),
+        contrast=light.std(),
+        chroma=colour.square().sum(dim=1).mean().sqrt(),
+        clipped=((image <= edge) | (image >= 1 - edge)).float().mean(),
+        high_band=(light - blur(light)).std(),
+    )
+
+
+def luminance(image: Tensor) -> Tensor:
+    """(1, 1, H, W) from (1, 3, H, W), both in [0, 1]."""
+    return torch.einsum("bchw,c->bhw", image, image.new_tensor(LUMA))[:, None]
 
 
 def flicker(now: Tensor, before: Tensor, weight: Tensor) -> Tensor:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from pipeline import faults
 from pipeline.arguments import hint
 from pipeline.errors import UserError, shown
+from pipeline.schedule import Schedule, ScheduleError
 
 TARGET = "_target_"
 
@@ -54,6 +57,107 @@ def build(
                 f"say {key}.{name}={getattr(part, name):g}"
             )
     return part
+
+
+@dataclass(frozen=True)
+class Template:
+    """A part whose numbers may change over time: text where a number belongs is a schedule.
+
+    node: its settings, schedules parsed. names: the variables that they use.
+    """
+
+    node: Any
+    key: str
+    trusted: Sequence[str]
+    defaults: Mapping[str, Any]
+    names: frozenset[str]
+    _always: list[Any] = field(default_factory=list, repr=False)
+
+    @staticmethod
+    def of(
+        node: Any,
+        key: str,
+        read: Callable[[str], Schedule],
+        *,
+        trusted: Sequence[str],
+        defaults: Mapping[str, Any] | None = None,
+    ) -> Template:
+        """The template of these settings; `read` parses a schedule. Raises UserError."""
+        names: set[str] = set()
+        parsed = _scheduled(node, key, read, trusted, names)
+        return Template(parsed, key, trusted, defaults or {}, frozenset(names))
+
+    def at(self, values: Mapping[str, float]) -> Any:
+        """The part while the variables have these values. Raises UserError."""
+        if not self.names and self._always:
+            return self._always[0]
+        plain = _valued(self.node, self.key, values)
+        part = build(plain, self.key, trusted=self.trusted, defaults=self.defaults)
+        if not self.names:
+            self._always.append(part)
+        return part
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A schedule, and whether it stands for a whole number."""
+
+    schedule: Schedule
+    whole: bool
+
+
+def _scheduled(
+    node: Any, key: str, read: Callable[[str], Schedule], trusted: Sequence[str], names: set[str]
+) -> Any:
+    """The settings with every schedule in them parsed; gathers the variables into `names`."""
+    if not isinstance(node, dict):
+        return node
+    hints: Mapping[str, Any] = {}
+    if TARGET in node:
+        hints = get_type_hints(located(node[TARGET], f"{key}.{TARGET}", trusted))
+
+    def parsed(child: Any, place: str, types: frozenset[type]) -> Any:
+        if isinstance(child, dict):
+            return _scheduled(child, place, read, trusted, names)
+        if isinstance(child, list):
+            return [parsed(item, f"{place}.{i}", types) for i, item in enumerate(child)]
+        if not isinstance(child, str) or not types & {int, float} or types & {str, Path}:
+            return child
+        try:
+            schedule = read(child)
+        except ScheduleError as error:
+            raise UserError(f"{place}: {error}") from error
+        # a constant is used too, so that it is evaluated at all
+        names.update(schedule.names or {"t"})
+        return _Number(schedule, float not in types)
+
+    return {
+        name: parsed(child, f"{key}.{name}", _types(hints.get(name)))
+        for name, child in node.items()
+    }
+
+
+def _types(hint: Any) -> frozenset[type]:
+    """All plain types in an annotation."""
+    inner = get_args(hint)
+    if not inner:
+        return frozenset({hint} if isinstance(hint, type) else ())
+    return frozenset().union(*map(_types, inner))
+
+
+def _valued(node: Any, key: str, values: Mapping[str, float]) -> Any:
+    """The settings with numbers in place of the schedules."""
+    if isinstance(node, dict):
+        return {name: _valued(child, f"{key}.{name}", values) for name, child in node.items()}
+    if isinstance(node, list):
+        return [_valued(child, f"{key}.{i}", values) for i, child in enumerate(node)]
+    if not isinstance(node, _Number):
+        return node
+    try:
+        value = node.schedule(values)
+    except ScheduleError as error:
+        raise UserError(f"{key}: {error}") from error
+    return round(value) if node.whole else value
 
 
 def located(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any]:

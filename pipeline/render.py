@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from pipeline.camera import Camera
 from pipeline.cuts import Cuts
 from pipeline.dreamer import Dream, Dreamer
 from pipeline.flow import Flow, with_motion
 from pipeline.frame import Frame, State, to_picture
+from pipeline.governor import Governor
 from pipeline.gradient import Gradient
+from pipeline.model import Model
+from pipeline.objective import Objective
 from pipeline.prefetch import prefetch
 from pipeline.recording import Recorder
 from pipeline.source import Source
@@ -21,15 +25,29 @@ from pipeline.warp import Canvas, Warp
 
 
 @dataclass(frozen=True)
+class Moment:
+    """The parts whose settings may change from frame to frame, as they are at one."""
+
+    camera: Camera
+    warp: Warp
+    governor: Governor
+    dreamer: Dreamer
+    objective: Objective
+
+
+@dataclass(frozen=True)
 class Dreamt:
     """One finished frame, for whoever shows progress, previews or figures.
 
-    canvas: what it was dreamt on. state: what the next frame starts from. seconds: what each stage
+    canvas: what it was carried to. gradient: what was climbed. strength: the governor's factor on
+    the steps. state: what the next frame starts from. seconds: what each stage
     took, by its name; decode and flow ran beside the others.
     """
 
     frame: Frame
     canvas: Canvas
+    gradient: Gradient
+    strength: Tensor
     dream: Dream
     state: State
     seconds: Mapping[str, float]
@@ -39,10 +57,8 @@ def render(
     source: Source,
     cuts: Cuts,
     flow: Flow,
-    camera: Camera,
-    warp: Warp,
-    dreamer: Dreamer,
-    gradient: Gradient,
+    moments: Callable[[int], Moment],
+    model: Model,
     recording: Recorder,
     *,
     seed: int,
@@ -50,31 +66,43 @@ def render(
 ) -> Generator[Dreamt, None, None]:
     """Yield every frame of the source once it is dreamt and recorded.
 
-    recording: entered by the caller, complete when the iterator is exhausted. seed: of the
-    randomness of every frame. Raises UserError for what the user can mend.
+    moments: the parts at the frame of that index. recording: entered by the caller, complete when
+    the iterator is exhausted. seed: of the randomness of every frame. Raises UserError for what
+    the user can mend.
     """
-    clip = source.clip
-    smallest = gradient.smallest_side
-    dreamer = dreamer.fit(height=clip.height, width=clip.width, smallest_side=smallest)
+    clip, rate = source.clip, float(source.clip.rate)
     state = State()
 
     pictures = source.pictures(start=state.index)  # decode  (CPU)
     frames = with_motion(cuts(pictures), flow, clip.rate)  # flow    (CPU)
     with prefetch(frames) as ahead:  # both run ahead in a thread
         for frame in ahead:
-            clock = [time.perf_counter()]
-            canvas = warp(frame, state, camera, rate=float(clip.rate), device=device)  # (device)
+            now, clock = moments(frame.index), [time.perf_counter()]
+            canvas = now.warp(frame, state, now.camera, rate=rate, device=device)  # (device)
             clock.append(time.perf_counter())
-            # The same randomness for every frame: a still scene must give a still dream.
-            rng = torch.Generator().manual_seed(seed)
-            dream = dreamer(canvas.image, canvas.maturity, gradient, index=frame.index, rng=rng)
+            held = now.governor(canvas.image, filmed=frame.picture is not None, rate=rate)
+            gradient = Gradient(model, now.objective)
+            dreamer = now.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
+            dream = dreamer(held.image, canvas.maturity, gradient, index=frame.index,
+                            strength=held.strength, rng=_rng(seed, frame))  # fmt: skip
             state = state.after(frame, dream.image, dream.maturity)
             picture = to_picture(dream.image)
             clock.append(time.perf_counter())
             recording.append(picture)  # encode  (ffmpeg)
             clock.append(time.perf_counter())
-            yield Dreamt(frame, canvas, dream, state, frame.seconds | _spans(clock))
+            spent = frame.seconds | _spans(clock)
+            yield Dreamt(frame, canvas, gradient, held.strength, dream, state, spent)
     recording.finish()
+
+
+def _rng(seed: int, frame: Frame) -> torch.Generator:
+    """The randomness of this frame, whatever came before.
+
+    Over footage the same for every frame: a still scene must give a still dream. Where nothing was
+    filmed it would leave the network's grid in the dream, so there each frame has its own.
+    """
+    own = 0 if frame.picture is not None else frame.index * 0x9E3779B1
+    return torch.Generator().manual_seed((seed + own) % 2**63)
 
 
 def _spans(clock: list[float]) -> dict[str, float]:

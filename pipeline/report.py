@@ -6,14 +6,13 @@ import resource
 import statistics
 import sys
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass, field
 
 import torch
 
-from pipeline.frame import Clip, State, to_image
-from pipeline.gradient import Gradient
-from pipeline.metrics import flicker
+from pipeline.frame import Clip, Image, State, to_image
+from pipeline.metrics import flicker, vitals
 from pipeline.render import Dreamt
 from pipeline.warp import sample
 
@@ -27,7 +26,6 @@ class Report:
     """Gathers the figures of one render."""
 
     clip: Clip
-    gradient: Gradient
     device: torch.device
     began: float = field(default_factory=time.perf_counter)
     steps: list[float] = field(default_factory=list)
@@ -37,7 +35,9 @@ class Report:
     source_flickers: list[float] = field(default_factory=list)
     cuts: list[int] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    vitals: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     _before: State | None = None
+    _picture: Image | None = None
 
     def add(self, dreamt: Dreamt) -> None:
         """Take in the next frame."""
@@ -52,6 +52,10 @@ class Report:
             self._measure_gain(dreamt)
         if index % EVERY == 1:
             self._measure_flicker(dreamt)
+        if dreamt.frame.picture is None:
+            for name, value in asdict(vitals(dreamt.dream.image)).items():
+                self.vitals[name].append(round(float(value), 5))
+            self.vitals["strength"].append(round(float(dreamt.strength), 4))
         self._before = dreamt.state
 
     def figures(self) -> dict[str, object]:
@@ -73,6 +77,7 @@ class Report:
             "source_flicker": _mean(self.source_flickers),
             "measured_every": EVERY,
             "cuts": self.cuts,
+            "vitals": dict(self.vitals) or None,
             "peak_memory_bytes": peak_memory_bytes(self.device),
         }
 
@@ -90,19 +95,30 @@ class Report:
         return {name: round(value, 4) for name, value in figures.items()}
 
     def _measure_gain(self, dreamt: Dreamt) -> None:
-        dream = self.gradient.score(dreamt.dream.image)
-        picture = self.gradient.score(dreamt.canvas.picture)
-        if float(picture):
-            self.gains.append(float(dream / picture))
+        # A dream that feeds on itself is held against the picture that it grew from.
+        picture = dreamt.canvas.picture if dreamt.canvas.picture is not None else self._picture
+        if picture is None:
+            return
+        self._picture = picture
+        score = dreamt.gradient.score
+        dream, before = score(dreamt.dream.image), score(picture)
+        if float(before):
+            self.gains.append(float(dream / before))
 
     def _measure_flicker(self, dreamt: Dreamt) -> None:
         canvas, before = dreamt.canvas, self._before
         if canvas.positions is None or before is None or before.dream is None:
             return
-        assert before.picture is not None
+        if canvas.picture is None or before.picture is None:
+            # Nothing was filmed, so the dream is its own layer: only its mean is no motion.
+            moved = sample(before.dream, canvas.positions, canvas.border)
+            mean = dreamt.dream.image.mean(dim=(2, 3), keepdim=True)
+            pair = dreamt.dream.image - mean, moved - mean
+            self.flickers.append(float(flicker(*pair, canvas.confidence)))
+            return
         last = to_image(before.picture, self.device)
         layer, last_layer = dreamt.dream.image - canvas.picture, before.dream - last
-        moved = sample(torch.cat([last_layer, last], dim=1), canvas.positions)
+        moved = sample(torch.cat([last_layer, last], dim=1), canvas.positions, canvas.border)
         if float(layer.abs().max()):
             self.flickers.append(float(flicker(layer, moved[:, :3], canvas.confidence)))
         # A picture's own mean is no motion: it would only make the figure small.

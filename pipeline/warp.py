@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -14,22 +14,30 @@ from torch import Tensor
 from pipeline.camera import Camera
 from pipeline.frame import Frame, Image, State, to_image
 
+Border: TypeAlias = Literal["reflect", "wrap"]
+"""What lies beyond a picture's edges."""
+KERNEL = 2
+"""Pixels that the bicubic kernel reaches to either side."""
+
 
 @dataclass(frozen=True)
 class Canvas:
     """What the next dream is made on.
 
     image: (1, 3, H, W), the picture with the carried dream layer on it. picture: (1, 3, H, W), the
-    picture alone. maturity: (1, 1, H, W) in [0, 1], how far the dream has grown here; 0 where
-    nothing was carried. positions: (1, H, W, 2), where each pixel was in the last frame, in pixels
-    from the centre; None where nothing was carried. confidence: (1, 1, H, W) in [0, 1] of them.
+    picture alone; None where nothing was filmed, and the whole last dream is carried. maturity:
+    (1, 1, H, W) in [0, 1], how far the dream has grown here; 0 where nothing was carried, or all
+    was. positions: (1, H, W, 2), where each pixel was in the last frame, in pixels from the centre;
+    None where nothing was carried. confidence: (1, 1, H, W) in [0, 1] of them. border: what was
+    taken to lie beyond the edges.
     """
 
     image: Image
-    picture: Image
+    picture: Image | None
     maturity: Tensor
     positions: Tensor | None
     confidence: Tensor
+    border: Border = "reflect"
 
 
 @part(frozen=True)
@@ -39,18 +47,26 @@ class Warp:
     W samples at x + flow(x), the flow backward. Carrying the layer, not the picture, leaves the
     source sharp; the transport is that of Ruder, Dosovitskiy, Brox 2016, applied to the layer.
 
-    persistence: the share of the layer that is kept from one frame to the next.
+    Where nothing was filmed, canvas = W(last dream): zoom-in feedback. There the dream is its own
+    picture, and never mature: what flies towards us must be dreamt anew at every size.
+
+    persistence: the share of the layer that is kept from one frame to the next. border: what lies
+    beyond the edges, the frame mirrored (reflect) or over again (wrap).
     """
 
     persistence: Annotated[float, Field(ge=0, le=1)]
+    border: Border
 
     @torch.no_grad()
     def __call__(
         self, frame: Frame, state: State, camera: Camera, *, rate: float, device: torch.device
     ) -> Canvas:
-        """The canvas of this frame, on `device`. Frames without a picture raise ValueError."""
+        """The canvas of this frame, on `device`.
+
+        Raises ValueError for a frame without a picture where there is no dream to go on with.
+        """
         if frame.picture is None:
-            raise ValueError("a frame without a picture needs a source that starts with one")
+            return self._carried_whole(frame, state, camera, rate)
         picture = to_image(frame.picture, device)
         if state.dream is None or state.maturity is None or state.picture is None or frame.cut:
             nothing = torch.zeros_like(picture[:, :1])
@@ -63,10 +79,21 @@ class Warp:
         positions = camera(positions, frame.time, rate)
         layer = state.dream - to_image(state.picture, device)
         # One sampling for both: positions cost more than channels.
-        carried = sample(torch.cat([layer, state.maturity], dim=1), positions)
+        carried = sample(torch.cat([layer, state.maturity], dim=1), positions, self.border)
         maturity = carried[:, 3:].clamp(0, 1) * confidence
         image = (picture + self.persistence * confidence * carried[:, :3]).clamp_(0, 1)
-        return Canvas(image, picture, maturity, positions, confidence)
+        return Canvas(image, picture, maturity, positions, confidence, self.border)
+
+    def _carried_whole(self, frame: Frame, state: State, camera: Camera, rate: float) -> Canvas:
+        """The canvas of a frame that was not filmed: all of the last dream, moved by the camera."""
+        if state.dream is None:
+            raise ValueError("the first frame must have a picture, got None")
+        height, width = state.dream.shape[2:]
+        grid = pixel_grid(height, width, state.dream.device)
+        positions = camera(grid, frame.time, rate)
+        image = sample(state.dream, positions, self.border).clamp_(0, 1)
+        nothing = torch.zeros_like(image[:, :1])
+        return Canvas(image, None, nothing, positions, torch.ones_like(nothing), self.border)
 
 
 def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
@@ -76,14 +103,19 @@ def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None]
 
 
-def sample(image: Tensor, positions: Tensor) -> Tensor:
-    """The image at these positions, (1, C, H, W), bicubic, mirrored beyond its edges.
+def sample(image: Tensor, positions: Tensor, border: Border = "reflect") -> Tensor:
+    """The image at these positions, (1, C, H, W), bicubic.
 
-    image: (1, C, h, w). positions: (1, H, W, 2), pixels (x, y) from the image's centre. The only
-    place where positions become [-1, 1].
+    image: (1, C, h, w). positions: (1, H, W, 2), pixels (x, y) from the image's centre. border:
+    beyond its edges the image is mirrored, or stands over again. The only place where positions
+    become [-1, 1].
     """
     height, width = image.shape[2:]
     half = torch.tensor([width / 2, height / 2], device=image.device)
+    if border == "wrap":
+        positions = torch.remainder(positions + half, 2 * half) - half
+        image = F.pad(image, [KERNEL] * 4, mode="circular")
+        half = half + KERNEL
     return F.grid_sample(
         image,
         _even(positions, half - 0.5) / half,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -19,15 +19,18 @@ from pipeline.frame import Field, Picture
 from pipeline.gradient import Gradient
 from pipeline.model.network import Network
 from pipeline.objective.norm import Norm
+from pipeline.parts import Template
+from pipeline.schedule import VARIABLES, parse
 
 CONF = Path(__file__).parent.parent / "conf"
+READ = partial(parse, rate=25.0, count=None)
 
 
 def part(group: str, name: str, /, **changes: object) -> Any:
-    """The part that conf/GROUP/NAME.yaml describes, with these settings changed."""
+    """The part that conf/GROUP/NAME.yaml describes, with these settings changed, at frame 0."""
     settings = yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
-    build = pkgutil.resolve_name(settings.pop("_target_"))
-    return build(**{**settings, **changes})
+    template = Template.of({**settings, **changes}, group, READ, trusted=["pipeline"])
+    return template.at({**dict.fromkeys(VARIABLES, 0.0), "rate": 25.0})
 
 
 def texture(height: int, width: int, seed: int, *, centre: float = 128) -> Picture:

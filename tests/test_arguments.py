@@ -120,3 +120,27 @@ def test_an_unknown_name_is_answered_with_near_ones_or_with_where_they_stand() -
     assert "did you mean dreamer.octaves" in no_setting("dreamer.octavs", known)
     assert no_setting("dreamer.octaves", known).endswith("say dreamer=octaves to have it")
     assert no_setting("dreamer", known).endswith("say dreamer=octaves")
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("camera.zoom_per_second=1.2", "1.2"),
+        ("camera.zoom_per_second=1 + 0.2*sin(2*pi*t/4)", "'1 + 0.2*sin(2*pi*t/4)'"),
+        ("camera.zoom_per_second=0s: 1, 4s: 2", "'0s: 1, 4s: 2'"),
+        ("camera.zoom_per_second='0s: 1'", "'0s: 1'"),
+        ("warp.persistence=${x}", "${x}"),
+        ("objective.layers=[blocks.9,blocks.5]", "[blocks.9,blocks.5]"),
+        ("objective.weights=[1,max(t, 2)]", "[1,'max(t, 2)']"),
+        ("objective.weights=[1,max(min(t, 1), 2),0.5]", "[1,'max(min(t, 1), 2)',0.5]"),
+    ],
+)
+def test_a_schedule_is_quoted_for_hydra(given: str, read: str) -> None:
+    assert prepared([given]) == [f"{given.partition('=')[0]}={read}"]
+
+
+def test_a_sweep_parts_expressions_and_leaves_keyframes_whole() -> None:
+    one = prepared(["-m", "camera.zoom_per_second=1.1,max(1, t),2*t"])
+    assert one[1] == "camera.zoom_per_second=1.1,'max(1, t)','2*t'"
+    other = prepared(["-m", "camera.zoom_per_second=0s: 1, 4s: 2"])
+    assert other[1] == "camera.zoom_per_second='0s: 1, 4s: 2'"

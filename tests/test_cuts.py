@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from pipeline.cuts import Change, Cuts
+from pipeline.errors import UserError
 from pipeline.frame import Picture
 from tests.conftest import CONF, pan, part, texture
 
@@ -141,5 +141,5 @@ def test_an_error_of_the_source_passes() -> None:
 
 @pytest.mark.parametrize("setting", [{"ratio": 1.0}, {"least_change": 0}, {"flash_frames": -1}])
 def test_settings_out_of_range_are_refused(setting: dict[str, object]) -> None:
-    with pytest.raises(ValidationError, match=next(iter(setting))):
+    with pytest.raises(UserError, match=next(iter(setting))):
         part("cuts", "adaptive", **setting)

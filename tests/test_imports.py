@@ -26,12 +26,19 @@ HEAVY = {
     "cv2": ("pipeline.flow", "pipeline.cuts", "pipeline.source", "pipeline.encoder.images"),
     "scenedetect": ("pipeline.cuts",),
     "imageio_ffmpeg": ("pipeline.ffmpeg",),
-    "pipeline.ffmpeg": ("pipeline.source", "pipeline.encoder"),
+    "pipeline.ffmpeg": (
+        "pipeline.source",
+        "pipeline.encoder",
+        "pipeline.opening",
+        "pipeline.sound",
+    ),
+    "simpleeval": ("pipeline.schedule",),
 }
 RENDER = {
     # what the loop may know: contracts, the data, and the closed parts
-    *(f"pipeline.{name}" for name in ("camera", "cuts", "dreamer", "flow", "source")),
-    *(f"pipeline.{name}" for name in ("frame", "gradient", "prefetch", "recording", "warp")),
+    *(f"pipeline.{name}" for name in ("camera", "cuts", "dreamer", "flow", "governor", "model")),
+    *(f"pipeline.{name}" for name in ("frame", "gradient", "objective", "prefetch", "recording")),
+    *(f"pipeline.{name}" for name in ("source", "warp")),
 }
 
 

@@ -21,6 +21,7 @@ from pipeline.__main__ import main
 from pipeline.errors import UserError
 from pipeline.frame import Clip
 from pipeline.job import Parts, check_output, default_output, run, summary, versions
+from pipeline.render import Moment
 
 BESIDE = {"x.mkv.render/recipe.yaml", "x.mkv.render/render.log", "x.mkv.render/report.json"}
 
@@ -37,7 +38,7 @@ class Breaking:
             raise self.error
         return part("dreamer", "none")(*arguments, index=index, **settings)
 
-    def fit(self, **_: object) -> Breaking:
+    def fit(self, *_: object) -> Breaking:
         """Itself."""
         return self
 
@@ -46,12 +47,16 @@ def rendered(folder: Path, **changes: Any) -> Any:
     """What comes of rendering clip.mp4 to x.mkv in this folder, with these parts changed."""
     counted(folder / "clip.mp4", frames=3)
     objective = part("objective", "norm", layers=["second"])
-    parts: dict[str, Any] = {"source": video(folder / "clip.mp4"), "model": toy_network()}
-    chosen = {"cuts": "none", "flow": "none", "camera": "still", "warp": "layer"}
-    parts |= {group: part(group, name) for group, name in chosen.items()}
-    parts |= {"dreamer": part("dreamer", "none"), "encoder": part("encoder", "ffv1")}
+    source = video(folder / "clip.mp4")
+    changing = {"camera": "still", "warp": "layer", "governor": "none", "dreamer": "none"}
+    moment = Moment(**{
+        **{group: part(group, name) for group, name in changing.items()},
+        "objective": objective, **changes,
+    })  # fmt: skip
+    fixed = {"cuts": "none", "flow": "none", "encoder": "ffv1"}
+    parts: dict[str, Any] = {group: part(group, name) for group, name in fixed.items()}
     return run(
-        Parts(**{**parts, "objective": objective, **changes}),
+        Parts(source, source.clip, **parts, moments=lambda _: moment, model=toy_network()),
         output=folder / "x.mkv", overwrite=False, seed=3, device=torch.device("cpu"),
         settings="seed: 3\n",
     )  # fmt: skip

@@ -57,7 +57,7 @@ BAD_CHOICES = [
 BAD_VALUES = [
     ("dreamer.octaves=0", "dreamer.octaves", "at least 1", "got 0", "say dreamer.octaves=4"),
     ("dreamer.octaves=2.5", "dreamer.octaves", "a whole number", "2.5"),
-    ("dreamer.octaves=many", "dreamer.octaves", "a whole number", "'many'"),
+    ("dreamer.octaves=many", "dreamer.octaves", "unknown variable 'many'"),
     ("dreamer.octaves=true", "dreamer.octaves", "a number", "true"),
     ("dreamer.octaves=null", "dreamer.octaves", "a whole number", "null"),
     ("dreamer.octaves=[1,2]", "dreamer.octaves", "a whole number", "[1, 2]"),
@@ -66,6 +66,23 @@ BAD_VALUES = [
     ("dreamer.octaves=${nothing}", "dreamer.octaves", "nothing"),
     ("warp.persistence=2", "warp.persistence", "at most 1", "got 2"),
     ("warp.persistence=nan", "warp.persistence", "nan"),
+    ("warp.persistence=1+", "warp.persistence: cannot be read at column", "'1+'"),
+    ("warp.persistence=1-t*bas", "unknown variable 'bas' at column 5", "did you mean bass?"),
+    ("warp.persistence=().__class__", "something else at column 1"),
+    ("warp.persistence=__import__('os').getpid()", "unknown function", "at column 1"),
+    (
+        "warp.persistence=clamp(1/(t-0.04),0,1)",
+        "warp.persistence",
+        "division by zero",
+        "0.04 s (frame 1)",
+    ),
+    ("warp.persistence=1e999*0", "warp.persistence", "finite", "nan"),
+    ("warp.persistence=1+t", "must be at most 1, got 1.04 at 0.04 s (frame 1)"),
+    ("warp.persistence=bass", "audio: must be given", "audio=FILE"),
+    ("warp.persistence=0s:1,9s:0", "end with the video at 0.2 s (frame 5)", "9s at column 6"),
+    ("dreamer.octave_scale=0*t", "dreamer.octave_scale", "more than 1, got 0.0"),
+    ("flow.descents=2*4", "flow.descents", "a whole number"),
+    ("audio=nowhere.mp3", "audio: must be a file that can be read"),
     ("seed=-1", "seed", "-1"),
     ("seed=abc", "seed", "abc"),
     # source.frames is what refuses it, but the user said frames
@@ -165,7 +182,7 @@ def test_a_bad_output_is_refused_and_nothing_is_lost(
 def test_a_setting_of_another_choice_is_named_with_that_choice(unchanged: Path) -> None:
     line = run("input=clip.mp4", "dreamer=none", "dreamer.octaves=3", cwd=unchanged).line
     assert "dreamer.octaves" in line
-    assert "say dreamer=octaves" in line
+    assert "say dreamer=feedback or dreamer=octaves" in line
 
 
 def test_nothing_at_all_is_answered_with_how_to_begin(unchanged: Path) -> None:

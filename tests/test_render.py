@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
@@ -19,9 +19,10 @@ from pipeline.cuts.none import OneShot
 from pipeline.errors import UserError
 from pipeline.flow.none import Unmoved
 from pipeline.frame import Clip, Motion, Picture, to_image, to_picture
+from pipeline.governor.none import Free
 from pipeline.gradient import Gradient
 from pipeline.metrics import flicker
-from pipeline.render import Dreamt, render
+from pipeline.render import Dreamt, Moment, render
 from pipeline.warp import Warp, sample
 from tests.conftest import octaves, pan, part, texture
 
@@ -91,13 +92,16 @@ def start(gradient: Gradient, given: list[Picture] | Pictures, **changes: Any) -
         "flow": Unmoved(),
         "camera": Still(),
         "warp": part("warp", "layer"),
+        "governor": Free(),
         "dreamer": octaves(),
+        "objective": gradient.objective,
         "recording": Kept(),
         "seed": 0,
         "device": CPU,
         **changes,
     }
-    return render(source, gradient=gradient, **settings)
+    moment = Moment(**{field.name: settings.pop(field.name) for field in fields(Moment)})
+    return render(source, model=gradient.model, moments=lambda _: moment, **settings)
 
 
 def dreams(gradient: Gradient, given: list[Picture], **changes: Any) -> list[Dreamt]:
@@ -159,7 +163,7 @@ def test_a_real_flow_makes_it_stick_as_well(gradient: Gradient) -> None:
 
 
 def test_without_persistence_every_frame_starts_from_its_picture(gradient: Gradient) -> None:
-    for dreamt in dreams(gradient, [TEXTURE] * 3, warp=Warp(persistence=0)):
+    for dreamt in dreams(gradient, [TEXTURE] * 3, warp=Warp(persistence=0, border="reflect")):
         assert torch.equal(dreamt.canvas.image, dreamt.canvas.picture)
 
 

@@ -10,7 +10,7 @@ import pytest
 from clips import FFV1, MPEG2, X264, counted, run
 
 from pipeline.errors import UserError
-from pipeline.source.opening import Limits, opened
+from pipeline.opening import Limits, opened
 from pipeline.source.packets import parse
 from pipeline.source.probe import probe
 from pipeline.source.rate import cadence

@@ -43,7 +43,8 @@ def state(layer: Tensor, maturity: float = 1) -> State:
 
 
 def carried(frame: Frame, before: State, persistence: float = 1) -> Canvas:
-    return Warp(persistence=persistence)(frame, before, Still(), rate=25, device=CPU)
+    warp = Warp(persistence=persistence, border="reflect")
+    return warp(frame, before, Still(), rate=25, device=CPU)
 
 
 def layer_of(canvas: Canvas) -> Tensor:
@@ -187,7 +188,7 @@ def test_a_camera_sees_the_positions_that_the_flow_has_moved() -> None:
             return positions / 2
 
     camera = Halves()
-    warp = Warp(persistence=1)
+    warp = Warp(persistence=1, border="reflect")
     canvas = warp(frame(motion(4, -6)), state(wave()), camera, rate=25, device=CPU)
     expected = (pixel_grid(HEIGHT, WIDTH, CPU) + torch.tensor([-4.0, 6.0])) / 2
     assert canvas.positions is not None
@@ -206,12 +207,12 @@ def test_beyond_the_edge_lies_a_mirror_and_never_black() -> None:
     torch.testing.assert_close(beside, image.flip(3), atol=1e-5, rtol=0)
 
 
-def test_a_frame_without_a_picture_is_refused() -> None:
-    with pytest.raises(ValueError, match="without a picture"):
+def test_a_first_frame_without_a_picture_is_refused() -> None:
+    with pytest.raises(ValueError, match="must have a picture"):
         carried(Frame(index=0, time=0, picture=None), State())
 
 
 @pytest.mark.parametrize("persistence", [-0.1, 1.1])
 def test_a_persistence_outside_its_range_is_refused(persistence: float) -> None:
     with pytest.raises(ValidationError, match="persistence"):
-        Warp(persistence=persistence)
+        Warp(persistence=persistence, border="reflect")

@@ -21,5 +21,10 @@ class Change(Enum):
 class Cuts(Protocol):
     """Looks at pictures in order, some frames ahead."""
 
-    def __call__(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Change]]:
-        """The same pictures, (H, W, 3) uint8, each with how it follows the one before."""
+    def __call__(
+        self, pictures: Iterable[Picture | None]
+    ) -> Iterator[tuple[Picture | None, Change]]:
+        """The same pictures, (H, W, 3) uint8, each with how it follows the one before.
+
+        None, where nothing is filmed any more, is passed on as Change.NONE.
+        """

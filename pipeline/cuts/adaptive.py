@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Annotated, TypeVar
 
 import cv2
@@ -39,8 +40,25 @@ class Adaptive:
     least_change: Annotated[float, Field(gt=0, le=255)]
     flash_frames: Annotated[int, Field(ge=0, le=30)]
 
-    def __call__(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Change]]:
+    def __call__(
+        self, pictures: Iterable[Picture | None]
+    ) -> Iterator[tuple[Picture | None, Change]]:
         """The pictures with the changes among them; holds at most flash_frames + 3 of them."""
+        source = iter(pictures)
+        rest: list[None] = []
+
+        def filmed() -> Iterator[Picture]:
+            for picture in source:
+                if picture is None:
+                    rest.append(picture)
+                    return
+                yield picture
+
+        yield from self._shots(filmed())
+        for nothing in chain(rest, source):
+            yield nothing, Change.NONE
+
+    def _shots(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Change]]:
         marked = _marked(pictures, self.ratio, self.least_change)
         ahead: deque[tuple[Picture, bool]] = deque()
         before: Picture | None = None

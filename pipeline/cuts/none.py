@@ -13,7 +13,9 @@ from pipeline.frame import Picture
 class OneShot:
     """Says of every picture that it goes on."""
 
-    def __call__(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Change]]:
+    def __call__(
+        self, pictures: Iterable[Picture | None]
+    ) -> Iterator[tuple[Picture | None, Change]]:
         """The pictures with no change among them."""
         for picture in pictures:
             yield picture, Change.NONE

@@ -44,17 +44,19 @@ class Dreamer(Protocol):
         slope: Slope,
         *,
         index: int,
+        strength: Tensor,
         rng: torch.Generator,
     ) -> Dream:
         """The dream that starts from `image`, (1, 3, H, W) in [0, 1].
 
         maturity: (1, 1, H, W) in [0, 1], 0 where nothing was dreamt yet. index: of the frame.
-        rng: on the CPU; all randomness comes from it.
+        strength: a scalar (), the factor on every step. rng: on the CPU; all randomness comes from
+        it.
         """
 
-    def fit(self, *, height: int, width: int, smallest_side: int) -> Dreamer:
+    def fit(self, height: int, width: int, smallest_side: int) -> Dreamer:
         """The same dreamer with settings that fit pictures of this size, in pixels.
 
         smallest_side: the least side of an image that the slope can be asked for. Raises UserError
-        where nothing fits; what had to be changed is logged.
+        where nothing fits.
         """

@@ -16,11 +16,18 @@ class Nothing:
     """Leaves every frame as it was filmed; the layer that it leaves to be carried is zero."""
 
     def __call__(
-        self, image: Image, maturity: Tensor, slope: Slope, *, index: int, rng: torch.Generator
+        self,
+        image: Image,
+        maturity: Tensor,
+        slope: Slope,
+        *,
+        index: int,
+        strength: Tensor,
+        rng: torch.Generator,
     ) -> Dream:
         """The image itself."""
         return Dream(image, maturity, work={})
 
-    def fit(self, *, height: int, width: int, smallest_side: int) -> Nothing:
+    def fit(self, height: int, width: int, smallest_side: int) -> Nothing:
         """Itself: it fits any size."""
         return self

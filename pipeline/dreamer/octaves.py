@@ -7,7 +7,6 @@ detail, `x = base + upsampled detail`, so that the source stays sharp.
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
@@ -22,8 +21,6 @@ from pipeline.dreamer import Dream, Slope
 from pipeline.dreamer.smoothing import cascade_kernel, cascade_radius, smooth
 from pipeline.errors import UserError
 from pipeline.frame import Image
-
-logger = logging.getLogger(__name__)
 
 Count = Annotated[int, Field(ge=0)]
 Step = Annotated[float, Field(ge=0, le=1)]
@@ -62,7 +59,14 @@ class Octaves:
     settling_frames: Annotated[int, Field(ge=1)]
 
     def __call__(
-        self, image: Image, maturity: Tensor, slope: Slope, *, index: int, rng: torch.Generator
+        self,
+        image: Image,
+        maturity: Tensor,
+        slope: Slope,
+        *,
+        index: int,
+        strength: Tensor,
+        rng: torch.Generator,
     ) -> Dream:
         """The dream, and how many steps it took."""
         sizes = self.sizes(*image.shape[2:])
@@ -71,8 +75,8 @@ class Octaves:
         # what is half grown counts a quarter; the power keeps a busy street affordable.
         fresh = int(self.iterations * float(new.square().mean()) ** 1.5 + 1e-3)
         counts = self._iterations(fresh, float(new.mean()), index)
-        growth = (self.step_size if fresh else self.entering_step_size) * new
-        upkeep = self.upkeep_step_size * maturity
+        growth = (self.step_size if fresh else self.entering_step_size) * strength * new
+        upkeep = self.upkeep_step_size * strength * maturity
         kernel = cascade_kernel(self.smoothing).to(image.device) if self.smoothing else None
         detail = torch.zeros_like(image[:, :, :1, :1])
         work: Counter[tuple[int, int]] = Counter()
@@ -101,7 +105,7 @@ class Octaves:
         shrunk = [self.octave_scale**k for k in reversed(range(self.octaves))]
         return [(max(1, round(height / s)), max(1, round(width / s))) for s in shrunk]
 
-    def fit(self, *, height: int, width: int, smallest_side: int) -> Octaves:
+    def fit(self, height: int, width: int, smallest_side: int) -> Octaves:
         """The same with as many octaves as fit between the picture's size and smallest_side."""
         short = min(height, width)
         # A gradient is mirrored at its edges, by as much as it is smoothed over.
@@ -116,10 +120,6 @@ class Octaves:
                    if round(short / self.octave_scale ** (o - 1)) >= smallest_side]  # fmt: skip
         if fitting[-1] == self.octaves:
             return self
-        logger.warning(
-            "dreamer.octaves: %d instead of %d, for the smallest must keep %d pixels a side",
-            fitting[-1], self.octaves, smallest_side,
-        )  # fmt: skip
         return dataclasses.replace(self, octaves=fitting[-1])
 
     def _iterations(self, fresh: int, immature: float, index: int) -> Sequence[int]:

@@ -19,7 +19,7 @@ from pipeline.encoder.durable import flush, half_of
 from pipeline.encoder.outcome import StoppedError, Tally, demand_success, tally
 from pipeline.encoder.tracks import chosen
 from pipeline.errors import UserError, shown
-from pipeline.ffmpeg import guarded, running
+from pipeline.ffmpeg import SOUNDS, VIDEOS, guarded, running
 from pipeline.frame import Clip, Tracks
 
 log = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ def _opened(tracks: Tracks | None) -> Iterator[tuple[list[str], tuple[int, ...]]
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UserError(f"{shown(tracks.path)}: must be a file, got another kind; name a file")
-        source = ["-copyts", *guarded(), "-itsoffset", f"{-tracks.offset:.6f}"]
+        source = ["-copyts", *guarded(f"{VIDEOS},{SOUNDS}"), "-itsoffset", f"{-tracks.offset:.6f}"]
         yield [*source, "-fd", str(descriptor), "-i", "fd:"], (descriptor,)
     finally:
         os.close(descriptor)

@@ -22,12 +22,12 @@ class Flow(Protocol):
 
 
 def with_motion(
-    pictures: Iterable[tuple[Picture, Change]], flow: Flow, rate: Fraction
+    pictures: Iterable[tuple[Picture | None, Change]], flow: Flow, rate: Fraction
 ) -> Iterator[Frame]:
     """The pictures as frames, each with its motion since the one before.
 
-    Not across a cut. A flash has no motion, and the frame behind it moves against the last one
-    before it, for that is where the dream was left.
+    Not across a cut, and not where nothing was filmed. A flash has no motion, and the frame behind
+    it moves against the last one before it, for that is where the dream was left.
     """
     previous: Picture | None = None
     source = iter(pictures)
@@ -40,7 +40,7 @@ def with_motion(
             return
         decoded = time.perf_counter()
         motion = None
-        if previous is not None and change is Change.NONE:
+        if previous is not None and picture is not None and change is Change.NONE:
             motion = flow(picture, previous)
         yield Frame(
             index=index,

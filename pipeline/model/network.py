@@ -45,6 +45,7 @@ class Network(nn.Module):
         self._module = _opened(module.eval().requires_grad_(False))
         self._tracing = {"leaf_modules": list(leaves)} if leaves else {}
         self._cuts: dict[tuple[torch.device, tuple[str, ...]], GraphModule] = {}
+        self._sides: dict[tuple[str, ...], int] = {}
         self.register_buffer("_mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("_deviation", torch.tensor(deviation).view(1, 3, 1, 1))
 
@@ -65,6 +66,12 @@ class Network(nn.Module):
 
     def smallest_side(self, layers: Sequence[str]) -> int:
         """The least side, in pixels, at which every layer still has a map of 3 x 3."""
+        asked = tuple(layers)
+        if asked not in self._sides:
+            self._sides[asked] = self._find_smallest_side(asked)
+        return self._sides[asked]
+
+    def _find_smallest_side(self, layers: Sequence[str]) -> int:
         for side in range(16, 513, 16):
             image = torch.zeros(1, 3, side, side, device=self._mean.device)
             try:

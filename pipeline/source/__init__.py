@@ -9,7 +9,7 @@ from pipeline.frame import Clip, Picture
 
 
 class Source(Protocol):
-    """Pictures in order, at a constant rate, all of one even size."""
+    """Pictures in order, at a constant rate, all of one even size; None where it films no more."""
 
     @property
     def clip(self) -> Clip:
@@ -18,9 +18,11 @@ class Source(Protocol):
         Raises UserError if the input cannot be read.
         """
 
-    def pictures(self, start: int = 0) -> Iterator[Picture]:
+    def pictures(self, start: int = 0) -> Iterator[Picture | None]:
         """The pictures from frame `start` on: (H, W, 3) uint8 RGB, in constant memory.
 
+        None where nothing was filmed: the dream is all there is. It has a first picture, and none
+        behind the first None.
         Closing the iterator early frees whatever it holds. Raises UserError if the input breaks
         in a way that leaves nothing to show; lesser damage is logged as a warning.
         """

@@ -18,8 +18,8 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture
+from pipeline.opening import Limits, given
 from pipeline.source.extent import check_order, dream_size, extent, remaining
-from pipeline.source.opening import Limits, given
 from pipeline.source.picture_file import SUFFIXES, read
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pipeline.errors import UserError, shown
 from pipeline.frame import Picture
-from pipeline.source.opening import Limits, opened
+from pipeline.opening import Limits, opened
 from pipeline.source.probe import picture_area
 
 SUFFIXES = (

@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipeline.errors import UserError, shown
-from pipeline.source.opening import PICTURES, Limits, lines
+from pipeline.opening import PICTURES, Limits, lines
 from pipeline.source.packets import LISTING, Stream, parse
 from pipeline.source.rate import Cadence, cadence
 

@@ -16,9 +16,9 @@ from pydantic.dataclasses import dataclass
 from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture, Tracks
+from pipeline.opening import Limits, given, opened, reading, wait
 from pipeline.source.extent import check_order, dream_size, extent, remaining
 from pipeline.source.filters import filters
-from pipeline.source.opening import Limits, given, opened, reading, wait
 from pipeline.source.probe import Facts, probe
 
 log = logging.getLogger(__name__)

@@ -134,7 +134,7 @@ def _field(iterations: int) -> Octaves:
 def _dreamt(canvas: Image, slope: Gradient, iterations: int) -> tuple[Image, float]:
     rng = torch.Generator().manual_seed(0)
     nothing = torch.zeros_like(canvas[:, :1])
-    dream = _field(iterations)(canvas, nothing, slope, index=0, rng=rng)
+    dream = _field(iterations)(canvas, nothing, slope, index=0, strength=torch.ones(()), rng=rng)
     return dream.image, dream.steps
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import hydra
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from pipeline.__main__ import config_dir
+from pipeline.__main__ import CHANGING, config_dir
 from pipeline.frame import Picture
 from pipeline.gradient import Gradient
+from pipeline.parts import Template
 from pipeline.recording import Recorder
 from pipeline.render import Dreamt, render
+from pipeline.schedule import parse
+from pipeline.sound import hear
 from pipeline.source import Source
+from pipeline.timeline import timeline
 
 CPU = torch.device("cpu")
 
@@ -49,8 +54,12 @@ def rendered(
     source: Source, config: DictConfig, slope: Gradient, recording: Recorder | None = None
 ) -> Iterator[Dreamt]:
     """The render of this source, frame by frame, as the command line would do it."""
-    names = ("cuts", "flow", "camera", "warp", "dreamer")
-    parts = {name: built(config, name) for name in names}
+    clip = source.clip
+    read = partial(parse, rate=float(clip.rate), count=clip.count)
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    templates = {name: Template.of(plain[name], name, read, trusted=["pipeline"])
+                 for name in CHANGING}  # fmt: skip
     return render(
-        source, **parts, gradient=slope, recording=recording or Kept(), seed=config.seed, device=CPU
-    )
+        source, built(config, "cuts"), built(config, "flow"), timeline(templates, clip, hear),
+        slope.model, recording or Kept(), seed=config.seed, device=CPU,
+    )  # fmt: skip

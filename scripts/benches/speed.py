@@ -79,7 +79,7 @@ def _rendered(
     config: DictConfig, slope: Gradient, source: Source, output: Path
 ) -> tuple[Report, float]:
     """What a whole render came to, and its seconds."""
-    report = Report(source.clip, slope, parts.CPU)
+    report = Report(source.clip, parts.CPU)
     began = time.perf_counter()
     encoder = parts.built(config, "encoder")
     with Recording(output, encoder, source.clip, {}, overwrite=True) as recording:
@@ -90,7 +90,9 @@ def _rendered(
 
 def _bare(slope: Gradient, source: Source, work: Work) -> float:
     """Seconds of so many forward and backward passes at each size, and of nothing else."""
-    picture = to_image(next(source.pictures()), parts.CPU)
+    first = next(source.pictures())
+    assert first is not None
+    picture = to_image(first, parts.CPU)
     seconds = 0.0
     for size, count in work.items():
         image = resize(picture, size)

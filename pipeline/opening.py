@@ -29,7 +29,7 @@ class Limits:
 def given(path: object) -> object:
     """The path itself. Raises UserError if there is none: for pydantic's BeforeValidator."""
     if path is None or path == "":
-        raise UserError("input: must be given for this source, got nothing; say input=PATH")
+        raise UserError("input: must be given, got nothing; say input=FILE, or --help")
     return path
 
 

@@ -11,7 +11,7 @@ import pytest
 from clips import FFV1, counted, numbers, run, video, write
 
 from pipeline.errors import UserError
-from pipeline.source.opening import wait
+from pipeline.opening import wait
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_reading_on_counts_as_life(clip: Path) -> None:
             return now
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.source.opening.time", Busy())
+        patch.setattr("pipeline.opening.time", Busy())
         wait(ends[0], file=file, path=clip, seconds=0.01)  # 20 of its seconds, and no error
     for descriptor in (*ends, file):
         os.close(descriptor)

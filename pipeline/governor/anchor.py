@@ -1,0 +1,63 @@
+"""Holds light, contrast, colour and detail near a set-point, whatever the layer would rather do.
+
+Fed back a thousand times, a dream saturates, darkens or bleaches. Pulling each frame's statistics
+a little towards fixed ones keeps its palette free, as matching whole histograms would not.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from pipeline.frame import Image
+from pipeline.governor import Governed
+from pipeline.metrics import luminance, vitals
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+LEAST = 1e-4
+"""Of a deviation: a flat image has none to divide by."""
+STRENGTHS = (0.25, 2.0)
+"""The least and the largest factor on a step."""
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Pulls what was carried towards the set-point, and steps less where detail abounds.
+
+    luminance: its mean, in [0, 1] (Rec. 709 weights, as all here). contrast: its deviation.
+    chroma: deviation of the colours from the luminance. high_band: deviation of what is finer than
+    a blur of 1.2 pixels; a step is as much smaller as there is more of it. clipped: share of values
+    at 0 or 1 above which contrast gives way too. seconds: in which 63 % of a deviation is gone.
+    """
+
+    luminance: Share
+    contrast: Share
+    chroma: Share
+    high_band: Share
+    clipped: Share
+    seconds: Annotated[float, Field(gt=0, le=3600)]
+
+    @torch.no_grad()
+    def __call__(self, image: Image, *, filmed: bool, rate: float) -> Governed:
+        """The image with a frame's share of its deviations gone; itself where one was filmed."""
+        if filmed:
+            return Governed(image, torch.ones((), device=image.device))
+        now = vitals(image)
+        pull = 1 - math.exp(-1 / (self.seconds * rate))
+        contrast = self.contrast / now.contrast.clamp(min=LEAST)
+        contrast = contrast * (self.clipped / now.clipped.clamp(min=LEAST)).clamp(max=1)
+        chroma = self.chroma / now.chroma.clamp(min=LEAST)
+        light = luminance(image)
+        colour = image - light
+        cast = colour.mean(dim=(2, 3), keepdim=True)
+        light = now.luminance.lerp(now.luminance.new_tensor(self.luminance), pull) + (
+            light - now.luminance
+        ) * contrast.pow(pull)
+        # A cast of the whole frame fades, what varies within it is scaled.
+        colour = cast * (1 - pull) + (colour - cast) * chroma.pow(pull)
+        strength = (self.high_band / now.high_band.clamp(min=LEAST)).clamp(*STRENGTHS)
+        return Governed((light + colour).clamp_(0, 1), strength)

@@ -1,0 +1,283 @@
+"""A number over time: keyframes, or an expression of time and sound.
+
+Expressions are evaluated by simpleeval, whose tree is held against a list of what is allowed
+before: nothing in them is ever run as code.
+"""
+
+from __future__ import annotations
+
+import ast
+import bisect
+import difflib
+import math
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from simpleeval import DEFAULT_OPERATORS, SimpleEval
+
+from pipeline.errors import shown
+
+SOUND = ("envelope", "bass", "mid", "treble", "onset")
+"""The variables that tell of the sound."""
+VARIABLES = {
+    "t": "seconds since frame 0",
+    "frame": "index of the frame, from 0",
+    "rate": "frames a second",
+    "envelope": "loudness, 0..1",
+    "bass": "loudness from 20 to 150 Hz, 0..1",
+    "mid": "loudness from 150 to 2000 Hz, 0..1",
+    "treble": "loudness from 2000 to 10000 Hz, 0..1",
+    "onset": "1 where a beat or note begins, soon 0 again",
+}
+"""Every variable -> what it means."""
+CONSTANTS = {"pi": math.pi, "tau": math.tau, "e": math.e}
+LONGEST = 1000
+"""Characters of a schedule; more is a slip or an attack."""
+DEEPEST = 50
+"""Operations within one another; the evaluator recurses."""
+
+
+class ScheduleError(ValueError):
+    """What is wrong, as a predicate that reads well behind a key, and what to do about it."""
+
+
+def clamp(x: float, low: float, high: float) -> float:
+    """x, but at least low and at most high."""
+    return min(max(x, low), high)
+
+
+def smooth(x: float) -> float:
+    """From 0 to 1 as x goes from 0 to 1, beginning and ending gently (smoothstep)."""
+    x = clamp(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def mix(a: float, b: float, x: float) -> float:
+    """a where x is 0, b where it is 1."""
+    return a + (b - a) * x
+
+
+def saw(x: float) -> float:
+    """What stands behind the point: from 0 to 1 again and again."""
+    return x - math.floor(x)
+
+
+def tour(t: float, place: float, places: float, seconds: float) -> float:
+    """The weight of a place (0 .. places - 1) on a round trip of so many seconds.
+
+    Half of each stage is rest, half a gentle way to the next place; all weights sum to 1.
+    """
+    stage = saw(t / seconds) * places
+    away = abs(saw((stage - place) / places + 0.5) - 0.5) * places
+    return 1 - smooth((away - 0.25) * 2)
+
+
+FUNCTIONS: dict[str, Callable[..., float]] = {
+    f.__name__: f
+    for f in (
+        *(math.sin, math.cos, math.tan, math.sqrt, math.exp, math.log, math.floor, math.ceil),
+        *(abs, min, max, clamp, smooth, mix, saw, tour),
+    )
+}
+ARITY = {
+    **dict.fromkeys(FUNCTIONS, (1, 1)),
+    "log": (1, 2),
+    "min": (2, 99),
+    "max": (2, 99),
+    "clamp": (3, 3),
+    "mix": (3, 3),
+    "tour": (4, 4),
+}
+"""How many arguments a function takes: at least, at most."""
+ALLOWED = (
+    *(ast.Expression, ast.Constant, ast.Name, ast.Load, ast.Call, ast.IfExp),
+    *(ast.UnaryOp, ast.UAdd, ast.USub, ast.Not, ast.BoolOp, ast.And, ast.Or),
+    *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow),
+    *(ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE),
+)
+
+KEY = re.compile(
+    r"\s*(?P<time>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>s?)\s*:\s*"
+    r"(?P<value>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<way>[a-z]*)\s*(?:,|$)"
+)
+KEYFRAMES = re.compile(r"\s*([a-z]+\s+)?[\d.]")
+"""How keyframes begin; other texts with a colon are expressions, and refused."""
+WAYS: dict[str, Callable[[float], float]] = {
+    "linear": lambda x: x,
+    "smooth": smooth,
+    "hold": lambda x: 0.0,
+}
+"""How a value goes on from its key to the next: share of the time -> share of the way."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A number over time; called with every variable's value.
+
+    text: as it was written. names: the variables that it uses.
+    """
+
+    text: str
+    names: frozenset[str]
+    _value: Callable[[Mapping[str, float]], Any] = field(repr=False, compare=False)
+
+    def __call__(self, values: Mapping[str, float]) -> float:
+        """Its value. Raises ScheduleError where that is no finite number."""
+        try:
+            value = self._value(values)
+        except ScheduleError:
+            raise
+        except Exception as error:  # a domain, a zero, an overflow, a limit of the evaluator
+            raise ScheduleError(
+                f"must have a value all the time, got {shown(error)} in {_short(self.text)}; "
+                "clamp() keeps a number in its range"
+            ) from error
+        if isinstance(value, complex) or not math.isfinite(value):
+            raise ScheduleError(
+                f"must be a finite number all the time, got {value} in {_short(self.text)}; "
+                "clamp() keeps a number in its range"
+            )
+        return float(value)
+
+
+def parse(text: str, *, rate: float, count: int | None) -> Schedule:
+    """The schedule that this text describes, found once and not at every frame.
+
+    rate: frames a second. count: frames of the render, None = unknown: no key may lie behind the
+    last. Raises ScheduleError with the column, from 1, of what it does not understand.
+    """
+    if not text.strip():
+        raise ScheduleError("must be a number, keyframes or an expression, got nothing; say 1")
+    if len(text) > LONGEST:
+        raise ScheduleError(f"must have at most {LONGEST} characters, got {len(text)}; shorten it")
+    if ":" in text and KEYFRAMES.match(text):
+        return _keyframes(text, rate, count)
+    return _expression(text)
+
+
+def _keyframes(text: str, rate: float, count: int | None) -> Schedule:
+    """Keys such as "0s: 1, 4s: 2 smooth, 200: 1": seconds or frames, a value, a way onwards."""
+    lead = re.match(r"\s*([a-z]+)\s+(?=[\d.])", text)
+    if lead and lead[1] not in WAYS:
+        raise _unknown("way", lead[1], WAYS, text, lead.start(1))
+    usual, at = (lead[1], lead.end()) if lead else ("linear", 0)
+    times: list[float] = []
+    keys: list[tuple[float, Callable[[float], float]]] = []
+    while text[at:].strip():
+        match = KEY.match(text, at)
+        if match is None:
+            at += len(text[at:]) - len(text[at:].lstrip())
+            raise ScheduleError(
+                f"has no key at column {at + 1} of {_short(text)}; a key reads 4s: 1.06 or "
+                "100: 1.06, and may end in linear, smooth or hold"
+            )
+        way = match["way"] or usual
+        if way not in WAYS:
+            raise _unknown("way", way, WAYS, text, match.start("way"))
+        if not match["unit"] and "." in match["time"]:
+            raise ScheduleError(
+                f"must count frames in whole numbers, got {match['time']} at column "
+                f"{match.start('time') + 1} of {_short(text)}; say {match['time']}s for seconds"
+            )
+        seconds = float(match["time"]) / (1 if match["unit"] else rate)
+        where = f"{match['time']}{match['unit']} at column {match.start('time') + 1}"
+        if times and seconds <= times[-1]:
+            raise ScheduleError(
+                f"must have keys in order of time, got {where} of {_short(text)}; sort them"
+            )
+        if count is not None and seconds > count / rate + 1e-9:
+            raise ScheduleError(
+                f"must end with the video at {count / rate:g} s (frame {count}), got a key at "
+                f"{where} of {_short(text)}; move it, or leave it out"
+            )
+        times.append(seconds)
+        keys.append((float(match["value"]), WAYS[way]))
+        at = match.end()
+
+    def value(values: Mapping[str, float]) -> float:
+        now = values["t"]
+        behind = bisect.bisect_right(times, now)
+        if behind in (0, len(times)):
+            return keys[max(0, behind - 1)][0]
+        (start, way), (end, _) = keys[behind - 1], keys[behind]
+        share = (now - times[behind - 1]) / (times[behind] - times[behind - 1])
+        return mix(start, end, way(share))
+
+    return Schedule(text, frozenset({"t"}), value)
+
+
+def _expression(text: str) -> Schedule:
+    # simpleeval strips, and a space in front would be an indent
+    shift = len(text) - len(text.lstrip())
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except SyntaxError as error:
+        raise ScheduleError(
+            f"cannot be read at column {(error.offset or 1) + shift} of {_short(text)}; "
+            "it reads like 1 + 0.2*sin(2*pi*t/4)"
+        ) from None
+    except (RecursionError, MemoryError, ValueError):
+        raise ScheduleError(f"cannot be read: {_short(text)}; make it simpler") from None
+    names: set[str] = set()
+    _check(tree.body, text, shift, names, depth=0)
+
+    def value(values: Mapping[str, float]) -> Any:
+        evaluator = _evaluator()
+        evaluator.names = {**CONSTANTS, **values}
+        return evaluator.eval(text, tree.body)
+
+    return Schedule(text, frozenset(names), value)
+
+
+@cache
+def _evaluator() -> SimpleEval:
+    return SimpleEval(operators=DEFAULT_OPERATORS, functions=FUNCTIONS, names={})
+
+
+def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) -> None:
+    """Nothing, if the tree holds only what is allowed; gathers its variables into `names`."""
+    column = getattr(node, "col_offset", 0) + shift
+    number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
+    if not isinstance(node, ALLOWED) or (isinstance(node, ast.Constant) and not number):
+        raise ScheduleError(
+            f"may hold only numbers, variables, operators and functions, got something else at "
+            f"column {column + 1} of {_short(text)}; it reads like 1 + 0.2*sin(2*pi*t/4)"
+        )
+    if depth > DEEPEST:
+        raise ScheduleError(f"has too many brackets in {_short(text)}; make it simpler")
+    children = list(ast.iter_child_nodes(node))
+    if isinstance(node, ast.Call):
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name not in FUNCTIONS:
+            raise _unknown("function", name or "something else", FUNCTIONS, text, column)
+        least, most = ARITY[name]
+        if node.keywords or not least <= len(node.args) <= most:
+            wanted = str(least) if least == most else f"{least} or more"
+            raise ScheduleError(
+                f"must give {name}() {wanted} numbers, got {len(node.args) + len(node.keywords)} "
+                f"at column {column + 1} of {_short(text)}; mend the call"
+            )
+        children = list(node.args)
+    if isinstance(node, ast.Name) and node.id not in CONSTANTS:
+        if node.id not in VARIABLES:
+            raise _unknown("variable", node.id, [*VARIABLES, *CONSTANTS], text, column)
+        names.add(node.id)
+    for child in children:
+        _check(child, text, shift, names, depth + 1)
+
+
+def _unknown(kind: str, name: str, known: Collection[str], text: str, column: int) -> ScheduleError:
+    near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.5)
+    remedy = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    return ScheduleError(
+        f"has an unknown {kind} {shown(name)!r} at column {column + 1} of {_short(text)}; {remedy}"
+    )
+
+
+def _short(text: str) -> str:
+    """The text in quotes, fit for one line."""
+    text = shown(text)
+    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,0 +1,100 @@
+"""One picture, or noise, and then nothing but what is dreamt of it: for zooms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
+
+from pipeline.errors import UserError, shown
+from pipeline.frame import Clip, Picture
+from pipeline.opening import Limits
+from pipeline.source.extent import dream_size
+from pipeline.source.images import exact, fitted
+from pipeline.source.picture_file import SUFFIXES, read
+
+Side = Annotated[int, Field(ge=1)]
+
+SIZE = (360, 640)
+"""Height and width of noise where none are given."""
+MEAN, DEVIATION = 0.45, 0.12
+"""Of the noise, in [0, 1]: grey enough for a dream to take any way."""
+COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.0, -0.05), (0.27, -0.09, 0.03))
+"""How the colours of photographs hang together: Olah et al. 2017, lucid."""
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """A first picture, then None until the time is over.
+
+    path: of the picture; None = noise whose spectrum falls as 1/f, as that of photographs does.
+    rate: frames a second. seconds: how long. frames: the most to give. height, width: pixels; one
+    given keeps the picture's shape, or 16:9. seed: of the noise. max_pixels: of the picture.
+    stall_seconds: without a byte of it.
+    """
+
+    path: Path | None
+    rate: Annotated[Fraction, BeforeValidator(exact), Field(gt=0, le=1000)]
+    seconds: Annotated[float, Field(gt=0, le=86400)]
+    frames: Annotated[int, Field(ge=1)] | None
+    height: Side | None
+    width: Side | None
+    seed: Annotated[int, Field(ge=0)]
+    max_pixels: Annotated[int, Field(ge=1)]
+    stall_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+    @cached_property
+    def clip(self) -> Clip:
+        """The shape of the result. Reads the picture; raises UserError if it cannot."""
+        height, width = SIZE if self._picture is None else self._picture.shape[:2]
+        size = dream_size(
+            height,
+            width,
+            wanted_height=self.height,
+            wanted_width=self.width,
+            max_pixels=self.max_pixels,
+        )
+        count = max(1, round(Fraction(self.seconds) * self.rate))
+        return Clip(*size, rate=self.rate, count=min(count, self.frames or count))
+
+    def pictures(self, start: int = 0) -> Iterator[Picture | None]:
+        """The picture, (H, W, 3) uint8 RGB, as frame 0, and None for each further frame."""
+        clip = self.clip
+        assert clip.count is not None
+        for index in range(start, clip.count):
+            yield None if index else self._first(clip.height, clip.width)
+
+    @cached_property
+    def _picture(self) -> Picture | None:
+        if self.path is None:
+            return None
+        if self.path.is_file() and self.path.suffix.lower() not in SUFFIXES:
+            raise UserError(
+                f"input: must be a picture ({' '.join(SUFFIXES)}) to fly into, got "
+                f"{shown(self.path)}; over a video say recipe=video camera=zoom"
+            )
+        return read(self.path, Limits(self.max_pixels, self.stall_seconds))
+
+    def _first(self, height: int, width: int) -> Picture:
+        if self._picture is not None:
+            return fitted(self._picture, height, width)
+        return noise(height, width, self.seed)
+
+
+def noise(height: int, width: int, seed: int) -> Picture:
+    """Coloured noise, (height, width, 3), whose amplitude falls as 1/f: soft clouds, no motif."""
+    white = np.random.default_rng(seed).standard_normal((3, height, width))
+    down, across = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    # What is as long as the picture would be a cast over all of it.
+    frequency = np.maximum(np.hypot(down, across), 1 / min(height, width))
+    clouds = np.fft.irfft2(np.fft.rfft2(white) / frequency, s=(height, width))
+    colours = np.einsum("ij,jhw->hwi", np.array(COLOURS), clouds)
+    colours = (colours - colours.mean()) / colours.std()
+    scaled = np.clip(MEAN + DEVIATION * colours, 0, 1) * 255
+    return np.asarray(np.rint(scaled), np.uint8)

@@ -1,0 +1,147 @@
+"""pipeline.schedule: a number over time, and nothing but a number."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+
+from pipeline.schedule import SOUND, VARIABLES, ScheduleError, parse
+
+RATE, COUNT = 25.0, 250
+
+
+def at(text: str, t: float = 0.0, *, rate: float = RATE, **heard: float) -> float:
+    """The value at this time of a video of ten seconds."""
+    values = {**dict.fromkeys(VARIABLES, 0.0), "t": t, "frame": t * rate, "rate": rate, **heard}
+    return parse(text, rate=rate, count=round(10 * rate))(values)
+
+
+def refused(text: str) -> str:
+    with pytest.raises(ScheduleError) as error:
+        parse(text, rate=RATE, count=COUNT)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1.5", 1.5),
+        (" 2 ", 2),
+        ("-3e-2", -0.03),
+        ("1.02 + 0.02*sin(2*pi*t/4)", 1.04),
+        ("frame", 25),
+        ("rate / 5", 5),
+        ("2 if t < 2 else 3", 2),
+        ("t > 0.5", 1),
+        ("t >= 1 and t < 2", 1),
+        ("min(3, 2, t) + max(0, t) + abs(-1)", 3),
+        ("clamp(7, 0, 2)", 2),
+        ("mix(10, 20, 0.25)", 12.5),
+        ("smooth(0.5) + smooth(-1) + smooth(9)", 1.5),
+        ("saw(3.25)", 0.25),
+        ("2 ** 3 % 5 // 2", 1),
+        ("bass + onset", 0.75),
+        ("0s: 1, 2s: 3", 2),
+        ("0: 1, 50: 3,", 2),
+        ("0: 1, 2s: 3", 2),
+        ("0s: 1 hold, 2s: 3", 1),
+        ("hold 0s: 1, 1s: 2, 2s: 3", 2),
+        ("smooth 0s: 0, 4s: 1", 0.15625),
+        ("0s:0 smooth,4s:1", 0.15625),
+        ("3s: 5, 4s: 6", 5),
+        ("0s: -1e0, .5s: 2.", 2),
+        ("0s: 1, 10s: 2", 1.1),
+    ],
+)
+def test_a_schedule_has_this_value_after_a_second(text: str, value: float) -> None:
+    assert at(text, 1.0, bass=0.25, onset=0.5) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("rate", [24.0, 30000 / 1001, 60.0])
+def test_seconds_are_seconds_at_any_rate(rate: float) -> None:
+    assert at("0s: 0, 8s: 8", 5.0, rate=rate) == pytest.approx(5)
+    assert at("0: 0, 24: 1", 12 / rate, rate=rate) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("places", [2, 3, 5])
+def test_the_weights_of_a_tour_sum_to_one_and_come_round(places: int) -> None:
+    for step in range(101):
+        t = step / 10
+        weights = [at(f"tour(t, {place}, {places}, 10)", t) for place in range(places)]
+        assert sum(weights) == pytest.approx(1)
+        assert min(weights) >= 0
+        later = [at(f"tour(t + 10, {place}, {places}, 10)", t) for place in range(places)]
+        assert weights == pytest.approx(later)
+    assert at(f"tour(0, 0, {places}, 10)") == 1
+    near = [at(f"tour({t / 100}, 0, {places}, 10)") for t in range(1001)]
+    assert max(abs(b - a) for a, b in pairwise(near)) < 0.02
+
+
+def test_a_schedule_tells_the_variables_that_it_uses() -> None:
+    assert parse("1 + bass*sin(t)", rate=RATE, count=None).names == {"bass", "t"}
+    assert parse("pi", rate=RATE, count=None).names == set()
+    assert set(SOUND) < set(VARIABLES)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "got nothing"),
+        ("1 +", "cannot be read at column"),
+        ("1 + )", "cannot be read at column 5"),
+        ("1 + .1*bas", "unknown variable 'bas' at column 8 of '1 + .1*bas'; did you mean bass"),
+        ("sn(t)", "unknown function 'sn' at column 1"),
+        ("sin(t, 2)", "must give sin() 1 numbers, got 2 at column 1"),
+        ("sin()", "must give sin() 1 numbers, got 0"),
+        ("clamp(t)", "must give clamp() 3 numbers, got 1"),
+        ("1 + 'a'", "got something else at column 5"),
+        ("().__class__", "got something else at column 1"),
+        ("t.real", "got something else at column 1"),
+        ("t.__class__.__mro__[1]", "got something else at column 1"),
+        ("__import__('os')", "unknown function '__import__' at column 1"),
+        ("(lambda: 1)()", "unknown function 'something else'"),
+        ("[t for t in (1,)]", "got something else at column 1"),
+        ("[1][0]", "got something else"),
+        ("f'{t}'", "got something else"),
+        ("t << 9", "got something else"),
+        ("1j", "got something else"),
+        ("True", "got something else"),
+        ("sin(x=1)", "must give sin()"),
+        ("max(*[1, 2])", "must give max()"),
+        ("t = 1", "cannot be read"),
+        ("1\n2", "cannot be read"),
+        ("(" * 60 + "1" + ")" * 60 + "+1" * 60, "brackets"),
+        ("-" * 900 + "1", "brackets"),
+        ("1+" * 600 + "1", "at most 1000 characters"),
+        ("4s: 1, 2s: 1", "order of time, got 2s at column 8"),
+        ("4s: 1, 100: 1", "order of time, got 100 at column 8"),
+        ("0s: 1, 11s: 2", "end with the video at 10 s (frame 250), got a key at 11s at column 8"),
+        ("0s: 1, 251: 2", "got a key at 251"),
+        ("0s: 1, 2s; 2", "no key at column 8"),
+        ("0s: one", "no key at column 1"),
+        ("0s: 1 quick, 1s: 2", "unknown way 'quick' at column 7"),
+        ("slow 0s: 1", "unknown way 'slow' at column 1"),
+        ("1.5: 2", "whole numbers, got 1.5 at column 1"),
+        ("(s := 3)", "got something else at column 2"),
+    ],
+)
+def test_what_is_no_schedule_is_refused_with_its_column(text: str, said: str) -> None:
+    assert said in refused(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1/t", "sqrt(t - 1)", "log(t)", "(t - 8) ** 0.5", "exp(1000)", "9**9**9", "1e308*10",
+     "1e999 - 1e999", "10 ** 400 * 1.0"],
+)  # fmt: skip
+def test_what_has_no_finite_value_is_an_error_when_it_comes_to_that(text: str) -> None:
+    with pytest.raises(ScheduleError, match=r"all the time, got .*; clamp"):
+        at(text, 0.0)
+
+
+def test_what_is_finite_elsewhere_is_so_there() -> None:
+    assert at("1/t", 2.0) == 0.5
+    assert math.isclose(at("sqrt(t)", 4.0), 2)

@@ -1,0 +1,66 @@
+"""pipeline.source.feedback: a picture or noise, then nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.source.feedback import DEVIATION, MEAN, Feedback, noise
+from tests.conftest import texture
+
+
+def feedback(**changes: Any) -> Feedback:
+    """Two seconds of noise, with these settings changed."""
+    settings = {"path": None, "rate": 30, "seconds": 2, "frames": None, "height": 40, "width": 64,
+                "seed": 0, "max_pixels": 1 << 24, "stall_seconds": 60}  # fmt: skip
+    return Feedback(**{**settings, **changes})
+
+
+def test_a_picture_comes_first_and_nothing_behind_it() -> None:
+    source = feedback()
+    first, *rest = source.pictures()
+    assert first is not None
+    assert first.shape == (40, 64, 3)
+    assert rest == [None] * 59
+    assert source.clip.count == 60
+    assert list(source.pictures(start=58)) == [None, None]
+
+
+def test_the_frames_are_those_asked_for() -> None:
+    assert feedback(frames=7).clip.count == 7
+    assert feedback(seconds=0.01).clip.count == 1
+    assert feedback(rate="30000/1001", seconds=10).clip.count == 300
+    assert (feedback(height=None, width=None).clip.height, feedback(height=None).clip.height) == (
+        360,
+        36,
+    )
+
+
+def test_noise_is_grey_soft_and_its_own_for_each_seed() -> None:
+    one, again, other = noise(90, 160, 1), noise(90, 160, 1), noise(90, 160, 2)
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+    values = one / 255
+    assert values.mean() == pytest.approx(MEAN, abs=0.03)
+    assert values.std() == pytest.approx(DEVIATION, rel=0.2)
+    # soft: of white noise it would be 1.13 deviations
+    assert np.abs(np.diff(values, axis=1)).mean() < 0.7 * values.std()
+
+
+def test_a_picture_is_brought_to_size(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), texture(80, 100, 0))
+    source = feedback(path=tmp_path / "a.png", height=None, width=50)
+    first = next(source.pictures())
+    assert first is not None
+    assert first.shape == (40, 50, 3)
+
+
+def test_a_video_is_refused_with_the_way_to_fly_over_it(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"video")
+    with pytest.raises(UserError, match=r"input: must be a picture .* recipe=video camera=zoom"):
+        feedback(path=tmp_path / "a.mp4").clip  # noqa: B018
