@@ -64,6 +64,7 @@ def prepared(arguments: Sequence[str], groups: Collection[str] = ()) -> list[str
     """
     _check_form(arguments)
     sweeping = any(argument in ("-m", "--multirun") for argument in arguments)
+    arguments = [word for argument in arguments for word in _moves(argument)]
     quoted = [_quoted(argument, groups, sweeping=sweeping) for argument in arguments]
     return [*quoted, *_implied(arguments)]
 
@@ -88,6 +89,15 @@ def _check_form(arguments: Sequence[str]) -> None:
             )
         elif argument.startswith("="):
             raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no key; --help has all")
+
+
+def _moves(argument: str) -> list[str]:
+    """camera=zoom+sway as Hydra says it: a sequence, with each of them in its moves."""
+    key, _, value = argument.partition("=")
+    if key != "camera" or "+" not in value:
+        return [argument]
+    names = value.split("+")
+    return ["camera=sequence", *(f"+camera@camera.moves.{name}={name}" for name in names)]
 
 
 def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from pipeline.camera import Camera
+from pipeline.camera.sequence import Sequence
 from pipeline.camera.still import Still
 from pipeline.frame import to_image
 from pipeline.metrics import blur
@@ -69,6 +72,47 @@ def test_a_speed_is_per_second_whatever_the_rate(rate: int) -> None:
     # the picture of `after_a_second` is 400x200: the camera goes right, so things go left
     pan = part("camera", "pan", right_per_second=0.25, down_per_second=-0.1)
     assert after_a_second(pan, (0.0, 0.0), rate) == pytest.approx([-100.0, 20.0])
+
+
+@pytest.mark.parametrize("rate", [24, 60])
+def test_a_tilt_turns_by_its_degrees_whatever_the_rate(rate: int) -> None:
+    # the ray that met the middle has turned by ten degrees: f * tan(10 degrees) further down
+    tilt = part("camera", "tilt", up_per_second=10, right_per_second=0, field_of_view=90)
+    grid = torch.zeros(1, 200, 400, 2, dtype=torch.float64)
+    for frame in range(rate):
+        grid = tilt(grid, frame / rate, float(rate))
+    assert grid[0, 0, 0].tolist() == pytest.approx([0, -200 * math.tan(math.radians(10))])
+    # looking right, what was on the right comes to the middle
+    grid = torch.zeros(1, 200, 400, 2, dtype=torch.float64)
+    pan = part("camera", "tilt", up_per_second=0, right_per_second=10, field_of_view=90)
+    assert pan(grid, 0.0, 1.0)[0, 0, 0].tolist() == pytest.approx(
+        [200 * math.tan(math.radians(10)), 0]
+    )
+
+
+def test_a_tilt_never_looks_behind_itself() -> None:
+    wild = part("camera", "tilt", up_per_second=2000, right_per_second=0, field_of_view=150)
+    assert bool(wild(pixel_grid(20, 30, CPU), 0.0, 24.0).isfinite().all())
+
+
+def test_a_lens_turns_its_centre_and_leaves_what_is_far() -> None:
+    lens = part("camera", "twist", degrees_per_second=90, bulge_per_second=1, radius=0.1)
+    grid = torch.zeros(1, 200, 400, 2, dtype=torch.float64)
+    grid[0, 0, 0], grid[0, 0, 1] = torch.tensor([0.1, 0.0]), torch.tensor([150.0, 0.0])
+    before = lens(grid, 0.0, 1.0)[0, 0]
+    # clockwise: what is on the right was at the top
+    assert before[0].tolist() == pytest.approx([0, -0.1], abs=1e-4)
+    assert before[1].tolist() == pytest.approx([150, 0], abs=1e-6)
+    swelling = part("camera", "twist", degrees_per_second=0, bulge_per_second=2, radius=0.1)
+    assert swelling(grid, 0.0, 1.0)[0, 0, 0].tolist() == pytest.approx([0.05, 0], abs=1e-4)
+
+
+def test_moves_are_made_one_behind_the_other() -> None:
+    zoom, pan = part("camera", "zoom"), part("camera", "pan")
+    grid = pixel_grid(20, 30, CPU)
+    both = Sequence(moves={"zoom": zoom, "pan": pan})
+    assert torch.equal(both(grid, 1.0, 25.0), pan(zoom(grid, 1.0, 25.0), 1.0, 25.0))
+    assert torch.equal(Sequence(moves={})(grid, 1.0, 25.0), grid)
 
 
 def test_a_zoom_keeps_its_centre() -> None:

@@ -16,7 +16,9 @@ from omegaconf import OmegaConf
 
 from pipeline.__main__ import GROUPS
 from pipeline.arguments import ENCODERS
-from pipeline.parts import TARGET, build, located
+from pipeline.parts import TARGET, Template, build, located
+from pipeline.schedule import VARIABLES
+from tests.conftest import READ
 
 CONF = Path(__file__).parent.parent / "conf"
 YAMLS = sorted(CONF.glob("*/*.yaml"))
@@ -93,8 +95,9 @@ def test_a_choice_can_be_built(folder: Path, path: Path) -> None:
     if target in DOWNLOADS:
         pytest.skip("its weights would be downloaded")
     group = path.parent.name
-    part = build(composed(name(path), f"input={folder}/clip.mp4")[group], group,
-                 trusted=["pipeline"])  # fmt: skip
+    settled = composed(name(path), f"input={folder}/clip.mp4")[group]
+    template = Template.of(settled, group, READ, trusted=["pipeline"])
+    part = template.at({**dict.fromkeys(VARIABLES, 0.0), "rate": 25.0})
     for key in settings(path).keys() - {TARGET}:
         assert hasattr(part, key) or inspect.isfunction(located(target, key, ["pipeline"])), key
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import cv2
 import pytest
+import yaml
 from clips import run as ffmpeg
 from clips import video
-from command_line import files, rendered
+from command_line import files, rendered, run
 
 from tests.conftest import texture
 
@@ -43,6 +44,17 @@ def test_music_moves_the_camera_and_goes_into_the_video(tmp_path: Path) -> None:
     tracks = video(tmp_path / "dream.mp4").clip.tracks
     assert tracks is not None
     assert tracks.audio == ("mp3",)
+
+
+def test_moves_are_composed_by_a_plus_and_set_by_their_names(tmp_path: Path) -> None:
+    words = ("camera=zoom+tilt+twist", "camera.moves.zoom.zoom_per_second=1 + t")
+    rendered(*SMALL, *words, "warp.border=wrap", cwd=tmp_path)
+    recipe = yaml.safe_load((tmp_path / "dream.mp4.render/recipe.yaml").read_text())
+    assert list(recipe["camera"]["moves"]) == ["zoom", "tilt", "twist"]
+    assert recipe["camera"]["moves"]["zoom"]["zoom_per_second"] == "1 + t"
+    line = run(*SMALL, "camera=zoom+tiltt", cwd=tmp_path).line
+    assert "must be one of" in line
+    assert "did you mean tilt" in line
 
 
 @pytest.mark.parametrize("recipe", ["zoom", "video"])

@@ -207,6 +207,25 @@ def test_beyond_the_edge_lies_a_mirror_and_never_black() -> None:
     torch.testing.assert_close(beside, image.flip(3), atol=1e-5, rtol=0)
 
 
+def test_beyond_a_wrapped_edge_lies_the_other_side() -> None:
+    image = to_image(texture(HEIGHT, WIDTH, seed=4), CPU)
+    moved = sample(image, pixel_grid(HEIGHT, WIDTH, CPU) + torch.tensor([10.0, -7.0]), "wrap")
+    torch.testing.assert_close(moved, image.roll((7, -10), (2, 3)), atol=1e-4, rtol=0)
+    halves = pixel_grid(HEIGHT, WIDTH, CPU) + torch.tensor([0.5, 0.0])
+    seam = sample(image, halves, "wrap")[..., -1]  # between the last column and the first
+    inside = sample(image.roll(20, 3), halves)[..., 19]
+    torch.testing.assert_close(seam, inside, atol=1e-4, rtol=0)
+
+
+def test_where_nothing_was_filmed_the_whole_dream_is_carried() -> None:
+    dream = to_image(texture(HEIGHT, WIDTH, seed=4), CPU)
+    before = State(1, None, dream, torch.ones(1, 1, HEIGHT, WIDTH))
+    canvas = carried(Frame(index=1, time=0.04, picture=None), before)
+    assert canvas.picture is None
+    torch.testing.assert_close(canvas.image, dream, atol=2e-5, rtol=0)
+    assert float(canvas.maturity.max()) == 0  # all of it is dreamt on, at every size
+
+
 def test_a_first_frame_without_a_picture_is_refused() -> None:
     with pytest.raises(ValueError, match="must have a picture"):
         carried(Frame(index=0, time=0, picture=None), State())

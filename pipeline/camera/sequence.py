@@ -1,0 +1,22 @@
+"""Several moves at once, one behind the other."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, SkipValidation
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from pipeline.camera import Camera
+
+
+@dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
+class Sequence:
+    """moves: by any names, made in their order; none = the camera stands still."""
+
+    moves: dict[str, SkipValidation[Camera]]
+
+    def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
+        """Where these positions were one frame ago, through all moves."""
+        for move in self.moves.values():
+            positions = move(positions, time, rate)
+        return positions
