@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from benches import coherence, speed
+from benches import coherence, endurance, speed
 
-BENCHES = {"coherence": coherence.run, "speed": speed.run}
+BENCHES = {"coherence": coherence.run, "endurance": endurance.run, "speed": speed.run}
 
 
 def main() -> None:
