@@ -146,6 +146,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
         ),
         output=output,
         overwrite=overwrite,
+        overlap=face.overlap_of(settings["loop"], settings["loop_seconds"], clip.rate),
         seed=seed,
         device=device,
         settings=OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import torch
 
 from pipeline.errors import UserError
@@ -12,6 +14,18 @@ def flag(key: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise UserError(f"{key}: must be true or false, got {value!r}; say {key}=true")
     return value
+
+
+def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
+    """How many frames end and start of a loop share, 0 if it is none. Raises UserError."""
+    if not flag("loop", loop):
+        return 0
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= 60:
+        raise UserError(
+            f"loop_seconds: must be a number above 0, at most 60, got {seconds!r}; "
+            "say loop_seconds=1.5"
+        )
+    return max(1, round(Fraction(seconds) * rate))
 
 
 def seed_of(value: object) -> int:

@@ -11,6 +11,9 @@ from pipeline.frame import Image
 from pipeline.model import Model
 from pipeline.objective import Objective
 
+TINY = 1e-12
+"""A flat picture may have no slope at all."""
+
 
 @dataclass(frozen=True)
 class Gradient:
@@ -20,16 +23,27 @@ class Gradient:
     objective: Objective
 
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
-        """The gradient of the score, (1, 3, H, W), and the score, a scalar, both detached."""
+        """The gradient, (1, 3, H, W), and the score, a scalar, both detached.
+
+        Of several terms each has its own gradient, brought to a deviation of 1 and weighted: half
+        the weight is half the look, whatever the scales of the layers, and a cross-fade is even.
+        """
         image = image.detach().requires_grad_(True)
-        score = self.objective(self.model(image, self.objective.layers))
-        (gradient,) = torch.autograd.grad(score, image)
-        return gradient, score.detach()
+        activations = self.model(image, self.objective.active)
+        terms = self.objective.terms(activations).values()
+        slopes = []
+        for left, (weight, term) in zip(range(len(terms) - 1, -1, -1), terms, strict=True):
+            (slope,) = torch.autograd.grad(term, image, retain_graph=left > 0)
+            if len(terms) > 1:
+                slope = slope / (slope.std() + TINY)
+            slopes.append(slope * weight)
+        score = torch.stack([weight * term.detach() for weight, term in terms]).sum()
+        return (slopes[0] if len(slopes) == 1 else torch.stack(slopes).sum(dim=0)), score
 
     @torch.no_grad()
     def score(self, image: Image) -> Tensor:
         """The score alone, a scalar, at about a third of the gradient's cost."""
-        return self.objective(self.model(image, self.objective.layers))
+        return self.objective(self.model(image, self.objective.active))
 
     @property
     def smallest_side(self) -> int:

@@ -26,10 +26,12 @@ from pipeline.errors import UserError, shown
 from pipeline.flow import Flow
 from pipeline.frame import Clip
 from pipeline.gradient import Gradient
+from pipeline.loop import Loop, looped
 from pipeline.model import Model
+from pipeline.moment import Moment
 from pipeline.notes import kept_log, write
 from pipeline.recording import Recording, check_room, folder_of
-from pipeline.render import Moment, render
+from pipeline.render import render
 from pipeline.report import Report
 from pipeline.source import Source
 
@@ -67,26 +69,33 @@ class Outcome:
 
 
 def run(
-    parts: Parts, *, output: Path, overwrite: bool, seed: int, device: torch.device, settings: str
+    parts: Parts,
+    *,
+    output: Path,
+    overwrite: bool,
+    overlap: int,
+    seed: int,
+    device: torch.device,
+    settings: str,
 ) -> Outcome:
     """Render to `output`, showing progress; leaves recipe.yaml, render.log, report.json beside it.
 
-    settings: the resolved configuration as yaml; it also goes into the video. Raises UserError,
-    and KeyboardInterrupt after the frame during which the user pressed Ctrl-C.
+    overlap: frames that end and start share, 0 = the end joins nothing. settings: the resolved
+    configuration as yaml; it also goes into the video. Raises UserError, and KeyboardInterrupt
+    after the frame during which the user pressed Ctrl-C.
     """
     clip = parts.clip
     model = parts.model.to(device)
     report = Report(clip, device)
-    recording = Recording(
-        output, parts.encoder, clip, {"comment": f"dreamreel {_version('dreamreel')}\n{settings}"},
-        overwrite=overwrite,
-    )  # fmt: skip
+    comment = {"comment": f"dreamreel {_version('dreamreel')}\n{settings}"}
+    result = looped(clip, overlap)
+    recording = Recording(output, parts.encoder, result, comment, overwrite=overwrite)
     with _asked_to_stop() as stop, recording, kept_log(recording.folder):
         write(recording.folder / "recipe.yaml", settings)
         _say_what_must_fit(parts.moments(0), model, clip)
         frames = render(
             parts.source, parts.cuts, parts.flow, parts.moments, model, recording,
-            seed=seed, device=device,
+            loop=Loop(overlap, clip.count), seed=seed, device=device,
         )  # fmt: skip
         with _shown_progress(clip, report, recording.folder) as progress, closing(frames):
             for dreamt in frames:

@@ -9,30 +9,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.camera import Camera
 from pipeline.cuts import Cuts
-from pipeline.dreamer import Dream, Dreamer
+from pipeline.dreamer import Dream
 from pipeline.flow import Flow, with_motion
 from pipeline.frame import Frame, State, to_picture
-from pipeline.governor import Governor
 from pipeline.gradient import Gradient
+from pipeline.loop import Loop
 from pipeline.model import Model
-from pipeline.objective import Objective
+from pipeline.moment import Moment
 from pipeline.prefetch import prefetch
 from pipeline.recording import Recorder
 from pipeline.source import Source
-from pipeline.warp import Canvas, Warp
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The parts whose settings may change from frame to frame, as they are at one."""
-
-    camera: Camera
-    warp: Warp
-    governor: Governor
-    dreamer: Dreamer
-    objective: Objective
+from pipeline.warp import Canvas
 
 
 @dataclass(frozen=True)
@@ -61,17 +49,18 @@ def render(
     model: Model,
     recording: Recorder,
     *,
+    loop: Loop,
     seed: int,
     device: torch.device,
 ) -> Generator[Dreamt, None, None]:
     """Yield every frame of the source once it is dreamt and recorded.
 
     moments: the parts at the frame of that index. recording: entered by the caller, complete when
-    the iterator is exhausted. seed: of the randomness of every frame. Raises UserError for what
-    the user can mend.
+    the iterator is exhausted. loop: whether the end joins the start. seed: of the randomness of
+    every frame. Raises UserError for what the user can mend.
     """
     clip, rate = source.clip, float(source.clip.rate)
-    state = State()
+    moments, state = loop.led(moments), State()
 
     pictures = source.pictures(start=state.index)  # decode  (CPU)
     frames = with_motion(cuts(pictures), flow, clip.rate)  # flow    (CPU)
@@ -81,17 +70,21 @@ def render(
             canvas = now.warp(frame, state, now.camera, rate=rate, device=device)  # (device)
             clock.append(time.perf_counter())
             held = now.governor(canvas.image, filmed=frame.picture is not None, rate=rate)
+            image = loop.drawn(held.image, frame)
             gradient = Gradient(model, now.objective)
             dreamer = now.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
-            dream = dreamer(held.image, canvas.maturity, gradient, index=frame.index,
+            dream = dreamer(image, canvas.maturity, gradient, index=frame.index,
                             strength=held.strength, rng=_rng(seed, frame))  # fmt: skip
             state = state.after(frame, dream.image, dream.maturity)
             picture = to_picture(dream.image)
             clock.append(time.perf_counter())
-            recording.append(picture)  # encode  (ffmpeg)
+            for shown in loop.pictures(dream.image, picture, frame):
+                recording.append(shown)  # encode  (ffmpeg)
             clock.append(time.perf_counter())
             spent = frame.seconds | _spans(clock)
             yield Dreamt(frame, canvas, gradient, held.strength, dream, state, spent)
+    for shown in loop.rest():
+        recording.append(shown)
     recording.finish()
 
 

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from pipeline.errors import UserError
 from pipeline.frame import Clip
+from pipeline.moment import Moment
 from pipeline.parts import Template
-from pipeline.render import Moment
 from pipeline.schedule import SOUND
 
 UNKNOWN = 36000

@@ -126,8 +126,10 @@ def test_an_encoders_suffixes_can_all_be_asked_for(path: Path) -> None:
     assert set(settings(path)["suffixes"]) <= set(ENCODERS)
 
 
-@pytest.mark.parametrize("path", sorted(CONF.glob("recipe/*.yaml")), ids=name)
-def test_a_recipe_holds_known_settings_and_only_differences(path: Path) -> None:
+@pytest.mark.parametrize(
+    "path", sorted([*CONF.glob("recipe/*.yaml"), *CONF.glob("look/*.yaml")]), ids=name
+)
+def test_a_preset_holds_known_settings_and_only_differences(path: Path) -> None:
     overrides = settings(path)
     plain = composed()
     for key, value in overrides.items():

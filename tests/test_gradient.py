@@ -18,12 +18,34 @@ def image(side: int = 20, dtype: torch.dtype = torch.float32) -> torch.Tensor:
 def test_the_slope_is_what_a_small_step_changes_in_the_score() -> None:
     # In float64, where a step of 1e-6 crosses no bend of a ReLU and is not lost in rounding.
     exact = toy_network().double()
-    slope = Gradient(exact, Norm(layers=("second", "third"), weights=(1.0, -0.5)))
+    slope = Gradient(exact, Norm(layers=("second",), weights=(-0.5,)))
     at = image(dtype=torch.float64)
     towards = torch.randn(at.shape, generator=torch.Generator().manual_seed(4), dtype=at.dtype)
     gradient, _ = slope(at)
     change = slope.score(at + 1e-6 * towards) - slope.score(at - 1e-6 * towards)
     assert float((gradient * towards).sum()) == pytest.approx(float(change) / 2e-6, rel=1e-4)
+
+
+def test_half_the_weight_is_half_the_slope_whatever_the_layers_scale() -> None:
+    network, at = toy_network(), image()
+    alone = [Gradient(network, Norm(layers=(name,), weights=None))(at)[0]
+             for name in ("second", "third")]  # fmt: skip
+    expected = 0.5 * alone[0] / alone[0].std() - 2 * alone[1] / alone[1].std()
+    both, score = Gradient(network, Norm(layers=("second", "third"), weights=(0.5, -2.0)))(at)
+    torch.testing.assert_close(both, expected, rtol=1e-3, atol=1e-4)
+    scores = [float(Gradient(network, Norm(layers=(name,), weights=None)).score(at))
+              for name in ("second", "third")]  # fmt: skip
+    assert float(score) == pytest.approx(0.5 * scores[0] - 2 * scores[1], rel=1e-5)
+
+
+def test_a_weight_of_nothing_costs_nothing_and_changes_nothing() -> None:
+    network, at = toy_network(), image()
+    faded = Gradient(network, Norm(layers=("second", "third"), weights=(1.0, 0.0)))
+    alone = Gradient(network, Norm(layers=("second",), weights=None))
+    assert faded.objective.active == ("second",)
+    assert torch.equal(faded(at)[0], alone(at)[0])
+    # what a size must be does not change while a layer comes and goes
+    assert faded.smallest_side == Gradient(network, Norm(("second", "third"), None)).smallest_side
 
 
 def test_the_score_comes_alone_as_it_comes_with_the_slope(gradient: Gradient) -> None:

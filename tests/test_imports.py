@@ -37,7 +37,10 @@ HEAVY = {
 RENDER = {
     # what the loop may know: contracts, the data, and the closed parts
     *(f"pipeline.{name}" for name in ("camera", "cuts", "dreamer", "flow", "governor", "model")),
-    *(f"pipeline.{name}" for name in ("frame", "gradient", "objective", "prefetch", "recording")),
+    *(
+        f"pipeline.{name}"
+        for name in ("frame", "gradient", "loop", "moment", "objective", "prefetch", "recording")
+    ),
     *(f"pipeline.{name}" for name in ("source", "warp")),
 }
 

@@ -21,7 +21,7 @@ from pipeline.__main__ import main
 from pipeline.errors import UserError
 from pipeline.frame import Clip
 from pipeline.job import Parts, check_output, default_output, run, summary, versions
-from pipeline.render import Moment
+from pipeline.moment import Moment
 
 BESIDE = {"x.mkv.render/recipe.yaml", "x.mkv.render/render.log", "x.mkv.render/report.json"}
 
@@ -57,7 +57,7 @@ def rendered(folder: Path, **changes: Any) -> Any:
     parts: dict[str, Any] = {group: part(group, name) for group, name in fixed.items()}
     return run(
         Parts(source, source.clip, **parts, moments=lambda _: moment, model=toy_network()),
-        output=folder / "x.mkv", overwrite=False, seed=3, device=torch.device("cpu"),
+        output=folder / "x.mkv", overwrite=False, overlap=0, seed=3, device=torch.device("cpu"),
         settings="seed: 3\n",
     )  # fmt: skip
 

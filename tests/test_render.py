@@ -21,8 +21,10 @@ from pipeline.flow.none import Unmoved
 from pipeline.frame import Clip, Motion, Picture, to_image, to_picture
 from pipeline.governor.none import Free
 from pipeline.gradient import Gradient
+from pipeline.loop import Loop
 from pipeline.metrics import flicker
-from pipeline.render import Dreamt, Moment, render
+from pipeline.moment import Moment
+from pipeline.render import Dreamt, render
 from pipeline.warp import Warp, sample
 from tests.conftest import octaves, pan, part, texture
 
@@ -96,6 +98,7 @@ def start(gradient: Gradient, given: list[Picture] | Pictures, **changes: Any) -
         "dreamer": octaves(),
         "objective": gradient.objective,
         "recording": Kept(),
+        "loop": Loop(0),
         "seed": 0,
         "device": CPU,
         **changes,

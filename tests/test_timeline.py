@@ -53,14 +53,14 @@ def test_any_number_of_any_part_may_change() -> None:
         camera__centre=["0.5 + 0.1*sin(t)", 0.5],
         warp__persistence="1 - frame/200",
         dreamer__iterations="10 + t",
-        objective__weights=["bass"],
+        objective__weights=["0.1 + bass"],
     )
     now = moments(50)
     assert now.camera.zoom_per_second == pytest.approx(1.5)
     assert now.camera.centre[0] == pytest.approx(0.5909, abs=1e-4)
     assert now.warp.persistence == 0.75
     assert now.dreamer.iterations == 12  # a whole number stays one
-    assert now.objective.weights == (0.5,)
+    assert now.objective.weights == (0.6,)
     assert moments(50) == now
 
 

@@ -30,8 +30,8 @@ def _named(layers: tuple[str, ...]) -> tuple[str, ...]:
 class Norm:
     """The weighted sum of the layers' mean squared activations.
 
-    layers: their names; one may stand alone. weights: one number a layer, negative = less of it;
-    None = all 1.
+    layers: their names; one may stand alone. weights: one number a layer, negative = less of it,
+    0 = not looked at; None = all 1.
     """
 
     layers: Annotated[
@@ -46,11 +46,26 @@ class Norm:
                 f"for {len(self.layers)} layers"
             )
 
+        if self.weights is not None and not any(self.weights):
+            raise ValueError("weights must not all be 0 at once")
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """The layers whose weight is not 0."""
+        return tuple(self._weights)
+
+    def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
+        """Each active layer's weight and mean square."""
+        return {layer: (weight, activations[layer].square().mean())
+                for layer, weight in self._weights.items()}  # fmt: skip
+
     def __call__(self, activations: Activations) -> Tensor:
         """The score, a scalar."""
+        terms = self.terms(activations).values()
+        return torch.stack([weight * score for weight, score in terms]).sum()
+
+    @property
+    def _weights(self) -> dict[str, float]:
         weights = self.weights or (1.0,) * len(self.layers)
-        terms = [
-            weight * activations[layer].square().mean()
-            for layer, weight in zip(self.layers, weights, strict=True)
-        ]
-        return torch.stack(terms).sum()
+        pairs = zip(self.layers, weights, strict=True)
+        return {layer: weight for layer, weight in pairs if weight}

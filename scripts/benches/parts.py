@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.__main__ import CHANGING, config_dir
 from pipeline.frame import Picture
 from pipeline.gradient import Gradient
+from pipeline.loop import Loop
 from pipeline.parts import Template
 from pipeline.recording import Recorder
 from pipeline.render import Dreamt, render
@@ -61,5 +62,5 @@ def rendered(
                  for name in CHANGING}  # fmt: skip
     return render(
         source, built(config, "cuts"), built(config, "flow"), timeline(templates, clip, hear),
-        slope.model, recording or Kept(), seed=config.seed, device=CPU,
+        slope.model, recording or Kept(), loop=Loop(0), seed=config.seed, device=CPU,
     )  # fmt: skip

@@ -1,0 +1,22 @@
+"""The parts whose settings may change over time, together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.camera import Camera
+from pipeline.dreamer import Dreamer
+from pipeline.governor import Governor
+from pipeline.objective import Objective
+from pipeline.warp import Warp
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What one frame is made with."""
+
+    camera: Camera
+    warp: Warp
+    governor: Governor
+    dreamer: Dreamer
+    objective: Objective

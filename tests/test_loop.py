@@ -1,0 +1,105 @@
+"""pipeline.loop: the end goes over into the start, and nothing is shown twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import UserError
+from pipeline.frame import Clip, Frame, Picture, Tracks, to_image
+from pipeline.loop import Loop, looped
+from pipeline.moment import Moment
+from pipeline.warp import pixel_grid
+from tests.conftest import part
+
+CLIP = Clip(8, 8, Fraction(10), 30, Tracks(Path("a.mp4"), 1.0, 3.0, ("aac",)))
+
+
+def grey(value: int) -> Picture:
+    return np.full((8, 8, 3), value, np.uint8)
+
+
+def frame(index: int, *, filmed: bool) -> Frame:
+    return Frame(index, index / 10, grey(0) if filmed else None)
+
+
+def shown(loop: Loop, values: list[int], *, filmed: bool = True) -> list[int]:
+    """The grey values that come out for those that go in."""
+    out: list[Picture] = []
+    for index, value in enumerate(values):
+        picture = grey(value)
+        out += loop.pictures(to_image(picture, "cpu"), picture, frame(index, filmed=filmed))
+    return [int(picture[0, 0, 0]) for picture in [*out, *loop.rest()]]
+
+
+def test_no_loop_shows_everything() -> None:
+    assert shown(Loop(0), [1, 2, 3]) == [1, 2, 3]
+    assert looped(CLIP, 0) == CLIP
+
+
+def test_the_end_becomes_the_start_and_the_start_is_left_out() -> None:
+    values = list(range(0, 120, 4))  # 30 pictures, ever lighter
+    out = shown(Loop(10, 30), values)
+    assert len(out) == 20 == looped(CLIP, 10).count
+    assert out[:10] == values[10:20]
+    assert out[-1] == values[9]  # and the next one that is played is values[10]
+    steps = [abs(b - a) for a, b in pairwise([*out, out[0]])]
+    assert steps[-1] == 4  # no seam
+
+
+def test_how_many_there_are_need_not_be_known() -> None:
+    values = list(range(40, 100, 2))
+    assert shown(Loop(5, None), values) == shown(Loop(5, 30), values)
+
+
+def test_the_sound_begins_with_the_first_picture_that_is_shown() -> None:
+    tracks = looped(CLIP, 10).tracks
+    assert tracks is not None
+    assert (tracks.offset, tracks.seconds) == (2.0, 2.0)
+
+
+def test_a_dream_of_its_own_is_led_to_its_beginning() -> None:
+    loop = Loop(10, 30)
+    for index in range(10):
+        picture = grey(200)
+        list(loop.pictures(to_image(picture, "cpu"), picture, frame(index, filmed=index == 0)))
+    carried = to_image(grey(0), "cpu")
+    assert loop.drawn(carried, frame(19, filmed=False)) is carried
+    for index in range(20, 30):
+        carried = loop.drawn(carried, frame(index, filmed=False))
+        assert float(carried.max()) == pytest.approx(200 / 255 * loop.share(index), abs=1e-3)
+    assert float(carried.max()) == pytest.approx(200 / 255, abs=1e-3)
+    # footage is never drawn on
+    assert loop.drawn(to_image(grey(0), "cpu"), frame(25, filmed=True)).max() == 0
+
+
+def test_the_camera_comes_to_move_as_it_did() -> None:
+    def at(index: int) -> Moment:
+        parts: dict[str, Any] = dict.fromkeys(("warp", "governor", "dreamer", "objective"))
+        camera = part("camera", "pan", right_per_second=index / 10)
+        return Moment(**{**parts, "camera": camera})
+
+    moments, grid = Loop(10, 30).led(at), pixel_grid(8, 8, torch.device("cpu"))
+
+    def speed(index: int) -> float:
+        moved = moments(index).camera(grid, index / 10, 10.0) - grid
+        return float(moved[0, 0, 0, 0]) / 8 * 10
+
+    assert speed(19) == pytest.approx(1.9)
+    assert speed(29) == pytest.approx(0.9)  # as frame 9, which it becomes
+    assert all(0.8 < speed(index) < 2.5 for index in range(20, 30))
+
+
+def test_what_is_too_short_is_refused() -> None:
+    with pytest.raises(UserError, match=r"loop: needs .* got 30 frames; say loop_seconds"):
+        looped(CLIP, 16)
+    with pytest.raises(UserError, match=r"loop: needs .* got 12 frames"):
+        shown(Loop(8), [0] * 12)
+    assert looped(replace(CLIP, count=None), 16).count is None
