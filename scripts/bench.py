@@ -7,9 +7,14 @@ import json
 import sys
 from pathlib import Path
 
-from benches import coherence, endurance, speed
+from benches import coherence, endurance, motion, speed
 
-BENCHES = {"coherence": coherence.run, "endurance": endurance.run, "speed": speed.run}
+BENCHES = {
+    "coherence": coherence.run,
+    "endurance": endurance.run,
+    "motion": motion.run,
+    "speed": speed.run,
+}
 
 
 def main() -> None:

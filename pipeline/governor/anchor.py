@@ -12,14 +12,19 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from torch import Tensor
 
 from pipeline.frame import Image
 from pipeline.governor import Governed
-from pipeline.metrics import luminance, vitals
+from pipeline.metrics import blur, luminance, vitals
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 LEAST = 1e-4
 """Of a deviation: a flat image has none to divide by."""
+PLENTY = 1.5
+"""How many times the set-point the detail may be at a place, before it is softened there."""
+PLACE = 6.0
+"""Pixels, deviation of the blur over which detail is one place's."""
 STRENGTHS = (0.25, 2.0)
 """The least and the largest factor on a step."""
 
@@ -30,7 +35,8 @@ class Anchor:
 
     luminance: its mean, in [0, 1] (Rec. 709 weights, as all here). contrast: its deviation.
     chroma: deviation of the colours from the luminance. high_band: deviation of what is finer than
-    a blur of 1.2 pixels; a step is as much smaller as there is more of it. clipped: share of values
+    a blur of 1.2 pixels; a step is as much smaller as there is more of it, and where content stays
+    long enough for stripes to grow they are softened. clipped: share of values
     at 0 or 1 above which contrast gives way too. seconds: in which 63 % of a deviation is gone.
     """
 
@@ -57,7 +63,15 @@ class Anchor:
         light = now.luminance.lerp(now.luminance.new_tensor(self.luminance), pull) + (
             light - now.luminance
         ) * contrast.pow(pull)
+        light = light - _excess(light, PLENTY * self.high_band, pull)
         # A cast of the whole frame fades, what varies within it is scaled.
         colour = cast * (1 - pull) + (colour - cast) * chroma.pow(pull)
         strength = (self.high_band / now.high_band.clamp(min=LEAST)).clamp(*STRENGTHS)
         return Governed((light + colour).clamp_(0, 1), strength)
+
+
+def _excess(light: Tensor, limit: float, pull: float) -> Tensor:
+    """The share of the finest detail to take away, (1, 1, H, W), where it is above the limit."""
+    fine = light - blur(light)
+    there = blur(fine.square(), PLACE).clamp(min=LEAST**2).sqrt()
+    return fine * (1 - (limit / there).clamp(max=1).pow(pull))

@@ -52,7 +52,11 @@ def gradient(config: DictConfig) -> Gradient:
 
 
 def rendered(
-    source: Source, config: DictConfig, slope: Gradient, recording: Recorder | None = None
+    source: Source,
+    config: DictConfig,
+    slope: Gradient,
+    recording: Recorder | None = None,
+    loop: Loop | None = None,
 ) -> Iterator[Dreamt]:
     """The render of this source, frame by frame, as the command line would do it."""
     clip = source.clip
@@ -62,5 +66,5 @@ def rendered(
                  for name in CHANGING}  # fmt: skip
     return render(
         source, built(config, "cuts"), built(config, "flow"), timeline(templates, clip, hear),
-        slope.model, recording or Kept(), loop=Loop(0), seed=config.seed, device=CPU,
+        slope.model, recording or Kept(), loop=loop or Loop(0), seed=config.seed, device=CPU,
     )  # fmt: skip
