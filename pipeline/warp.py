@@ -16,6 +16,8 @@ from pipeline.frame import Frame, Image, State, to_image
 
 Border: TypeAlias = Literal["reflect", "wrap"]
 """What lies beyond a picture's edges."""
+BETWEEN = tuple(weight / 256 for weight in (3, -25, 150, 150, -25, 3))
+"""Of six pixels in a row, what stands in their middle (Lagrange)."""
 KERNEL = 2
 """Pixels that the bicubic kernel reaches to either side."""
 
@@ -91,7 +93,8 @@ class Warp:
         height, width = state.dream.shape[2:]
         grid = pixel_grid(height, width, state.dream.device)
         positions = camera(grid, frame.time, rate)
-        image = sample(state.dream, positions, self.border).clamp_(0, 1)
+        # Carried on and on with nothing under it, it would fall behind the camera: fine waves lag.
+        image = sample_finely(state.dream, positions, self.border).clamp_(0, 1)
         nothing = torch.zeros_like(image[:, :1])
         return Canvas(image, None, nothing, positions, torch.ones_like(nothing), self.border)
 
@@ -123,6 +126,27 @@ def sample(image: Tensor, positions: Tensor, border: Border = "reflect") -> Tens
         padding_mode="reflection",
         align_corners=False,
     )
+
+
+def sample_finely(image: Tensor, positions: Tensor, border: Border = "reflect") -> Tensor:
+    """As `sample`, from an image of twice the size: nearer to what stands between the pixels.
+
+    A wave of 8 pixels that is carried in tiny steps lags 10 % behind in `sample`, here 2.5 %; it
+    costs twice as much.
+    """
+    return sample(_doubled(image, border), 2 * positions - 0.5, border)
+
+
+def _doubled(image: Tensor, border: Border) -> Tensor:
+    """(1, C, 2 H, 2 W), the image's own pixels at even places, polynomials of degree 5 between."""
+    channels = image.shape[1]
+    line = image.new_tensor(BETWEEN).expand(channels, 1, 1, -1)
+    reach = len(BETWEEN) // 2
+    mode = "circular" if border == "wrap" else "reflect"
+    across = F.conv2d(F.pad(image, [reach - 1, reach, 0, 0], mode), line, groups=channels)
+    rows = torch.stack([image, across], dim=-1).flatten(-2)
+    down = F.conv2d(F.pad(rows, [0, 0, reach - 1, reach], mode), line.mT, groups=channels)
+    return torch.stack([rows, down], dim=-2).flatten(-3, -2)
 
 
 def _even(positions: Tensor, first: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.camera.still import Still
 from pipeline.frame import Frame, Motion, State, to_image
-from pipeline.warp import Canvas, Warp, pixel_grid, sample
+from pipeline.warp import Border, Canvas, Warp, pixel_grid, sample, sample_finely
 from tests.conftest import texture
 
 CPU = torch.device("cpu")
@@ -110,6 +110,30 @@ def test_a_slow_camera_carries_it_as_far_as_a_quick_one(speed: float) -> None:
     moved = float((-math.pi / 2 - phase) * 32 / (2 * math.pi)) % 32
     # Any kernel of four pixels lags: by 0.7 % on waves of 32 pixels, 2.5 % on waves of 16.
     assert moved == pytest.approx(6, abs=0.06)
+
+
+@pytest.mark.parametrize(("length", "error"), [(16, 0.05), (8, 0.2)])
+@pytest.mark.parametrize("border", ["reflect", "wrap"])
+def test_a_dream_of_its_own_keeps_up_with_a_slow_camera(
+    length: int, error: float, border: Border
+) -> None:
+    slow = pixel_grid(8, 64, CPU) - torch.tensor([0.05, 0])
+    x = torch.arange(64, dtype=torch.float32)
+    layer = torch.sin(2 * math.pi * x / length).expand(1, 1, 8, 64)
+    for _ in range(100):
+        layer = sample_finely(layer, slow, border)
+    turns = torch.exp(-2j * math.pi * x[16:48] / length)
+    phase = torch.angle((layer[0, 0, 4, 16:48] * turns).sum())
+    moved = float((-math.pi / 2 - phase) * length / (2 * math.pi)) % length
+    assert moved == pytest.approx(5, abs=error)
+
+
+def test_sampling_finely_leaves_what_stands_still_as_it_is() -> None:
+    image = to_image(texture(HEIGHT, WIDTH, seed=4), CPU)
+    stayed = sample_finely(image, pixel_grid(HEIGHT, WIDTH, CPU))
+    torch.testing.assert_close(stayed, image, atol=2e-5, rtol=0)
+    moved = sample_finely(image, pixel_grid(HEIGHT, WIDTH, CPU) + torch.tensor([3.0, -2.0]))
+    torch.testing.assert_close(inner(moved), inner(image.roll((2, -3), (2, 3))), atol=2e-5, rtol=0)
 
 
 def test_fine_detail_survives_half_a_pixel() -> None:

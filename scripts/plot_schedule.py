@@ -1,0 +1,76 @@
+"""Draws schedules: python scripts/plot_schedule.py '0s: 1, 4s: 2' '1 + bass' --audio song.mp3.
+
+Needs matplotlib: pip install 'dreamreel[plot]'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.frame import Clip
+from pipeline.schedule import SOUND, Schedule, ScheduleError, parse
+from pipeline.sound import Sound, hear, with_audio
+
+
+def main() -> None:
+    """Write one picture with a curve for each schedule over the whole video."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("schedules", nargs="+", metavar="SCHEDULE")
+    parser.add_argument("--seconds", type=float, default=10, help="length of the video (10)")
+    parser.add_argument("--rate", type=Fraction, default=Fraction(30), help="frames a second (30)")
+    parser.add_argument("--audio", type=Path, help="what bass, mid, treble ... are heard in")
+    parser.add_argument("--out", type=Path, default=Path("schedule.png"), help="(schedule.png)")
+    arguments = parser.parse_args()
+    count = max(1, round(arguments.seconds * arguments.rate))
+    try:
+        curves = [parse(text, rate=float(arguments.rate), count=count)
+                  for text in arguments.schedules]  # fmt: skip
+        clip = Clip(2, 2, arguments.rate, count)
+        heard = None if arguments.audio is None else hear(with_audio(clip, arguments.audio))
+        draw(curves, clip, heard, arguments.out)
+    except (ScheduleError, UserError) as error:
+        prefix = "schedule: " if isinstance(error, ScheduleError) else ""
+        print(f"{prefix}{error}", file=sys.stderr)
+        sys.exit(2)
+    print(arguments.out)
+
+
+def values(schedule: Schedule, clip: Clip, heard: Sound | None) -> list[float]:
+    """The schedule's value at each frame. Raises ScheduleError, and UserError without a sound."""
+    assert clip.count is not None
+    if heard is None and schedule.names & set(SOUND):
+        raise UserError(
+            f"audio: must be given for {schedule.text!r}, got nothing; say --audio FILE"
+        )
+    found = []
+    for index in range(clip.count):
+        now = {"t": float(index / clip.rate), "frame": float(index), "rate": float(clip.rate)}
+        found.append(schedule(now | ({} if heard is None else heard.at(index))))
+    return found
+
+
+def draw(curves: list[Schedule], clip: Clip, heard: Sound | None, out: Path) -> None:
+    """One line a schedule, over seconds."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    assert clip.count is not None
+    seconds = [float(index / clip.rate) for index in range(clip.count)]
+    figure, axes = pyplot.subplots(figsize=(10, 4), layout="constrained")
+    for curve in curves:
+        axes.plot(seconds, values(curve, clip, heard), label=curve.text)
+    axes.set_xlabel("seconds")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="best")
+    figure.savefig(out, dpi=120)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    main()
