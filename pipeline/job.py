@@ -105,6 +105,7 @@ def run(
                     raise KeyboardInterrupt
         figures = report.figures() | {
             "seed": seed,
+            "loop_frames": overlap,
             "versions": versions(),
             "weights_sha256": parts.model.weights_sha256,
         }

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import pytest
 import yaml
+from clips import counted, numbers, video
 from clips import run as ffmpeg
-from clips import video
 from command_line import files, rendered, run
 
 from tests.conftest import texture
@@ -55,6 +55,19 @@ def test_moves_are_composed_by_a_plus_and_set_by_their_names(tmp_path: Path) -> 
     line = run(*SMALL, "camera=zoom+tiltt", cwd=tmp_path).line
     assert "must be one of" in line
     assert "did you mean tilt" in line
+
+
+def test_footage_is_joined_to_its_own_start(tmp_path: Path) -> None:
+    counted(tmp_path / "clip.mp4", frames=20)
+    words = ("input=clip.mp4", "dreamer=none", "loop=true", "loop_seconds=0.2")
+    rendered(*words, "output=x.mkv", cwd=tmp_path)
+    shown = numbers(video(tmp_path / "x.mkv").pictures())
+    assert shown[:10] == list(range(5, 15))  # and behind them the end fades into the start
+    assert (len(shown), shown[-1]) == (15, 4)
+    line = run(*words, "frames=9", "output=y.mkv", cwd=tmp_path).line
+    assert line.startswith("loop: needs an input twice as long as loop_seconds, got 9 frames")
+    line = run(*words, "loop_seconds=-1", "output=y.mkv", cwd=tmp_path).line
+    assert line.startswith("loop_seconds: must be a number above 0")
 
 
 @pytest.mark.parametrize("recipe", ["zoom", "video"])
