@@ -92,11 +92,19 @@ def _check_form(arguments: Sequence[str]) -> None:
 
 
 def _moves(argument: str) -> list[str]:
-    """camera=zoom+sway as Hydra says it: a sequence, with each of them in its moves."""
+    """camera=zoom+sway as Hydra says it: a sequence, with each of them in its moves.
+
+    Raises UserError for a plus that joins nothing.
+    """
     key, _, value = argument.partition("=")
     if key != "camera" or "+" not in value:
         return [argument]
     names = value.split("+")
+    if not all(names):
+        raise UserError(
+            f"camera: must name a move before and behind each +, got {shown(value)!r}; "
+            "say camera=zoom+sway"
+        )
     return ["camera=sequence", *(f"+camera@camera.moves.{name}={name}" for name in names)]
 
 

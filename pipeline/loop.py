@@ -14,6 +14,9 @@ from pipeline.errors import UserError
 from pipeline.frame import Clip, Frame, Image, Picture
 from pipeline.moment import Moment
 
+LED = 6
+"""Power of the share of the beginning in what is shown of a dream that was led to it."""
+
 
 def eased(x: float) -> float:
     """From 0 to 1 as x goes from 0 to 1, beginning and ending gently."""
@@ -88,8 +91,10 @@ class Loop:
         """
         if len(self._held) < self.overlap:
             raise too_short(len(self._start) + len(self._held))
+        # A dream that was led there is nearly there: faded as early, it would be a ghost longer.
+        power = LED if len(self._dreams) == self.overlap > 1 else 1
         for index, (late, early) in enumerate(zip(self._held, self._start, strict=True)):
-            share = eased((index + 1) / self.overlap)
+            share = eased((index + 1) / self.overlap) ** power
             mixed = (1 - share) * late.astype(np.float32) + share * early
             yield np.asarray(np.rint(mixed), np.uint8)
 

@@ -110,11 +110,12 @@ def test_ctrl_c_finishes_the_frame_and_leaves_nothing(tmp_path: Path, signals: N
             return part("dreamer", "none")(*arguments, index=index, **settings)
 
     pressed: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         rendered(tmp_path, dreamer=Pressing(ValueError()))
     assert pressed == [1]
     assert files(tmp_path) == {"clip.mp4"}
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_the_command_line_ends_with_1_after_a_fault_of_ours(
