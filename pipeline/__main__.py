@@ -115,6 +115,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
 
     # torch takes seconds, which --help and TAB do not have
     from pipeline import face, job
+    from pipeline.memory import keep_freed_memory
     from pipeline.parts import Template
     from pipeline.schedule import parse
     from pipeline.sound import hear, with_audio
@@ -140,6 +141,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
         output = Path(str(settings["output"]))
         check_name(output, parts["encoder"].suffixes, _choice("encoder"))
     job.check_output(output, input_, overwrite=overwrite)
+    keep_freed_memory()
     outcome = job.run(
         job.Parts(
             **parts, clip=clip, moments=moments, model=_built(settings["model"], "model", trusted)

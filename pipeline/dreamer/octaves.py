@@ -158,7 +158,7 @@ def _ascend(
         if kernel is not None:
             gradient = smooth(gradient, kernel)
         # A flat picture may have no slope at all; then it stays as it is.
-        image = (image + step * (gradient / (gradient.std() + 1e-12))).clamp_(0, 1)
+        image = torch.addcmul(image, gradient, step / (gradient.std() + 1e-12)).clamp_(0, 1)
     return image
 
 

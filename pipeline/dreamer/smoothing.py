@@ -33,11 +33,11 @@ def cascade_radius(sigma: float) -> int:
 def smooth(gradient: Tensor, kernel: Tensor) -> Tensor:
     """The gradient (1, C, H, W) convolved with a kernel (k, k), mirrored at the edges.
 
-    One dense convolution that is zero between the channels: the fast path on a CPU is not the one
-    for groups. Measured at 640x272 on two cores: 3 ms, in groups 11, as three separable blurs 16.
+    Channels-last, where a CPU's grouped convolution is fast: measured at 640x272 on two cores
+    1.7 ms, contiguous 3.0, a dense one that is zero between the channels 4.1.
     """
     channels = gradient.shape[1]
     radius = kernel.shape[0] // 2
     padded = F.pad(gradient, [radius] * 4, mode="reflect")
-    apart = torch.eye(channels, device=kernel.device)[:, :, None, None]
-    return F.conv2d(padded, apart * kernel)
+    padded = padded.contiguous(memory_format=torch.channels_last)
+    return F.conv2d(padded, kernel.expand(channels, 1, -1, -1), groups=channels)

@@ -1,0 +1,24 @@
+"""Keeps freed memory at hand: a gradient step frees, and asks for again, hundreds of megabytes."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+
+TRIM_THRESHOLD, MMAP_MAX = -1, -4
+"""glibc's numbers of the two settings (malloc.h)."""
+MOST_KEPT = 2**31 - 1
+"""Bytes, the most that glibc takes for it."""
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc to keep what is freed for what comes next; whether it will. See mallopt(3).
+
+    By itself it gives large blocks back to the system as soon as it can, and each step then pays
+    for having its pages filled with zeros again: on two cores at 640x272, Lite0 to blocks.9, 70000
+    page faults a frame and a fifth of the time. What is in use at once stays as it was.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return bool(mallopt(TRIM_THRESHOLD, MOST_KEPT)) and bool(mallopt(MMAP_MAX, 0))
