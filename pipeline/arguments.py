@@ -41,6 +41,12 @@ SCHEDULE = re.compile(r"[()*+/:<>%]|\S \S")
 PARTS = re.compile(r"(?:[^,()'\"]|\([^()]*(?:\([^()]*\)[^()]*)*\)|'[^']*'|\"[^\"]*\")+")
 """Text without a comma but in brackets, two deep, or quotes."""
 
+JOINTS = {
+    "camera": ("sequence", "moves", "zoom+sway"),
+    "objective": ("weighted", "terms", "norm+label"),
+}
+"""Groups whose choices a plus joins -> the choice that holds them, its setting, an example."""
+
 OPTIONS = {
     **dict.fromkeys(("--help", "-h", "--hydra-help", "--version", "--resolve"), 0),
     **dict.fromkeys(("--run", "-r", "--multirun", "-m", "--shell-completion", "-sc"), 0),
@@ -64,7 +70,7 @@ def prepared(arguments: Sequence[str], groups: Collection[str] = ()) -> list[str
     """
     _check_form(arguments)
     sweeping = any(argument in ("-m", "--multirun") for argument in arguments)
-    arguments = [word for argument in arguments for word in _moves(argument)]
+    arguments = [word for argument in arguments for word in _joined(argument)]
     quoted = [_quoted(argument, groups, sweeping=sweeping) for argument in arguments]
     return [*quoted, *_implied(arguments)]
 
@@ -91,21 +97,22 @@ def _check_form(arguments: Sequence[str]) -> None:
             raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no key; --help has all")
 
 
-def _moves(argument: str) -> list[str]:
+def _joined(argument: str) -> list[str]:
     """camera=zoom+sway as Hydra says it: a sequence, with each of them in its moves.
 
     Raises UserError for a plus that joins nothing.
     """
     key, _, value = argument.partition("=")
-    if key != "camera" or "+" not in value:
+    if key not in JOINTS or "+" not in value:
         return [argument]
+    choice, held, example = JOINTS[key]
     names = value.split("+")
     if not all(names):
         raise UserError(
-            f"camera: must name a move before and behind each +, got {shown(value)!r}; "
-            "say camera=zoom+sway"
+            f"{key}: must name a choice before and behind each +, got {shown(value)!r}; "
+            f"say {key}={example}"
         )
-    return ["camera=sequence", *(f"+camera@camera.moves.{name}={name}" for name in names)]
+    return [f"{key}={choice}", *(f"+{key}@{key}.{held}.{name}={name}" for name in names)]
 
 
 def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:

@@ -1,4 +1,4 @@
-"""The slope that a dreamer climbs: the gradient of an objective of a model's view of an image."""
+"""The slope that a dreamer climbs: the gradient of an aim in a model's view of an image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline.frame import Image
 from pipeline.model import Model
-from pipeline.objective import Objective
+from pipeline.objective import Aim, total
 
 TINY = 1e-12
 """A flat picture may have no slope at all."""
@@ -20,7 +20,7 @@ class Gradient:
     """Where to, and how well already."""
 
     model: Model
-    objective: Objective
+    aim: Aim
 
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
         """The gradient, (1, 3, H, W), and the score, a scalar, both detached.
@@ -29,23 +29,23 @@ class Gradient:
         the weight is half the look, whatever the scales of the layers, and a cross-fade is even.
         """
         image = image.detach().requires_grad_(True)
-        activations = self.model(image, self.objective.active)
-        terms = self.objective.terms(activations).values()
+        activations = self.model(image, self.aim.active)
+        terms = self.aim.terms(activations).values()
         slopes = []
         for left, (weight, term) in zip(range(len(terms) - 1, -1, -1), terms, strict=True):
             (slope,) = torch.autograd.grad(term, image, retain_graph=left > 0)
             if len(terms) > 1:
                 slope = slope / (slope.std() + TINY)
             slopes.append(slope * weight)
-        score = torch.stack([weight * term.detach() for weight, term in terms]).sum()
+        score = total(terms).detach()
         return (slopes[0] if len(slopes) == 1 else torch.stack(slopes).sum(dim=0)), score
 
     @torch.no_grad()
     def score(self, image: Image) -> Tensor:
         """The score alone, a scalar, at about a third of the gradient's cost."""
-        return self.objective(self.model(image, self.objective.active))
+        return total(self.aim.terms(self.model(image, self.aim.active)).values())
 
     @property
     def smallest_side(self) -> int:
         """The least height and width, in pixels, of an image that it can be asked for."""
-        return self.model.smallest_side(self.objective.layers)
+        return self.model.smallest_side(self.aim.layers)

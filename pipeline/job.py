@@ -118,7 +118,7 @@ def _say_what_must_fit(first: Moment, model: Model, clip: Clip) -> None:
 
     Raises UserError where nothing fits.
     """
-    side = Gradient(model, first.objective).smallest_side
+    side = Gradient(model, first.objective.of(model)).smallest_side
     fitting = first.dreamer.fit(clip.height, clip.width, side)
     for name, told in vars(first.dreamer).items():
         if (done := getattr(fitting, name)) != told:

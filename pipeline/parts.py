@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, ValidationError, validate_call
 
@@ -117,8 +117,10 @@ def _scheduled(
         hints = get_type_hints(located(node[TARGET], f"{key}.{TARGET}", trusted))
 
     def parsed(child: Any, place: str, types: frozenset[type]) -> Any:
-        if isinstance(child, dict):
+        if isinstance(child, dict) and TARGET in child:
             return _scheduled(child, place, read, trusted, names)
+        if isinstance(child, dict):
+            return {name: parsed(item, f"{place}.{name}", types) for name, item in child.items()}
         if isinstance(child, list):
             return [parsed(item, f"{place}.{i}", types) for i, item in enumerate(child)]
         if not isinstance(child, str) or not types & {int, float} or types & {str, Path}:
@@ -138,8 +140,10 @@ def _scheduled(
 
 
 def _types(hint: Any) -> frozenset[type]:
-    """All plain types in an annotation."""
+    """All plain types in an annotation; of a mapping those of its values."""
     inner = get_args(hint)
+    if get_origin(hint) is dict:
+        inner = inner[1:]
     if not inner:
         return frozenset({hint} if isinstance(hint, type) else ())
     return frozenset().union(*map(_types, inner))

@@ -71,7 +71,7 @@ def render(
             clock.append(time.perf_counter())
             held = now.governor(canvas.image, filmed=frame.picture is not None, rate=rate)
             image = loop.drawn(held.image, frame)
-            gradient = Gradient(model, now.objective)
+            gradient = Gradient(model, now.objective.of(model))
             dreamer = now.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
             dream = dreamer(image, canvas.maturity, gradient, index=frame.index,
                             strength=held.strength, rng=_rng(seed, frame))  # fmt: skip

@@ -102,7 +102,7 @@ class Report:
         self._picture = picture
         score = dreamt.gradient.score
         dream, before = score(dreamt.dream.image), score(picture)
-        if float(before):
+        if float(before) > 0:  # of less than nothing there is no multiple
             self.gains.append(float(dream / before))
 
     def _measure_flicker(self, dreamt: Dreamt) -> None:

@@ -42,7 +42,7 @@ def test_a_weight_of_nothing_costs_nothing_and_changes_nothing() -> None:
     network, at = toy_network(), image()
     faded = Gradient(network, Norm(layers=("second", "third"), weights=(1.0, 0.0)))
     alone = Gradient(network, Norm(layers=("second",), weights=None))
-    assert faded.objective.active == ("second",)
+    assert faded.aim.active == ("second",)
     assert torch.equal(faded(at)[0], alone(at)[0])
     # what a size must be does not change while a layer comes and goes
     assert faded.smallest_side == Gradient(network, Norm(("second", "third"), None)).smallest_side

@@ -56,7 +56,7 @@ def test_moves_are_composed_by_a_plus_and_set_by_their_names(tmp_path: Path) -> 
     assert "must be one of" in line
     assert "did you mean tilt" in line
     line = run(*SMALL, "camera=zoom+", cwd=tmp_path).line
-    assert line.startswith("camera: must name a move before and behind each +, got 'zoom+'")
+    assert line.startswith("camera: must name a choice before and behind each +, got 'zoom+'")
 
 
 def test_footage_is_joined_to_its_own_start(tmp_path: Path) -> None:

@@ -2,53 +2,93 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from pydantic import ValidationError
 
+from pipeline.errors import UserError
 from pipeline.gradient import Gradient
-from pipeline.model.network import Network
-from pipeline.objective import Objective
+from pipeline.model import Activations
+from pipeline.objective import Aim, Objective, total
+from pipeline.objective.channel import Channel
+from pipeline.objective.label import Label
+from pipeline.objective.neuron import Neuron
 from pipeline.objective.norm import Norm
-from tests.conftest import CONF, part
+from pipeline.objective.ranked import Ranked
+from tests.conftest import CONF, part, toy_network
 
 ONE_AND_THREE = {"a": torch.tensor([[[[1.0, -3.0]]]]), "b": torch.full((1, 4, 2, 2), 2.0)}
 """Mean squares: 5 in layer a, 4 in layer b."""
+CLASSES = ("tench", "Great Auk", "crane", "tiger cat", "tiger", "tiger shark", "crane",
+           *(f"thing {n}" for n in range(9)))  # fmt: skip
+"""Of the toy network's last layer."""
+NORM = {"_target_": "pipeline.objective.norm.Norm", "weights": None}
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (CONF / "objective").glob("*.yaml")))
-@pytest.mark.parametrize("layers", [["first"], ["second", "third"]])
+SETTINGS: dict[str, list[dict[str, object]]] = {
+    "norm": [{"layers": ["first"]}, {"layers": ["second", "third"]},
+             {"layers": ["second"], "weights": [-1.0]}],
+    "channel": [{"layers": ["second"], "channels": [3]},
+                {"layers": ["second", "third"], "channels": [0, 7]}],
+    "neuron": [{"layers": ["third"], "channel": 3, "x": 0.3}],
+    "strongest": [{"layers": ["second"], "count": 3, "rank": rank}
+                  for rank in ("strongest", "average", "weakest")],
+    "label": [{"label": 3}, {"label": "great auk"}],
+    "weighted": [{"terms": {name: {**NORM, "layers": [name]} for name in ("second", "third")},
+                  "weights": {"second": 0.5, "third": "-0.1"}}],
+}  # fmt: skip
+"""Name of a yaml -> settings of the toy network with which it is tried."""
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in (CONF / "objective").glob("*.yaml"))
+
+
+def score(aim: Aim, activations: Activations) -> float:
+    return float(total(aim.terms(activations).values()))
+
+
+def test_every_objective_is_tried() -> None:
+    assert sorted(SETTINGS) == names()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"), [(name, changes) for name in names() for changes in SETTINGS[name]]
+)
 def test_five_steps_up_the_slope_raise_every_objective(
-    name: str, layers: list[str], network: Network
+    name: str, changes: dict[str, object]
 ) -> None:
-    objective: Objective = part("objective", name, layers=layers)
-    gradient = Gradient(network, objective)
+    network = toy_network(classes=CLASSES)
+    objective: Objective = part("objective", name, **changes)
+    gradient = Gradient(network, objective.of(network))
     image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     before = float(gradient.score(image))
     for _ in range(5):
         slope, _ = gradient(image)
         image = image + 0.01 * slope / slope.std()
-    assert float(gradient.score(image)) > before * 1.05
+    assert float(gradient.score(image)) > before + 0.05 * abs(before)
 
 
 def test_the_norm_of_one_layer_is_its_mean_square() -> None:
-    score = Norm(layers=("a",), weights=None)(ONE_AND_THREE)
-    assert score.shape == ()
-    assert float(score) == 5
+    ((weight, found),) = Norm(layers=("a",), weights=None).terms(ONE_AND_THREE).values()
+    assert found.shape == ()
+    assert weight * float(found) == 5
 
 
 def test_the_norms_of_several_layers_are_added() -> None:
-    assert float(Norm(layers=("a", "b"), weights=None)(ONE_AND_THREE)) == 9
+    assert score(Norm(layers=("a", "b"), weights=None), ONE_AND_THREE) == 9
 
 
 def test_each_layer_has_its_own_weight_and_less_than_nothing_is_less_of_it() -> None:
-    assert float(Norm(layers=("a", "b"), weights=(0.5, -2.0))(ONE_AND_THREE)) == 0.5 * 5 - 2 * 4
+    assert score(Norm(layers=("a", "b"), weights=(0.5, -2.0)), ONE_AND_THREE) == 0.5 * 5 - 2 * 4
 
 
 def test_a_large_map_does_not_drown_a_small_one() -> None:
     small, large = torch.full((1, 8, 2, 2), 3.0), torch.full((1, 64, 90, 160), 3.0)
     norm = Norm(layers=("x",), weights=None)
-    assert float(norm({"x": small})) == pytest.approx(float(norm({"x": large})))
+    assert score(norm, {"x": small}) == pytest.approx(score(norm, {"x": large}))
 
 
 def test_one_layer_may_stand_alone() -> None:
@@ -59,7 +99,7 @@ def test_one_layer_may_stand_alone() -> None:
     ("layers", "weights", "rule"),
     [
         ([], None, "layers"),
-        (["a", "b", "a"], None, "must name each layer once"),
+        (["a", "b", "a"], None, "must name each once"),
         (["a", "b"], [1.0], "weights must be one number a layer, got 1 for 2 layers"),
         (["a"], [], "got 0 for 1 layers"),
         (["a"], [float("nan")], "finite"),
@@ -69,3 +109,79 @@ def test_one_layer_may_stand_alone() -> None:
 def test_what_cannot_be_meant_is_refused(layers: object, weights: object, rule: str) -> None:
     with pytest.raises((ValidationError, ValueError), match=rule):
         Norm(layers=layers, weights=weights)
+
+
+def test_a_channel_is_its_mean_and_keeps_its_sign() -> None:
+    maps = torch.zeros(1, 4, 2, 3)
+    maps[0, 1], maps[0, 2] = -3, 5
+    assert score(Channel(layers="x", channels=1), {"x": maps}) == -3
+    assert score(Channel(layers="x", channels=[1, 2]), {"x": maps}) == 1
+
+
+def test_a_neuron_is_one_place_of_one_channel() -> None:
+    maps = torch.arange(24.0).view(1, 2, 3, 4)
+    corner = Neuron(layers="x", channel=1, x=1, y=0)
+    assert score(corner, {"x": maps}) == 15
+    assert score(Neuron(layers="x", channel=0, x=0.34, y=1), {"x": maps}) == 9
+    assert score(corner, {"x": torch.tensor([[7.0, 8.0]])}) == 8  # a class has no place
+
+
+@pytest.mark.parametrize(
+    ("rank", "mean"), [("strongest", (25 + 16) / 2), ("average", (9 + 4) / 2), ("weakest", 0.5)]
+)
+def test_channels_are_ranked_by_their_mean_square(rank: Any, mean: float) -> None:
+    maps = torch.tensor([1.0, -5.0, 3.0, 0.0, 4.0, -2.0]).view(1, 6, 1, 1).expand(1, 6, 2, 2)
+    assert score(Ranked(layers="x", rank=rank, count=2), {"x": maps}) == mean
+
+
+@pytest.mark.parametrize("label", [3, "3", "tiger cat", "Tiger_Cat", " tiger-cat "])
+def test_a_class_is_a_channel_of_the_last_layer(label: int | str) -> None:
+    assert Label(label=label).of(toy_network(classes=CLASSES)) == Channel("third.2", 3)
+
+
+@pytest.mark.parametrize(
+    ("label", "hint"),
+    [
+        ("tigr", "near ones are tiger"),
+        ("cat", "near ones are tiger cat"),
+        ("shark", "near ones are tiger shark"),
+        ("crane", "which is the name of 2 and 6"),
+        ("qqqq", "a number will do too"),
+        ("", "a number will do too"),
+        (16, "from 0 to 15, got 16"),
+        (-1, "from 0 to 15, got -1"),
+    ],
+)
+def test_an_unknown_class_is_answered_with_the_near_ones(label: int | str, hint: str) -> None:
+    with pytest.raises(UserError, match=hint) as caught:
+        Label(label=label).of(toy_network(classes=CLASSES))
+    assert str(caught.value).startswith("objective.label: must be ")
+
+
+@pytest.mark.parametrize(
+    ("objective", "line"),
+    [
+        (Channel("second", [0, 12]), "objective.channels: must be at most 11 in second, got 12"),
+        (Neuron("third", 16, 0, 0), "objective.channel: must be at most 15 in third, got 16"),
+        (Ranked("first", "weakest", 9), "objective.count: must be at most 8 in first, got 9"),
+        (Channel("secnd", 0), "objective.layers: must name layers of the model, got 'secnd'"),
+        (part("objective", "weighted"), "objective.terms: must hold one whose weight is not 0"),
+    ],
+)
+def test_what_the_model_does_not_have_is_refused(objective: Objective, line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        objective.of(toy_network())
+
+
+def test_a_mixture_looks_only_at_what_counts_and_multiplies_weights() -> None:
+    a, b, c = ({**NORM, "layers": [name]} for name in ("a", "b", "c"))
+    both = {**NORM, "layers": ["a", "b"], "weights": [3, -1]}
+    terms = {"p": both, "q": c, "r": b}
+    mixture = part("objective", "weighted", terms=terms, weights={"q": 0, "p": 0.5})
+    mixture = mixture.of(toy_network())
+    assert mixture.layers == ("a", "b", "c")
+    assert mixture.active == ("a", "b")
+    weights = {name: weight for name, (weight, _) in mixture.terms(ONE_AND_THREE).items()}
+    assert weights == {"p.a": 1.5, "p.b": -0.5, "r.b": 1}
+    with pytest.raises(UserError, match="got one of 'z'"):
+        part("objective", "weighted", terms={"p": a}, weights={"z": 1})

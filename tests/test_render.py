@@ -96,7 +96,7 @@ def start(gradient: Gradient, given: list[Picture] | Pictures, **changes: Any) -
         "warp": part("warp", "layer"),
         "governor": Free(),
         "dreamer": octaves(),
-        "objective": gradient.objective,
+        "objective": gradient.aim,
         "recording": Kept(),
         "loop": Loop(0),
         "seed": 0,

@@ -20,6 +20,10 @@ class Model(Protocol):
     weights_sha256: str
     """Of the weights file, in hex: which network this was."""
 
+    @property
+    def classes(self) -> Sequence[str]:
+        """What the last layer tells apart, in the order of its channels; empty = nobody knows."""
+
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
         """The activations of these layers for an RGB image in [0, 1]; nothing deeper is run.
 
@@ -29,6 +33,9 @@ class Model(Protocol):
 
     def layers(self) -> Sequence[str]:
         """The names of all layers that may be asked for, in the order in which they are run."""
+
+    def channels(self, layer: str) -> int:
+        """How many channels this layer has. Raises UserError for a name not in `layers()`."""
 
     def smallest_side(self, layers: Sequence[str]) -> int:
         """The least height and width, in pixels, of an image that these layers can look at."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.models import ResNet50_Weights
 from torchvision.ops import Conv2dNormActivation
 
 from pipeline.errors import UserError
@@ -51,6 +52,7 @@ def efficientnet_lite(*, version: int) -> Network:
         deviation=[128 / 255] * 3,
         weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         leaves=[SamePadding],
+        classes=ResNet50_Weights.DEFAULT.meta["categories"],  # ImageNet's, in its order
     )
 
 

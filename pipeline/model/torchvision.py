@@ -33,4 +33,7 @@ def classifier(*, name: str) -> Network:
         without="model=efficientnet_lite0",
     )
     look = weights.transforms()
-    return Network(module, mean=look.mean, deviation=look.std, weights_sha256=sha256)
+    return Network(
+        module, mean=look.mean, deviation=look.std, weights_sha256=sha256,
+        classes=weights.meta["categories"],
+    )  # fmt: skip

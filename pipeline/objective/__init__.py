@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Protocol, TypeAlias
 
+import torch
+from pydantic import AfterValidator, BeforeValidator, Field
 from torch import Tensor
 
-from pipeline.model import Activations
+from pipeline.model import Activations, Model
 
 
-class Objective(Protocol):
-    """A score of activations; it knows layer names, never a model."""
+class Aim(Protocol):
+    """What is climbed: a score of activations. It knows layer names, never a model."""
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -27,5 +29,37 @@ class Objective(Protocol):
         activations: of the active layers.
         """
 
-    def __call__(self, activations: Activations) -> Tensor:
-        """The score, a differentiable scalar (), to be maximised. Raises nothing."""
+
+class Objective(Protocol):
+    """What a user asks for."""
+
+    def of(self, model: Model) -> Aim:
+        """What that is in this model. Raises UserError for what the model does not have."""
+
+
+def total(terms: Iterable[tuple[float, Tensor]]) -> Tensor:
+    """The weighted sum of an aim's terms, a differentiable scalar ()."""
+    return torch.stack([weight * score for weight, score in terms]).sum()
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, (str, int)) else value
+
+
+def _different(values: tuple[object, ...]) -> tuple[object, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("must name each once")
+    return values
+
+
+Layers: TypeAlias = Annotated[
+    tuple[str, ...], Field(min_length=1), BeforeValidator(_listed), AfterValidator(_different)
+]
+"""A setting: names of layers; one may stand alone."""
+Channels: TypeAlias = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...],
+    Field(min_length=1),
+    BeforeValidator(_listed),
+    AfterValidator(_different),
+]
+"""A setting: indices of a layer's channels, from 0; one may stand alone."""

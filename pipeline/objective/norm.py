@@ -6,24 +6,12 @@ the sum, so that a layer with a large map does not drown one with a small map.
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import torch
-from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
+from pydantic import FiniteFloat
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from pipeline.model import Activations
-
-
-def _listed(layers: object) -> object:
-    return [layers] if isinstance(layers, str) else layers
-
-
-def _named(layers: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(layers)) != len(layers):
-        raise ValueError("must name each layer once")
-    return layers
+from pipeline.model import Activations, Model
+from pipeline.objective import Layers
 
 
 @dataclass(frozen=True)
@@ -34,9 +22,7 @@ class Norm:
     0 = not looked at; None = all 1.
     """
 
-    layers: Annotated[
-        tuple[str, ...], Field(min_length=1), BeforeValidator(_listed), AfterValidator(_named)
-    ]
+    layers: Layers
     weights: tuple[FiniteFloat, ...] | None
 
     def __post_init__(self) -> None:
@@ -49,6 +35,10 @@ class Norm:
         if self.weights is not None and not any(self.weights):
             raise ValueError("weights must not all be 0 at once")
 
+    def of(self, model: Model) -> Norm:
+        """The same: it needs to know no model."""
+        return self
+
     @property
     def active(self) -> tuple[str, ...]:
         """The layers whose weight is not 0."""
@@ -58,11 +48,6 @@ class Norm:
         """Each active layer's weight and mean square."""
         return {layer: (weight, activations[layer].square().mean())
                 for layer, weight in self._weights.items()}  # fmt: skip
-
-    def __call__(self, activations: Activations) -> Tensor:
-        """The score, a scalar."""
-        terms = self.terms(activations).values()
-        return torch.stack([weight * score for weight, score in terms]).sum()
 
     @property
     def _weights(self) -> dict[str, float]:

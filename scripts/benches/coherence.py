@@ -106,7 +106,7 @@ def _add_energy(
     """Squared activations of dream and picture, where content entered half a second ago, and
     where it was there long before."""
     for place, image in enumerate(pair):
-        (layer,) = slope.objective.layers
+        (layer,) = slope.aim.layers
         with torch.no_grad():
             squares = slope.model(image, [layer])[layer].square().mean(dim=1)[0]
         small = cv2.resize(age, squares.shape[::-1], interpolation=cv2.INTER_AREA)

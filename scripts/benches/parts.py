@@ -48,7 +48,8 @@ def built(config: DictConfig, group: str) -> Any:
 
 def gradient(config: DictConfig) -> Gradient:
     """The slope of the configured objective and model."""
-    return Gradient(built(config, "model"), built(config, "objective"))
+    model = built(config, "model")
+    return Gradient(model, built(config, "objective").of(model))
 
 
 def rendered(

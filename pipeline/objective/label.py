@@ -1,0 +1,70 @@
+"""More of a thing by its name: the score of one class, from before the softmax.
+
+Simonyan, Vedaldi, Zisserman 2014, "Deep inside convolutional networks": the softmax can be raised
+by making the other classes unlikely, the unnormalised score cannot.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.errors import UserError, shown
+from pipeline.model import Model
+from pipeline.objective.channel import Channel
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class is a channel of the network's last layer.
+
+    label: its name, upper and lower case alike, or its number, from 0.
+    """
+
+    label: int | str
+
+    def of(self, model: Model) -> Channel:
+        """The channel of this class. Raises UserError for a class that the model does not know."""
+        last = model.layers()[-1]
+        return Channel(layers=(last,), channels=(self._number(model, last),))
+
+    def _number(self, model: Model, last: str) -> int:
+        count = model.channels(last)
+        if isinstance(self.label, int) or self.label.isdecimal():
+            number = int(self.label)
+            if not 0 <= number < count:
+                raise UserError(
+                    f"objective.label: must be a class from 0 to {count - 1}, got {number}; "
+                    "a name will do too"
+                )
+            return number
+        return numbered(self.label, model.classes)
+
+
+def numbered(name: str, classes: Sequence[str]) -> int:
+    """The number of the class of this name. Raises UserError, offering the near ones."""
+    plain = [_plain(known) for known in classes]
+    wanted = _plain(name)
+    found = [number for number, known in enumerate(plain) if known == wanted]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        numbers = " and ".join(map(str, found))
+        raise UserError(
+            f"objective.label: must be one class, got {shown(name)!r}, which is the name of "
+            f"{numbers}; say the number"
+        )
+    inside = [known for known in plain if wanted and re.search(rf"\b{re.escape(wanted)}\b", known)]
+    near = [*inside, *difflib.get_close_matches(wanted, plain, n=6, cutoff=0.6)]
+    those = ", ".join(list(dict.fromkeys(near))[:6])
+    remedy = f"near ones are {those}" if those else "a number will do too"
+    rule = "one of the model's classes" if classes else "a number for a model without names"
+    raise UserError(f"objective.label: must be {rule}, got {shown(name)!r}; {remedy}")
+
+
+def _plain(name: str) -> str:
+    """The name as it is compared: tiger_cat, Tiger cat and tiger-cat are one."""
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()

@@ -1,0 +1,52 @@
+"""More of what one neuron stands for: one channel at one place.
+
+Olah, Mordvintsev, Schubert 2017, "Feature Visualization": the neuron objective. Only what the
+neuron sees changes, its receptive field.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from pipeline.model import Activations, Model
+from pipeline.objective import Layers
+from pipeline.objective.channel import check_channels
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """The activation of one channel at one place of its map.
+
+    layers: names; one may stand alone. channel: its index in each of them, from 0. x, y: where, in
+    shares of the picture's width and height, 0 at the left and at the top.
+    """
+
+    layers: Layers
+    channel: Annotated[int, Field(ge=0)]
+    x: Share
+    y: Share
+
+    def of(self, model: Model) -> Neuron:
+        """The same, once the layers are known to have this channel. Raises UserError."""
+        check_channels(model, self.layers, (self.channel,), "channel")
+        return self
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """All of its layers."""
+        return self.layers
+
+    def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
+        """The activation in each layer; of a layer without a map its only one."""
+        return {layer: (1.0, self._there(activations[layer][0, self.channel]))
+                for layer in self.layers}  # fmt: skip
+
+    def _there(self, activation: Tensor) -> Tensor:
+        sides = zip((self.y, self.x), activation.shape, strict=False)
+        return activation[tuple(round(share * (side - 1)) for share, side in sides)]

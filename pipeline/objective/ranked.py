@@ -1,0 +1,53 @@
+"""More of what a layer sees most in this very picture, or least: a few of its channels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from pipeline.errors import UserError
+from pipeline.model import Activations, Model
+from pipeline.objective import Layers
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The mean squared activation of the channels that hold a rank among their layer's.
+
+    Ranked anew at each step, by that very mean square. layers: names; one may stand alone.
+    rank: the strongest channels, the weakest, or those around the median. count: how many of each
+    layer.
+    """
+
+    layers: Layers
+    rank: Literal["strongest", "average", "weakest"]
+    count: Annotated[int, Field(ge=1)]
+
+    def of(self, model: Model) -> Ranked:
+        """The same, once the layers are known to have so many channels. Raises UserError."""
+        for layer in self.layers:
+            if self.count > (most := model.channels(layer)):
+                raise UserError(
+                    f"objective.count: must be at most {most} in {layer}, got {self.count}; "
+                    "it has no more channels"
+                )
+        return self
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """All of its layers."""
+        return self.layers
+
+    def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
+        """The mean square of the chosen channels of each layer."""
+        return {layer: (1.0, self._chosen(activations[layer])) for layer in self.layers}
+
+    def _chosen(self, activation: Tensor) -> Tensor:
+        strengths = activation.square().flatten(2).mean(dim=(0, 2))
+        ranked = strengths.sort(descending=True).values
+        spare = len(ranked) - self.count
+        first = {"strongest": 0, "average": spare // 2, "weakest": spare}[self.rank]
+        return ranked[first : first + self.count].mean()

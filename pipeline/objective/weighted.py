@@ -1,0 +1,68 @@
+"""Several objectives at once, each with its weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ConfigDict, FiniteFloat, SkipValidation
+from pydantic.dataclasses import dataclass as part
+from torch import Tensor
+
+from pipeline.errors import UserError
+from pipeline.model import Activations, Model
+from pipeline.objective import Aim, Objective
+
+
+@part(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
+class Weighted:
+    """terms: objectives by any names. weights: of them, by these names; negative = less of it,
+    0 = not looked at, without one 1.
+    """
+
+    terms: dict[str, SkipValidation[Objective]]
+    weights: dict[str, FiniteFloat]
+
+    def __post_init__(self) -> None:
+        for name in self.weights.keys() - self.terms.keys():
+            raise ValueError(f"weights must be of terms, got one of {name!r}")
+
+    def of(self, model: Model) -> Mixed:
+        """All of them in this model. Raises UserError where none counts."""
+        weights = {name: self.weights.get(name, 1.0) for name in self.terms}
+        if not any(weights.values()):
+            raise UserError(
+                f"objective.terms: must hold one whose weight is not 0, got {weights or 'none'}; "
+                "say objective=norm+label"
+            )
+        return Mixed({name: term.of(model) for name, term in self.terms.items()}, weights)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """The terms of several aims, by "name.term"."""
+
+    aims: Mapping[str, Aim]
+    weights: Mapping[str, float]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers of all aims, each once."""
+        return tuple(dict.fromkeys(layer for aim in self.aims.values() for layer in aim.layers))
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """The active layers of the aims whose weight is not 0."""
+        return tuple(dict.fromkeys(layer for _, _, aim in self._counting() for layer in aim.active))
+
+    def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
+        """Each aim's terms, with its weight on theirs."""
+        return {
+            f"{name}.{part}": (weight * inner, score)
+            for name, weight, aim in self._counting()
+            for part, (inner, score) in aim.terms(activations).items()
+        }
+
+    def _counting(self) -> list[tuple[str, float, Aim]]:
+        return [(name, self.weights[name], aim) for name, aim in self.aims.items()
+                if self.weights[name]]  # fmt: skip
