@@ -42,10 +42,11 @@ PARTS = re.compile(r"(?:[^,()'\"]|\([^()]*(?:\([^()]*\)[^()]*)*\)|'[^']*'|\"[^\"
 """Text without a comma but in brackets, two deep, or quotes."""
 
 JOINTS = {
-    "camera": ("sequence", "moves", "zoom+sway"),
-    "objective": ("weighted", "terms", "norm+label"),
+    "camera": ("sequence", "moves", None, "zoom+sway"),
+    "objective": ("weighted", "terms", "weights", "norm+label"),
 }
-"""Groups whose choices a plus joins -> the choice that holds them, its setting, an example."""
+"""Groups whose choices a plus joins -> the choice that holds them, its setting, the one of their
+weights, an example."""
 
 OPTIONS = {
     **dict.fromkeys(("--help", "-h", "--hydra-help", "--version", "--resolve"), 0),
@@ -105,14 +106,16 @@ def _joined(argument: str) -> list[str]:
     key, _, value = argument.partition("=")
     if key not in JOINTS or "+" not in value:
         return [argument]
-    choice, held, example = JOINTS[key]
+    choice, held, weighed, example = JOINTS[key]
     names = value.split("+")
     if not all(names):
         raise UserError(
             f"{key}: must name a choice before and behind each +, got {shown(value)!r}; "
             f"say {key}={example}"
         )
-    return [f"{key}={choice}", *(f"+{key}@{key}.{held}.{name}={name}" for name in names)]
+    parts = [f"+{key}@{key}.{held}.{name}={name}" for name in names]
+    weights = [f"+{key}.{weighed}.{name}=1" for name in names] if weighed else []
+    return [f"{key}={choice}", *parts, *weights]
 
 
 def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
