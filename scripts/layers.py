@@ -1,0 +1,93 @@
+"""The blocks of a network: python scripts/layers.py model=googlenet [--all].
+
+Channels; stride, pixels from one point of the map to the next; receptive field, the side in pixels
+of what one point sees; cost, billions of multiplications and additions to get there and back (a
+gradient step takes about three times the way there) for each million pixels of the picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+
+import torch
+from benches import parts
+from torch.utils.flop_counter import FlopCounterMode
+
+from pipeline.arguments import prepared
+from pipeline.errors import UserError
+from pipeline.model import Model
+from pipeline.model.outline import outline
+
+SIDE = 512
+"""Pixels of the picture that the network is tried on."""
+THERE_AND_BACK = 3
+"""A step's cost over that of the way there."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """stride, field: pixels; None where the layer has no map. cost: 1e9 operations a step and
+    million pixels.
+    """
+
+    name: str
+    channels: int
+    stride: int | None
+    field: int | None
+    cost: float
+
+
+def main() -> None:
+    """Print the table."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument(
+        "settings", nargs="*", metavar="KEY=VALUE", help="model=..., as dreamreel's"
+    )
+    parser.add_argument("--all", action="store_true", help="every operation, not only blocks")
+    asked = parser.parse_args()
+    try:
+        model = parts.built(parts.settings(prepared(asked.settings)), "model")
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    names = model.layers() if asked.all else outline(model.layers())
+    print(f"{'layer':<28}{'channels':>9}{'stride':>8}{'sees':>7}{'cost':>8}")
+    for name in names:
+        layer = look(model, name)
+        if layer is not None:
+            stride, field = ("-" if n is None else n for n in (layer.stride, layer.field))
+            print(
+                f"{name:<28}{layer.channels:>9}{stride:>8}{field:>7}{layer.cost:>8.1f}", flush=True
+            )
+
+
+def look(model: Model, name: str) -> Layer | None:
+    """What there is to know of this layer; None for what is no layer but a step of the code."""
+    # noise, for on a flat picture whole channels are silent
+    noise = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        activation = model(noise, [name])[name]
+    if not isinstance(activation, torch.Tensor) or activation.ndim < 2:
+        return None
+    cost = counter.get_total_flops() * THERE_AND_BACK / (SIDE * SIDE) / 1e3
+    channels = activation.shape[1]
+    if activation.ndim != 4 or min(activation.shape[2:]) == 1:
+        return Layer(name, channels, None, None, cost)
+    return Layer(name, channels, SIDE // activation.shape[2], _field(model, name, noise), cost)
+
+
+def _field(model: Model, name: str, noise: torch.Tensor) -> int:
+    """The side of the square of pixels that the point in the middle of the map depends on."""
+    noise = noise.clone().requires_grad_(True)
+    activation = model(noise, [name])[name]
+    middle = activation[0, :, activation.shape[2] // 2, activation.shape[3] // 2]
+    (slope,) = torch.autograd.grad(middle.square().sum(), noise)
+    rows = slope.abs().sum(dim=(0, 1, 3)).nonzero()
+    return int(rows.max() - rows.min() + 1) if len(rows) else 0
+
+
+if __name__ == "__main__":
+    main()
