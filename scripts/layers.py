@@ -20,8 +20,8 @@ from pipeline.errors import UserError
 from pipeline.model import Model
 from pipeline.model.outline import outline
 
-SIDE = 512
-"""Pixels of the picture that the network is tried on."""
+HEIGHT, WIDTH = 128, 1024
+"""Pixels of the picture that the network is tried on: wide enough for what a point can see."""
 THERE_AND_BACK = 3
 """A step's cost over that of the way there."""
 
@@ -47,7 +47,7 @@ def main() -> None:
         "settings", nargs="*", metavar="KEY=VALUE", help="model=..., as dreamreel's"
     )
     parser.add_argument("--all", action="store_true", help="every operation, not only blocks")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     try:
         model = parts.built(parts.settings(prepared(asked.settings)), "model")
     except UserError as error:
@@ -67,26 +67,28 @@ def main() -> None:
 def look(model: Model, name: str) -> Layer | None:
     """What there is to know of this layer; None for what is no layer but a step of the code."""
     # noise, for on a flat picture whole channels are silent
-    noise = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         activation = model(noise, [name])[name]
     if not isinstance(activation, torch.Tensor) or activation.ndim < 2:
         return None
-    cost = counter.get_total_flops() * THERE_AND_BACK / (SIDE * SIDE) / 1e3
+    cost = counter.get_total_flops() * THERE_AND_BACK / (HEIGHT * WIDTH) / 1e3
     channels = activation.shape[1]
     if activation.ndim != 4 or min(activation.shape[2:]) == 1:
         return Layer(name, channels, None, None, cost)
-    return Layer(name, channels, SIDE // activation.shape[2], _field(model, name, noise), cost)
+    return Layer(
+        name, channels, round(WIDTH / activation.shape[3]), _field(model, name, noise), cost
+    )
 
 
 def _field(model: Model, name: str, noise: torch.Tensor) -> int:
-    """The side of the square of pixels that the point in the middle of the map depends on."""
+    """The width, in pixels, of what the point in the middle of the map depends on."""
     noise = noise.clone().requires_grad_(True)
     activation = model(noise, [name])[name]
     middle = activation[0, :, activation.shape[2] // 2, activation.shape[3] // 2]
     (slope,) = torch.autograd.grad(middle.square().sum(), noise)
-    rows = slope.abs().sum(dim=(0, 1, 3)).nonzero()
-    return int(rows.max() - rows.min() + 1) if len(rows) else 0
+    columns = slope.abs().sum(dim=(0, 1, 2)).nonzero()
+    return int(columns.max() - columns.min() + 1) if len(columns) else 0
 
 
 if __name__ == "__main__":

@@ -86,7 +86,8 @@ def test_layers_are_listed_with_what_they_see(tmp_path: Path) -> None:
     # a stem of 3 x 3 with stride 2; then 3 x 3 with a stride of 2: 3 + 2 * 2
     assert table["stem"][:3] == ["32", "2", "3"]
     assert table["blocks.0"][:3] == ["16", "2", "7"]
-    assert table["blocks.9"][:2] == ["112", "16"]
+    assert table["blocks.9"][:3] == ["112", "16", "275"]
+    assert table["blocks.15"][:3] == ["320", "32", "851"]
     assert table["logits"][:3] == ["1000", "-", "-"]
     costs = [float(row[3]) for name, row in table.items() if name != "layer"]
     assert costs == sorted(costs)
