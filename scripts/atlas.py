@@ -26,6 +26,7 @@ from pipeline.gradient import Gradient
 from pipeline.memory import keep_freed_memory
 from pipeline.model import Model
 from pipeline.model.outline import outline
+from pipeline.sight import top_classes
 from pipeline.source import Source
 
 SHEET_WIDTH = 1600
@@ -68,14 +69,14 @@ def atlas(settings: Sequence[str], *, layer: str | None, count: int, width: int)
         asked = {f"{layer}  {channel}": ["objective=channel", f"objective.layers=[{layer}]",
                                          f"objective.channels=[{channel}]"]
                  for channel in channels}  # fmt: skip
-    tiles = [_labelled(picture, "the picture")]
+    tiles = [_labelled(picture, f"the picture   {_taken_for(model, picture)}")]
     for label, objective in tqdm(asked.items(), unit="picture", disable=None):
         try:
             dreamt = _dreamt(parts.settings([*words, *objective]), source, model)
         except UserError as error:
             tqdm.write(f"{label}: left out, {error}", file=sys.stderr)
             continue
-        tiles.append(_labelled(dreamt, label))
+        tiles.append(_labelled(dreamt, f"{label}   {_taken_for(model, dreamt)}"))
     return _sheet(tiles, columns=max(1, SHEET_WIDTH // width))
 
 
@@ -83,6 +84,12 @@ def _dreamt(config: DictConfig, source: Source, model: Model) -> Picture:
     gradient = Gradient(model, parts.built(config, "objective").of(model))
     (only,) = parts.rendered(source, config, gradient)
     return to_picture(only.dream.image)
+
+
+def _taken_for(model: Model, picture: Picture) -> str:
+    """The likeliest class, as it stands on the sheet."""
+    likeliest = top_classes(model, to_image(picture, parts.CPU), 1)
+    return "".join(f"{name} {share:.0%}" for name, share in likeliest.items())
 
 
 @torch.no_grad()

@@ -41,6 +41,8 @@ def test_an_objective_works_everywhere(folder: Path, name: str, mode: str) -> No
     report = json.loads((made / "report.json").read_text())
     assert report["frames"] == (1 if mode == "still" else 3)
     assert sum(report["steps_at_size"].values()) > 0
+    assert set(report["seen"]) == {"first", "last"}
+    assert len(report["seen"]["first"]["dream"]) == 5
 
 
 def test_joined_objectives_are_weighed_by_their_names(folder: Path) -> None:
