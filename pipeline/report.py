@@ -38,7 +38,7 @@ class Report:
     cuts: list[int] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
     vitals: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    seen: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    first_seen: dict[str, dict[str, float]] = field(default_factory=dict)
     _model: Model | None = None
     _before: State | None = None
     _picture: Image | None = None
@@ -62,11 +62,10 @@ class Report:
             self.vitals["strength"].append(round(float(dreamt.strength), 4))
         self._before, self._model = dreamt.state, dreamt.gradient.model
         if len(self.steps) == 1:
-            self._look("first")
+            self.first_seen = self._look()
 
     def figures(self) -> dict[str, object]:
         """The figures by INTERFACE's names; what was not measured is None."""
-        self._look("last")
         count = max(1, len(self.steps))
         spent = {stage: total / count for stage, total in self.seconds.items()}
         spent["total"] = (time.perf_counter() - self.began) / count
@@ -84,7 +83,7 @@ class Report:
             "source_flicker": _mean(self.source_flickers),
             "measured_every": EVERY,
             "cuts": self.cuts,
-            "seen": self.seen or None,
+            "seen": self._seen(),
             "vitals": dict(self.vitals) or None,
             "peak_memory_bytes": peak_memory_bytes(self.device),
         }
@@ -102,17 +101,22 @@ class Report:
                    "first": gains[0], "last": gains[-1]}  # fmt: skip
         return {name: round(value, 4) for name, value in figures.items()}
 
-    def _look(self, when: str) -> None:
-        """Note what the network takes the newest picture, and its dream, for."""
+    def _seen(self) -> dict[str, dict[str, dict[str, float]]] | None:
+        """What the network took the first and the newest frame for; None = it names nothing."""
+        if not any(self.first_seen.values()):
+            return None
+        last = self._look() if len(self.steps) > 1 else self.first_seen
+        return {"first": self.first_seen, "last": last}
+
+    def _look(self) -> dict[str, dict[str, float]]:
+        """What the network takes the newest picture, and its dream, for."""
         if self._model is None or self._before is None:
-            return
+            return {}
         dream, picture = self._before.dream, self._before.picture
         images = {"picture": None if picture is None else to_image(picture, self.device),
                   "dream": dream}  # fmt: skip
-        seen = {name: top_classes(self._model, image)
+        return {name: top_classes(self._model, image)
                 for name, image in images.items() if image is not None}  # fmt: skip
-        if any(seen.values()):
-            self.seen[when] = seen
 
     def _measure_gain(self, dreamt: Dreamt) -> None:
         # A dream that feeds on itself is held against the picture that it grew from.

@@ -25,7 +25,7 @@ from pipeline.frame import Image, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
 from pipeline.memory import keep_freed_memory
 from pipeline.model import Model
-from pipeline.model.outline import outline
+from pipeline.model.outline import is_map, outline
 from pipeline.sight import top_classes
 from pipeline.source import Source
 
@@ -95,8 +95,8 @@ def _taken_for(model: Model, picture: Picture) -> str:
 @torch.no_grad()
 def _maps(model: Model, image: Image) -> list[str]:
     """The blocks that have a map, not just a list of numbers."""
-    return [name for name in outline(model.layers())
-            if (a := model(image, [name])[name]).ndim == 4 and min(a.shape[2:]) > 1]  # fmt: skip
+    activations = model(image, outline(model.layers()))
+    return [name for name, activation in activations.items() if is_map(activation)]
 
 
 @torch.no_grad()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from benches import coherence, endurance, motion, speed
 
+from pipeline.memory import keep_freed_memory
+
 BENCHES = {
     "coherence": coherence.run,
     "endurance": endurance.run,
@@ -25,6 +27,7 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, help="a real clip, for speed")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    keep_freed_memory()  # as the command line does
     figures, met = BENCHES[arguments.name](arguments.out, arguments.clip)
     path = arguments.out / f"{arguments.name}.json"
     path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

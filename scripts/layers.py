@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pipeline.arguments import prepared
 from pipeline.errors import UserError
 from pipeline.model import Model
-from pipeline.model.outline import outline
+from pipeline.model.outline import is_map, outline
 
 HEIGHT, WIDTH = 128, 1024
 """Pixels of the picture that the network is tried on: wide enough for what a point can see."""
@@ -68,23 +68,21 @@ def look(model: Model, name: str) -> Layer | None:
     """What there is to know of this layer; None for what is no layer but a step of the code."""
     # noise, for on a flat picture whole channels are silent
     noise = torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    noise.requires_grad_(True)
+    with FlopCounterMode(display=False) as counter:
         activation = model(noise, [name])[name]
     if not isinstance(activation, torch.Tensor) or activation.ndim < 2:
         return None
     cost = counter.get_total_flops() * THERE_AND_BACK / (HEIGHT * WIDTH) / 1e3
     channels = activation.shape[1]
-    if activation.ndim != 4 or min(activation.shape[2:]) == 1:
+    if not is_map(activation):
         return Layer(name, channels, None, None, cost)
-    return Layer(
-        name, channels, round(WIDTH / activation.shape[3]), _field(model, name, noise), cost
-    )
+    stride = round(WIDTH / activation.shape[3])
+    return Layer(name, channels, stride, _field(activation, noise), cost)
 
 
-def _field(model: Model, name: str, noise: torch.Tensor) -> int:
+def _field(activation: torch.Tensor, noise: torch.Tensor) -> int:
     """The width, in pixels, of what the point in the middle of the map depends on."""
-    noise = noise.clone().requires_grad_(True)
-    activation = model(noise, [name])[name]
     middle = activation[0, :, activation.shape[2] // 2, activation.shape[3] // 2]
     (slope,) = torch.autograd.grad(middle.square().sum(), noise)
     columns = slope.abs().sum(dim=(0, 1, 2)).nonzero()

@@ -21,7 +21,7 @@ class Model(Protocol):
     """Of the weights file, in hex: which network this was."""
 
     @property
-    def classes(self) -> Sequence[str]:
+    def classes(self) -> tuple[str, ...]:
         """What the last layer tells apart, in the order of its channels; empty = nobody knows."""
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 SHARE = 0.2
 """A module that holds more than this share of all layers is looked into."""
 
@@ -14,6 +16,11 @@ def outline(layers: Sequence[str]) -> list[str]:
     Where one module holds most of a network (blocks, features), its children stand for it.
     """
     return _within(layers, 0, len(layers) * SHARE)
+
+
+def is_map(activation: object) -> bool:
+    """Whether an activation has places, (1, C, h, w), rather than being a point or a list."""
+    return isinstance(activation, Tensor) and activation.ndim == 4 and min(activation.shape[2:]) > 1
 
 
 def _within(layers: Sequence[str], depth: int, most: float) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from functools import cache
 
 from pydantic.dataclasses import dataclass
 
@@ -44,7 +44,8 @@ class Label:
         return numbered(self.label, model.classes)
 
 
-def numbered(name: str, classes: Sequence[str]) -> int:
+@cache  # asked at every frame, of a thousand names
+def numbered(name: str, classes: tuple[str, ...]) -> int:
     """The number of the class of this name. Raises UserError, offering the near ones."""
     plain = [_plain(known) for known in classes]
     wanted = _plain(name)

@@ -18,7 +18,6 @@ from pipeline import ffmpeg
 from pipeline.dreamer.octaves import resize
 from pipeline.frame import to_image
 from pipeline.gradient import Gradient
-from pipeline.memory import keep_freed_memory
 from pipeline.recording import Recording
 from pipeline.report import Report
 from pipeline.source import Source
@@ -38,7 +37,6 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     """The figures, and which demands they meet. clip: a real one, bikes.mp4 say."""
     if clip is None:
         raise SystemExit("speed wants --clip FILE, a real video")
-    keep_freed_memory()  # as the command line does
     ratios = _ratios(clip, out / "speed.mp4")
     ratio = statistics.median(ratios)
     long_clip = _lengthened(clip, out / "long.mp4")
