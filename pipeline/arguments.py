@@ -31,7 +31,7 @@ ENCODERS = {
 }
 """The suffix of an output -> the encoder that is meant where none is named."""
 
-OWN_SOURCE = ("zoom",)
+OWN_SOURCE = ("zoom", "visualise")
 """Recipes that say themselves what becomes of a picture."""
 
 CHANGING = ("camera.", "warp.", "governor.", "dreamer.", "objective.")
@@ -189,7 +189,10 @@ def _implied(arguments: Sequence[str]) -> Iterator[str]:
         suffix = Path(output).suffix.lower()
         if suffix in ENCODERS:
             yield f"encoder={ENCODERS[suffix]}"
-    elif pictures and Path(input_).suffix.lower() in PICTURES and "%" not in input_:
+        return
+    photograph = pictures and Path(input_).suffix.lower() in PICTURES and "%" not in input_
+    drawing = given.get("recipe") == "visualise" and given.get("frames", "1") == "1"
+    if photograph or drawing:
         yield "encoder=images"
 
 

@@ -6,6 +6,7 @@ device. Height always stands before width.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,8 @@ Field: TypeAlias = npt.NDArray[np.float32]
 """(H, W) or (H, W, 2) float32, on the CPU."""
 Image: TypeAlias = Tensor
 """(1, 3, H, W) float32 RGB in [0, 1], on the device."""
+Memory: TypeAlias = Mapping[str, Tensor]
+"""What a dreamer keeps from frame to frame beside its image, by names of its own: momentum, say."""
 
 
 @dataclass(frozen=True)
@@ -92,22 +95,24 @@ class State:
 
     index: of the next frame. picture: the last one, (H, W, 3) uint8, if one was filmed. dream: the
     last dream, (1, 3, H, W) float32, never through 8 bits. maturity: (1, 1, H, W) float32 in
-    [0, 1], how far the dream at each pixel has grown: 0 = nothing yet, 1 = full strength.
+    [0, 1], how far the dream at each pixel has grown: 0 = nothing yet, 1 = full strength. memory:
+    the dreamer's own.
     """
 
     index: int = 0
     picture: Picture | None = None
     dream: Image | None = None
     maturity: Tensor | None = None
+    memory: Memory = field(default_factory=dict)
 
-    def after(self, frame: Frame, dream: Image, maturity: Tensor) -> State:
+    def after(self, frame: Frame, dream: Image, maturity: Tensor, memory: Memory) -> State:
         """The state that the frame behind `frame` starts from.
 
         A flash leaves the dream where it was: it is shown on the flash, and goes on behind it.
         """
         if frame.flash:
             return replace(self, index=frame.index + 1)
-        return State(frame.index + 1, frame.picture, dream, maturity)
+        return State(frame.index + 1, frame.picture, dream, maturity, memory)
 
 
 def to_image(picture: Picture, device: torch.device | str) -> Image:

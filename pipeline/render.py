@@ -74,8 +74,9 @@ def render(
             gradient = Gradient(model, now.objective.of(model))
             dreamer = now.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
             dream = dreamer(image, canvas.maturity, gradient, index=frame.index,
-                            strength=held.strength, rng=_rng(seed, frame))  # fmt: skip
-            state = state.after(frame, dream.image, dream.maturity)
+                            strength=held.strength, source=canvas.picture,
+                            memory=state.memory, rng=_rng(seed, frame))  # fmt: skip
+            state = state.after(frame, dream.image, dream.maturity, dream.memory)
             picture = to_picture(dream.image)
             clock.append(time.perf_counter())
             for shown in loop.pictures(dream.image, picture, frame):

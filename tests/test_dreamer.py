@@ -62,7 +62,7 @@ def dream(
 ) -> Dream:
     rng = torch.Generator().manual_seed(seed)
     return dreamer(image() if start is None else start, maturity, slope, index=index,
-                   strength=torch.tensor(strength), rng=rng)  # fmt: skip
+                   strength=torch.tensor(strength), source=None, memory={}, rng=rng)  # fmt: skip
 
 
 def test_the_score_rises_on_the_first_frame_and_keeps_up_on_a_carried_one(
@@ -225,7 +225,7 @@ def test_no_dreamer_leaves_everything_as_it_is() -> None:
 
 @pytest.mark.parametrize("sigma", [0.1, 0.5, 3.0])
 def test_a_smoothing_kernel_is_round_and_takes_nothing_away(sigma: float) -> None:
-    kernel = cascade_kernel(sigma)
+    kernel = cascade_kernel(sigma, torch.device("cpu"))
     assert float(kernel.sum()) == pytest.approx(1, rel=1e-5)
     torch.testing.assert_close(kernel, kernel.T)
     torch.testing.assert_close(kernel, kernel.flip(0))
@@ -237,7 +237,7 @@ def test_smoothing_takes_fine_noise_and_leaves_broad_shapes() -> None:
     x = torch.arange(64.0)
     for wave, left in [(2, (0.0, 0.35)), (32, (0.85, 1.0))]:  # pixels, share of it that stays
         lines = torch.cos(2 * torch.pi * x / wave).expand(1, 3, 48, 64)
-        share = float(smooth(lines, cascade_kernel(0.5)).std() / lines.std())
+        share = float(smooth(lines, cascade_kernel(0.5, torch.device("cpu"))).std() / lines.std())
         assert left[0] < share < left[1], wave
 
 

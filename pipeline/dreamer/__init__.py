@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
-from pipeline.frame import Image
+from pipeline.frame import Image, Memory
 
 Slope: TypeAlias = Callable[[Image], tuple[Tensor, Tensor]]
 """Image (1, 3, H, W) -> the gradient of the score, the same shape, and the score, a scalar."""
@@ -21,11 +21,13 @@ class Dream:
 
     image: (1, 3, H, W) in [0, 1]. maturity: (1, 1, H, W) in [0, 1], how far the dream has grown at
     each pixel. work: how many gradient steps were taken at each size, (height, width) in pixels.
+    memory: what the dreamer wants to find again at the next frame.
     """
 
     image: Image
     maturity: Tensor
     work: Mapping[tuple[int, int], int]
+    memory: Memory = field(default_factory=dict)
 
     @property
     def steps(self) -> float:
@@ -45,13 +47,16 @@ class Dreamer(Protocol):
         *,
         index: int,
         strength: Tensor,
+        source: Image | None,
+        memory: Memory,
         rng: torch.Generator,
     ) -> Dream:
         """The dream that starts from `image`, (1, 3, H, W) in [0, 1].
 
         maturity: (1, 1, H, W) in [0, 1], 0 where nothing was dreamt yet. index: of the frame.
-        strength: a scalar (), the factor on every step. rng: on the CPU; all randomness comes from
-        it.
+        strength: a scalar (), the factor on every step. source: (1, 3, H, W), the picture under the
+        dream, None where nothing was filmed. memory: that of the last frame's dream, empty at the
+        first. rng: on the CPU; all randomness comes from it.
         """
 
     def fit(self, height: int, width: int, smallest_side: int) -> Dreamer:

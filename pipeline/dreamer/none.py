@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.dreamer import Dream, Slope
-from pipeline.frame import Image
+from pipeline.frame import Image, Memory
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Nothing:
         *,
         index: int,
         strength: Tensor,
+        source: Image | None,
+        memory: Memory,
         rng: torch.Generator,
     ) -> Dream:
         """The image itself."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -18,12 +19,14 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.dreamer import Dream, Slope
-from pipeline.dreamer.smoothing import cascade_kernel, cascade_radius, smooth
+from pipeline.dreamer.penalties import Penalties
+from pipeline.dreamer.shaping import TINY, Shaping
 from pipeline.errors import UserError
-from pipeline.frame import Image
+from pipeline.frame import Image, Memory
 
 Count = Annotated[int, Field(ge=0)]
 Step = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=50)]
 
 LEAST_NEW = 0.002
 """Share of the frame below which what is new is noise of the flow, not worth an octave."""
@@ -37,8 +40,12 @@ class Octaves:
     steps an octave where all is new: on the first frame, after a cut. step_size: how far a step
     goes, as the deviation of what it adds, in [0, 1] of the picture's range. jitter: pixels that
     the image is rolled by at most before each step, so that the network's grid leaves no pattern;
-    less in smaller octaves. smoothing: pixels, deviation of the finest Gaussian that a gradient is
-    softened with; 0 = not at all.
+    less in smaller octaves.
+
+    How a gradient is shaped before a step, each 0 = not at all: smoothing: pixels, deviation of the
+    finest Gaussian that it is softened with. pyramid: bands of a Laplacian pyramid that are brought
+    to one strength. falloff: each wave is multiplied by 1 / frequency to this power. decorrelation:
+    share of the colours that is mixed as in photographs. What is added to it: see Penalties.
 
     Carried frames: upkeep_iterations: steps in the full-size octave. upkeep_step_size: how far they
     go where the dream is mature. entering_iterations: steps in one smaller octave, in turns, where
@@ -52,6 +59,12 @@ class Octaves:
     step_size: Step
     jitter: Count
     smoothing: Annotated[float, Field(ge=0, le=4)]
+    pyramid: Annotated[int, Field(ge=0, le=8)]
+    falloff: Annotated[float, Field(ge=0, le=2)]
+    decorrelation: Annotated[float, Field(ge=0, le=1)]
+    total_variation: Annotated[float, Field(ge=0, le=2)]
+    distance: Weight
+    chroma: Weight
     upkeep_iterations: Count
     upkeep_step_size: Step
     entering_iterations: Count
@@ -66,6 +79,8 @@ class Octaves:
         *,
         index: int,
         strength: Tensor,
+        source: Image | None,
+        memory: Memory,
         rng: torch.Generator,
     ) -> Dream:
         """The dream, and how many steps it took."""
@@ -77,7 +92,8 @@ class Octaves:
         counts = self._iterations(fresh, float(new.mean()), index)
         growth = (self.step_size if fresh else self.entering_step_size) * strength * new
         upkeep = self.upkeep_step_size * strength * maturity
-        kernel = cascade_kernel(self.smoothing).to(image.device) if self.smoothing else None
+        penalties = Penalties(self.total_variation, self.distance, self.chroma)
+        source = image if source is None else source
         detail = torch.zeros_like(image[:, :, :1, :1])
         work: Counter[tuple[int, int]] = Counter()
         for size, count in zip(sizes, counts, strict=True):
@@ -89,8 +105,9 @@ class Octaves:
             jitter = round(self.jitter * size[0] / sizes[-1][0])
             # Smaller octaves leave what is mature as it is, or its motifs would never settle.
             step = growth + upkeep if fresh or size == sizes[-1] else growth
+            push = partial(penalties, source=resize(source, size)) if penalties.count else None
             ascent = _ascend(base + detail, slope, resize(step, size).clamp_(min=0), count=count,
-                             jitter=jitter, kernel=kernel, rng=rng)  # fmt: skip
+                             jitter=jitter, shaping=self._shaping, push=push, rng=rng)  # fmt: skip
             detail = ascent - base
         # What was done for the new is a share of what the first frame gets: so much it has grown.
         grown = max(fresh / self.iterations, 1 / self.settling_frames)
@@ -108,19 +125,22 @@ class Octaves:
     def fit(self, height: int, width: int, smallest_side: int) -> Octaves:
         """The same with as many octaves as fit between the picture's size and smallest_side."""
         short = min(height, width)
-        # A gradient is mirrored at its edges, by as much as it is smoothed over.
-        smallest_side = max(smallest_side, cascade_radius(self.smoothing) + 1)
+        smallest_side = max(smallest_side, self._shaping.least_side)
         if short < smallest_side:
             raise UserError(
                 f"objective.layers: need pictures of at least {smallest_side} pixels a side, got "
                 f"{width}x{height}; set width or height, or choose an earlier layer or less "
-                "dreamer.smoothing"
+                "dreamer.smoothing or dreamer.pyramid"
             )
         fitting = [o for o in range(1, self.octaves + 1)
                    if round(short / self.octave_scale ** (o - 1)) >= smallest_side]  # fmt: skip
         if fitting[-1] == self.octaves:
             return self
         return dataclasses.replace(self, octaves=fitting[-1])
+
+    @property
+    def _shaping(self) -> Shaping:
+        return Shaping(self.smoothing, self.pyramid, self.falloff, self.decorrelation)
 
     def _iterations(self, fresh: int, immature: float, index: int) -> Sequence[int]:
         """Steps in each octave, the smallest first.
@@ -143,22 +163,26 @@ def _ascend(
     *,
     count: int,
     jitter: int,
-    kernel: Tensor | None,
+    shaping: Shaping,
+    push: Callable[[Image], Tensor] | None,
     rng: torch.Generator,
 ) -> Image:
     """The image after `count` steps up the slope.
 
     step: (1, 1, H, W), how far to go at each pixel. The gradient is divided by its deviation over
-    the whole frame, so that a step means the same in every layer, octave and picture.
+    the whole frame, so that a step means the same in every layer, octave and picture. push: what
+    penalties add to that.
     """
     for _ in range(count):
         dy, dx = torch.randint(-jitter, jitter + 1, (2,), generator=rng).tolist()
         gradient, _ = slope(torch.roll(image, (dy, dx), dims=(2, 3)))
         gradient = torch.roll(gradient, (-dy, -dx), dims=(2, 3))
-        if kernel is not None:
-            gradient = smooth(gradient, kernel)
+        gradient = shaping(gradient)
         # A flat picture may have no slope at all; then it stays as it is.
-        image = torch.addcmul(image, gradient, step / (gradient.std() + 1e-12)).clamp_(0, 1)
+        climbed = torch.addcmul(image, gradient, step / (gradient.std() + TINY))
+        if push is not None:
+            climbed.addcmul_(push(image), step)
+        image = climbed.clamp_(0, 1)
     return image
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,7 +12,8 @@ CASCADE = (1.0, 2.0, 4.0)
 """The widths of the Gaussians, as multiples of the given one."""
 
 
-def cascade_kernel(sigma: float) -> Tensor:
+@lru_cache(maxsize=8)  # asked for at every step
+def cascade_kernel(sigma: float, device: torch.device) -> Tensor:
     """The mean of three Gaussians of sigma, 2 sigma and 4 sigma pixels, (k, k), sums to 1.
 
     It ends at one and a half deviations of the widest: what lies further out is not seen.
@@ -22,7 +25,7 @@ def cascade_kernel(sigma: float) -> Tensor:
         line = torch.exp(-square / (2 * (times * sigma) ** 2))
         line = line / line.sum()
         kernel += torch.outer(line, line) / len(CASCADE)
-    return kernel
+    return kernel.to(device)
 
 
 def cascade_radius(sigma: float) -> int:

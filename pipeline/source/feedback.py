@@ -34,14 +34,14 @@ class Feedback:
     """A first picture, then None until the time is over.
 
     path: of the picture; None = noise whose spectrum falls as 1/f, as that of photographs does.
-    rate: frames a second. seconds: how long. frames: the most to give. height, width: pixels; one
-    given keeps the picture's shape, or 16:9. seed: of the noise. max_pixels: of the picture.
-    stall_seconds: without a byte of it.
+    rate: frames a second. seconds: how long, None = until `frames` are made. frames: the most to
+    give. height, width: pixels; one given keeps the picture's shape, or 16:9. seed: of the noise.
+    max_pixels: of the picture. stall_seconds: without a byte of it.
     """
 
     path: Path | None
     rate: Annotated[Fraction, BeforeValidator(exact), Field(gt=0, le=1000)]
-    seconds: Annotated[float, Field(gt=0, le=86400)]
+    seconds: Annotated[float, Field(gt=0, le=86400)] | None
     frames: Annotated[int, Field(ge=1)] | None
     height: Side | None
     width: Side | None
@@ -60,8 +60,7 @@ class Feedback:
             wanted_width=self.width,
             max_pixels=self.max_pixels,
         )
-        count = max(1, round(Fraction(self.seconds) * self.rate))
-        return Clip(*size, rate=self.rate, count=min(count, self.frames or count))
+        return Clip(*size, rate=self.rate, count=self._count)
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
         """The picture, (H, W, 3) uint8 RGB, as frame 0, and None for each further frame."""
@@ -69,6 +68,16 @@ class Feedback:
         assert clip.count is not None
         for index in range(start, clip.count):
             yield None if index else self._first(clip.height, clip.width)
+
+    @property
+    def _count(self) -> int:
+        most = None if self.seconds is None else max(1, round(Fraction(self.seconds) * self.rate))
+        counts = [count for count in (self.frames, most) if count is not None]
+        if not counts:
+            raise UserError(
+                "source.seconds: must be given where frames is not, got null; say frames=1"
+            )
+        return min(counts)
 
     @cached_property
     def _picture(self) -> Picture | None:

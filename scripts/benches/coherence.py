@@ -126,6 +126,7 @@ def _field(iterations: int) -> Octaves:
     """The field's settings: 4 octaves, step .03, no smoothing, everything anew each frame."""
     return Octaves(
         octaves=4, octave_scale=1.4, iterations=iterations, step_size=0.03, jitter=32, smoothing=0,
+        pyramid=0, falloff=0, decorrelation=0, total_variation=0, distance=0, chroma=0,
         upkeep_iterations=0, upkeep_step_size=0, entering_iterations=0, entering_step_size=0,
         settling_frames=1,
     )  # fmt: skip
@@ -134,7 +135,8 @@ def _field(iterations: int) -> Octaves:
 def _dreamt(canvas: Image, slope: Gradient, iterations: int) -> tuple[Image, float]:
     rng = torch.Generator().manual_seed(0)
     nothing = torch.zeros_like(canvas[:, :1])
-    dream = _field(iterations)(canvas, nothing, slope, index=0, strength=torch.ones(()), rng=rng)
+    dream = _field(iterations)(canvas, nothing, slope, index=0, strength=torch.ones(()),
+                               source=None, memory={}, rng=rng)  # fmt: skip
     return dream.image, dream.steps
 
 

@@ -1,0 +1,122 @@
+"""What a picture is made of while it is optimised: pixels, waves, or only the waves' phases.
+
+Olah, Mordvintsev, Schubert 2017, "Feature Visualization": the same slope leads to another picture
+in another parametrisation. All of them mix their three channels to colours as photographs do.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Protocol
+
+import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from pipeline.dreamer.colours import mixing
+from pipeline.frame import Image
+
+EDGE = 1e-4
+"""How near to 0 and 1 an image may come before its logit: there the float ends."""
+
+Falloff = Annotated[float, Field(ge=0, le=3)]
+
+
+class Parametrisation(Protocol):
+    """A way to write an image as numbers, and back."""
+
+    def parameters(self, image: Image) -> Tensor:
+        """The numbers that give this image, (1, 3, H, W) in [0, 1], or come as near as they can."""
+
+    def image(self, parameters: Tensor, width: int) -> Image:
+        """The image (1, 3, H, W) that these numbers give, W = width pixels; differentiable."""
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Every pixel by itself."""
+
+    def parameters(self, image: Image) -> Tensor:
+        """(1, 3, H, W), the pixels' own."""
+        return _plain(image)
+
+    def image(self, parameters: Tensor, width: int) -> Image:
+        """The image of these pixels."""
+        return _coloured(parameters)
+
+
+@dataclass(frozen=True)
+class Fourier:
+    """The amplitudes of waves, each as easily changed as there is of it in photographs.
+
+    falloff: their amplitude falls as 1 / frequency to this power; 0 = as pixels, 1 = as in
+    photographs, more = softer.
+    """
+
+    falloff: Falloff
+
+    def parameters(self, image: Image) -> Tensor:
+        """(1, 3, H, W // 2 + 1, 2), real and imaginary."""
+        waves = torch.fft.rfft2(_plain(image), norm="ortho")
+        return torch.view_as_real(waves / _falling(*image.shape[2:], self.falloff, image.device))
+
+    def image(self, parameters: Tensor, width: int) -> Image:
+        """The image in which these waves meet."""
+        waves = torch.view_as_complex(parameters.contiguous())
+        falling = _falling(waves.shape[2], width, self.falloff, waves.device)
+        size = (waves.shape[2], width)
+        return _coloured(torch.fft.irfft2(waves * falling, s=size, norm="ortho"))
+
+
+@dataclass(frozen=True)
+class Maco:
+    """Only where each wave has its crests; how strong it is, is that of photographs.
+
+    Fel et al. 2023, "Unlocking Feature Visualization for Deeper Networks with MAgnitude
+    Constrained Optimization" (MACO). A power of the frequency stands for the mean spectrum of
+    ImageNet, so that nothing needs to be downloaded.
+
+    falloff: as of Fourier. contrast: deviation of the image before the last squashing; brightness:
+    its mean, 0 = grey.
+    """
+
+    falloff: Falloff
+    contrast: Annotated[float, Field(gt=0, le=5)]
+    brightness: Annotated[float, Field(ge=-3, le=3)]
+
+    def parameters(self, image: Image) -> Tensor:
+        """(1, 3, H, W // 2 + 1), radians."""
+        return torch.fft.rfft2(_plain(image), norm="ortho").angle()
+
+    def image(self, parameters: Tensor, width: int) -> Image:
+        """The image in which waves of these phases meet."""
+        height = parameters.shape[2]
+        falling = _falling(height, width, self.falloff, parameters.device).clone()
+        falling[0, 0] = 0  # the mean has no phase
+        waves = torch.polar(falling.expand_as(parameters), parameters)
+        plain = torch.fft.irfft2(waves, s=(height, width), norm="ortho")
+        return _coloured(plain / plain.std() * self.contrast, self.brightness)
+
+
+def _falling(height: int, width: int, power: float, device: torch.device) -> Tensor:
+    """How strong each wave is in photographs, (H, W // 2 + 1): 1 / frequency to the power.
+
+    Of frequencies as long as the picture the shorter side's: a cast over all of it is no wave. The
+    mean square over all waves is 1.
+    """
+    down = torch.fft.fftfreq(height, device=device)[:, None]
+    across = torch.fft.rfftfreq(width, device=device)[None]
+    falling = torch.hypot(down, across).clamp(min=1 / max(height, width)) ** -power
+    return falling / falling.square().mean().sqrt()
+
+
+def _coloured(plain: Tensor, brightness: float = 0.0) -> Image:
+    """The image in [0, 1] from three channels that vary independently, of any values."""
+    mixed = torch.einsum("ij,bjhw->bihw", mixing(plain), plain)
+    return torch.sigmoid(mixed + brightness)
+
+
+def _plain(image: Image) -> Tensor:
+    """The independent channels that give this image."""
+    unmixing = torch.linalg.inv(mixing(image))
+    return torch.einsum("ij,bjhw->bihw", unmixing, torch.logit(image, EDGE))
