@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benches import coherence, endurance, motion, speed
+from benches import coherence, endurance, motion, shaping, speed
 
 from pipeline.memory import keep_freed_memory
 
@@ -15,6 +15,7 @@ BENCHES = {
     "coherence": coherence.run,
     "endurance": endurance.run,
     "motion": motion.run,
+    "shaping": shaping.run,
     "speed": speed.run,
 }
 

@@ -152,6 +152,6 @@ def test_work_is_counted_in_views(gradient: Gradient) -> None:
 
 
 def test_a_view_too_small_for_the_layers_is_refused() -> None:
-    with pytest.raises(UserError, match=r"dreamer.views.side: must be at least 33 .* got 32"):
+    with pytest.raises(UserError, match=r"side: must be at least 33 .* got 32"):
         visualise().fit(480, 640, 33)
     assert visualise().fit(16, 16, 32) == visualise()

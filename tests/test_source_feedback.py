@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.source.feedback import DEVIATION, MEAN, Feedback, noise
+from pipeline.source.feedback import MEAN, Feedback, noise
 from tests.conftest import texture
 
 
 def feedback(**changes: Any) -> Feedback:
     """Two seconds of noise, with these settings changed."""
     settings = {"path": None, "rate": 30, "seconds": 2, "frames": None, "height": 40, "width": 64,
-                "seed": 0, "max_pixels": 1 << 24, "stall_seconds": 60}  # fmt: skip
+                "seed": 0, "contrast": 0.12, "max_pixels": 1 << 24,
+                "stall_seconds": 60}  # fmt: skip
     return Feedback(**{**settings, **changes})
 
 
@@ -41,13 +42,19 @@ def test_the_frames_are_those_asked_for() -> None:
     )
 
 
+def test_a_time_or_a_count_must_end_it() -> None:
+    assert feedback(seconds=None, frames=70_000).clip.count == 70_000
+    with pytest.raises(UserError, match=r"source\.seconds: must be given where frames is not"):
+        feedback(seconds=None).clip  # noqa: B018
+
+
 def test_noise_is_grey_soft_and_its_own_for_each_seed() -> None:
-    one, again, other = noise(90, 160, 1), noise(90, 160, 1), noise(90, 160, 2)
+    one, again, other = (noise(90, 160, seed=seed, contrast=0.12) for seed in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
     values = one / 255
     assert values.mean() == pytest.approx(MEAN, abs=0.03)
-    assert values.std() == pytest.approx(DEVIATION, rel=0.2)
+    assert values.std() == pytest.approx(0.12, rel=0.2)
     # soft: of white noise it would be 1.13 deviations
     assert np.abs(np.diff(values, axis=1)).mean() < 0.7 * values.std()
 

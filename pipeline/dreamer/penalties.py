@@ -15,8 +15,8 @@ from torch import Tensor
 from pipeline.frame import Image
 
 SOFT = 0.1
-"""Of the range [0, 1]: differences below it are no edges, and are evened out in proportion. Smaller,
-and a step of 0.01 would overshoot at a weight of 1."""
+"""Of the range [0, 1]: differences below it are no edges, and are evened out in proportion. If it
+were smaller, a step of 0.01 would overshoot at a weight of 1."""
 
 
 @dataclass(frozen=True)

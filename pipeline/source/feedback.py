@@ -23,7 +23,7 @@ Side = Annotated[int, Field(ge=1)]
 
 SIZE = (360, 640)
 """Height and width of noise where none are given."""
-MEAN, DEVIATION = 0.45, 0.12
+MEAN = 0.45
 """Of the noise, in [0, 1]: grey enough for a dream to take any way."""
 COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.0, -0.05), (0.27, -0.09, 0.03))
 """How the colours of photographs hang together: Olah et al. 2017, lucid."""
@@ -36,7 +36,7 @@ class Feedback:
     path: of the picture; None = noise whose spectrum falls as 1/f, as that of photographs does.
     rate: frames a second. seconds: how long, None = until `frames` are made. frames: the most to
     give. height, width: pixels; one given keeps the picture's shape, or 16:9. seed: of the noise.
-    max_pixels: of the picture. stall_seconds: without a byte of it.
+    contrast: its deviation, in [0, 1]. max_pixels: of the picture. stall_seconds: without a byte.
     """
 
     path: Path | None
@@ -46,6 +46,7 @@ class Feedback:
     height: Side | None
     width: Side | None
     seed: Annotated[int, Field(ge=0)]
+    contrast: Annotated[float, Field(ge=0, le=0.5)]
     max_pixels: Annotated[int, Field(ge=1)]
     stall_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -93,11 +94,14 @@ class Feedback:
     def _first(self, height: int, width: int) -> Picture:
         if self._picture is not None:
             return fitted(self._picture, height, width)
-        return noise(height, width, self.seed)
+        return noise(height, width, seed=self.seed, contrast=self.contrast)
 
 
-def noise(height: int, width: int, seed: int) -> Picture:
-    """Coloured noise, (height, width, 3), whose amplitude falls as 1/f: soft clouds, no motif."""
+def noise(height: int, width: int, *, seed: int, contrast: float) -> Picture:
+    """Coloured noise, (height, width, 3), whose amplitude falls as 1/f: soft clouds, no motif.
+
+    contrast: its deviation, in [0, 1].
+    """
     white = np.random.default_rng(seed).standard_normal((3, height, width))
     down, across = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
     # What is as long as the picture would be a cast over all of it.
@@ -105,5 +109,5 @@ def noise(height: int, width: int, seed: int) -> Picture:
     clouds = np.fft.irfft2(np.fft.rfft2(white) / frequency, s=(height, width))
     colours = np.einsum("ij,jhw->hwi", np.array(COLOURS), clouds)
     colours = (colours - colours.mean()) / colours.std()
-    scaled = np.clip(MEAN + DEVIATION * colours, 0, 1) * 255
+    scaled = np.clip(MEAN + contrast * colours, 0, 1) * 255
     return np.asarray(np.rint(scaled), np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,7 +118,12 @@ def _add_energy(
 
 def ours(footage: scene.Scene, slope: Gradient) -> Dreams:
     """The program as it comes."""
-    for dreamt in parts.rendered(footage, parts.settings(), slope):
+    return dreamt_with(footage, slope, [])
+
+
+def dreamt_with(footage: scene.Scene, slope: Gradient, words: Sequence[str]) -> Dreams:
+    """The program with these settings."""
+    for dreamt in parts.rendered(footage, parts.settings(words), slope):
         yield dreamt.dream.image, dreamt.dream.steps
 
 

@@ -1,0 +1,82 @@
+"""What each way to shape a gradient buys, and each penalty: one at a time, the rest as it comes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from benches import parts, scene
+from benches.coherence import Measured, dreamt_with, measure
+from pipeline.frame import Picture, to_image
+from pipeline.metrics import vitals
+
+FRAMES = 24
+VARIANTS = {
+    "as it comes (smoothing=0.5)": [],
+    "smoothing=0": ["dreamer.smoothing=0"],
+    "smoothing=1.5": ["dreamer.smoothing=1.5"],
+    "pyramid=4": ["dreamer.pyramid=4"],
+    "falloff=0.5": ["dreamer.falloff=0.5"],
+    "falloff=1": ["dreamer.falloff=1"],
+    "decorrelation=1": ["dreamer.decorrelation=1"],
+    "total_variation=0.5": ["dreamer.total_variation=0.5"],
+    "distance=10": ["dreamer.distance=10"],
+    "chroma=10": ["dreamer.chroma=10"],
+}
+COLUMNS = 3
+
+
+def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
+    """Print the table; its figures, and no demands: which look is wanted is taste."""
+    torch.set_num_threads(2)
+    footage, slope = scene.moving(FRAMES), parts.gradient(parts.settings())
+    picture = to_image(footage.shots[-1], parts.CPU)
+    table: dict[str, dict[str, float]] = {}
+    tiles: list[Picture] = []
+    print(f"{'dreamer.':30s} flicker   gain  contrast  chroma  finest   away  s/frame")
+    for name, words in VARIANTS.items():
+        began = time.perf_counter()
+        measured = measure(footage, slope, dreamt_with(footage, slope, words))
+        seconds = (time.perf_counter() - began) / FRAMES
+        last = measured.pictures[FRAMES - 1]
+        table[name] = row = _row(measured, last, picture) | {"seconds": seconds}
+        first = table[next(iter(table))]
+        print(
+            f"{name:30s} {row['flicker']:7.4f} {row['gain']:6.2f} "
+            f"{row['contrast'] / first['contrast']:9.2f} {row['chroma'] / first['chroma']:7.2f} "
+            f"{row['finest'] / first['finest']:7.2f} {row['away'] / first['away']:6.2f} "
+            f"{row['seconds'] / first['seconds']:8.2f}",
+            flush=True,
+        )
+        tiles.append(_labelled(last, name))
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMNS)
+    rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
+    cv2.imwrite(str(out / "shaping.png"), np.vstack(rows)[..., ::-1])
+    return {"table": table}, {}
+
+
+def _row(measured: Measured, last: Picture, picture: torch.Tensor) -> dict[str, float]:
+    """The figures of one variant; of the last frame all but flicker and gain."""
+    dream = to_image(last, parts.CPU)
+    look = vitals(dream)
+    return {
+        "flicker": statistics.fmean(measured.flickers),
+        "gain": statistics.fmean(measured.gains),
+        "contrast": float(look.contrast),
+        "chroma": float(look.chroma),
+        "finest": float(look.high_band),
+        "away": float((dream - picture).square().mean().sqrt()),
+    }
+
+
+def _labelled(picture: Picture, label: str) -> Picture:
+    picture = picture.copy()
+    for colour, width in ((0, 3), (255, 1)):
+        cv2.putText(picture, label, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (colour,) * 3, width,
+                    cv2.LINE_AA)  # fmt: skip
+    return picture
