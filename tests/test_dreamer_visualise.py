@@ -107,7 +107,7 @@ def test_a_view_keeps_proportions_when_it_is_turned() -> None:
 
 
 def test_a_view_that_would_be_smaller_than_its_largest_is_refused() -> None:
-    with pytest.raises(ValueError, match="smallest must be at most largest, got 1 and 0.5"):
+    with pytest.raises(ValueError, match=r"smallest must be at most largest, got 1 and 0\.5"):
         views(smallest=1.0, largest=0.5)
 
 
