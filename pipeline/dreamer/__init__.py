@@ -50,8 +50,8 @@ class Dreamer(Protocol):
         """The dream that starts from `image`, (1, 3, H, W) in [0, 1].
 
         maturity: (1, 1, H, W) in [0, 1], 0 where nothing was dreamt yet. index: of the frame.
-        strength: a scalar (), the factor on every step. rng: on the CPU; all randomness comes from
-        it.
+        strength: the factor on every step, a scalar () or (1, 1, H, W). rng: on the CPU; all
+        randomness comes from it.
         """
 
     def fit(self, height: int, width: int, smallest_side: int) -> Dreamer:

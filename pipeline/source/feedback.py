@@ -70,6 +70,12 @@ class Feedback:
         for index in range(start, clip.count):
             yield None if index else self._first(clip.height, clip.width)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, in pixels, of the picture itself; of noise, those of the result."""
+        height, width = SIZE if self._picture is None else self._picture.shape[:2]
+        return height, width
+
     @cached_property
     def _picture(self) -> Picture | None:
         if self.path is None:
