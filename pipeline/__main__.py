@@ -22,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from pipeline.arguments import check_name, hint, is_pictures, no_setting, prepared
+from pipeline.arguments import check_name, hint, no_setting, prepared
 from pipeline.errors import UserError, shown
 
 log = logging.getLogger("pipeline")
@@ -32,12 +32,6 @@ FIXED = ("source", "cuts", "flow", "encoder")
 CHANGING = ("camera", "warp", "governor", "dreamer", "objective")
 """Groups whose numbers may be schedules."""
 GROUPS = (*FIXED, *CHANGING, "model")
-
-MATTES = {
-    "images": "pipeline.source.matte.PictureMattes",
-    "video": "pipeline.source.matte.VideoMattes",
-}
-"""Kind of source -> what reads the same files as masks."""
 
 STOPPED = {
     130: "stopped; nothing was kept, the same command starts anew",
@@ -121,7 +115,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
 
     # torch takes seconds, which --help and TAB do not have
     from pipeline import face, job
-    from pipeline.beside import beside_of
+    from pipeline.files_beside import beside_of
     from pipeline.memory import keep_freed_memory
     from pipeline.parts import Template
     from pipeline.schedule import parse
@@ -135,7 +129,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     clip = parts["source"].clip
     if settings["audio"] is not None:
         clip = with_audio(clip, Path(str(settings["audio"])))
-    beside = beside_of(settings, parts["source"], partial(_source, settings, trusted))
+    beside = beside_of(settings, parts["source"], partial(_yaml, "source"), trusted=trusted)
     read = partial(parse, rate=float(clip.rate), count=clip.count)
     templates = {
         group: Template.of(settings[group], group, read, trusted=trusted, defaults=_defaults(group))
@@ -170,24 +164,6 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     print(job.summary(outcome))
 
 
-def _source(
-    settings: dict[str, Any], trusted: list[str], key: str, changes: dict[str, object]
-) -> Any:
-    """The source of the file that this key names, by its yaml, with the limits of the input's.
-
-    changes: of its settings, as far as it has them.
-    """
-    from pipeline.parts import build
-
-    choice = "images" if is_pictures(str(settings[key])) else "video"
-    node: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "source" / f"{choice}.yaml"))
-    whole = {"start": None, "end": None, "frames": None, "height": None, "width": None}
-    known = {**settings["source"], **whole, **changes, "path": settings[key]}
-    target = MATTES[choice] if key == "mask" else node["_target_"]
-    node = {name: known.get(name, value) for name, value in node.items()}
-    return build({**node, "_target_": target}, key, trusted=trusted)
-
-
 def _built(settings: Any, group: str, trusted: list[str]) -> Any:
     """The part that these settings of a group describe. Raises UserError naming the key."""
     from pipeline.parts import build
@@ -197,7 +173,12 @@ def _built(settings: Any, group: str, trusted: list[str]) -> Any:
 
 def _defaults(group: str) -> dict[str, Any]:
     """What the yaml of the group's choice gives."""
-    path = config_dir() / group / f"{_choice(group)}.yaml"
+    return _yaml(group, _choice(group))
+
+
+def _yaml(group: str, choice: str) -> dict[str, Any]:
+    """What conf/GROUP/CHOICE.yaml gives; of one that is not there, nothing."""
+    path = config_dir() / group / f"{choice}.yaml"
     defaults: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
     return dict(defaults)
 

@@ -31,7 +31,7 @@ from pipeline.loop import Loop, looped
 from pipeline.model import Model
 from pipeline.moment import Moment
 from pipeline.notes import kept_log, write
-from pipeline.objective import Objective
+from pipeline.objective import needs_guide
 from pipeline.recording import Recording, check_room, folder_of
 from pipeline.render import render
 from pipeline.report import Report
@@ -122,7 +122,7 @@ def _say_what_must_fit(first: Moment, model: Model, clip: Clip, guide: Guide | N
     Raises UserError where nothing fits, or nobody looks at the guide.
     """
     side = Gradient(model, first.objective.of(model, guide)).smallest_side
-    if guide is not None and _is_idle(first.objective, model):
+    if guide is not None and not needs_guide(first.objective, model):
         raise UserError(
             "guide: must be given for an objective that looks at it, got one for another; "
             "say objective=guide, or norm+guide"
@@ -132,15 +132,6 @@ def _say_what_must_fit(first: Moment, model: Model, clip: Clip, guide: Guide | N
         if (done := getattr(fitting, name)) != told:
             log.warning("dreamer.%s: %s instead of %s, for %dx%d pixels and layers that need %d",
                         name, done, told, clip.width, clip.height, side)  # fmt: skip
-
-
-def _is_idle(objective: Objective, model: Model) -> bool:
-    """Whether the objective does as well without a guide."""
-    try:
-        objective.of(model)
-    except UserError:
-        return False
-    return True
 
 
 def summary(outcome: Outcome) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class Track:
     source: Source
     start: float = 0.0
 
-    def along(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Picture]]:
+    def along(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, Picture], None, None]:
         """Each frame with its picture, the very same object as long as it stays.
 
         Raises UserError if the file breaks in a way that leaves nothing to show.
@@ -53,7 +53,7 @@ class Track:
                     picture, here = next(pictures), here + 1
                 yield frame, picture
 
-    def _endless(self, first: int) -> Iterator[Picture]:
+    def _endless(self, first: int) -> Generator[Picture, None, None]:
         """The pictures from that one on, and then the last of them without end."""
         picture = None
         with named(self.key):

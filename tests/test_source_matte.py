@@ -53,6 +53,8 @@ def cut_out(alpha: npt.NDArray[Any], grey: int = 30) -> npt.NDArray[Any]:
         ("eight_in_sixteen.png", DISC.astype(np.uint16)),
         ("binary.png", DISC // 255),
         ("deep_binary.png", (DISC // 255).astype(np.uint16)),
+        ("labels.png", np.dstack([0 * DISC, DISC // 2, DISC // 255])),
+        ("deep_labels.png", np.dstack([0 * DISC, 0 * DISC, DISC // 2]).astype(np.uint16)),
         ("cut_out.png", cut_out(DISC)),
         ("deep_cut_out.png", cut_out(DISC.astype(np.uint16) * 257)),
         ("opaque.png", np.dstack([DISC, DISC, DISC, np.full_like(DISC, 255)])),
@@ -76,7 +78,7 @@ def test_what_is_between_keeps_its_share(tmp_path: Path) -> None:
 
 
 def test_colours_count_by_their_luminance(tmp_path: Path) -> None:
-    colours = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    colours = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)  # no black, so no labels
     colours[:, 20:40], colours[:, 40:] = (0, 0, 255), (0, 255, 0)
     (matte,) = mattes(saved(tmp_path / "a.png", colours))
     red, green = int(matte[0, 30]), int(matte[0, 50])
@@ -97,15 +99,23 @@ def test_one_dark_picture_of_a_fading_mask_is_not_taken_for_zeros_and_ones(tmp_p
     assert [int(matte.max()) for matte in mattes(tmp_path)] == [255, 0, 255]
 
 
+def test_a_label_map_with_a_picture_that_holds_none_is_one_all_through(tmp_path: Path) -> None:
+    """As video segmentation writes them: a palette, and nothing in some of the frames."""
+    palette = np.dstack([0 * DISC, DISC // 2, DISC // 2])
+    for index, there in enumerate((0, 1, 0, 1)):
+        saved(tmp_path / f"{index}.png", palette * there)
+    assert [int(matte.max()) for matte in mattes(tmp_path)] == [0, 255, 0, 255]
+
+
 def test_what_a_mask_is_taken_for_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     mattes(saved(tmp_path / "good.png", DISC))
     assert caplog.messages == []
     mattes(saved(tmp_path / "binary.png", DISC // 255))
-    mattes(saved(tmp_path / "labels.png", DISC // 255 * 5))
-    binary, labels = caplog.messages
-    assert "binary.png holds 0 and 1 alone: 1 is taken for white" in binary
-    assert "labels.png is nowhere brighter than 2.0 % of white" in labels
+    mattes(saved(tmp_path / "faint.png", DISC // 255 * 5))
+    binary, faint = caplog.messages
+    assert "binary.png holds labels: all but black is taken for white" in binary
+    assert "faint.png is nowhere brighter than 2.0 % of white" in faint
 
 
 def test_a_broken_picture_among_them_is_bridged(tmp_path: Path) -> None:

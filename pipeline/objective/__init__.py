@@ -9,6 +9,7 @@ import torch
 from pydantic import AfterValidator, BeforeValidator, Field
 from torch import Tensor
 
+from pipeline.errors import UserError
 from pipeline.frame import Guide
 from pipeline.model import Activations, Model
 
@@ -40,6 +41,15 @@ class Objective(Protocol):
         Raises UserError for what the model does not have, and for a guide that is needed and not
         there.
         """
+
+
+def needs_guide(objective: Objective, model: Model) -> bool:
+    """Whether this objective, which is well with a guide, is refused without one."""
+    try:
+        objective.of(model)
+    except UserError:
+        return True
+    return False
 
 
 def total(terms: Iterable[tuple[float, Tensor]]) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Annotated
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from pydantic.dataclasses import dataclass as part
+from pydantic.dataclasses import dataclass as setting
 from torch import Tensor
 
 from pipeline.errors import UserError
@@ -25,7 +25,7 @@ PRODUCTS = 1 << 24
 """Of places by places of the guide, the most that are held at once: 64 MB."""
 
 
-@part(frozen=True)
+@setting(frozen=True)
 class Guided:
     """The mean agreement with the guide over the places of each layer.
 
@@ -67,23 +67,20 @@ class Agreement:
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """Each layer's mean dot product of a place's features and those that fit it best."""
-        device = activations[self.layers[0]].device
-        sought = features(self.model, self.layers, self.guide, self.size, device)
+        sought = features(self, activations[self.layers[0]].device)
         return {layer: (1.0, agreement(activations[layer], sought[layer]))
                 for layer in self.layers}  # fmt: skip
 
 
-@lru_cache(maxsize=4)  # asked at every step; one for each term that has a guide is enough
-def features(
-    model: Model, layers: tuple[str, ...], guide: Guide, size: int, device: torch.device
-) -> Activations:
-    """The activations of the guide, its shorter side brought to `size` pixels."""
-    image = to_image(guide.picture, device)
-    scale = size / min(image.shape[2:])
+@lru_cache(maxsize=4)  # asked at every step, and anew at every frame by one that is equal
+def features(aim: Agreement, device: torch.device) -> Activations:
+    """The activations of the guide, its shorter side brought to the aim's size."""
+    image = to_image(aim.guide.picture, device)
+    scale = aim.size / min(image.shape[2:])
     sides = [round(side * scale) for side in image.shape[2:]]
+    image = F.interpolate(image, sides, mode="bicubic", antialias=True).clamp_(0, 1)
     with torch.no_grad():
-        return model(F.interpolate(image, sides, mode="bicubic", antialias=True).clamp(0, 1),
-                     layers)  # fmt: skip
+        return aim.model(image, aim.layers)
 
 
 def agreement(activation: Tensor, sought: Tensor) -> Tensor:
@@ -93,8 +90,8 @@ def agreement(activation: Tensor, sought: Tensor) -> Tensor:
     """
     here, there = _places(activation), _places(sought)
     with torch.no_grad():
-        chosen = [(part @ there.T).argmax(dim=1)
-                  for part in here.split(max(1, PRODUCTS // len(there)))]  # fmt: skip
+        parts = here.chunk(1 + len(here) * len(there) // PRODUCTS)
+        chosen = [(part @ there.T).argmax(dim=1) for part in parts]
     return (here * there[torch.cat(chosen)]).sum(dim=1).mean()
 
 

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 LOOKED_AT = 8
 """Pictures, spread over all, that are asked what a mask's white is."""
+LABELS = 256
+"""Colours, at most, of a label map: as many as a palette has."""
 FAINT = 0.25
 """Share of white below which the brightest pixel of a mask is likely to be a mistake."""
 NEAR = 3
@@ -43,7 +45,8 @@ CLEAN: npt.NDArray[np.uint8] = np.rint(
 class PictureMattes(Images):
     """Picture files as masks: grey or colour, 8 or 16 bits, with or without alpha.
 
-    Pictures that hold nothing but 0 and 1, as some tools write them, are black and white.
+    Label maps, as segmentation writes them, are black and white: everything with a label counts.
+    Their values are 0 and 1, or they are of a few flat colours on black.
     """
 
     def _read(self, file: Path) -> Picture:
@@ -60,7 +63,7 @@ class PictureMattes(Images):
         brightest = max((int(grey.max()) for grey, _ in asked), default=0)
         share = max((float(grey.max()) / peak for grey, peak in asked), default=0.0)
         if brightest == 1:
-            log.info("%s holds 0 and 1 alone: 1 is taken for white", shown(self.path))
+            log.info("%s holds labels: all but black is taken for white", shown(self.path))
         elif share < FAINT:
             log.warning("%s is nowhere brighter than %.1f %% of white",
                         shown(self.path), 100 * share)  # fmt: skip
@@ -97,11 +100,22 @@ class VideoMattes(Video):
 
 
 def _grey(pixels: Pixels) -> tuple[Pixels, int]:
-    """(H, W), from black to the value that is white, which comes with it."""
+    """(H, W), from black to the value that is white, which comes with it; 1 of a label map."""
     peak = int(np.iinfo(pixels.dtype).max)
     if pixels.ndim == 3 and pixels.shape[2] == 4 and int(pixels[..., 3].min()) < peak:
         return pixels[..., 3], peak
+    if pixels.ndim == 3 and _labelled(pixels[..., :3]):
+        return pixels[..., :3].any(axis=2).astype(np.uint8), 1
     if pixels.ndim == 3:
         pixels = cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY)
     # 8 bits in a file of 16 would all but vanish
     return pixels, 255 if int(pixels.max()) <= 255 else peak
+
+
+def _labelled(colours: Pixels) -> bool:
+    """Whether (H, W, 3) is a label map: a few flat colours, not all grey, and black."""
+    if (colours[..., :1] == colours[..., 1:]).all():
+        return False
+    numbers = colours.astype(np.uint64) @ np.array([1, 1 << 16, 1 << 32], np.uint64)
+    found = np.unique(numbers)
+    return len(found) <= LABELS and int(found[0]) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -87,7 +87,7 @@ class Video:
         if last is None or first < last:
             yield from self._decoded(start, self._filters(first, last))
 
-    def _decoded(self, start: int, chain: str) -> Iterator[Picture]:
+    def _decoded(self, start: int, chain: str) -> Generator[Picture, None, None]:
         """The pictures that these filters give, the first of them being frame `start`."""
         shape = (self.clip.height, self.clip.width, 3)
         with opened(self.path) as file:
