@@ -129,7 +129,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     clip = parts["source"].clip
     if settings["audio"] is not None:
         clip = with_audio(clip, Path(str(settings["audio"])))
-    beside = beside_of(settings, parts["source"], partial(_yaml, "source"), trusted=trusted)
+    beside = beside_of(settings, parts["source"], partial(yaml_of, "source"), trusted=trusted)
     read = partial(parse, rate=float(clip.rate), count=clip.count)
     templates = {
         group: Template.of(settings[group], group, read, trusted=trusted, defaults=_defaults(group))
@@ -173,10 +173,10 @@ def _built(settings: Any, group: str, trusted: list[str]) -> Any:
 
 def _defaults(group: str) -> dict[str, Any]:
     """What the yaml of the group's choice gives."""
-    return _yaml(group, _choice(group))
+    return yaml_of(group, _choice(group))
 
 
-def _yaml(group: str, choice: str) -> dict[str, Any]:
+def yaml_of(group: str, choice: str) -> dict[str, Any]:
     """What conf/GROUP/CHOICE.yaml gives; of one that is not there, nothing."""
     path = config_dir() / group / f"{choice}.yaml"
     defaults: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
