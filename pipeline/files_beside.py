@@ -52,7 +52,9 @@ def beside_of(
     if settings["mask"] is not None:
         with named("mask"):
             mattes = found("mask", {"height": clip.height, "width": clip.width})
-            check_shape(mattes.shape, source.shape, (clip.height, clip.width))
+            # a source of another house need not tell its own shape, and that of the dream will do
+            size = clip.height, clip.width
+            check_shape(mattes.shape, getattr(source, "shape", size), size)
         mask = Mask(Track("mask", mattes, start), invert, feather)
     if settings["guide"] is not None:
         with named("guide"):

@@ -121,7 +121,7 @@ class Report:
                 for name, image in images.items() if image is not None}  # fmt: skip
 
     def _measure_gain(self, dreamt: Dreamt) -> None:
-        """Of what is shown: a mask that leaves half of the picture as it is halves what is gained.
+        """Of what is shown: where a mask leaves the picture as it is nothing is gained.
 
         A dream that feeds on itself is held against the picture that it grew from.
         """
@@ -139,9 +139,10 @@ class Report:
         canvas, before = dreamt.canvas, self._before
         if canvas.positions is None or before is None or before.dream is None:
             return
+        assert self._image is not None
         if canvas.picture is None or before.picture is None:
             # Nothing was filmed, so the dream is its own layer: only its mean is no motion.
-            moved = sample(before.dream, canvas.positions, canvas.border)
+            moved = sample(self._image, canvas.positions, canvas.border)
             mean = dreamt.dream.image.mean(dim=(2, 3), keepdim=True)
             pair = dreamt.dream.image - mean, moved - mean
             self.flickers.append(float(flicker(*pair, canvas.confidence)))

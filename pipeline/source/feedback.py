@@ -73,7 +73,9 @@ class Feedback:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width, in pixels, of the picture itself; of noise, those of the result."""
-        height, width = SIZE if self._picture is None else self._picture.shape[:2]
+        if self._picture is None:
+            return self.clip.height, self.clip.width
+        height, width = self._picture.shape[:2]
         return height, width
 
     @cached_property
