@@ -115,6 +115,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
 
     # torch takes seconds, which --help and TAB do not have
     from pipeline import face, job
+    from pipeline.files_beside import beside_of
     from pipeline.memory import keep_freed_memory
     from pipeline.parts import Template
     from pipeline.schedule import parse
@@ -128,6 +129,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     clip = parts["source"].clip
     if settings["audio"] is not None:
         clip = with_audio(clip, Path(str(settings["audio"])))
+    beside = beside_of(settings, parts["source"], partial(yaml_of, "source"), trusted=trusted)
     read = partial(parse, rate=float(clip.rate), count=clip.count)
     templates = {
         group: Template.of(settings[group], group, read, trusted=trusted, defaults=_defaults(group))
@@ -140,11 +142,17 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     else:
         output = Path(str(settings["output"]))
         check_name(output, parts["encoder"].suffixes, _choice("encoder"))
-    job.check_output(output, input_, overwrite=overwrite)
+    files = {key: Path(str(settings[key])) for key in ("input", "mask", "guide")
+             if settings[key] is not None}  # fmt: skip
+    job.check_output(output, files, overwrite=overwrite)
     keep_freed_memory()
     outcome = job.run(
         job.Parts(
-            **parts, clip=clip, moments=moments, model=_built(settings["model"], "model", trusted)
+            **parts,
+            clip=clip,
+            moments=moments,
+            model=_built(settings["model"], "model", trusted),
+            beside=beside,
         ),
         output=output,
         overwrite=overwrite,
@@ -165,7 +173,12 @@ def _built(settings: Any, group: str, trusted: list[str]) -> Any:
 
 def _defaults(group: str) -> dict[str, Any]:
     """What the yaml of the group's choice gives."""
-    path = config_dir() / group / f"{_choice(group)}.yaml"
+    return yaml_of(group, _choice(group))
+
+
+def yaml_of(group: str, choice: str) -> dict[str, Any]:
+    """What conf/GROUP/CHOICE.yaml gives; of one that is not there, nothing."""
+    path = config_dir() / group / f"{choice}.yaml"
     defaults: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
     return dict(defaults)
 

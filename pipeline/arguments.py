@@ -183,6 +183,9 @@ def _implied(arguments: Sequence[str]) -> Iterator[str]:
     pictures = bool(input_) and is_pictures(input_) and given.get("recipe") not in OWN_SOURCE
     if "source" not in given and pictures:
         yield "source=images"
+    # a look says itself what the dream should have more of
+    if given.get("guide", "null") not in ("", "null") and not {"objective", "look"} & {*given}:
+        yield "objective=guide"
     if "encoder" in given:
         return
     if output:

@@ -28,6 +28,16 @@ def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
     return max(1, round(Fraction(seconds) * rate))
 
 
+def feather_of(value: object) -> float:
+    """The value, which must be pixels that a mask can be softened by. Raises UserError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 500:
+        raise UserError(
+            f"mask_feather: must be a number of pixels from 0 to 500, got {value!r}; "
+            "say mask_feather=8"
+        )
+    return float(value)
+
+
 def seed_of(value: object) -> int:
     """The value, which must be a whole number that fits a generator. Raises UserError."""
     if type(value) is not int or not 0 <= value < 2**63:

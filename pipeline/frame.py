@@ -39,6 +39,16 @@ class Motion:
     confidence: Field
 
 
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """A picture whose motifs are wanted, (H, W, 3) uint8 RGB, of any size.
+
+    Equal only to itself, so that what was found in it can be kept as long as it stays.
+    """
+
+    picture: Picture
+
+
 @dataclass(frozen=True)
 class Frame:
     """What is known of a frame before it is dreamt.
@@ -46,7 +56,8 @@ class Frame:
     index: from 0 at the first frame of the render. time: seconds since that frame.
     picture: None where nothing was filmed. motion: None where none was asked for, and at a cut.
     cut: nothing may be carried into this frame. flash: for a moment something else is seen; the
-    dream stays where it was. seconds: what each stage took to make it.
+    dream stays where it was. mask: (H, W) in [0, 1], how strongly to dream where; None = fully.
+    guide: what to look for, None = nothing. seconds: what each stage took to make it.
     """
 
     index: int
@@ -55,6 +66,8 @@ class Frame:
     motion: Motion | None = None
     cut: bool = False
     flash: bool = False
+    mask: Field | None = None
+    guide: Guide | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 

@@ -20,16 +20,18 @@ import torch
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from pipeline.beside import ALONE, Beside
 from pipeline.cuts import Cuts
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError, shown
 from pipeline.flow import Flow
-from pipeline.frame import Clip
+from pipeline.frame import Clip, Guide
 from pipeline.gradient import Gradient
 from pipeline.loop import Loop, looped
 from pipeline.model import Model
 from pipeline.moment import Moment
 from pipeline.notes import kept_log, write
+from pipeline.objective import needs_guide
 from pipeline.recording import Recording, check_room, folder_of
 from pipeline.render import render
 from pipeline.report import Report
@@ -48,7 +50,7 @@ class Parts:
     """All parts of a render.
 
     clip: the source's, with the sound that goes with it. moments: the parts that may change, at
-    the frame of that index.
+    the frame of that index. beside: the mask and the guide.
     """
 
     source: Source
@@ -58,6 +60,7 @@ class Parts:
     moments: Callable[[int], Moment]
     model: Model
     encoder: Encoder
+    beside: Beside = ALONE
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,10 @@ def run(
     recording = Recording(output, parts.encoder, result, comment, overwrite=overwrite)
     with _asked_to_stop() as stop, recording, kept_log(recording.folder):
         write(recording.folder / "recipe.yaml", settings)
-        _say_what_must_fit(parts.moments(0), model, clip)
+        _say_what_must_fit(parts.moments(0), model, clip, parts.beside.first_guide())
         frames = render(
             parts.source, parts.cuts, parts.flow, parts.moments, model, recording,
-            loop=Loop(overlap, clip.count), seed=seed, device=device,
+            loop=Loop(overlap, clip.count), beside=parts.beside, seed=seed, device=device,
         )  # fmt: skip
         with _shown_progress(clip, report, recording.folder) as progress, closing(frames):
             for dreamt in frames:
@@ -113,12 +116,17 @@ def run(
     return Outcome(output, figures)
 
 
-def _say_what_must_fit(first: Moment, model: Model, clip: Clip) -> None:
+def _say_what_must_fit(first: Moment, model: Model, clip: Clip, guide: Guide | None) -> None:
     """Log what the dreamer must do otherwise than it was told, for pictures of this size.
 
-    Raises UserError where nothing fits.
+    Raises UserError where nothing fits, or nobody looks at the guide.
     """
-    side = Gradient(model, first.objective.of(model)).smallest_side
+    side = Gradient(model, first.objective.of(model, guide)).smallest_side
+    if guide is not None and not needs_guide(first.objective, model):
+        raise UserError(
+            "guide: must be given for an objective that looks at it, got one for another; "
+            "say objective=guide, or norm+guide"
+        )
     fitting = first.dreamer.fit(clip.height, clip.width, side)
     for name, told in vars(first.dreamer).items():
         if (done := getattr(fitting, name)) != told:
@@ -158,10 +166,16 @@ def default_output(name: Path | None, encoder: Encoder, clip: Clip, folder: Path
     return Path(f"{stem}.dream{suffix}")
 
 
-def check_output(output: Path, source: Path | None, *, overwrite: bool) -> None:
-    """Nothing, if the output may be written without loss of the source. Raises UserError."""
-    if source is not None and output.exists() and _holds(output, source):
-        raise UserError(f"output: must not be the input, got {shown(output)}; name another file")
+def check_output(output: Path, sources: Mapping[str, Path], *, overwrite: bool) -> None:
+    """Nothing, if the output may be written without loss of what is read. Raises UserError.
+
+    sources: the files that are read, by the setting that names them.
+    """
+    for key, source in sources.items():
+        if output.exists() and _holds(output, source):
+            raise UserError(
+                f"output: must not be the {key}, got {shown(output)}; name another file"
+            )
     if len(folder_of(output).name.encode()) > 255:
         raise UserError(
             f"output: must leave room for the ending of its work folder, got a name of "

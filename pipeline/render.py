@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipeline.beside import ALONE, Beside
 from pipeline.cuts import Cuts
 from pipeline.dreamer import Dream
 from pipeline.flow import Flow, with_motion
-from pipeline.frame import Frame, State, to_picture
+from pipeline.frame import Frame, Image, State, to_picture
 from pipeline.gradient import Gradient
 from pipeline.loop import Loop
+from pipeline.mask import as_shown, on_device, shown, weighed
 from pipeline.model import Model
 from pipeline.moment import Moment
 from pipeline.prefetch import prefetch
@@ -28,8 +30,9 @@ class Dreamt:
     """One finished frame, for whoever shows progress, previews or figures.
 
     canvas: what it was carried to. gradient: what was climbed. strength: the governor's factor on
-    the steps. state: what the next frame starts from. seconds: what each stage
-    took, by its name; decode and flow ran beside the others.
+    the steps. image: what is seen of the dream, (1, 3, H, W) in [0, 1]. mask: (1, 1, H, W) of it,
+    None = all. state: what the next frame starts from. seconds: what each stage took, by its name;
+    decode and flow ran beside the others.
     """
 
     frame: Frame
@@ -37,6 +40,8 @@ class Dreamt:
     gradient: Gradient
     strength: Tensor
     dream: Dream
+    image: Image
+    mask: Tensor | None
     state: State
     seconds: Mapping[str, float]
 
@@ -50,42 +55,49 @@ def render(
     recording: Recorder,
     *,
     loop: Loop,
+    beside: Beside = ALONE,
     seed: int,
     device: torch.device,
 ) -> Generator[Dreamt, None, None]:
     """Yield every frame of the source once it is dreamt and recorded.
 
     moments: the parts at the frame of that index. recording: entered by the caller, complete when
-    the iterator is exhausted. loop: whether the end joins the start. seed: of the randomness of
-    every frame. Raises UserError for what the user can mend.
+    the iterator is exhausted. loop: whether the end joins the start. beside: what gives the frames
+    their mask and guide. seed: of the randomness of every frame. Raises UserError for what the
+    user can mend.
     """
     clip, rate = source.clip, float(source.clip.rate)
     moments, state = loop.led(moments), State()
 
     pictures = source.pictures(start=state.index)  # decode  (CPU)
     frames = with_motion(cuts(pictures), flow, clip.rate)  # flow    (CPU)
-    with prefetch(frames) as ahead:  # both run ahead in a thread
+    frames = beside(frames)  # mask and guide  (CPU)
+    with prefetch(frames) as ahead:  # they run ahead in a thread
         for frame in ahead:
             now, clock = moments(frame.index), [time.perf_counter()]
+            mask = on_device(frame, device)
+            state = as_shown(state, frame, mask)
             canvas = now.warp(frame, state, now.camera, rate=rate, device=device)  # (device)
             clock.append(time.perf_counter())
             held = now.governor(canvas.image, filmed=frame.picture is not None, rate=rate)
             image = loop.drawn(held.image, frame)
-            gradient = Gradient(model, now.objective.of(model))
+            gradient = Gradient(model, now.objective.of(model, frame.guide))
             dreamer = now.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
+            strength = weighed(held.strength, frame, mask)
             dream = dreamer(image, canvas.maturity, gradient, index=frame.index,
-                            strength=held.strength, source=canvas.picture,
-                            memory=state.memory, rng=_rng(seed, frame))  # fmt: skip
+                            strength=strength, source=canvas.picture, memory=state.memory,
+                            rng=_rng(seed, frame))  # fmt: skip
             state = state.after(frame, dream.image, dream.maturity, dream.memory)
-            picture = to_picture(dream.image)
+            image = shown(dream.image, canvas.picture, mask)
+            picture = to_picture(image)
             clock.append(time.perf_counter())
-            for shown in loop.pictures(dream.image, picture, frame):
-                recording.append(shown)  # encode  (ffmpeg)
+            for finished in loop.pictures(image, picture, frame):
+                recording.append(finished)  # encode  (ffmpeg)
             clock.append(time.perf_counter())
             spent = frame.seconds | _spans(clock)
-            yield Dreamt(frame, canvas, gradient, held.strength, dream, state, spent)
-    for shown in loop.rest():
-        recording.append(shown)
+            yield Dreamt(frame, canvas, gradient, held.strength, dream, image, mask, state, spent)
+    for finished in loop.rest():
+        recording.append(finished)
     recording.finish()
 
 

@@ -42,6 +42,7 @@ class Report:
     _model: Model | None = None
     _before: State | None = None
     _picture: Image | None = None
+    _image: Image | None = None
 
     def add(self, dreamt: Dreamt) -> None:
         """Take in the next frame."""
@@ -61,6 +62,7 @@ class Report:
                 self.vitals[name].append(round(float(value), 5))
             self.vitals["strength"].append(round(float(dreamt.strength), 4))
         self._before, self._model = dreamt.state, dreamt.gradient.model
+        self._image = dreamt.image
         if len(self.steps) == 1:
             self.first_seen = self._look()
 
@@ -112,30 +114,35 @@ class Report:
         """What the network takes the newest picture, and its dream, for."""
         if self._model is None or self._before is None:
             return {}
-        dream, picture = self._before.dream, self._before.picture
+        picture = self._before.picture
         images = {"picture": None if picture is None else to_image(picture, self.device),
-                  "dream": dream}  # fmt: skip
+                  "dream": self._image}  # fmt: skip
         return {name: top_classes(self._model, image)
                 for name, image in images.items() if image is not None}  # fmt: skip
 
     def _measure_gain(self, dreamt: Dreamt) -> None:
-        # A dream that feeds on itself is held against the picture that it grew from.
+        """Of what is shown: where a mask leaves the picture as it is nothing is gained.
+
+        A dream that feeds on itself is held against the picture that it grew from.
+        """
         picture = dreamt.canvas.picture if dreamt.canvas.picture is not None else self._picture
         if picture is None:
             return
         self._picture = picture
         score = dreamt.gradient.score
-        dream, before = score(dreamt.dream.image), score(picture)
+        dream, before = score(dreamt.image), score(picture)
         if float(before) > 0:  # of less than nothing there is no multiple
             self.gains.append(float(dream / before))
 
     def _measure_flicker(self, dreamt: Dreamt) -> None:
+        """Of the dream, where the mask shows it: that a mask moves is no flicker."""
         canvas, before = dreamt.canvas, self._before
         if canvas.positions is None or before is None or before.dream is None:
             return
+        assert self._image is not None
         if canvas.picture is None or before.picture is None:
             # Nothing was filmed, so the dream is its own layer: only its mean is no motion.
-            moved = sample(before.dream, canvas.positions, canvas.border)
+            moved = sample(self._image, canvas.positions, canvas.border)
             mean = dreamt.dream.image.mean(dim=(2, 3), keepdim=True)
             pair = dreamt.dream.image - mean, moved - mean
             self.flickers.append(float(flicker(*pair, canvas.confidence)))
@@ -143,8 +150,9 @@ class Report:
         last = to_image(before.picture, self.device)
         layer, last_layer = dreamt.dream.image - canvas.picture, before.dream - last
         moved = sample(torch.cat([last_layer, last], dim=1), canvas.positions, canvas.border)
+        seen = canvas.confidence if dreamt.mask is None else canvas.confidence * dreamt.mask
         if float(layer.abs().max()):
-            self.flickers.append(float(flicker(layer, moved[:, :3], canvas.confidence)))
+            self.flickers.append(float(flicker(layer, moved[:, :3], seen)))
         # A picture's own mean is no motion: it would only make the figure small.
         mean = canvas.picture.mean(dim=(2, 3), keepdim=True)
         pair = canvas.picture - mean, moved[:, 3:] - mean

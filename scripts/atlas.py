@@ -2,6 +2,7 @@
 
 python scripts/atlas.py input=frame.png                        # each block: atlas.png
 python scripts/atlas.py input=frame.png --layer blocks.9       # its 24 strongest channels here
+python scripts/atlas.py input=frame.png guide=coins.png        # each block, guided
 python scripts/atlas.py input=frame.png model=googlenet dreamer.octaves=3   # any setting
 """
 
@@ -81,7 +82,8 @@ def atlas(settings: Sequence[str], *, layer: str | None, count: int, width: int)
 
 
 def _dreamt(config: DictConfig, source: Source, model: Model) -> Picture:
-    gradient = Gradient(model, parts.built(config, "objective").of(model))
+    guide = parts.beside(config, source).first_guide()
+    gradient = Gradient(model, parts.built(config, "objective").of(model, guide))
     (only,) = parts.rendered(source, config, gradient)
     return to_picture(only.dream.image)
 

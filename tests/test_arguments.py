@@ -59,6 +59,13 @@ def test_an_encoder_or_a_source_that_was_named_is_not_overruled() -> None:
     assert prepared(given) == given
 
 
+def test_a_guide_is_followed_unless_something_else_is_asked_for() -> None:
+    given = ["input=a.mp4", "encoder=h264"]
+    assert prepared([*given, "guide=a (1).png"])[-1] == "objective=guide"
+    for other in ("guide=null", "objective=norm+guide", "look=eyes"):
+        assert "objective=guide" not in prepared([*given, "guide=a.png", other])
+
+
 @pytest.mark.parametrize("suffix", PICTURES)
 def test_a_picture_is_read_as_one_and_becomes_one(suffix: str) -> None:
     added = prepared([f"input=a{suffix}"])[1:]

@@ -181,17 +181,17 @@ def test_an_output_that_would_take_the_input_away_is_refused(tmp_path: Path) -> 
     ]
     for output, source in refused:
         with pytest.raises(UserError, match="must not be the input"):
-            check_output(output, source, overwrite=True)
+            check_output(output, {"input": source}, overwrite=True)
     # beside the pictures, and over one that is none of them, is well
-    check_output(shots / "new.png", shots, overwrite=True)
-    check_output(shots / "1.png", shots / "0.png", overwrite=True)
+    check_output(shots / "new.png", {"input": shots}, overwrite=True)
+    check_output(shots / "1.png", {"input": shots / "0.png"}, overwrite=True)
 
 
 def test_only_a_folder_of_numbered_pictures_is_replaced(tmp_path: Path) -> None:
     made = tmp_path / "made"
     made.mkdir()
     (made / "000000.png").touch()
-    check_output(made, tmp_path / "clip.mp4", overwrite=True)
+    check_output(made, {"input": tmp_path / "clip.mp4"}, overwrite=True)
     (made / "notes.txt").touch()
     with pytest.raises(UserError, match=r"notes\.txt"):
-        check_output(made, tmp_path / "clip.mp4", overwrite=True)
+        check_output(made, {"input": tmp_path / "clip.mp4"}, overwrite=True)

@@ -70,6 +70,17 @@ def test_the_atlas_has_a_tile_for_each_block_and_for_each_channel(photograph: Pa
     assert cv2.imread(str(photograph.parent / "few.png")).shape == (96 + 22, 4 * 144, 3)
 
 
+def test_an_atlas_can_be_guided(photograph: Path) -> None:
+    cv2.imwrite(str(photograph.parent / "coins.png"), skimage.data.coins())
+    words = ("input=cup.png", "--tile", "96", "dreamer.iterations=2", "dreamer.octaves=1")
+    ran = script("atlas.py", *words, "guide=coins.png", cwd=photograph.parent)
+    assert ran.returncode == 0, ran.stderr
+    # the picture, the stem and 11 blocks; deeper ones need a larger one, without a guide all fail
+    sheet = cv2.imread(str(photograph.parent / "atlas.png"))
+    assert sheet.shape == (64 + 22, 13 * 96, 3)
+    assert cv2.absdiff(sheet[:64, :96], sheet[:64, 96 * 8 : 96 * 9]).mean() > 2
+
+
 def test_an_atlas_of_nothing_is_one_line(photograph: Path) -> None:
     for words, line in (
         (["input=no.png"], "No such file"),

@@ -9,21 +9,24 @@ import torch
 from pydantic import ValidationError
 
 from pipeline.errors import UserError
+from pipeline.frame import Guide
 from pipeline.gradient import Gradient
 from pipeline.model import Activations
 from pipeline.objective import Aim, Objective, total
 from pipeline.objective.channel import Channel
+from pipeline.objective.guide import agreement
 from pipeline.objective.label import Label
 from pipeline.objective.neuron import Neuron
 from pipeline.objective.norm import Norm
 from pipeline.objective.ranked import Ranked
-from tests.conftest import CONF, part, toy_network
+from tests.conftest import CONF, part, texture, toy_network
 
 ONE_AND_THREE = {"a": torch.tensor([[[[1.0, -3.0]]]]), "b": torch.full((1, 4, 2, 2), 2.0)}
 """Mean squares: 5 in layer a, 4 in layer b."""
 CLASSES = ("tench", "Great Auk", "crane", "tiger cat", "tiger", "tiger shark", "crane",
            *(f"thing {n}" for n in range(9)))  # fmt: skip
 """Of the toy network's last layer."""
+GUIDE = Guide(texture(40, 56, seed=5))
 NORM = {"_target_": "pipeline.objective.norm.Norm", "weights": None}
 
 
@@ -35,6 +38,8 @@ SETTINGS: dict[str, list[dict[str, object]]] = {
     "neuron": [{"layers": ["third"], "channel": 3, "x": 0.3}],
     "strongest": [{"layers": ["second"], "count": 3, "rank": rank}
                   for rank in ("strongest", "average", "weakest")],
+    "guide": [{"layers": ["second"], "guide_size": 32},
+              {"layers": ["first", "third"], "guide_size": 60}],
     "label": [{"label": 3}, {"label": "great auk"}],
     "weighted": [{"terms": {name: {**NORM, "layers": [name]} for name in ("second", "third")},
                   "weights": {"second": 0.5, "third": "-0.1"}}],
@@ -62,7 +67,7 @@ def test_five_steps_up_the_slope_raise_every_objective(
 ) -> None:
     network = toy_network(classes=CLASSES)
     objective: Objective = part("objective", name, **changes)
-    gradient = Gradient(network, objective.of(network))
+    gradient = Gradient(network, objective.of(network, GUIDE))
     image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     before = float(gradient.score(image))
     for _ in range(5):
@@ -173,6 +178,16 @@ def test_what_the_model_does_not_have_is_refused(objective: Objective, line: str
         objective.of(toy_network())
 
 
+def test_without_a_guide_none_can_be_followed() -> None:
+    alone = {"_target_": "pipeline.objective.guide.Guided", "layers": ["first"], "guide_size": 32}
+    for objective in (
+        part("objective", "guide"),
+        part("objective", "weighted", terms={"g": alone}),
+    ):
+        with pytest.raises(UserError, match="guide: must be given for objective=guide"):
+            objective.of(toy_network())
+
+
 def test_a_mixture_looks_only_at_what_counts_and_multiplies_weights() -> None:
     a, b, c = ({**NORM, "layers": [name]} for name in ("a", "b", "c"))
     both = {**NORM, "layers": ["a", "b"], "weights": [3, -1]}
@@ -185,3 +200,49 @@ def test_a_mixture_looks_only_at_what_counts_and_multiplies_weights() -> None:
     assert weights == {"p.a": 1.5, "p.b": -0.5, "r.b": 1}
     with pytest.raises(UserError, match="got one of 'z'"):
         part("objective", "weighted", terms={"p": a}, weights={"z": 1})
+
+
+def test_each_place_agrees_with_the_place_of_the_guide_that_fits_it_best() -> None:
+    sought = torch.tensor([[2.0, 0.0], [0.0, 1.0], [-3.0, 0.0]]).T.reshape(1, 2, 3, 1)
+    here = torch.tensor([[1.0, 0.5], [0.1, 4.0], [-2.0, 1.0]]).T.reshape(1, 2, 1, 3)
+    assert float(agreement(here, sought)) == pytest.approx((2 + 4 + 6) / 3)
+    assert float(agreement(torch.tensor([[1.0, 5.0]]), sought)) == 5  # a class has no place
+
+
+def test_a_large_picture_is_compared_in_parts_to_the_same_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = torch.Generator().manual_seed(1)
+    here, sought = torch.rand(1, 5, 9, 7, generator=random), torch.rand(1, 5, 4, 3)
+    whole = agreement(here, sought)
+    monkeypatch.setattr("pipeline.objective.guide.PRODUCTS", 100)  # 8 of the 63 places at once
+    assert torch.equal(agreement(here, sought), whole)
+
+
+def test_a_guide_is_looked_at_once_as_long_as_it_stays() -> None:
+    network = toy_network()
+    guided = part("objective", "guide", layers=["second"], guide_size=32)
+    asked = []
+    network.register_forward_hook(lambda *_: asked.append(1))
+    image = torch.rand(1, 3, 32, 32)
+    for guide, looks in ((GUIDE, 4), (GUIDE, 7), (Guide(GUIDE.picture), 11)):
+        gradient = Gradient(network, guided.of(network, guide))
+        for _ in range(3):
+            gradient(image)
+        assert len(asked) == looks  # three of the image, and one of each new guide
+
+
+def test_guided_the_picture_comes_to_agree_with_its_guide_more_than_with_another() -> None:
+    network, other = toy_network(), Guide(texture(40, 56, seed=6, centre=60))
+    guided = part("objective", "guide", layers=["second"], guide_size=32)
+    image = torch.full((1, 3, 32, 32), 0.5)
+    ends = []
+    for guide in (GUIDE, other):
+        gradient, climbed = Gradient(network, guided.of(network, guide)), image
+        for _ in range(20):
+            slope, _ = gradient(climbed)
+            climbed = (climbed + 0.01 * slope / (slope.std() + 1e-9)).clamp(0, 1)
+        ends.append(climbed)
+    for guide, own, foreign in ((GUIDE, *ends), (other, *reversed(ends))):
+        score = Gradient(network, guided.of(network, guide)).score
+        assert score(own) > score(foreign)

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from pipeline.dreamer import Dream
 from pipeline.frame import Clip, Frame, Picture, State, to_image
@@ -47,6 +48,7 @@ def dreamt(
     steps: int = 2,
     cut: bool = False,
     seed: int = 0,
+    mask: Tensor | None = None,
 ) -> Dreamt:
     """A frame with a layer of noise; with the same seed the same on every frame."""
     image = to_image(picture, CPU)
@@ -60,6 +62,8 @@ def dreamt(
         Gradient(toy_network(), Norm(layers=("second",), weights=None)),
         torch.tensor(1.0),
         Dream(dream, whole, {(HEIGHT, WIDTH): steps}),
+        dream if mask is None else image.lerp(dream, mask),
+        mask,
         State(index + 1, picture, dream, whole),
         {"decode": 0.001, "flow": 0.002, "warp": 0.003, "dream": 0.004, "encode": 0.005},
     )
@@ -152,6 +156,27 @@ def test_a_layer_that_stays_does_not_flicker_and_an_unrelated_one_does(
     assert measured(seed=0) == pytest.approx(0, abs=1e-5)
     # 3 x 48 x 64 values, blurred to about 500 independent ones: 1 within 4 / sqrt(500).
     assert measured(seed=1) == pytest.approx(1, abs=0.18)
+
+
+def test_the_gain_is_of_what_a_mask_shows_and_the_flicker_of_the_dream_where_it_does(
+    report: Report,
+) -> None:
+    left = torch.zeros(1, 1, HEIGHT, WIDTH)
+    left[..., : WIDTH // 2] = 1
+    gradient = dreamt(0).gradient
+    report.add(dreamt(0, mask=left))
+    seen = gradient.score(dreamt(0, mask=left).image) / gradient.score(to_image(PICTURE, CPU))
+    assert report.gain == pytest.approx(float(seen))
+    # a mask that moves over a dream that stays
+    report.add(dreamt(1, mask=1 - left))
+    assert report.figures()["flicker"] == 0
+    # a dream that changes where it is not seen
+    report = Report(CLIP, CPU)
+    report.add(dreamt(0))
+    there, other = dreamt(1, mask=left), dreamt(1, seed=1).dream.image
+    changed = there.dream.image.lerp(other, (1 - left).roll(8, dims=3) * (1 - left))
+    report.add(replace(there, dream=replace(there.dream, image=changed)))
+    assert report.figures()["flicker"] == pytest.approx(0, abs=0.001)
 
 
 def test_the_sources_own_flicker_is_that_of_its_pictures(report: Report) -> None:

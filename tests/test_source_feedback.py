@@ -65,6 +65,8 @@ def test_a_picture_is_brought_to_size(tmp_path: Path) -> None:
     first = next(source.pictures())
     assert first is not None
     assert first.shape == (40, 50, 3)
+    assert source.shape == (80, 100)
+    assert feedback().shape == (40, 64)  # noise is as large as it is wanted
 
 
 def test_a_video_is_refused_with_the_way_to_fly_over_it(tmp_path: Path) -> None:

@@ -151,6 +151,7 @@ def test_odd_sides_lose_a_pixel_and_say_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = images(save(tmp_path / "a.png", barcode(1)[:47, :127]))
+    assert source.shape == (47, 127)
     with caplog.at_level(logging.INFO):
         assert (source.clip.height, source.clip.width) == (46, 126)
     assert "127x47 pixels become 126x46" in caplog.text

@@ -54,9 +54,9 @@ class Dreamer(Protocol):
         """The dream that starts from `image`, (1, 3, H, W) in [0, 1].
 
         maturity: (1, 1, H, W) in [0, 1], 0 where nothing was dreamt yet. index: of the frame.
-        strength: a scalar (), the factor on every step. source: (1, 3, H, W), the picture under the
-        dream, None where nothing was filmed. memory: that of the last frame's dream, empty at the
-        first. rng: on the CPU; all randomness comes from it.
+        strength: the factor on every step, a scalar () or (1, 1, H, W). source: (1, 3, H, W), the
+        picture under the dream, None where nothing was filmed. memory: that of the last frame's
+        dream, empty at the first. rng: on the CPU; all randomness comes from it.
         """
 
     def fit(self, height: int, width: int, smallest_side: int) -> Dreamer:

@@ -15,4 +15,5 @@ def mixing(like: Tensor) -> Tensor:
     like: a tensor of the type and on the device that are wanted.
     """
     colours = like.new_tensor(COLOURS)
-    return colours / colours.norm(dim=0).max()
+    longest: Tensor = colours.norm(dim=0).max()
+    return colours / longest

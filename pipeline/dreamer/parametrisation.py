@@ -58,7 +58,8 @@ class Fourier:
     def parameters(self, image: Image) -> Tensor:
         """(1, 3, H, W // 2 + 1, 2), real and imaginary."""
         waves = torch.fft.rfft2(_plain(image), norm="ortho")
-        return torch.view_as_real(waves / _falling(*image.shape[2:], self.falloff, image.device))
+        falling = _falling(image.shape[2], image.shape[3], self.falloff, image.device)
+        return torch.view_as_real(waves / falling)
 
     def image(self, parameters: Tensor, width: int) -> Image:
         """The image in which these waves meet."""
@@ -86,7 +87,8 @@ class Maco:
 
     def parameters(self, image: Image) -> Tensor:
         """(1, 3, H, W // 2 + 1), radians."""
-        return torch.fft.rfft2(_plain(image), norm="ortho").angle()
+        waves: Tensor = torch.fft.rfft2(_plain(image), norm="ortho")
+        return waves.angle()
 
     def image(self, parameters: Tensor, width: int) -> Image:
         """The image in which waves of these phases meet."""

@@ -78,7 +78,8 @@ def broadened(gradient: Tensor, power: float) -> Tensor:
     frequency = torch.hypot(down, across).clamp(min=1 / max(height, width))
     waves = torch.fft.rfft2(gradient) * frequency**-power
     waves[..., 0, 0] = 0  # a cast over the whole picture is no motif
-    return torch.fft.irfft2(waves, s=(height, width))
+    broad: Tensor = torch.fft.irfft2(waves, s=(height, width))
+    return broad
 
 
 def _as_in_photographs(gradient: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 SILENCE = 10.0
 """Seconds after which a frame that takes long says how far it is."""
+TINY = 1e-12
+"""A mask may be black all over."""
 
 
 @dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
@@ -61,13 +63,14 @@ class Visualise:
         """The image after this frame's share of the steps."""
         width, count = image.shape[3], self._share(index)
         numbers = self.parametrisation.parameters(image).requires_grad_(True)
-        rate = self.step_size * float(strength)
+        most = strength.max()
+        rate = self.step_size * float(most)
         optimiser = torch.optim.Adam([numbers], lr=rate, maximize=True)
         # in place, and the last frame's state must stay as it was
         optimiser.state[numbers].update({name: value.clone() for name, value in memory.items()})
         said = time.monotonic()
         for step in range(count):
-            numbers.grad = self._climb(numbers, width, slope, rng)
+            numbers.grad = self._climb(numbers, width, slope, rng, strength / (most + TINY))
             optimiser.step()
             if time.monotonic() - said > SILENCE:
                 said = time.monotonic()
@@ -96,8 +99,10 @@ class Visualise:
         by_now = min(index + 1, frames) * self.iterations // frames
         return by_now - min(index, frames) * self.iterations // frames
 
-    def _climb(self, numbers: Tensor, width: int, slope: Slope, rng: torch.Generator) -> Tensor:
-        """The slope in the numbers, the sum of what several views give."""
+    def _climb(
+        self, numbers: Tensor, width: int, slope: Slope, rng: torch.Generator, weight: Tensor
+    ) -> Tensor:
+        """The slope in the numbers, the sum of what several views give; weight: of each pixel."""
         image = self.parametrisation.image(numbers, width)
         total = torch.zeros_like(image)
         for _ in range(self.views_a_step):
@@ -105,4 +110,4 @@ class Visualise:
             # back in two legs: through the network, then through the view
             upwards, _ = slope(view)
             total += torch.autograd.grad(view, image, upwards, retain_graph=True)[0]
-        return torch.autograd.grad(image, numbers, total)[0]
+        return torch.autograd.grad(image, numbers, total * weight)[0]

@@ -9,6 +9,8 @@ import torch
 from pydantic import AfterValidator, BeforeValidator, Field
 from torch import Tensor
 
+from pipeline.errors import UserError
+from pipeline.frame import Guide
 from pipeline.model import Activations, Model
 
 
@@ -33,8 +35,21 @@ class Aim(Protocol):
 class Objective(Protocol):
     """What a user asks for."""
 
-    def of(self, model: Model) -> Aim:
-        """What that is in this model. Raises UserError for what the model does not have."""
+    def of(self, model: Model, guide: Guide | None = None) -> Aim:
+        """What that is in this model, with this guide beside the input.
+
+        Raises UserError for what the model does not have, and for a guide that is needed and not
+        there.
+        """
+
+
+def needs_guide(objective: Objective, model: Model) -> bool:
+    """Whether this objective, which is well with a guide, is refused without one."""
+    try:
+        objective.of(model)
+    except UserError:
+        return True
+    return False
 
 
 def total(terms: Iterable[tuple[float, Tensor]]) -> Tensor:

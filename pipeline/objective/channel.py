@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.errors import UserError
+from pipeline.frame import Guide
 from pipeline.model import Activations, Model
 from pipeline.objective import Channels, Layers
 
@@ -24,7 +25,7 @@ class Channel:
     layers: Layers
     channels: Channels
 
-    def of(self, model: Model) -> Channel:
+    def of(self, model: Model, guide: Guide | None = None) -> Channel:
         """The same, once the layers are known to have these channels. Raises UserError."""
         check_channels(model, self.layers, self.channels, "channels")
         return self

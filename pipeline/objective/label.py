@@ -13,6 +13,7 @@ from functools import cache
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
+from pipeline.frame import Guide
 from pipeline.model import Model
 from pipeline.objective.channel import Channel
 
@@ -26,7 +27,7 @@ class Label:
 
     label: int | str
 
-    def of(self, model: Model) -> Channel:
+    def of(self, model: Model, guide: Guide | None = None) -> Channel:
         """The channel of this class. Raises UserError for a class that the model does not know."""
         last = model.layers()[-1]
         return Channel(layers=(last,), channels=(self._number(model, last),))

@@ -12,6 +12,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from pipeline.frame import Guide
 from pipeline.model import Activations, Model
 from pipeline.objective import Layers
 from pipeline.objective.channel import check_channels
@@ -32,7 +33,7 @@ class Neuron:
     x: Share
     y: Share
 
-    def of(self, model: Model) -> Neuron:
+    def of(self, model: Model, guide: Guide | None = None) -> Neuron:
         """The same, once the layers are known to have this channel. Raises UserError."""
         check_channels(model, self.layers, (self.channel,), "channel")
         return self

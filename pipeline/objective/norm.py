@@ -10,6 +10,7 @@ from pydantic import FiniteFloat
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from pipeline.frame import Guide
 from pipeline.model import Activations, Model
 from pipeline.objective import Layers
 
@@ -35,7 +36,7 @@ class Norm:
         if self.weights is not None and not any(self.weights):
             raise ValueError("weights must not all be 0 at once")
 
-    def of(self, model: Model) -> Norm:
+    def of(self, model: Model, guide: Guide | None = None) -> Norm:
         """The same: it needs to know no model."""
         return self
 

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.errors import UserError
+from pipeline.frame import Guide
 from pipeline.model import Activations, Model
 from pipeline.objective import Layers
 
@@ -26,7 +27,7 @@ class Ranked:
     rank: Literal["strongest", "average", "weakest"]
     count: Annotated[int, Field(ge=1)]
 
-    def of(self, model: Model) -> Ranked:
+    def of(self, model: Model, guide: Guide | None = None) -> Ranked:
         """The same, once the layers are known to have so many channels. Raises UserError."""
         for layer in self.layers:
             if self.count > (most := model.channels(layer)):

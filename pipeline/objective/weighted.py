@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass as part
 from torch import Tensor
 
 from pipeline.errors import UserError
+from pipeline.frame import Guide
 from pipeline.model import Activations, Model
 from pipeline.objective import Aim, Objective
 
@@ -27,7 +28,7 @@ class Weighted:
         for name in self.weights.keys() - self.terms.keys():
             raise ValueError(f"weights must be of terms, got one of {name!r}")
 
-    def of(self, model: Model) -> Mixed:
+    def of(self, model: Model, guide: Guide | None = None) -> Mixed:
         """All of them in this model. Raises UserError where none counts."""
         weights = {name: self.weights.get(name, 1.0) for name in self.terms}
         if not any(weights.values()):
@@ -35,7 +36,7 @@ class Weighted:
                 f"objective.terms: must hold one whose weight is not 0, got {weights or 'none'}; "
                 "say objective=norm+label"
             )
-        return Mixed({name: term.of(model) for name, term in self.terms.items()}, weights)
+        return Mixed({name: term.of(model, guide) for name, term in self.terms.items()}, weights)
 
 
 @dataclass(frozen=True)

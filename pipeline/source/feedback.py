@@ -80,6 +80,14 @@ class Feedback:
             )
         return min(counts)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, in pixels, of the picture itself; of noise, those of the result."""
+        if self._picture is None:
+            return self.clip.height, self.clip.width
+        height, width = self._picture.shape[:2]
+        return height, width
+
     @cached_property
     def _picture(self) -> Picture | None:
         if self.path is None:

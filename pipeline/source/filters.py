@@ -28,9 +28,19 @@ WHITE = 203
 
 
 def filters(
-    facts: Facts, *, rate: Fraction, first: int, last: int | None, height: int, width: int
+    facts: Facts,
+    *,
+    rate: Fraction,
+    first: int,
+    last: int | None,
+    height: int,
+    width: int,
+    alpha: bool = False,
 ) -> str:
-    """The filter chain from decoded pictures to frames [first, last) of height x width, rgb24."""
+    """The filter chain from decoded pictures to frames [first, last) of height x width, rgb24.
+
+    alpha: of pictures that may be transparent, only how far they are not, as grey.
+    """
     look = facts.look
     steps = []
     if re.match(r"(yuvj?4\d\dp|gray)", look.pixels):
@@ -44,7 +54,9 @@ def filters(
     if last is not None:
         steps[-1] += f":end_frame={last}"
     steps += [f"scale={width}:{height}:{_colours(look, facts.lines)}{EXACT}", "setsar=1"]
-    if look.transfer in HDR:
+    if alpha:
+        steps += ["format=gbrap", "alphaextract"]
+    elif look.transfer in HDR:
         steps += _tone_mapped(look)
     elif has_alpha(look.pixels):
         steps += ["format=gbrap", "premultiply=inplace=1"]

@@ -61,8 +61,7 @@ class Images:
     @cached_property
     def clip(self) -> Clip:
         """The shape of the result. Decodes the first picture; raises UserError if it cannot."""
-        files, (first, last) = self._files, self._extent
-        height, width = read(files[first], self._limits).shape[:2]
+        (height, width), (first, last) = self.shape, self._extent
         size = dream_size(
             height,
             width,
@@ -70,7 +69,7 @@ class Images:
             wanted_width=self.width,
             max_pixels=self.max_pixels,
         )
-        return Clip(*size, rate=self.rate, count=remaining(len(files), first, last))
+        return Clip(*size, rate=self.rate, count=remaining(len(self._files), first, last))
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
         """The pictures from frame `start` on: (H, W, 3) uint8 RGB.
@@ -87,6 +86,12 @@ class Images:
                 picture = before if before is not None else self._latest(first, index, clip)
             before = picture
             yield picture.copy()  # the caller may write into it, and it may be shown again
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, in pixels, of the first picture itself."""
+        height, width = self._read(self._files[self._extent[0]]).shape[:2]
+        return height, width
 
     @cached_property
     def _files(self) -> list[Path]:
@@ -112,10 +117,14 @@ class Images:
     def _limits(self) -> Limits:
         return Limits(self.max_pixels, self.stall_seconds)
 
+    def _read(self, file: Path) -> Picture:
+        """The picture in the file. Raises UserError if it is none."""
+        return read(file, self._limits)
+
     def _picture(self, index: int, clip: Clip) -> Picture | None:
         """The picture of that index, None if it cannot be read, which is logged."""
         try:
-            return fitted(read(self._files[index], self._limits), clip.height, clip.width)
+            return fitted(self._read(self._files[index]), clip.height, clip.width)
         except UserError as error:
             log.warning("%s", error)
             return None

@@ -30,7 +30,15 @@ Pixels = npt.NDArray[Any]
 def read(path: Path, limits: Limits) -> Picture:
     """The picture in the file: (H, W, 3) uint8 RGB, upright, what is transparent over black.
 
-    Raises UserError if it is none, or larger than the limits, which is found out undecoded.
+    Raises UserError as `stored` does.
+    """
+    return np.ascontiguousarray(_colours(stored(path, limits)))
+
+
+def stored(path: Path, limits: Limits) -> Pixels:
+    """The pixels as they are stored, upright: (H, W) or (H, W, 3 or 4) in BGR, 8 or 16 bits.
+
+    Raises UserError if it is no picture, or larger than the limits, which is found out undecoded.
     """
     area = picture_area(path, limits)
     if not 0 < area <= limits.pixels:
@@ -44,7 +52,7 @@ def read(path: Path, limits: Limits) -> Picture:
             f"input: must be a picture of 8 or 16 bits that can be decoded, got {shown(path)}; "
             "convert it to png"
         )
-    return np.ascontiguousarray(_upright(_colours(pixels), _orientation(metadata)))
+    return _upright(pixels, _orientation(metadata))
 
 
 def _bytes(path: Path, limits: Limits) -> npt.NDArray[np.uint8]:
@@ -100,12 +108,12 @@ def _orientation(exif: bytes) -> int:
     return 1
 
 
-def _upright(picture: Picture, orientation: int) -> Picture:
-    """The picture turned and mirrored as EXIF's orientation asks."""
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """The pixels turned and mirrored as EXIF's orientation asks."""
     if orientation in (5, 6, 7, 8):
-        picture = picture.transpose(1, 0, 2)
+        pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
-        picture = picture[::-1]
+        pixels = pixels[::-1]
     if orientation in (2, 3, 6, 7):
-        picture = picture[:, ::-1]
-    return picture
+        pixels = pixels[:, ::-1]
+    return pixels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -82,13 +82,16 @@ class Video:
         ffmpeg's own seeking gives other frames, or none, on some files. Raises UserError if not
         even the first picture comes, or ffmpeg stalls or is killed; logs other damage.
         """
-        clip, (first, last) = self.clip, self._extent
+        first, last = self._extent
         first += start
-        if last is not None and first >= last:
-            return
-        shape = (clip.height, clip.width, 3)
+        if last is None or first < last:
+            yield from self._decoded(start, self._filters(first, last))
+
+    def _decoded(self, start: int, chain: str) -> Generator[Picture, None, None]:
+        """The pictures that these filters give, the first of them being frame `start`."""
+        shape = (self.clip.height, self.clip.width, 3)
         with opened(self.path) as file:
-            arguments = self._arguments(file, first, last)
+            arguments = self._arguments(file, chain)
             with ffmpeg.running(arguments, pass_fds=(file,)) as process:
                 assert process.popen.stdout is not None
                 pipe, count = process.popen.stdout.fileno(), start
@@ -116,13 +119,18 @@ class Video:
             total=self._facts.cadence.total,
         )
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the video itself, in square pixels, upright."""
+        look = self._facts.look
+        # an aspect seldom makes an even width: round to one at once, and quietly
+        wide = look.width if look.aspect == 1 else 2 * round(look.width * look.aspect / 2)
+        return look.height, wide
+
     @cached_property
     def _size(self) -> tuple[int, int]:
-        look = self._facts.look
         return dream_size(
-            look.height,
-            # an aspect seldom makes an even width: round to one at once, and quietly
-            look.width if look.aspect == 1 else 2 * round(look.width * look.aspect / 2),
+            *self.shape,
             wanted_height=self.height,
             wanted_width=self.width,
             max_pixels=self.max_pixels,
@@ -149,11 +157,16 @@ class Video:
         if not cadence.steady:
             log.info("%s has a variable rate; made constant: %s frames/s", name, cadence.rate)
 
-    def _arguments(self, file: int, first: int, last: int | None) -> list[str]:
-        """ffmpeg's options to write frames [first, last) of the input as raw RGB."""
+    def _filters(self, first: int, last: int | None, *, alpha: bool = False) -> str:
+        """The filters that give frames [first, last) of the input; alpha: that channel of them."""
         height, width = self._size
         rate = self._facts.cadence.rate
-        chain = filters(self._facts, rate=rate, first=first, last=last, height=height, width=width)
+        return filters(
+            self._facts, rate=rate, first=first, last=last, height=height, width=width, alpha=alpha
+        )
+
+    def _arguments(self, file: int, chain: str) -> list[str]:
+        """ffmpeg's options to write what these filters give of the input as raw RGB."""
         return [
             # pinned: a damaged h264 decodes differently with another number of threads
             *("-threads", "2", "-filter_threads", "1"),

@@ -10,7 +10,9 @@ import hydra
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.__main__ import CHANGING, config_dir
+from pipeline.__main__ import CHANGING, config_dir, yaml_of
+from pipeline.beside import Beside
+from pipeline.files_beside import beside_of
 from pipeline.frame import Picture
 from pipeline.gradient import Gradient
 from pipeline.loop import Loop
@@ -52,6 +54,12 @@ def gradient(config: DictConfig) -> Gradient:
     return Gradient(model, built(config, "objective").of(model))
 
 
+def beside(config: DictConfig, source: Source) -> Beside:
+    """The mask and the guide that go with this source."""
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    return beside_of(plain, source, partial(yaml_of, "source"), trusted=["pipeline"])
+
+
 def rendered(
     source: Source,
     config: DictConfig,
@@ -67,5 +75,6 @@ def rendered(
                  for name in CHANGING}  # fmt: skip
     return render(
         source, built(config, "cuts"), built(config, "flow"), timeline(templates, clip, hear),
-        slope.model, recording or Kept(), loop=loop or Loop(0), seed=config.seed, device=CPU,
+        slope.model, recording or Kept(), loop=loop or Loop(0), beside=beside(config, source),
+        seed=config.seed, device=CPU,
     )  # fmt: skip

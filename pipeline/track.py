@@ -1,0 +1,81 @@
+"""A file whose pictures go beside the input, in step with it.
+
+A picture stays for the whole render. Of a video, a folder or a numbered pattern every frame has the
+picture nearest to its own time; behind the last one, that one stays.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from pipeline.errors import UserError
+from pipeline.frame import Frame, Picture
+from pipeline.source import Source
+
+log = logging.getLogger(__name__)
+
+TIE = 1e-6
+"""Pictures: a time so near to the middle between two lies there, and the later one is taken."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """The pictures of one file beside the input.
+
+    key: the setting that names it. start: seconds of it at the first frame.
+    """
+
+    key: str
+    source: Source
+    start: float = 0.0
+
+    def along(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, Picture], None, None]:
+        """Each frame with its picture, the very same object as long as it stays.
+
+        Raises UserError if the file breaks in a way that leaves nothing to show.
+        """
+        with named(self.key):
+            clip = self.source.clip
+
+        def nearest(seconds: float) -> int:
+            return math.floor((self.start + seconds) * float(clip.rate) + 0.5 + TIE)
+
+        here = nearest(0.0) if clip.count is None else min(nearest(0.0), clip.count - 1)
+        with closing(self._endless(here)) as pictures:
+            picture = next(pictures)
+            for frame in frames:
+                while here < nearest(frame.time):
+                    picture, here = next(pictures), here + 1
+                yield frame, picture
+
+    def _endless(self, first: int) -> Generator[Picture, None, None]:
+        """The pictures from that one on, and then the last of them without end."""
+        picture = None
+        with named(self.key):
+            for following in self.source.pictures(first):
+                if following is not None:
+                    picture = following
+                    yield picture
+            if picture is None:
+                raise UserError(
+                    "input: must hold pictures to its end, got none any more; copy it again from "
+                    "its origin"
+                )
+        if self.source.clip.count != 1:
+            log.info("%s: ends before the input does; its last picture stays", self.key)
+        while True:
+            yield picture
+
+
+@contextmanager
+def named(key: str) -> Iterator[None]:
+    """What is wrong with a file beside the input names its own key instead of the input's."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(re.sub(r"^input\b", key, str(error))) from error
