@@ -105,7 +105,7 @@ def _grey(pixels: Pixels) -> tuple[Pixels, int]:
     if pixels.ndim == 3 and pixels.shape[2] == 4 and int(pixels[..., 3].min()) < peak:
         return pixels[..., 3], peak
     if pixels.ndim == 3 and _labelled(pixels[..., :3]):
-        return np.asarray(pixels[..., :3].any(axis=2), np.uint8), 1
+        return (pixels[..., :3].max(axis=2) > 0).astype(np.uint8), 1
     if pixels.ndim == 3:
         pixels = cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY)
     # 8 bits in a file of 16 would all but vanish
