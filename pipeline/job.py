@@ -37,7 +37,7 @@ from pipeline.source import Source
 
 log = logging.getLogger(__name__)
 
-SINGLE = (".png", ".jpg", ".jpeg")
+SINGLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 """Suffixes of outputs that are one picture."""
 LINE_SECONDS = 10.0
 """Seconds between two lines about progress where there is no terminal."""

@@ -76,7 +76,7 @@ def render(
             dream = dreamer(image, canvas.maturity, gradient, index=frame.index,
                             strength=held.strength, rng=_rng(seed, frame))  # fmt: skip
             state = state.after(frame, dream.image, dream.maturity)
-            picture = to_picture(dream.image)
+            picture = to_picture(dream.image, clip.depth)
             clock.append(time.perf_counter())
             for shown in loop.pictures(dream.image, picture, frame):
                 recording.append(shown)  # encode  (ffmpeg)

@@ -9,7 +9,10 @@ from pipeline.frame import Clip, Picture
 
 
 class Source(Protocol):
-    """Pictures in order, at a constant rate, all of one even size; None where it films no more."""
+    """Pictures in order, at a constant rate, all of one size; None where it films no more.
+
+    Sides are even but a still's.
+    """
 
     @property
     def clip(self) -> Clip:
@@ -19,7 +22,7 @@ class Source(Protocol):
         """
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
-        """The pictures from frame `start` on: (H, W, 3) uint8 RGB, in constant memory.
+        """The pictures from frame `start` on: (H, W, 3) RGB of clip's depth, in constant memory.
 
         None where nothing was filmed: the dream is all there is. It has a first picture, and none
         behind the first None.

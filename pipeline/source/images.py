@@ -160,9 +160,9 @@ def natural(path: Path) -> tuple[list[str | int], str]:
 
 
 def fitted(picture: Picture, height: int, width: int) -> Picture:
-    """The picture scaled to (height, width): averaged when it shrinks, cubic when it grows."""
+    """The picture, or its alpha channel, scaled: averaged to shrink, cubic to grow."""
     if picture.shape[:2] == (height, width):
         return picture
     smaller = height * width < picture.shape[0] * picture.shape[1]
     how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.uint8)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), picture.dtype)
