@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from pipeline.frame import Clip, Picture
 
@@ -29,3 +30,19 @@ class Source(Protocol):
         Closing the iterator early frees whatever it holds. Raises UserError if the input breaks
         in a way that leaves nothing to show; lesser damage is logged as a warning.
         """
+
+
+@runtime_checkable
+class Several(Protocol):
+    """Stills in several files, each a Source of its own."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files, in order. Raises UserError if there are none."""
+
+    @property
+    def clip(self) -> Clip:
+        """The shape of the first that can be read; raises UserError if none can."""
+
+    def each(self) -> Iterator[tuple[Path, Source]]:
+        """Each file's Source; that of a file that cannot be read is among them, unread."""

@@ -57,7 +57,7 @@ def load(path: Path, limits: Limits) -> Contents:
     area = picture_area(path, limits)
     if not 0 < area <= limits.pixels:
         raise UserError(
-            f"input: must be a picture of at most source.max_pixels={limits.pixels} pixels, "
+            f"input: must be a picture that can be read, of at most source.max_pixels={limits.pixels} pixels, "
             f"got {shown(path)}; use another file, or raise the limit if memory allows"
         )
     pixels, metadata = _decoded(_bytes(path, limits))
