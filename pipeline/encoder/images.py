@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.encoder import Writer
+from pipeline.encoder import Writer, tiff
 from pipeline.encoder.durable import flush, half_of, settle, trouble
 from pipeline.encoder.png import stored, tagged
 from pipeline.errors import UserError, shown
@@ -128,6 +128,9 @@ class Images:
             pixels = over(pixels[..., :3], pixels[..., 3], 0)
         if not form.deep:
             pixels = in_8_bits(pixels)
+        if form is TIFF:
+            content = _encoded(pixels, form, self._options[form])
+            return tiff.tagged(content, profile, alpha=pixels.shape[2] == 4)
         return _encoded(pixels, form, self._options[form], profile)
 
     @property

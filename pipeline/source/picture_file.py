@@ -17,6 +17,7 @@ from pipeline.errors import UserError, shown
 from pipeline.frame import Picture, in_8_bits, over
 from pipeline.opening import Limits, opened
 from pipeline.source.probe import picture_area
+from pipeline.source.tiff import Directory, directory
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".tif", ".tiff"),
@@ -25,6 +26,10 @@ SUFFIXES = (
 """What a picture in a folder is known by."""
 ORIENTATION = 0x0112
 """The EXIF tag that tells how the camera was held, 1..8."""
+EXTRA_SAMPLES, ICC_PROFILE = 338, 34675
+"""TIFF's tags for what a fourth channel means, and for what colours mean."""
+MULTIPLIED, STRAIGHT = 1, 2
+"""A fourth channel that the colours are multiplied with already, and one that they are not."""
 
 Pixels = npt.NDArray[Any]
 
@@ -57,10 +62,13 @@ def load(path: Path, limits: Limits) -> Contents:
     area = picture_area(path, limits)
     if not 0 < area <= limits.pixels:
         raise UserError(
-            f"input: must be a picture that can be read, of at most source.max_pixels={limits.pixels} pixels, "
-            f"got {shown(path)}; use another file, or raise the limit if memory allows"
+            "input: must be a picture that can be read, of at most "
+            f"source.max_pixels={limits.pixels} pixels, got {shown(path)}; use another file, or "
+            "raise the limit if memory allows"
         )
-    pixels, metadata = _decoded(_bytes(path, limits))
+    data = _bytes(path, limits)
+    tags = directory(data)
+    pixels, exif, profile = _decoded(_as_they_stand(data, tags))
     if (
         pixels is None
         or pixels.dtype not in (np.uint8, np.uint16)
@@ -70,15 +78,17 @@ def load(path: Path, limits: Limits) -> Contents:
             f"input: must be a picture of 8 or 16 bits that can be decoded, got {shown(path)}; "
             "convert it to png"
         )
-    pixels = _upright(pixels, _orientation(metadata.get(cv2.IMAGE_METADATA_EXIF, b"")))
+    pixels = _upright(pixels, directory(exif).number(ORIENTATION) or 1)
     grey = pixels.ndim == 2 or pixels.shape[2] == 1
     colours = np.repeat(np.atleast_3d(pixels), 3, axis=2) if grey else pixels[..., 2::-1]
     alpha = None if grey or pixels.shape[2] == 3 else np.ascontiguousarray(pixels[..., 3])
-    profile = metadata.get(cv2.IMAGE_METADATA_ICCP, b"")
+    if alpha is not None and tags.number(EXTRA_SAMPLES) == MULTIPLIED:
+        colours = _divided(colours, alpha)
+    profile = profile or tags.content(ICC_PROFILE)
     return Contents(np.ascontiguousarray(colours), alpha, profile if _is_rgb(profile) else b"")
 
 
-def _bytes(path: Path, limits: Limits) -> npt.NDArray[np.uint8]:
+def _bytes(path: Path, limits: Limits) -> bytes:
     """The whole file. Raises UserError if it is larger than the largest picture, uncompressed."""
     most = 8 * limits.pixels + (1 << 20)  # four channels of 16 bits, and room for metadata
     with opened(path) as file, open(file, "rb", closefd=False) as stream:
@@ -87,44 +97,52 @@ def _bytes(path: Path, limits: Limits) -> npt.NDArray[np.uint8]:
                 f"input: must have at most {most} bytes to be a picture of "
                 f"source.max_pixels={limits.pixels}, got more in {shown(path)}; use another file"
             )
-        return np.frombuffer(stream.read(most), np.uint8)
+        return stream.read(most)
 
 
-def _decoded(data: npt.NDArray[np.uint8]) -> tuple[Pixels | None, dict[int, bytes]]:
-    """The pixels as they are stored, (H, W) or (H, W, 3 or 4) in BGR, and OpenCV's metadata."""
+def _as_they_stand(data: bytes, tags: Directory) -> bytes:
+    """The file such that OpenCV gives its colours as they stand in it.
+
+    It would multiply a TIFF's of 8 bits with their alpha, which cannot be undone.
+    """
+    if tags.number(EXTRA_SAMPLES) != STRAIGHT:
+        return data
+    _, _, at = tags.fields[EXTRA_SAMPLES]
+    return data[:at] + struct.pack(tags.order + "H", MULTIPLIED) + data[at + 2 :]
+
+
+def _divided(colours: Pixels, alpha: Pixels) -> Pixels:
+    """The colours, (H, W, 3), that were multiplied with their alpha, (H, W), without it."""
+    share = np.maximum(alpha, 1)[..., None].astype(np.uint32)
+    peak = np.uint32(np.iinfo(colours.dtype).max)
+    divided: Pixels = np.minimum((colours * peak + share // 2) // share, peak)
+    return divided.astype(colours.dtype)
+
+
+def _decoded(data: bytes) -> tuple[Pixels | None, bytes, bytes]:
+    """The pixels as they are stored, (H, W) or (H, W, 3 or 4) in BGR, EXIF block, ICC profile."""
     level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # damage is said in our words
     try:
         # IMREAD_COLOR would turn the picture upright by itself, but drops the alpha channel
-        pixels, kinds, blocks = cv2.imdecodeWithMetadata(data, cv2.IMREAD_UNCHANGED)
+        pixels, kinds, blocks = cv2.imdecodeWithMetadata(
+            np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED
+        )
     except cv2.error:
-        return None, {}
+        return None, b"", b""
     finally:
         logging.setLogLevel(level)
     found = {kind: np.asarray(block).tobytes() for kind, block in zip(kinds, blocks, strict=False)}
-    return pixels, found
+    return (
+        pixels,
+        found.get(cv2.IMAGE_METADATA_EXIF, b""),
+        found.get(cv2.IMAGE_METADATA_ICCP, b""),
+    )
 
 
 def _is_rgb(profile: bytes) -> bool:
     """Whether it is an ICC profile (ICC.1:2022, 7.2) of RGB: that of grey or CMYK fits no RGB."""
     whole = len(profile) >= 132 and int.from_bytes(profile[:4]) == len(profile)
     return whole and profile[16:20] == b"RGB " and profile[36:40] == b"acsp"
-
-
-def _orientation(exif: bytes) -> int:
-    """How the camera was held, 1..8, from an EXIF block; 1 = upright, or the block is broken."""
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    if order is None:
-        return 1
-    try:
-        (at,) = struct.unpack_from(order + "I", exif, 4)
-        (entries,) = struct.unpack_from(order + "H", exif, at)
-        for entry in range(entries):
-            tag, _, _, value = struct.unpack_from(order + "HHIH", exif, at + 2 + 12 * entry)
-            if tag == ORIENTATION:
-                return int(value)
-    except struct.error:
-        pass  # cut short: a picture that lies on its side is better than none
-    return 1
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
