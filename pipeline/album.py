@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import UserError, shown
+from pipeline.gradient import Gradient
 from pipeline.job import Outcome, Parts, comment, dreamt, facts, say_what_must_fit
 from pipeline.loop import looped
 from pipeline.notes import kept_log, write
@@ -98,7 +99,8 @@ def run(
     KeyboardInterrupt after the picture during which the user pressed Ctrl-C.
     """
     looped(parts.clip, overlap)  # refused: a still has no end that could join its start
-    parts.moments(0).objective.of(parts.model)  # what is wrong for all of them is said once
+    # what is wrong for all of them is said once, and before anything is made
+    _ = Gradient(parts.model, parts.moments(0).objective.of(parts.model)).smallest_side
     album = _Album(parts, output, folder_of(output), overwrite, seed, device, comment(settings))
     with _folders(album), kept_log(album.work):
         write(album.work / "recipe.yaml", settings)

@@ -140,7 +140,7 @@ class Images:
         return {
             PNG: (cv2.IMWRITE_PNG_COMPRESSION, self.compression),
             JPEG: (cv2.IMWRITE_JPEG_QUALITY, self.quality, *full),
-            TIFF: (),
+            TIFF: (cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE),
             WEBP: (cv2.IMWRITE_WEBP_QUALITY, self.quality),
         }
 
