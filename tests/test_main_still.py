@@ -36,8 +36,7 @@ def read(path: Path) -> Pixels:
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-@pytest.mark.parametrize("made", ["x.png", "x.tif"])
-@pytest.mark.parametrize("given", ["a.png", "a.tiff"])
+@pytest.mark.parametrize(("given", "made"), [("a.png", "x.png"), ("a.tiff", "x.tif")])
 def test_every_value_of_either_depth_passes_at_an_odd_size(
     tmp_path: Path, given: str, made: str, depth: int
 ) -> None:
@@ -56,8 +55,16 @@ def test_grey_of_16_bits_becomes_rgb_of_16_bits(tmp_path: Path) -> None:
     assert np.array_equal(read(tmp_path / "a.dream.png"), np.dstack([grey] * 3))
 
 
-@pytest.mark.parametrize("made", ["x.png", "x.tif", "x.webp"])
-@pytest.mark.parametrize(("given", "depth"), [("a.png", 8), ("a.png", 16), ("a.tif", 16)])
+@pytest.mark.parametrize(
+    ("given", "depth", "made"),
+    [
+        ("a.png", 8, "x.png"),
+        ("a.png", 8, "x.tif"),
+        ("a.tif", 16, "x.png"),
+        ("a.png", 16, "x.tif"),
+        ("a.png", 8, "x.webp"),
+    ],
+)
 def test_the_alpha_of_a_dream_is_that_of_the_picture(
     tmp_path: Path, given: str, depth: int, made: str
 ) -> None:
@@ -68,12 +75,10 @@ def test_the_alpha_of_a_dream_is_that_of_the_picture(
     little = ("dreamer.iterations=2", "dreamer.octaves=1")
     rendered("recipe=still", *little, f"input={given}", f"output={made}", cwd=tmp_path)
     found, alpha = read(tmp_path / made), pixels[..., 3]
-    if made == "x.webp" and depth == 16:  # it has 8 bits
-        alpha = ((alpha.astype(int) + 128) // 257).astype(np.uint8)
     assert np.array_equal(found[..., 3], alpha)
-    if found.dtype == pixels.dtype and made != "x.webp":
-        changed = (found[..., :3] != pixels[..., :3]).any(axis=2)
-        assert changed[alpha > 0].mean() > 0.9
+    changed = (found[..., :3] != pixels[..., :3]).any(axis=2)
+    assert changed[alpha > 0].mean() > 0.9
+    if made != "x.webp":  # which does not hold every bit
         assert not changed[alpha == 0].any()
 
 
@@ -102,8 +107,7 @@ def test_what_has_no_room_for_it_loses_depth_and_alpha(tmp_path: Path, made: str
     assert np.abs(picture[:, 28:].astype(int) - round(40000 / 257 * 40000 / 65535)).max() <= 4
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
-@pytest.mark.parametrize("orientation", [3, 6])
+@pytest.mark.parametrize(("suffix", "orientation"), [(".jpg", 6), (".png", 3), (".webp", 6)])
 def test_a_still_stands_upright(tmp_path: Path, orientation: int, suffix: str) -> None:
     picture = np.zeros((32, 64, 3), np.uint8)
     picture[:8, :8] = 255  # the corner where row and column begin
@@ -147,7 +151,8 @@ def album(tmp_path: Path) -> Path:
     photos = tmp_path / "photos"
     photos.mkdir()
     cv2.imwrite(str(photos / "a.png"), noise(33, 41, 3, depth=8))
-    cv2.imwrite(str(photos / "a.tif"), noise(40, 24, 3, depth=16))
+    plain = [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_NONE]
+    cv2.imwrite(str(photos / "a.tif"), noise(40, 24, 3, depth=16), plain)
     cv2.imwrite(str(photos / "B.png"), noise(20, 64, 4, depth=8))
     cv2.imwrite(str(photos / "b.bmp"), noise(20, 20, depth=8))
     cv2.imwrite(str(photos / "c.webp"), barcode(3))
@@ -229,6 +234,7 @@ def test_a_folder_without_the_recipe_is_a_sequence(album: Path) -> None:
         ("end=2", "end: must not be given"),
         ("output=x.png", "output: must be a folder"),
         ("output=photos", "output: must not be the input, got photos; "),
+        ("input=photos/a.png output=x.mp4", "output: a .mp4 file must have even sides, got 41x33"),
         ("output=gone/dreamt", "output: its folder must exist"),
         ("output=taken", "output: must be a folder, got the file taken"),
         ("loop=true", "loop: needs an input"),

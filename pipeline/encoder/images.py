@@ -5,6 +5,7 @@ A segment is one file, so that one rename lets it count: PNGs one after the othe
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ from pipeline.encoder.durable import flush, half_of, settle, trouble
 from pipeline.encoder.png import stored, tagged
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture, in_8_bits, over
+
+log = logging.getLogger(__name__)
 
 Suffix = Literal["", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"]
 
@@ -44,6 +47,8 @@ SINGLE = {
     ".png": PNG, ".jpg": JPEG, ".jpeg": JPEG, ".tif": TIFF, ".tiff": TIFF, ".webp": WEBP,
 }  # fmt: skip
 """The format of a single picture by its suffix; a folder may be called anything else."""
+JPEG_BLOCK = 65519
+"""The most bytes of a profile that OpenCV writes: one block, less its head (ICC.1:2022, B.4)."""
 Pixels = npt.NDArray[np.uint8 | np.uint16]
 DIGITS = 6
 """Digits of a picture's number in a folder; more where a render has more pictures."""
@@ -131,6 +136,9 @@ class Images:
         if form is TIFF:
             content = _encoded(pixels, form, self._options[form])
             return tiff.tagged(content, profile, alpha=pixels.shape[2] == 4)
+        if form is JPEG and len(profile) > JPEG_BLOCK:
+            log.warning("the colour profile is left out: a JPEG has %d bytes for it", JPEG_BLOCK)
+            profile = b""
         return _encoded(pixels, form, self._options[form], profile)
 
     @property

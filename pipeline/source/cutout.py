@@ -18,8 +18,8 @@ def filled(colours: Picture, alpha: Picture) -> Picture:
     on, it would shine through the edge of what is seen. Seen colours stay as they are.
     """
     hidden = alpha == 0
-    if hidden.all():
-        return colours  # none is better than another
+    if hidden.all() or not hidden.any():
+        return colours  # of what is nowhere seen no colour is better than another
     peak = float(np.iinfo(colours.dtype).max)
     share = (alpha / np.float32(peak)).astype(np.float32)[..., None]
     around = _spread(colours * share, share)
@@ -38,6 +38,9 @@ def _spread(weighed: Layer, share: Layer) -> Layer:
         return np.asarray(weighed / np.maximum(share, np.float32(1e-6)), np.float32)
     half = (width + 1) // 2, (height + 1) // 2
     both = cv2.resize(np.dstack([weighed, share]), half, interpolation=cv2.INTER_AREA)
-    coarse = _spread(both[..., :3].astype(np.float32), both[..., 3:].astype(np.float32))
+    colours, mean = both[..., :3], both[..., 3:]
+    # a pixel that is seen fills its block, or what is near would drown in what is far
+    coarser = np.minimum(4 * mean, 1).astype(np.float32)
+    coarse = _spread(colours * (coarser / np.maximum(mean, np.float32(1e-6))), coarser)
     behind = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(weighed + (1 - share) * behind, np.float32)
