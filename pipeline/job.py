@@ -145,7 +145,7 @@ def summary(outcome: Outcome) -> str:
     spent: Any = figures["seconds_per_frame"]
     gain: Any = figures["gain"]
     frames: Any = figures["frames"]
-    parts = [f"{frames} frames", f"{spent['total']:.2f} s a frame"]
+    parts = [f"{frames} frame{'' if frames == 1 else 's'}", f"{spent['total']:.2f} s a frame"]
     parts.append(f"{spent['total'] * frames:.0f} s in all")
     if gain is not None:
         parts.append(f"gain {gain['mean']:.2f}")
