@@ -117,7 +117,9 @@ class State:
 
 def to_image(picture: Picture, device: torch.device | str) -> Image:
     """The picture on the device: (1, 3, H, W) float32 in [0, 1] from (H, W, 3) of 8 or 16 bits."""
-    tensor = torch.from_numpy(np.ascontiguousarray(picture)).to(device)
+    # unsigned numbers of two bytes are not known to every device
+    known = picture if picture.dtype == np.uint8 else picture.astype(np.int32)
+    tensor = torch.from_numpy(np.ascontiguousarray(known)).to(device)
     return tensor.permute(2, 0, 1)[None].float().div_(np.iinfo(picture.dtype).max)
 
 
@@ -127,7 +129,6 @@ def to_picture(image: Image, depth: int = 8) -> Picture:
     depth: 8 gives uint8, 16 uint16.
     """
     tensor = image[0].detach().clamp(0, 1).mul(2**depth - 1).round_().permute(1, 2, 0)
-    # of two bytes a device may know no unsigned numbers
     whole = tensor.to(torch.uint8 if depth == 8 else torch.int32).contiguous().cpu().numpy()
     picture: Picture = whole.astype(np.uint8 if depth == 8 else np.uint16, copy=False)
     return picture

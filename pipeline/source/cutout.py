@@ -41,6 +41,7 @@ def _spread(weighed: Layer, share: Layer) -> Layer:
     colours, mean = both[..., :3], both[..., 3:]
     # a pixel that is seen fills its block, or what is near would drown in what is far
     coarser = np.minimum(4 * mean, 1).astype(np.float32)
-    coarse = _spread(colours * (coarser / np.maximum(mean, np.float32(1e-6))), coarser)
+    gain = coarser / np.maximum(mean, np.float32(1e-6))
+    coarse = _spread((colours * gain).astype(np.float32), coarser)
     behind = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(weighed + (1 - share) * behind, np.float32)
