@@ -78,5 +78,7 @@ def shown_progress(total: int | None, unit: str, folder: Path) -> Iterator[_Prog
         logging_redirect_tqdm([logging.getLogger("pipeline")]),
         tqdm(total=total, unit=unit, disable=None) as bar,
     ):
-        yield _Progress(total, unit, folder, bar)
-    (folder / "progress.json").unlink(missing_ok=True)
+        try:
+            yield _Progress(total, unit, folder, bar)
+        finally:
+            (folder / "progress.json").unlink(missing_ok=True)
