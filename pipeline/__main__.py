@@ -35,7 +35,7 @@ GROUPS = (*FIXED, *CHANGING, "model")
 
 STOPPED = {
     130: "stopped; nothing was kept, the same command starts anew",
-    143: "ended from outside; nothing was kept, the same command starts anew",
+    143: "ended from outside; nothing unfinished was kept, the same command starts anew",
 }
 """Exit code -> the line that goes with it."""
 
@@ -64,8 +64,8 @@ def main() -> None:
     try:
         sys.argv[1:] = prepared(sys.argv[1:], [path.name for path in config_dir().iterdir()])
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(task)()
-    except KeyboardInterrupt:
-        _end(130)
+    except KeyboardInterrupt as stop:
+        _end(130, str(stop) or None)
     except SystemExit as end:
         _end(end.code)
     except (UserError, HydraException, OmegaConfBaseException) as error:
@@ -114,12 +114,13 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     settings: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
 
     # torch takes seconds, which --help and TAB do not have
-    from pipeline import face, job
+    from pipeline import album, face, job
     from pipeline.files_beside import beside_of
     from pipeline.memory import keep_freed_memory
     from pipeline.parts import Template
     from pipeline.schedule import parse
     from pipeline.sound import hear, with_audio
+    from pipeline.source import Several
     from pipeline.timeline import timeline
 
     overwrite, seed = face.flag("overwrite", settings["overwrite"]), face.seed_of(settings["seed"])
@@ -129,7 +130,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     clip = parts["source"].clip
     if settings["audio"] is not None:
         clip = with_audio(clip, Path(str(settings["audio"])))
-    beside = beside_of(settings, parts["source"], partial(yaml_of, "source"), trusted=trusted)
+    beside = partial(beside_of, settings, yaml=partial(yaml_of, "source"), trusted=trusted)
     read = partial(parse, rate=float(clip.rate), count=clip.count)
     templates = {
         group: Template.of(settings[group], group, read, trusted=trusted, defaults=_defaults(group))
@@ -137,31 +138,39 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     }
     moments = timeline(templates, clip, hear)
     input_ = None if settings["input"] is None else Path(str(settings["input"]))
+    stills = parts["source"] if isinstance(parts["source"], Several) else None
     if settings["output"] is None:
-        output = job.default_output(input_, parts["encoder"], clip, folder)
+        several = stills is not None
+        output = job.default_output(input_, parts["encoder"], clip, folder, several=several)
     else:
         output = Path(str(settings["output"]))
         check_name(output, parts["encoder"].suffixes, _choice("encoder"))
     files = {key: Path(str(settings[key])) for key in ("input", "mask", "guide")
              if settings[key] is not None}  # fmt: skip
-    job.check_output(output, files, overwrite=overwrite)
+    if stills is None:
+        job.check_output(output, files, overwrite=overwrite)
+    else:
+        album.check_output(output, stills, overwrite=overwrite)
     keep_freed_memory()
-    outcome = job.run(
-        job.Parts(
-            **parts,
-            clip=clip,
-            moments=moments,
-            model=_built(settings["model"], "model", trusted),
-            beside=beside,
-        ),
-        output=output,
-        overwrite=overwrite,
-        overlap=face.overlap_of(settings["loop"], settings["loop_seconds"], clip.rate),
-        seed=seed,
-        device=device,
-        settings=OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False),
+    whole = job.Parts(
+        **parts,
+        clip=clip,
+        moments=moments,
+        model=_built(settings["model"], "model", trusted),
+        beside=beside(parts["source"]),
     )
-    print(job.summary(outcome))
+    how: Any = {
+        "output": output,
+        "overwrite": overwrite,
+        "overlap": face.overlap_of(settings["loop"], settings["loop_seconds"], clip.rate),
+        "seed": seed,
+        "device": device,
+        "settings": OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False),
+    }
+    if stills is None:
+        print(job.summary(job.run(whole, **how)))
+    else:
+        print(album.summary(album.run(whole, stills, beside=beside, **how)))
 
 
 def _built(settings: Any, group: str, trusted: list[str]) -> Any:

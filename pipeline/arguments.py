@@ -27,11 +27,14 @@ ENCODERS = {
     ".png": "images",
     ".jpg": "images",
     ".jpeg": "images",
+    ".tif": "images",
+    ".tiff": "images",
+    ".webp": "images",
     "": "images",
 }
 """The suffix of an output -> the encoder that is meant where none is named."""
 
-OWN_SOURCE = ("zoom", "visualise")
+OWN_SOURCE = ("zoom", "still", "visualise")
 """Recipes that say themselves what becomes of a picture."""
 
 CHANGING = ("camera.", "warp.", "governor.", "dreamer.", "objective.")

@@ -1,7 +1,7 @@
 """The data that travels the way of a frame, and the two crossings between CPU and device.
 
-Pictures are uint8 (H, W, 3) RGB on the CPU; images are float32 (1, 3, H, W) RGB in [0, 1] on the
-device. Height always stands before width.
+Pictures are uint8 (H, W, 3) RGB on the CPU, of a still maybe uint16; images are float32
+(1, 3, H, W) RGB in [0, 1] on the device. Height always stands before width.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Picture: TypeAlias = npt.NDArray[np.uint8]
-"""(H, W, 3) uint8 RGB, 0..255, on the CPU."""
+Picture: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
+"""(H, W, 3) uint8 RGB, 0..255, on the CPU; a still of 16 bits is uint16, 0..65535."""
 Field: TypeAlias = npt.NDArray[np.float32]
 """(H, W) or (H, W, 2) float32, on the CPU."""
 Image: TypeAlias = Tensor
@@ -91,8 +91,10 @@ class Tracks:
 class Clip:
     """The shape of a sequence of pictures.
 
-    height, width: pixels, both even. rate: frames a second, exact. count: frames, None = unknown
-    before the end; never trusted for memory or loops. tracks: what goes with it, if anything.
+    height, width: pixels, both even but a still's. rate: frames a second, exact. count: frames,
+    None = unknown before the end; never trusted for memory or loops. tracks: what goes with it, if
+    anything. depth: bits of a colour, 8, or 16 for a still. cutout: (H, W, 4) of that depth, a
+    still with its transparency, which the dream gets too. profile: ICC, of a still's colours.
     """
 
     height: int
@@ -100,13 +102,16 @@ class Clip:
     rate: Fraction
     count: int | None = None
     tracks: Tracks | None = None
+    depth: int = 8
+    cutout: Picture | None = field(default=None, compare=False)
+    profile: bytes = b""
 
 
 @dataclass(frozen=True)
 class State:
     """All that the next frame depends on.
 
-    index: of the next frame. picture: the last one, (H, W, 3) uint8, if one was filmed. dream: the
+    index: of the next frame. picture: the last one, (H, W, 3), if one was filmed. dream: the
     last dream, (1, 3, H, W) float32, never through 8 bits. maturity: (1, 1, H, W) float32 in
     [0, 1], how far the dream at each pixel has grown: 0 = nothing yet, 1 = full strength. memory:
     the dreamer's own.
@@ -129,13 +134,40 @@ class State:
 
 
 def to_image(picture: Picture, device: torch.device | str) -> Image:
-    """The picture on the device: (1, 3, H, W) float32 in [0, 1] from (H, W, 3) uint8."""
-    tensor = torch.from_numpy(np.ascontiguousarray(picture)).to(device)
-    return tensor.permute(2, 0, 1)[None].float().div_(255)
+    """The picture on the device: (1, 3, H, W) float32 in [0, 1] from (H, W, 3) of 8 or 16 bits."""
+    # unsigned numbers of two bytes are not known to every device
+    known = picture if picture.dtype == np.uint8 else picture.astype(np.int32)
+    tensor = torch.from_numpy(np.ascontiguousarray(known)).to(device)
+    return tensor.permute(2, 0, 1)[None].float().div_(np.iinfo(picture.dtype).max)
 
 
-def to_picture(image: Image) -> Picture:
-    """The image rounded to 8 bits on the CPU: (H, W, 3) uint8 from (1, 3, H, W) in [0, 1]."""
-    tensor = image[0].detach().clamp(0, 1).mul(255).round_().to(torch.uint8)
-    picture: Picture = tensor.permute(1, 2, 0).contiguous().cpu().numpy()
+def to_picture(image: Image, depth: int = 8) -> Picture:
+    """The image rounded to `depth` bits on the CPU: (H, W, 3) from (1, 3, H, W) in [0, 1].
+
+    depth: 8 gives uint8, 16 uint16.
+    """
+    tensor = image[0].detach().clamp(0, 1).mul(2**depth - 1).round_().permute(1, 2, 0)
+    whole = tensor.to(torch.uint8 if depth == 8 else torch.int32).contiguous().cpu().numpy()
+    picture: Picture = whole.astype(np.uint8 if depth == 8 else np.uint16, copy=False)
     return picture
+
+
+def over(picture: Picture, alpha: Picture, behind: float) -> Picture:
+    """What is seen of a transparent picture before a grey wall, (H, W, 3) of the same depth.
+
+    picture: (H, W, 3). alpha: (H, W) of the same type, at its peak opaque. behind: how bright the
+    wall is, 0 black .. 1 white.
+    """
+    peak = int(np.iinfo(picture.dtype).max)
+    share = alpha[..., None].astype(np.uint32)
+    seen = picture * share + (peak - share) * np.uint32(round(peak * behind))
+    # halves up, and 65535 squared fits 32 bits only just: the half is added behind the division
+    whole, rest = np.divmod(seen, np.uint32(peak))
+    return (whole + (rest > peak // 2)).astype(picture.dtype)
+
+
+def in_8_bits(picture: Picture) -> npt.NDArray[np.uint8]:
+    """The picture, of any number of channels, rounded to 8 bits if it has more."""
+    if picture.dtype == np.uint8:
+        return picture.view(np.uint8)
+    return np.asarray((picture.astype(np.uint32) + 128) // 257, np.uint8)

@@ -6,43 +6,37 @@ import json
 import logging
 import platform
 import re
-import signal
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
-from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from pipeline.beside import ALONE, Beside
 from pipeline.cuts import Cuts
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError, shown
 from pipeline.flow import Flow
-from pipeline.frame import Clip, Guide
+from pipeline.frame import Clip
 from pipeline.gradient import Gradient
 from pipeline.loop import Loop, looped
 from pipeline.model import Model
 from pipeline.moment import Moment
 from pipeline.notes import kept_log, write
 from pipeline.objective import needs_guide
-from pipeline.recording import Recording, check_room, folder_of
-from pipeline.render import render
+from pipeline.progress import asked_to_stop, shown_progress
+from pipeline.recording import Recorder, Recording, check_room, folder_of
+from pipeline.render import Dreamt, render
 from pipeline.report import Report
 from pipeline.source import Source
 
 log = logging.getLogger(__name__)
 
-SINGLE = (".png", ".jpg", ".jpeg")
+SINGLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 """Suffixes of outputs that are one picture."""
-LINE_SECONDS = 10.0
-"""Seconds between two lines about progress where there is no terminal."""
 
 
 @dataclass(frozen=True)
@@ -88,39 +82,64 @@ def run(
     after the frame during which the user pressed Ctrl-C.
     """
     clip = parts.clip
-    model = parts.model.to(device)
     report = Report(clip, device)
-    comment = {"comment": f"dreamreel {_version('dreamreel')}\n{settings}"}
     result = looped(clip, overlap)
-    recording = Recording(output, parts.encoder, result, comment, overwrite=overwrite)
-    with _asked_to_stop() as stop, recording, kept_log(recording.folder):
+    recording = Recording(output, parts.encoder, result, comment(settings), overwrite=overwrite)
+    with asked_to_stop() as stop, recording, kept_log(recording.folder):
         write(recording.folder / "recipe.yaml", settings)
-        _say_what_must_fit(parts.moments(0), model, clip, parts.beside.first_guide())
-        frames = render(
-            parts.source, parts.cuts, parts.flow, parts.moments, model, recording,
-            loop=Loop(overlap, clip.count), beside=parts.beside, seed=seed, device=device,
-        )  # fmt: skip
-        with _shown_progress(clip, report, recording.folder) as progress, closing(frames):
-            for dreamt in frames:
-                report.add(dreamt)
-                progress()
+        say_what_must_fit(parts)
+        frames = dreamt(parts, recording, report, overlap=overlap, seed=seed, device=device)
+        with shown_progress(clip.count, "frame", recording.folder) as progress, closing(frames):
+            for _ in frames:
+                progress(report.gain)
                 if stop:
                     raise KeyboardInterrupt
-        figures = report.figures() | {
-            "seed": seed,
-            "loop_frames": overlap,
-            "versions": versions(),
-            "weights_sha256": parts.model.weights_sha256,
-        }
+        figures = report.figures() | {"loop_frames": overlap} | facts(parts.model, seed)
         write(recording.folder / "report.json", json.dumps(figures, indent=2) + "\n")
     return Outcome(output, figures)
 
 
-def _say_what_must_fit(first: Moment, model: Model, clip: Clip, guide: Guide | None) -> None:
+def dreamt(
+    parts: Parts,
+    recording: Recorder,
+    report: Report,
+    *,
+    overlap: int,
+    seed: int,
+    device: torch.device,
+) -> Generator[Dreamt, None, None]:
+    """Yield every frame once it is dreamt, recorded and reported. Raises UserError."""
+    frames = render(
+        parts.source, parts.cuts, parts.flow, parts.moments, parts.model.to(device), recording,
+        loop=Loop(overlap, parts.clip.count), beside=parts.beside, seed=seed, device=device,
+    )  # fmt: skip
+    with closing(frames):
+        for frame in frames:
+            report.add(frame)
+            yield frame
+
+
+def comment(settings: str) -> dict[str, str]:
+    """The tags of a result: what made it. settings: the resolved configuration as yaml."""
+    return {"comment": f"dreamreel {_version('dreamreel')}\n{settings}"}
+
+
+def facts(model: Model, seed: int) -> dict[str, object]:
+    """What a report.json says beside its figures: what the result can be made from again."""
+    return {"seed": seed, "versions": versions(), "weights_sha256": model.weights_sha256}
+
+
+def say_what_must_fit(parts: Parts) -> None:
     """Log what the dreamer must do otherwise than it was told, for pictures of this size.
 
     Raises UserError where nothing fits, or nobody looks at the guide.
     """
+    first, model, clip, guide = (
+        parts.moments(0),
+        parts.model,
+        parts.clip,
+        parts.beside.first_guide(),
+    )
     side = Gradient(model, first.objective.of(model, guide)).smallest_side
     if guide is not None and not needs_guide(first.objective, model):
         raise UserError(
@@ -140,7 +159,7 @@ def summary(outcome: Outcome) -> str:
     spent: Any = figures["seconds_per_frame"]
     gain: Any = figures["gain"]
     frames: Any = figures["frames"]
-    parts = [f"{frames} frames", f"{spent['total']:.2f} s a frame"]
+    parts = [f"{frames} frame{'' if frames == 1 else 's'}", f"{spent['total']:.2f} s a frame"]
     parts.append(f"{spent['total'] * frames:.0f} s in all")
     if gain is not None:
         parts.append(f"gain {gain['mean']:.2f}")
@@ -149,13 +168,20 @@ def summary(outcome: Outcome) -> str:
     return f"{shown(outcome.output)}: {', '.join(parts)}"
 
 
-def default_output(name: Path | None, encoder: Encoder, clip: Clip, folder: Path | None) -> Path:
+def default_output(
+    name: Path | None,
+    encoder: Encoder,
+    clip: Clip,
+    folder: Path | None,
+    *,
+    several: bool = False,
+) -> Path:
     """Where to write when the user did not say: dream.SUFFIX in a sweep's folder, else by input.
 
-    name: of the input; None = there is none.
+    name: of the input; None = there is none. several: for stills, each a file in a folder.
     """
     single = clip.count == 1 and ".png" in encoder.suffixes
-    suffix = ".png" if single else encoder.suffixes[0]
+    suffix = "" if several else ".png" if single else encoder.suffixes[0]
     if folder is not None or name is None:
         return (folder or Path()) / f"dream{suffix}"
     # a folder's dots are no suffix, and "." has a name only where it lies
@@ -208,58 +234,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "uninstalled"
-
-
-@contextmanager
-def _asked_to_stop() -> Iterator[list[int]]:
-    """A list that is no longer empty once the user pressed Ctrl-C; a second one ends at once."""
-    asked: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        log.info("stopping after this frame; Ctrl-C again stops at once")
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class _Progress:
-    """A bar on a terminal, a line now and then elsewhere, and progress.json in the work folder."""
-
-    def __init__(self, clip: Clip, report: Report, folder: Path, bar: tqdm[Any]) -> None:
-        self.clip, self.report, self.folder, self.bar = clip, report, folder, bar
-        self.began = self.said = time.monotonic()
-
-    def __call__(self) -> None:
-        done, now = len(self.report.steps), time.monotonic()
-        gain = "" if self.report.gain is None else f"gain {self.report.gain:.2f}"
-        self.bar.set_postfix_str(gain, refresh=False)
-        self.bar.update()
-        if now - self.said < LINE_SECONDS and done > 1:
-            return
-        self.said = now
-        seconds = (now - self.began) / done
-        left = None if self.clip.count is None else max(0, self.clip.count - done) * seconds
-        write(self.folder / "progress.json", json.dumps(
-            {"done": done, "frames": self.clip.count, "seconds_per_frame": round(seconds, 4),
-             "seconds_left": None if left is None else round(left, 1), "gain": self.report.gain},
-        ) + "\n")  # fmt: skip
-        if self.bar.disable:
-            total = "" if self.clip.count is None else f" of {self.clip.count}"
-            ends = "" if left is None else f", {left:.0f} s left"
-            log.info("frame %d%s, %.2f s a frame%s, %s", done, total, seconds, ends, gain)
-
-
-@contextmanager
-def _shown_progress(clip: Clip, report: Report, folder: Path) -> Iterator[_Progress]:
-    with (
-        logging_redirect_tqdm([logging.getLogger("pipeline")]),
-        tqdm(total=clip.count, unit="frame", disable=None) as bar,
-    ):
-        yield _Progress(clip, report, folder, bar)
-    (folder / "progress.json").unlink(missing_ok=True)

@@ -40,7 +40,8 @@ class Recording:
     """Takes the pictures of a render and makes them appear at `output` in one rename.
 
     Entered, it has made sure that the whole chain works, sound and tags included. Left before
-    `finish`, it leaves nothing of the video behind. Raises UserError.
+    `finish`, it leaves nothing of the video behind. folder: where it works, None = the output's
+    own. Raises UserError.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Recording:
         metadata: Mapping[str, str],
         *,
         overwrite: bool,
+        folder: Path | None = None,
     ) -> None:
         self.output = output
-        self.folder = folder_of(output)
+        self.folder = folder or folder_of(output)
         self.encoder = encoder
         self.clip = clip
         self.metadata = metadata

@@ -89,7 +89,7 @@ def render(
                             rng=_rng(seed, frame))  # fmt: skip
             state = state.after(frame, dream.image, dream.maturity, dream.memory)
             image = shown(dream.image, canvas.picture, mask)
-            picture = to_picture(image)
+            picture = to_picture(image, clip.depth)
             clock.append(time.perf_counter())
             for finished in loop.pictures(image, picture, frame):
                 recording.append(finished)  # encode  (ffmpeg)

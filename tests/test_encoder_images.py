@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
+import tifffile
+from PIL import Image, ImageCms
 from pydantic import ValidationError
 
 from pipeline.encoder.images import Images, PictureSegment
 from pipeline.errors import UserError
-from pipeline.frame import Picture
+from pipeline.frame import Clip, Picture, in_8_bits
 from tests.tracks import HEIGHT, WIDTH, clip, settings
 
 HOSTILE = "-it's %d\n\"ü, [a].v2"
@@ -88,7 +93,7 @@ def test_a_single_jpeg_keeps_fine_colour(suffix: str, tmp_path: Path) -> None:
     assert np.abs(read(path).astype(int) - picture).max() <= 3
 
 
-@pytest.mark.parametrize("suffix", ["", ".png", ".jpg", ".jpeg"])
+@pytest.mark.parametrize("suffix", ["", ".png", ".jpg", ".jpeg", ".tif", ".webp"])
 def test_a_check_leaves_nothing(suffix: str, tmp_path: Path) -> None:
     encoder().check(clip(count=1), tmp_path, suffix)
     assert list(tmp_path.iterdir()) == []
@@ -188,8 +193,94 @@ def test_a_picture_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"suffixes": [".webp"]}, {"compression": 10}, {"quality": 0}, {"suffixes": []}]
+    "change", [{"suffixes": [".bmp"]}, {"compression": 10}, {"quality": 0}, {"suffixes": []}]
 )
 def test_settings_that_mean_nothing_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         encoder(**change)
+
+
+def still(depth: int, *, alpha: bool = False) -> tuple[Clip, npt.NDArray[Any]]:
+    """A clip of one picture of that depth, and the picture, (H, W, 3 or 4)."""
+    shape = (HEIGHT, WIDTH, 3 + alpha)
+    pixels = np.random.default_rng(0).integers(0, 2**depth, shape, dtype=f"u{depth // 8}")
+    return replace(clip(count=1), depth=depth, cutout=pixels if alpha else None), pixels
+
+
+def single(path: Path, shape: Clip, pixels: npt.NDArray[Any], **changes: object) -> Path:
+    """The file that holds this picture alone."""
+    with encoder(**changes).open(path.with_suffix(".seg"), shape) as writer:
+        writer.write(pixels[..., :3])
+    encoder(**changes).join([path.with_suffix(".seg")], path, shape, {"comment": "x"})
+    return path
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff"])
+def test_all_that_a_still_holds_comes_back(
+    suffix: str, depth: int, alpha: bool, tmp_path: Path
+) -> None:
+    shape, pixels = still(depth, alpha=alpha)
+    path = single(tmp_path / f"a{suffix}", shape, pixels)
+    if suffix == ".png":
+        found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert found is not None
+        found = found[..., [2, 1, 0, 3][: found.shape[2]]]
+    else:
+        found = tifffile.imread(path)
+        with tifffile.TiffFile(path) as tiff:
+            meant = tiff.pages[0].extrasamples  # type: ignore[union-attr]
+        assert list(meant) == ([tifffile.EXTRASAMPLE.UNASSALPHA] if alpha else [])
+    assert found.dtype == pixels.dtype
+    assert np.array_equal(found, pixels)
+
+
+def test_a_webp_holds_its_alpha_bit_for_bit(tmp_path: Path) -> None:
+    shape, pixels = still(16, alpha=True)
+    found = np.asarray(Image.open(single(tmp_path / "a.webp", shape, pixels)))
+    assert np.array_equal(found[..., 3], in_8_bits(pixels)[..., 3])
+
+
+def test_a_jpeg_shows_a_still_over_black(tmp_path: Path) -> None:
+    pixels = np.full((HEIGHT, WIDTH, 4), 50000, np.uint16)
+    pixels[:, : WIDTH // 2, 3] = 0
+    shape = replace(clip(count=1), depth=16, cutout=pixels)
+    found = read(single(tmp_path / "a.jpg", shape, pixels))
+    assert found[:, : WIDTH // 2 - 8].max() <= 2
+    seen = 50000 / 65535 * 50000 / 257
+    assert np.abs(found[:, WIDTH // 2 + 8 :] - seen).max() <= 2
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+@pytest.mark.parametrize("large", [False, True])
+def test_what_the_colours_mean_is_written_too(
+    suffix: str, large: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    if large:  # tables of a printer or a camera; more than one block of a JPEG has room for
+        noise = np.random.default_rng(0).bytes(200_001)
+        profile = (len(profile) + len(noise)).to_bytes(4) + profile[4:] + noise
+    shape, pixels = still(8)
+    path = single(tmp_path / f"a{suffix}", replace(shape, profile=profile), pixels)
+    with Image.open(path) as found:
+        said = found.info.get("icc_profile")
+    assert said == (None if large and suffix == ".jpg" else profile)
+    assert ("profile is left out" in caplog.text) == (said is None)
+
+
+@pytest.mark.parametrize("suffix", ["", ".png", ".tif", ".jpg"])
+def test_a_check_tries_what_the_still_will_need(suffix: str, tmp_path: Path) -> None:
+    shape, _ = still(16, alpha=True)
+    encoder().check(shape, tmp_path, suffix)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_of_another_depth_is_refused(tmp_path: Path) -> None:
+    shape, _ = still(16)
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    with (
+        pytest.raises(ValueError, match="of 16 bits"),
+        encoder().open(tmp_path / "0.seg", shape) as writer,
+    ):
+        writer.write(picture)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from pipeline.frame import Frame, State, to_image, to_picture
+from pipeline.frame import Frame, State, in_8_bits, over, to_image, to_picture
 from tests.conftest import texture
 
 CPU = torch.device("cpu")
@@ -14,6 +15,35 @@ CPU = torch.device("cpu")
 def test_every_brightness_comes_back_as_it_went() -> None:
     picture = np.arange(256 * 3, dtype=np.uint16).astype(np.uint8).reshape(16, 16, 3)
     assert np.array_equal(to_picture(to_image(picture, CPU)), picture)
+
+
+def test_every_brightness_of_16_bits_comes_back_as_it_went() -> None:
+    picture = np.arange(1 << 16, dtype=np.uint16).repeat(3).reshape(256, 256, 3)
+    image = to_image(picture, CPU)
+    assert (float(image.min()), float(image.max())) == (0, 1)
+    assert np.array_equal(to_picture(image, 16), picture)
+
+
+def test_16_bits_are_rounded_to_8_to_the_nearest() -> None:
+    picture = np.arange(1 << 16, dtype=np.uint16)[None]
+    assert np.array_equal(in_8_bits(picture), np.rint(picture / 257))
+    low = np.arange(256, dtype=np.uint8)[None]
+    assert np.array_equal(in_8_bits(low), low)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_transparent_picture_is_mixed_with_what_is_behind_it(depth: int) -> None:
+    peak = 2**depth - 1
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, peak + 1, (64, 64, 3), dtype=f"u{depth // 8}")
+    alpha = rng.integers(0, peak + 1, (64, 64), dtype=f"u{depth // 8}")
+    picture[0], alpha[0, ::2] = peak, peak  # the largest number on the way
+    share = alpha[..., None] / peak
+    for behind in (0.0, 1.0):
+        expected = picture * share + peak * behind * (1 - share)
+        found = over(picture, alpha, behind)
+        assert found.dtype == picture.dtype
+        assert np.abs(found - expected).max() <= 0.5 + 1e-6
 
 
 def test_a_picture_becomes_an_image_with_red_first_and_height_before_width() -> None:

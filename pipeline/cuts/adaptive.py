@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode
 
 from pipeline.cuts import Change
-from pipeline.frame import Picture
+from pipeline.frame import Picture, in_8_bits
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ def small(picture: Picture) -> Picture:
     """The picture at the size at which it is compared, (h, w, 3) uint8, in OpenCV's BGR."""
     scale = min(1.0, LOOKED_AT / max(picture.shape[:2]))
     shrunk = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(shrunk[..., ::-1])
+    return np.ascontiguousarray(in_8_bits(shrunk.astype(picture.dtype, copy=False))[..., ::-1])
 
 
 def _marked(

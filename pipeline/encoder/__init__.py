@@ -14,7 +14,10 @@ class Writer(Protocol):
     """Takes pictures one by one; what it wrote counts only after `close` returned."""
 
     def write(self, picture: Picture) -> None:
-        """Append (H, W, 3) uint8 RGB. Raises UserError if the encoder died (a full disk, say)."""
+        """Append (H, W, 3) RGB of the clip's depth; what has no room in the format goes.
+
+        Raises UserError if the encoder died (a full disk, say).
+        """
 
     def close(self) -> None:
         """Finish the segment and make sure that every picture is in it and on the disk.

@@ -64,6 +64,11 @@ class FFmpeg:
                 f"output: must end in {' or '.join(self.suffixes)}, got {shown(suffix)!r}; "
                 "rename it or choose another encoder"
             )
+        if self.pixel_format.startswith("yuv4") and (clip.height % 2 or clip.width % 2):
+            raise UserError(
+                f"output: a {suffix} file must have even sides, got {clip.width}x{clip.height}; "
+                f"say width={clip.width & ~1} height={clip.height & ~1}, or name a .png"
+            )
         if CONTAINERS[suffix].palette:
             demand_slow(clip)
         self._check_options()

@@ -5,29 +5,51 @@ A segment is one file, so that one rename lets it count: PNGs one after the othe
 
 from __future__ import annotations
 
+import logging
 import shutil
-import struct
 import tempfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.encoder import Writer
+from pipeline.encoder import Writer, tiff
 from pipeline.encoder.durable import flush, half_of, settle, trouble
+from pipeline.encoder.png import stored, tagged
 from pipeline.errors import UserError, shown
-from pipeline.frame import Clip, Picture
+from pipeline.frame import Clip, Picture, in_8_bits, over
 
-Suffix = Literal["", ".png", ".jpg", ".jpeg"]
-SINGLE = (".png", ".jpg", ".jpeg")
-"""Suffixes of a single picture; a folder may be called anything else."""
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+log = logging.getLogger(__name__)
+
+Suffix = Literal["", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How OpenCV knows it, and what it has room for: 16 bits of a colour, transparency."""
+
+    suffix: str
+    deep: bool
+    alpha: bool
+
+
+PNG = Format(".png", deep=True, alpha=True)
+JPEG = Format(".jpg", deep=False, alpha=False)
+TIFF = Format(".tif", deep=True, alpha=True)
+WEBP = Format(".webp", deep=False, alpha=True)
+SINGLE = {
+    ".png": PNG, ".jpg": JPEG, ".jpeg": JPEG, ".tif": TIFF, ".tiff": TIFF, ".webp": WEBP,
+}  # fmt: skip
+"""The format of a single picture by its suffix; a folder may be called anything else."""
+JPEG_BLOCK = 65519
+"""The most bytes of a profile that OpenCV writes: one block, less its head (ICC.1:2022, B.4)."""
+Pixels = npt.NDArray[np.uint8 | np.uint16]
 DIGITS = 6
 """Digits of a picture's number in a folder; more where a render has more pictures."""
 
@@ -37,7 +59,8 @@ class Images:
     """An Encoder. Sound and subtitles have no place in pictures and are left out.
 
     suffixes: "" is a folder, the others a single picture. compression: of a PNG, 0..9; all are
-    lossless, 9 is the smallest and slowest. quality: of a JPEG, 1..100.
+    lossless, 9 is the smallest and slowest. quality: of a JPEG or WebP, 1..100. What a format has
+    no room for goes: it is rounded to 8 bits, and what is transparent is seen over black.
     """
 
     suffixes: Annotated[tuple[Suffix, ...], Field(min_length=1)]
@@ -64,14 +87,14 @@ class Images:
                 segment = Path(name, "0")
                 with self.open(segment, clip) as writer:
                     for _ in range(1 if suffix else 2):
-                        writer.write(np.zeros((clip.height, clip.width, 3), np.uint8))
+                        writer.write(np.zeros((clip.height, clip.width, 3), f"u{clip.depth // 8}"))
                 self.join([segment], Path(name, f"check{suffix}"), clip, {"comment": "check"})
         except OSError as error:
             raise trouble(folder, error) from error
 
     def open(self, path: Path, clip: Clip) -> PictureSegment:
         """A writer of one segment at `path`. Raises UserError if its folder cannot be used."""
-        return PictureSegment(path, clip, self.compression)
+        return PictureSegment(path, clip, self._options[PNG])
 
     def join(
         self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]
@@ -82,36 +105,62 @@ class Images:
         """
         try:
             if path.suffix.lower() in SINGLE:
-                self._write_single(list(_stored(segments)), path, metadata)
+                self._write_single(list(stored(segments)), path, clip, metadata)
             else:
                 _write_folder(segments, path)
         except OSError as error:
             raise trouble(path, error) from error
 
     def _write_single(
-        self, pictures: Sequence[bytes], path: Path, metadata: Mapping[str, str]
+        self, pictures: Sequence[bytes], path: Path, clip: Clip, metadata: Mapping[str, str]
     ) -> None:
         if len(pictures) != 1:
             raise UserError(
                 f"output: a {path.suffix} file must hold one picture, got {len(pictures)}; "
                 "name a folder or a video"
             )
-        png = pictures[0]
-        if path.suffix.lower() == ".png":
-            _write(path, _tagged(png, metadata))
+        png, form = pictures[0], SINGLE[path.suffix.lower()]
+        if form is PNG:
+            _write(path, tagged(png, clip.profile, metadata))
         else:
-            picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-            assert picture is not None  # its checksum was right
-            _write(path, _encoded(picture.astype(np.uint8), ".jpg", _jpeg(self.quality)))
+            _write(path, self._converted(png, form, clip.profile))
+
+    def _converted(self, png: bytes, form: Format, profile: bytes) -> bytes:
+        """The PNG as a file of another format."""
+        decoded: Any = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+        pixels: Pixels = decoded  # not None: its checksum was right
+        if pixels.shape[2] == 4 and not form.alpha:
+            pixels = over(pixels[..., :3], pixels[..., 3], 0)
+        if not form.deep:
+            pixels = in_8_bits(pixels)
+        if form is TIFF:
+            content = _encoded(pixels, form, self._options[form])
+            return tiff.tagged(content, profile, alpha=pixels.shape[2] == 4)
+        if form is JPEG and len(profile) > JPEG_BLOCK:
+            log.warning("the colour profile is left out: a JPEG has %d bytes for it", JPEG_BLOCK)
+            profile = b""
+        return _encoded(pixels, form, self._options[form], profile)
+
+    @property
+    def _options(self) -> Mapping[Format, Sequence[int]]:
+        """OpenCV's options. JPEG: colour at full resolution, for dreams are colourful."""
+        full = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+        return {
+            PNG: (cv2.IMWRITE_PNG_COMPRESSION, self.compression),
+            JPEG: (cv2.IMWRITE_JPEG_QUALITY, self.quality, *full),
+            TIFF: (cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE),
+            WEBP: (cv2.IMWRITE_WEBP_QUALITY, self.quality),
+        }
 
 
 class PictureSegment(Writer):
     """A Writer of one file of PNGs."""
 
-    def __init__(self, path: Path, clip: Clip, compression: int) -> None:
+    def __init__(self, path: Path, clip: Clip, options: Sequence[int]) -> None:
         self._path = path
         self._shape = (clip.height, clip.width, 3)
-        self._options = [cv2.IMWRITE_PNG_COMPRESSION, compression]
+        self._depth, self._cutout = clip.depth, clip.cutout
+        self._options = options
         self._half = half_of(path)
         self._written = 0
         self._open = True
@@ -121,12 +170,15 @@ class PictureSegment(Writer):
             raise trouble(path, error) from error
 
     def write(self, picture: Picture) -> None:
-        """Append (H, W, 3) uint8 RGB. Raises UserError if the disk is full."""
-        if picture.shape != self._shape or picture.dtype != np.uint8:
+        """Append (H, W, 3) RGB of the clip's depth. Raises UserError if the disk is full."""
+        if picture.shape != self._shape or 8 * picture.dtype.itemsize != self._depth:
             got = f"{picture.shape} {picture.dtype}"
-            raise ValueError(f"a picture must be {self._shape} uint8, got {got}")
+            raise ValueError(f"a picture must be {self._shape} of {self._depth} bits, got {got}")
+        pixels = picture[..., ::-1]
+        if self._cutout is not None:
+            pixels = _cut_out(pixels, self._cutout)
         try:
-            self._file.write(_encoded(picture[..., ::-1], ".png", self._options))
+            self._file.write(_encoded(pixels, PNG, self._options))
         except OSError as error:
             raise trouble(self._path, error) from error
         self._written += 1
@@ -137,7 +189,7 @@ class PictureSegment(Writer):
             return
         try:
             self._file.close()
-            got = sum(1 for _ in _stored([self._half]))
+            got = sum(1 for _ in stored([self._half]))
             if got != self._written:
                 raise UserError(
                     f"{shown(self._path)}: must hold all {self._written} pictures, got {got}; "
@@ -157,38 +209,11 @@ class PictureSegment(Writer):
         self._half.unlink(missing_ok=True)
 
 
-def _stored(segments: Sequence[Path]) -> Iterator[bytes]:
-    """The PNGs in the segments, in order. Raises UserError if one is damaged."""
-    for segment in segments:
-        with segment.open("rb") as file:
-            while signature := file.read(len(SIGNATURE)):
-                png = _chunks(file)
-                if signature != SIGNATURE or not png:
-                    raise UserError(
-                        f"{shown(segment)}: must be as it was written, got other bytes; "
-                        "remove it and run the same command again"
-                    )
-                yield signature + png
-
-
-def _chunks(file: BinaryIO) -> bytes:
-    """The file's next bytes up to the end of a PNG, or none if they are not one."""
-    chunks, kind = [], b""
-    while kind != b"IEND":
-        head = file.read(8)
-        length, kind = int.from_bytes(head[:4]), head[4:]
-        body, checksum = file.read(length), file.read(4)
-        if len(checksum) < 4 or zlib.crc32(kind + body) != int.from_bytes(checksum):
-            return b""
-        chunks += [head, body, checksum]
-    return b"".join(chunks)
-
-
 def _write_folder(segments: Sequence[Path], path: Path) -> None:
     """Make the folder and write every picture into it: 000000.png, 000001.png ..."""
     path.mkdir()
     try:
-        for index, png in enumerate(_stored(segments)):
+        for index, png in enumerate(stored(segments)):
             _write(path / f"{index:0{DIGITS}d}.png", png)
     except BaseException:
         shutil.rmtree(path)
@@ -206,29 +231,24 @@ def _write(path: Path, content: bytes) -> None:
         half.unlink(missing_ok=True)
 
 
-def _jpeg(quality: int) -> list[int]:
-    """OpenCV's options for this quality, with colour at full resolution: dreams are colourful."""
-    full = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
-    return [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, full]
+def _cut_out(pixels: Pixels, cutout: Picture) -> Pixels:
+    """The pixels, (H, W, 3) BGR, as transparent as the cutout, (H, W, 4) RGBA, is.
+
+    Where nothing is seen they are as they were: no dream is hidden there.
+    """
+    alpha = cutout[..., 3:]
+    colours = np.where(alpha == 0, cutout[..., 2::-1], pixels)
+    return np.dstack([colours, alpha])
 
 
-def _encoded(picture: Picture, suffix: str, options: Sequence[int]) -> bytes:
-    """The picture, (H, W, 3) uint8 BGR, as a file's bytes.
+def _encoded(pixels: Pixels, form: Format, options: Sequence[int], profile: bytes = b"") -> bytes:
+    """The pixels, (H, W, 3 or 4) of 8 or 16 bits in BGR, as a file's bytes.
 
     OpenCV's own writing to a file says nothing of a full disk and knows no odd file names.
     """
-    _, content = cv2.imencode(suffix, np.ascontiguousarray(picture), list(options))
+    kinds = [cv2.IMAGE_METADATA_ICCP] if profile else []
+    blocks = [np.frombuffer(profile, np.uint8)] if profile else []
+    _, content = cv2.imencodeWithMetadata(
+        form.suffix, np.ascontiguousarray(pixels), kinds, blocks, list(options)
+    )
     return content.tobytes()
-
-
-def _tagged(png: bytes, metadata: Mapping[str, str]) -> bytes:
-    """The PNG with each tag as a chunk of UTF-8 text (PNG specification, third edition, 11.3.3.4).
-
-    Tags stand between the header chunk and the next one.
-    """
-    header = len(SIGNATURE) + 25  # then IHDR: length, name, 13 bytes, checksum
-    chunks = b""
-    for key, value in metadata.items():
-        body = b"iTXt" + key.encode("latin-1") + b"\0\0\0\0\0" + value.encode()
-        chunks += struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return png[:header] + chunks + png[header:]

@@ -14,7 +14,7 @@ from pipeline.encoder.durable import half_of, settle, trouble
 from pipeline.encoder.outcome import demand_success, tally
 from pipeline.errors import UserError, shown
 from pipeline.ffmpeg import running
-from pipeline.frame import Clip, Picture
+from pipeline.frame import Clip, Picture, in_8_bits, over
 
 
 class Segment(Writer):
@@ -41,12 +41,16 @@ class Segment(Writer):
             raise trouble(path, error) from error
 
     def write(self, picture: Picture) -> None:
-        """Append (H, W, 3) uint8 RGB. Raises UserError if ffmpeg ended, on a full disk say."""
+        """Append (H, W, 3) RGB. Raises UserError if ffmpeg ended, on a full disk say.
+
+        A still loses what a video has no room for: it is seen over black, in 8 bits.
+        """
+        if self._clip.cutout is not None:
+            picture = over(picture, self._clip.cutout[..., 3], 0)
+        picture = in_8_bits(picture)
         shape = (self._clip.height, self._clip.width, 3)
-        if picture.shape != shape or picture.dtype != np.uint8:
-            raise ValueError(
-                f"a picture must be {shape} uint8, got {picture.shape} {picture.dtype}"
-            )
+        if picture.shape != shape:
+            raise ValueError(f"a picture must be {shape}, got {picture.shape}")
         assert self._process.popen.stdin is not None
         try:
             self._process.popen.stdin.write(np.ascontiguousarray(picture).data)

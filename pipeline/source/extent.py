@@ -72,11 +72,13 @@ def dream_size(
     wanted_height: int | None,
     wanted_width: int | None,
     max_pixels: int,
+    unit: int = 2,
 ) -> tuple[int, int]:
-    """Height and width in pixels, both even, from those of the upright, square-pixelled input.
+    """Height and width in pixels from those of the upright, square-pixelled input.
 
-    One wanted keeps the shape, both are taken as they are; odd ones lose a pixel, since the
-    usual video formats have half as many colour samples. Raises UserError outside the limits.
+    One wanted keeps the shape, both are taken as they are. unit: what sides are multiples of;
+    odd ones lose a pixel, since the usual video formats have half as many colour samples.
+    Raises UserError outside the limits.
     """
     if min(height, width) < SMALLEST:
         raise UserError(
@@ -85,10 +87,10 @@ def dream_size(
         )
     tall, wide = wanted_height or height, wanted_width or width
     if wanted_width is None and wanted_height is not None:
-        wide = 2 * round(Fraction(width * wanted_height, 2 * height))
+        wide = unit * round(Fraction(width * wanted_height, unit * height))
     elif wanted_height is None and wanted_width is not None:
-        tall = 2 * round(Fraction(height * wanted_width, 2 * width))
-    size = tall & ~1, wide & ~1
+        tall = unit * round(Fraction(height * wanted_width, unit * width))
+    size = tall - tall % unit, wide - wide % unit
     if min(size) < SMALLEST or size[0] * size[1] > max_pixels:
         raise UserError(
             f"width, height: must be at least {SMALLEST} each and "

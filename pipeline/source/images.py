@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import cv2
 import numpy as np
@@ -55,6 +55,9 @@ class Images:
     max_pixels: Annotated[int, Field(ge=1)]
     stall_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
+    _unit: ClassVar[int] = 2
+    """What both sides are multiples of: usual video formats have half as many colour samples."""
+
     def __post_init__(self) -> None:
         check_order(self.start, self.end)
 
@@ -68,6 +71,7 @@ class Images:
             wanted_height=self.height,
             wanted_width=self.width,
             max_pixels=self.max_pixels,
+            unit=self._unit,
         )
         return Clip(*size, rate=self.rate, count=remaining(len(self._files), first, last))
 
@@ -169,9 +173,9 @@ def natural(path: Path) -> tuple[list[str | int], str]:
 
 
 def fitted(picture: Picture, height: int, width: int) -> Picture:
-    """The picture scaled to (height, width): averaged when it shrinks, cubic when it grows."""
+    """The picture, or its alpha channel, scaled: averaged to shrink, cubic to grow."""
     if picture.shape[:2] == (height, width):
         return picture
     smaller = height * width < picture.shape[0] * picture.shape[1]
     how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.uint8)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), picture.dtype)

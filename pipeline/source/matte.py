@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from pipeline.errors import UserError, shown
 from pipeline.frame import Picture
 from pipeline.source.filters import has_alpha
 from pipeline.source.images import Images
-from pipeline.source.picture_file import Pixels, stored
+from pipeline.source.picture_file import Contents, Pixels, load
 from pipeline.source.video import Video
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,10 @@ class PictureMattes(Images):
     Their values are 0 and 1, or they are of a few flat colours on black.
     """
 
+    _unit: ClassVar[int] = 1  # a still may have odd sides
+
     def _read(self, file: Path) -> Picture:
-        grey, peak = _grey(stored(file, self._limits))
+        grey, peak = _grey(load(file, self._limits))
         peak = 1 if self._binary else peak
         whole = (np.minimum(grey, peak).astype(np.uint32) * 255 + peak // 2) // peak
         return np.repeat(whole.astype(np.uint8)[..., None], 3, axis=2)
@@ -72,7 +75,7 @@ class PictureMattes(Images):
     def _looked_at(self, file: Path) -> tuple[Pixels, int] | None:
         """The file as grey; None = it cannot be read, which is said when its turn comes."""
         try:
-            return _grey(stored(file, self._limits))
+            return _grey(load(file, self._limits))
         except UserError:
             return None
 
@@ -80,6 +83,8 @@ class PictureMattes(Images):
 @dataclass(frozen=True)
 class VideoMattes(Video):
     """A video as masks: by its alpha channel, if the first picture is not opaque all over."""
+
+    _unit: ClassVar[int] = 1
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
         """The masks from frame `start` on."""
@@ -99,17 +104,17 @@ class VideoMattes(Video):
             return int(next(pictures).min()) < 255
 
 
-def _grey(pixels: Pixels) -> tuple[Pixels, int]:
+def _grey(contents: Contents) -> tuple[Pixels, int]:
     """(H, W), from black to the value that is white, which comes with it; 1 of a label map."""
-    peak = int(np.iinfo(pixels.dtype).max)
-    if pixels.ndim == 3 and pixels.shape[2] == 4 and int(pixels[..., 3].min()) < peak:
-        return pixels[..., 3], peak
-    if pixels.ndim == 3 and _labelled(pixels[..., :3]):
-        return (pixels[..., :3].max(axis=2) > 0).astype(np.uint8), 1
-    if pixels.ndim == 3:
-        pixels = cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY)
+    colours, alpha = contents.colours, contents.alpha
+    peak = int(np.iinfo(colours.dtype).max)
+    if alpha is not None and int(alpha.min()) < peak:
+        return alpha, peak
+    if _labelled(colours):
+        return (colours.max(axis=2) > 0).astype(np.uint8), 1
+    grey = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY)
     # 8 bits in a file of 16 would all but vanish
-    return pixels, 255 if int(pixels.max()) <= 255 else peak
+    return grey, 255 if int(grey.max()) <= 255 else peak
 
 
 def _labelled(colours: Pixels) -> bool:

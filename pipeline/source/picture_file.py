@@ -1,20 +1,23 @@
-"""One picture file: upright 8 bit RGB from png, jpeg, bmp, tiff, webp, ppm or jp2."""
+"""One picture file: upright RGB from png, jpeg, bmp, tiff, webp, ppm or jp2."""
 
 from __future__ import annotations
 
 import os
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from cv2.utils import logging
 
 from pipeline.errors import UserError, shown
-from pipeline.frame import Picture
+from pipeline.frame import Picture, in_8_bits, over
 from pipeline.opening import Limits, opened
 from pipeline.source.probe import picture_area
+from pipeline.source.tiff import Directory, directory
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".tif", ".tiff"),
@@ -23,39 +26,69 @@ SUFFIXES = (
 """What a picture in a folder is known by."""
 ORIENTATION = 0x0112
 """The EXIF tag that tells how the camera was held, 1..8."""
+EXTRA_SAMPLES, ICC_PROFILE = 338, 34675
+"""TIFF's tags for what a fourth channel means, and for what colours mean."""
+MULTIPLIED, STRAIGHT = 1, 2
+"""A fourth channel that the colours are multiplied with already, and one that they are not."""
 
 Pixels = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What a picture file holds, upright.
+
+    colours: (H, W, 3) uint8 or uint16 RGB. alpha: (H, W) of the same type, None = all is opaque.
+    profile: ICC, what the colours mean; empty = as on a usual screen.
+    """
+
+    colours: Picture
+    alpha: Picture | None
+    profile: bytes
 
 
 def read(path: Path, limits: Limits) -> Picture:
     """The picture in the file: (H, W, 3) uint8 RGB, upright, what is transparent over black.
 
-    Raises UserError as `stored` does.
+    Raises UserError if it is none, or larger than the limits, which is found out undecoded.
     """
-    return np.ascontiguousarray(_colours(stored(path, limits)))
+    contents = load(path, limits)
+    colours, alpha = contents.colours, contents.alpha
+    return in_8_bits(colours if alpha is None else over(colours, alpha, 0))
 
 
-def stored(path: Path, limits: Limits) -> Pixels:
-    """The pixels as they are stored, upright: (H, W) or (H, W, 3 or 4) in BGR, 8 or 16 bits.
-
-    Raises UserError if it is no picture, or larger than the limits, which is found out undecoded.
-    """
+def load(path: Path, limits: Limits) -> Contents:
+    """All that the file holds of its picture. Raises UserError as `read` does."""
     area = picture_area(path, limits)
     if not 0 < area <= limits.pixels:
         raise UserError(
-            f"input: must be a picture of at most source.max_pixels={limits.pixels} pixels, "
-            f"got {shown(path)}; use another file, or raise the limit if memory allows"
+            "input: must be a picture that can be read, of at most "
+            f"source.max_pixels={limits.pixels} pixels, got {shown(path)}; use another file, or "
+            "raise the limit if memory allows"
         )
-    pixels, metadata = _decoded(_bytes(path, limits))
-    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
+    data = _bytes(path, limits)
+    tags = directory(data)
+    pixels, exif, profile = _decoded(_as_they_stand(data, tags))
+    if (
+        pixels is None
+        or pixels.dtype not in (np.uint8, np.uint16)
+        or pixels.shape[2:] not in ((), (1,), (3,), (4,))
+    ):
         raise UserError(
             f"input: must be a picture of 8 or 16 bits that can be decoded, got {shown(path)}; "
             "convert it to png"
         )
-    return _upright(pixels, _orientation(metadata))
+    pixels = _upright(pixels, directory(exif).number(ORIENTATION) or 1)
+    grey = pixels.ndim == 2 or pixels.shape[2] == 1
+    colours = np.repeat(np.atleast_3d(pixels), 3, axis=2) if grey else pixels[..., 2::-1]
+    alpha = None if grey or pixels.shape[2] == 3 else np.ascontiguousarray(pixels[..., 3])
+    if alpha is not None and tags.number(EXTRA_SAMPLES) == MULTIPLIED:
+        colours = _divided(colours, alpha)
+    profile = profile or tags.content(ICC_PROFILE)
+    return Contents(np.ascontiguousarray(colours), alpha, profile if _is_rgb(profile) else b"")
 
 
-def _bytes(path: Path, limits: Limits) -> npt.NDArray[np.uint8]:
+def _bytes(path: Path, limits: Limits) -> bytes:
     """The whole file. Raises UserError if it is larger than the largest picture, uncompressed."""
     most = 8 * limits.pixels + (1 << 20)  # four channels of 16 bits, and room for metadata
     with opened(path) as file, open(file, "rb", closefd=False) as stream:
@@ -64,48 +97,52 @@ def _bytes(path: Path, limits: Limits) -> npt.NDArray[np.uint8]:
                 f"input: must have at most {most} bytes to be a picture of "
                 f"source.max_pixels={limits.pixels}, got more in {shown(path)}; use another file"
             )
-        return np.frombuffer(stream.read(most), np.uint8)
+        return stream.read(most)
 
 
-def _decoded(data: npt.NDArray[np.uint8]) -> tuple[Pixels | None, bytes]:
-    """The pixels as they are stored, (H, W) or (H, W, 3 or 4) in BGR, and the EXIF block."""
+def _as_they_stand(data: bytes, tags: Directory) -> bytes:
+    """The file such that OpenCV gives its colours as they stand in it.
+
+    It would multiply a TIFF's of 8 bits with their alpha, which cannot be undone.
+    """
+    if tags.number(EXTRA_SAMPLES) != STRAIGHT:
+        return data
+    _, _, at = tags.fields[EXTRA_SAMPLES]
+    return data[:at] + struct.pack(tags.order + "H", MULTIPLIED) + data[at + 2 :]
+
+
+def _divided(colours: Pixels, alpha: Pixels) -> Pixels:
+    """The colours, (H, W, 3), that were multiplied with their alpha, (H, W), without it."""
+    share = np.maximum(alpha, 1)[..., None].astype(np.uint32)
+    peak = np.uint32(np.iinfo(colours.dtype).max)
+    divided: Pixels = np.minimum((colours * peak + share // 2) // share, peak)
+    return divided.astype(colours.dtype)
+
+
+def _decoded(data: bytes) -> tuple[Pixels | None, bytes, bytes]:
+    """The pixels as they are stored, (H, W) or (H, W, 3 or 4) in BGR, EXIF block, ICC profile."""
+    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # damage is said in our words
     try:
         # IMREAD_COLOR would turn the picture upright by itself, but drops the alpha channel
-        pixels, kinds, blocks = cv2.imdecodeWithMetadata(data, cv2.IMREAD_UNCHANGED)
+        pixels, kinds, blocks = cv2.imdecodeWithMetadata(
+            np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED
+        )
     except cv2.error:
-        return None, b""
-    found = dict(zip(kinds, blocks, strict=False))
-    exif = found.get(cv2.IMAGE_METADATA_EXIF)
-    return pixels, b"" if exif is None else np.asarray(exif).tobytes()
+        return None, b"", b""
+    finally:
+        logging.setLogLevel(level)
+    found = {kind: np.asarray(block).tobytes() for kind, block in zip(kinds, blocks, strict=False)}
+    return (
+        pixels,
+        found.get(cv2.IMAGE_METADATA_EXIF, b""),
+        found.get(cv2.IMAGE_METADATA_ICCP, b""),
+    )
 
 
-def _colours(pixels: Pixels) -> Picture:
-    """(H, W, 3) uint8 RGB from grey or BGR of 8 or 16 bits, with or without alpha."""
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
-    peak = int(np.iinfo(pixels.dtype).max)
-    colours = pixels[..., 2::-1].astype(np.uint64 if peak > 255 else np.uint32)
-    if pixels.shape[2] == 4:
-        colours = colours * pixels[..., 3:]
-        peak *= peak
-    return ((colours * 255 + peak // 2) // peak).astype(np.uint8)
-
-
-def _orientation(exif: bytes) -> int:
-    """How the camera was held, 1..8, from an EXIF block; 1 = upright, or the block is broken."""
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    if order is None:
-        return 1
-    try:
-        (at,) = struct.unpack_from(order + "I", exif, 4)
-        (entries,) = struct.unpack_from(order + "H", exif, at)
-        for entry in range(entries):
-            tag, _, _, value = struct.unpack_from(order + "HHIH", exif, at + 2 + 12 * entry)
-            if tag == ORIENTATION:
-                return int(value)
-    except struct.error:
-        pass  # cut short: a picture that lies on its side is better than none
-    return 1
+def _is_rgb(profile: bytes) -> bool:
+    """Whether it is an ICC profile (ICC.1:2022, 7.2) of RGB: that of grey or CMYK fits no RGB."""
+    whole = len(profile) >= 132 and int.from_bytes(profile[:4]) == len(profile)
+    return whole and profile[16:20] == b"RGB " and profile[36:40] == b"acsp"
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Generator, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import BeforeValidator, Field
@@ -51,6 +51,9 @@ class Video:
     max_rate: Positive
     max_frames: Annotated[int, Field(ge=1)]
     stall_seconds: Positive
+
+    _unit: ClassVar[int] = 2
+    """What both sides are multiples of: usual video formats have half as many colour samples."""
 
     def __post_init__(self) -> None:
         check_order(self.start, self.end)
@@ -134,6 +137,7 @@ class Video:
             wanted_height=self.height,
             wanted_width=self.width,
             max_pixels=self.max_pixels,
+            unit=self._unit,
         )
 
     def _check(self, facts: Facts, count: int | None) -> None:

@@ -1,0 +1,155 @@
+"""Pictures that are dreamt each on its own, at full depth and exact size: one, or a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BeforeValidator, Field
+from pydantic.dataclasses import dataclass
+
+from pipeline.errors import UserError, shown
+from pipeline.frame import Clip, Picture, over
+from pipeline.opening import Limits, given
+from pipeline.source.cutout import filled
+from pipeline.source.extent import dream_size
+from pipeline.source.images import PATTERN, fitted, found
+from pipeline.source.picture_file import SUFFIXES, load
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+Second = Annotated[float, Field(allow_inf_nan=False)]
+Transparency = Literal["keep", "black", "white"]
+WALLS = {"black": 0.0, "white": 1.0}
+"""How bright the wall is that a transparent picture is seen before."""
+
+
+@dataclass(frozen=True)
+class Still:
+    """A Source of one picture, upright, in 8 or 16 bits as its file has it.
+
+    path: of the picture. height, width: pixels of the result; one given keeps its shape. alpha:
+    whether what is transparent stays so, or is seen before black or white. max_pixels: of the
+    picture. stall_seconds: without a byte of it.
+    """
+
+    path: Path
+    height: Count | None
+    width: Count | None
+    alpha: Transparency
+    max_pixels: Count
+    stall_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+    @property
+    def clip(self) -> Clip:
+        """The shape of the result. Reads the picture; raises UserError if it cannot."""
+        return self._taken[1]
+
+    def pictures(self, start: int = 0) -> Iterator[Picture]:
+        """The picture, (H, W, 3) uint8 or uint16 RGB; where it is transparent, filled in."""
+        if start == 0:
+            yield self._taken[0].copy()  # the caller may write into it
+
+    @cached_property
+    def _taken(self) -> tuple[Picture, Clip]:
+        """The picture to dream on, and its shape. Raises UserError."""
+        contents = load(self.path, Limits(self.max_pixels, self.stall_seconds))
+        colours, alpha = contents.colours, contents.alpha
+        size = dream_size(
+            *colours.shape[:2],
+            wanted_height=self.height,
+            wanted_width=self.width,
+            max_pixels=self.max_pixels,
+            unit=1,
+        )
+        if alpha is not None and self.alpha in WALLS:
+            colours, alpha = over(colours, alpha, WALLS[self.alpha]), None
+        seen = colours if alpha is None else filled(colours, alpha)
+        picture = fitted(seen, *size)
+        depth = 8 * colours.dtype.itemsize
+        # a second is as good as any other rate
+        clip = Clip(*size, rate=Fraction(1), count=1, depth=depth, profile=contents.profile)
+        if alpha is not None:
+            # what nobody sees stays as it was, unless scaling would smear it
+            under = colours if picture is seen else picture
+            clip = replace(clip, cutout=np.dstack([under, fitted(alpha, *size)]))
+        return picture, clip
+
+
+@dataclass(frozen=True)
+class Stills:
+    """Several pictures, each with its own size, depth and transparency.
+
+    path: a folder, or a name with a number in it such as scan_%04d.png. frames: the most to give,
+    None = all. one: the settings of each, whatever its path.
+    """
+
+    path: Path
+    frames: Count | None
+    one: Still
+
+    @property
+    def clip(self) -> Clip:
+        """The shape of the first that can be read; raises UserError if none can."""
+        return self._first[1].clip
+
+    def each(self) -> Iterator[tuple[Path, Still]]:
+        """Every picture by its file, in natural order; what cannot be read is among them."""
+        index, first = self._first
+        for number, file in enumerate(self.files):
+            yield file, first if number == index else replace(self.one, path=file)
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """The files, in natural order. Raises UserError if there are none."""
+        files = found(self.path)
+        if not files:
+            raise UserError(
+                f"input: must name at least one picture ({' '.join(SUFFIXES)}), "
+                f"got none at {shown(self.path)}; check the folder and the pattern"
+            )
+        return files[: self.frames]
+
+    @cached_property
+    def _first(self) -> tuple[int, Still]:
+        """The first that can be read, decoded once and for all, and its number."""
+        reason: UserError | None = None
+        for index, file in enumerate(self.files):
+            still = replace(self.one, path=file)
+            try:
+                _ = still.clip
+            except UserError as error:
+                reason = reason or error
+            else:
+                return index, still
+        raise reason or AssertionError("there is a file")
+
+
+def stills(
+    path: Annotated[Path, BeforeValidator(given)],
+    frames: Count | None,
+    start: Second | None,
+    end: Second | None,
+    height: Count | None,
+    width: Count | None,
+    alpha: Transparency,
+    max_pixels: Count,
+    stall_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)],
+) -> Still | Stills:
+    """The picture at `path`, or those in a folder or of a numbered pattern.
+
+    The settings of Still and Stills. start, end: must be None, for stills have no time.
+    """
+    for key, value in (("start", start), ("end", end)):
+        if value is not None:
+            raise UserError(
+                f"{key}: must not be given for pictures that are dreamt each on its own, got "
+                f"{value:g} s; leave it out, or say recipe=video for a sequence"
+            )
+    one = Still(path, height, width, alpha, max_pixels, stall_seconds)
+    several = path.is_dir() or (PATTERN.search(path.name) and not path.exists())
+    return Stills(path, frames, one) if several else one

@@ -1,0 +1,51 @@
+"""The first directory of a TIFF, which an EXIF block is too (TIFF 6.0, section 2)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SHORT = 3
+"""The kind of a field of whole numbers of two bytes."""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What stands in it. order: of bytes, as struct writes it. fields: by tag, kind, count and
+    where in the block the value stands, or the place where it does.
+    """
+
+    block: bytes
+    order: str
+    fields: Mapping[int, tuple[int, int, int]]
+
+    def number(self, tag: int) -> int | None:
+        """The field's first number of two bytes, None if there is none."""
+        kind, _, at = self.fields.get(tag, (0, 0, 0))
+        return (
+            int(struct.unpack_from(self.order + "H", self.block, at)[0]) if kind == SHORT else None
+        )
+
+    def content(self, tag: int) -> bytes:
+        """The bytes of a field that holds more than four; empty if there are none."""
+        _, count, at = self.fields.get(tag, (0, 0, 0))
+        if count <= 4:
+            return b""
+        (place,) = struct.unpack_from(self.order + "I", self.block, at)
+        return self.block[place : place + count]
+
+
+def directory(block: bytes) -> Directory:
+    """The first directory, with as much of it as the block holds; empty if it is no TIFF."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4], "")
+    fields: dict[int, tuple[int, int, int]] = {}
+    try:
+        (at,) = struct.unpack_from(order + "I", block, 4) if order else (len(block),)
+        (count,) = struct.unpack_from(order + "H", block, at)
+        for field in range(at + 2, at + 2 + 12 * count, 12):
+            tag, kind, size, _ = struct.unpack_from(order + "HHII", block, field)
+            fields[tag] = kind, size, field + 8
+    except struct.error:
+        pass  # cut short: a picture that lies on its side is better than none
+    return Directory(block, order, fields)
