@@ -6,23 +6,29 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 
 class Hooked:
     """Any module at all; its layers are the modules within it, by their dotted names.
 
-    Nothing is folded, so where both can be had a traced module is quicker.
+    Nothing is folded, so where both can be had a traced module is quicker. example: an input; what
+    is run for it are the layers.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    @torch.no_grad()
+    def __init__(self, module: nn.Module, example: Tensor) -> None:
         self._module = module
-        self.names = [name for name, _ in module.named_modules() if name]
+        everything = self.cut([name for name, _ in module.named_modules() if name], example.device)
+        self.names = list(everything(example))
 
-    def cut(self, layers: Sequence[str]) -> Callable[[Tensor], Mapping[str, object]]:
+    def cut(
+        self, layers: Sequence[str], device: torch.device
+    ) -> Callable[[Tensor], Mapping[str, object]]:
         """What gives the outputs of these layers by name, in the order in which they are run.
 
-        A layer that is run several times counts at its first time; one that is not run is left out.
+        A layer that is run several times counts at its first time. The module is on the device.
         """
         return partial(self._watched, layers=frozenset(layers))
 

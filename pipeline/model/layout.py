@@ -58,7 +58,8 @@ def layout_of(shapes: Sequence[Sequence[int]], sizes: Sequence[Size]) -> Layout 
     if len(first) == 3:
         return _of_tokens(first, second, sizes, fixed)
     if len(first) == 4 and len(fixed) == 3:
-        return Layout(first[1], 1)  # pooled to one size
+        last = first[1] == first[2] == 1  # pooled to one size
+        return Layout(first[3], 3) if last else Layout(first[1], 1)
     if len(first) == 4 and fixed in ([1], [3]):
         rows = slice(2, 4) if fixed == [1] else slice(1, 3)
         square = all(len(set(shape[rows])) == 1 for shape in shapes)

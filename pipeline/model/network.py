@@ -15,9 +15,12 @@ from pipeline.frame import Image
 from pipeline.model import Activations
 from pipeline.model.hooked import Hooked
 from pipeline.model.layout import Layout, Size, layout_of
+from pipeline.model.outline import outline
 from pipeline.model.sides import Sides
 from pipeline.model.traced import Traced, opened
 
+Cut = Callable[[Tensor], Mapping[str, Any]]
+"""A part of the module: what each of the layers gives that it was made for, by name."""
 TRIED = tuple(((64 * n, 96 * n), (96 * n, 128 * n)) for n in (1, 2, 4))
 """Pairs of sizes, pixels, that tell what of a layer's output are places; the first that fit do."""
 FAILURES = (AssertionError, RuntimeError, ValueError, IndexError, ZeroDivisionError)
@@ -54,7 +57,7 @@ class Network(nn.Module):
         self._sides = sides or Sides()
         self._module = opened(module.eval().requires_grad_(False))
         self._untraced = {"leaves": leaves, "functions": functions}
-        self._cuts: dict[tuple[torch.device, tuple[str, ...]], Any] = {}
+        self._cuts: dict[tuple[torch.device, tuple[str, ...]], Cut] = {}
         self._smallest: dict[tuple[str, ...], int] = {}
         self._layouts: dict[str, Layout | None] = {}
         self._layers: list[str] = []
@@ -79,8 +82,8 @@ class Network(nn.Module):
 
     @property
     def scores(self) -> dict[str, tuple[str, ...]]:
-        """The last layer, unless it has no classes."""
-        return {} if self._classes is None else {self.layers()[-1]: self._classes}
+        """The last layer, unless it tells nothing apart."""
+        return {} if self._classes is None else {self._last: self._classes}
 
     def channels(self, layer: str) -> int:
         """How many channels this layer has."""
@@ -111,30 +114,27 @@ class Network(nn.Module):
 
     def _sides_of_maps(self, image: Image, layers: tuple[str, ...]) -> list[int]:
         """The smaller side of each layer's map; of all maps where a layer has none."""
-        maps = [a for a in self(image, layers).values() if a.ndim == 4]
-        if len(maps) < len(layers):
-            # what was pooled to a point is no map, nor is a point made bigger again
-            maps = [a for a in self(image, self.layers()).values()
-                    if a.ndim == 4 and max(a.shape[2:]) > 1]  # fmt: skip
-        return [min(a.shape[2:]) for a in maps]
+        activations = self(image, layers).values()
+        if any(activation.ndim < 4 for activation in activations):
+            activations = self(image, self._blocks).values()
+        # what was pooled to a point is no map
+        return [min(a.shape[2:]) for a in activations if a.ndim == 4 and max(a.shape[2:]) > 1]
 
     def _outputs(self, image: Image, layers: Sequence[str]) -> Mapping[str, Any]:
         """What the module itself gives at these layers."""
         normalised = (self._sides.scaled(image) - self._mean) / self._deviation
-        filled = self._sides.filled(normalised)
-        outputs: Mapping[str, Any] = self._cut(tuple(layers))(
-            filled.contiguous(memory_format=torch.channels_last)
-        )
-        return outputs
+        filled = self._sides.filled(normalised).contiguous(memory_format=torch.channels_last)
+        return self._cut(tuple(layers))(filled)
 
-    def _cut(self, layers: tuple[str, ...]) -> Callable[[Tensor], Mapping[str, object]]:
+    def _zeros(self, size: Size) -> Tensor:
+        return torch.zeros(1, 3, *self._sides.of(size), device=self._mean.device)
+
+    def _cut(self, layers: tuple[str, ...]) -> Cut:
         # A cut is no part of the module, so it stays behind when the module moves.
         device = self._mean.device
         if (device, layers) not in self._cuts:
-            cut: Any = self._way.cut(layers)
-            self._cuts[device, layers] = cut.to(device) if isinstance(cut, nn.Module) else cut
-        cut = self._cuts[device, layers]
-        return cut
+            self._cuts[device, layers] = self._way.cut(layers, device)
+        return self._cuts[device, layers]
 
     @cached_property
     def _way(self) -> Traced | Hooked:
@@ -142,7 +142,18 @@ class Network(nn.Module):
         try:
             return Traced(self._module, **self._untraced)
         except Exception:  # tracing runs the module's own code, which fails in its own ways
-            return Hooked(self._module)
+            return Hooked(self._module, self._zeros(TRIED[-1][0]))
+
+    @cached_property
+    def _blocks(self) -> list[str]:
+        """The blocks of the whole network that can be read."""
+        found = self._tried(outline(self._way.names))
+        return [name for name, layout in found.items() if layout is not None]
+
+    @cached_property
+    def _last(self) -> str:
+        """The last layer; what stands behind it are steps of the code."""
+        return next(name for name in reversed(self._way.names) if self._tried([name])[name])
 
     def _read(self, layers: Sequence[str]) -> Mapping[str, Layout]:
         """How these layers are read. Raises UserError for one that is not there or has no map."""
@@ -179,9 +190,8 @@ class Network(nn.Module):
 
     def _shapes(self, size: Size, layers: Sequence[str]) -> dict[str, Sequence[int]]:
         """The shape of what each layer gives; () of what is no tensor."""
-        image = torch.zeros(1, 3, *size, device=self._mean.device)
         return {layer: output.shape if isinstance(output, Tensor) else (0,)
-                for layer, output in self._outputs(image, layers).items()}  # fmt: skip
+                for layer, output in self._outputs(self._zeros(size), layers).items()}  # fmt: skip
 
 
 def check_layer(layer: str, known: Sequence[str]) -> None:

@@ -37,7 +37,9 @@ class Traced:
             module, tracer_kwargs=self._tracing, suppress_diff_warning=True
         )[1][1:]
 
-    def cut(self, layers: Sequence[str]) -> Callable[[Tensor], Mapping[str, object]]:
+    def cut(
+        self, layers: Sequence[str], device: torch.device
+    ) -> Callable[[Tensor], Mapping[str, object]]:
         """What gives the outputs of these layers, by name."""
         extractor = create_feature_extractor(
             self._module, list(layers), tracer_kwargs=self._tracing, suppress_diff_warning=True
@@ -50,8 +52,10 @@ class Traced:
             plain = GraphModule(extractor.eval(), extractor.graph)
             folded = fuse(plain, inplace=True, no_trace=True)
         assert isinstance(folded, GraphModule)
-        folded.requires_grad_(False).to(memory_format=torch.channels_last)
-        return folded
+        folded.requires_grad_(False).to(device, memory_format=torch.channels_last)
+        # not the module itself: it would print what a picture that is too small leads to
+        forward: Callable[[Tensor], Mapping[str, object]] = folded.forward
+        return forward
 
 
 def opened(module: nn.Module) -> nn.Module:
@@ -74,7 +78,7 @@ def _keep_from_being_overwritten(extractor: GraphModule) -> None:
     """An in-place activation right behind a wanted layer would overwrite it: make it a copy."""
     output = next(node for node in extractor.graph.nodes if node.op == "output")
     for wanted in output.all_input_nodes:
-        for user in wanted.users:
+        for user in list(wanted.users):  # a change of kwargs takes it out and in
             if user.op == "call_module":
                 behind = extractor.get_submodule(str(user.target))
                 if getattr(behind, "inplace", False):
