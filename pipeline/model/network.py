@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,8 @@ from pipeline.model.layout import Layout, Size, layout_of
 from pipeline.model.outline import outline
 from pipeline.model.sides import Sides
 from pipeline.model.traced import Traced, opened
+
+log = logging.getLogger(__name__)
 
 Cut = Callable[[Tensor], Mapping[str, Any]]
 """A part of the module: what each of the layers gives that it was made for, by name."""
@@ -55,6 +58,9 @@ class Network(nn.Module):
         self.weights_sha256 = weights_sha256
         self._classes = None if headless else tuple(classes)
         self._sides = sides or Sides()
+        if self._sides.only is not None:
+            log.warning("model: looks at %dx%d pixels and no other size; every picture is scaled "
+                        "to that", self._sides.only, self._sides.only)  # fmt: skip
         self._module = opened(module.eval().requires_grad_(False))
         self._untraced = {"leaves": leaves, "functions": functions}
         self._cuts: dict[tuple[torch.device, tuple[str, ...]], Cut] = {}
