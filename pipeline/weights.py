@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import re
 import urllib.error
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from pipeline.errors import UserError, shown
 
 WRAPPERS = ("state_dict", "model")
 """Under which names training scripts keep the weights in their checkpoints."""
+PICKLES = (b"\x80", b"PK")
+"""How torch's files begin, the old ones and those in an archive."""
 COUNTED = "num_batches_tracked"
 """A batch norm's count of its training, which older files lack and nothing needs."""
 
@@ -99,7 +103,7 @@ def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
             f"{key}: must be a file that can be read, got {shown(path)} ({error.strerror}); "
             "check the name"
         ) from error
-    held = _safetensors(content) if content[8:9] == b"{" else _unpickled(path, key)
+    held = _safetensors(content) if content[8:9] == b"{" else _unpickled(content, path, key)
     for wrapper in WRAPPERS:
         if isinstance(held, Mapping) and isinstance(held.get(wrapper), Mapping):
             held = held[wrapper]
@@ -139,18 +143,16 @@ def _safetensors(content: bytes) -> object:
         return None
 
 
-def _unpickled(path: Path, key: str) -> object:
+def _unpickled(content: bytes, path: Path, key: str) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # Torch says what it met, in several lines of advice to run it all the same.
-        found = re.search(r"GLOBAL (\S+)", str(error))
-        code = f", which would run {found[1]}" if found else ""
-        raise UserError(
-            f"{key}: must hold nothing but tensors, got {shown(path)}{code}; nothing of it was "
-            "run; save the network's state_dict() as safetensors"
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        with warnings.catch_warnings(action="ignore"):  # of a pickle's version
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
+        if isinstance(error, pickle.UnpicklingError) and content.startswith(PICKLES):
+            raise UserError(
+                f"{key}: must hold nothing but tensors, got {shown(path)}, of which nothing was "
+                "run; save the network's state_dict() as safetensors"
+            ) from error
         raise UserError(
             f"{key}: must be a weights file, safetensors or torch's, got {shown(path)}, which is "
             "none or damaged; fetch it again"

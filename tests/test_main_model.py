@@ -117,7 +117,7 @@ def test_a_pickle_with_code_is_refused_and_its_code_is_not_run(folder: Path) -> 
     for name in ("trap.pth", "wrapped.pth"):
         line = run(*QUICK, *RESNET, f"model.weights={name}", cwd=folder).line
         assert line.startswith(f"model.weights: must hold nothing but tensors, got {name}")
-        assert "nothing of it was run" in line
+        assert "of which nothing was run" in line
         assert not mark.exists()
 
 
@@ -125,21 +125,21 @@ def test_a_pickle_with_code_is_refused_and_its_code_is_not_run(folder: Path) -> 
     ("words", "line"),
     [
         (["model=torchvision", "model.name=rsnet50"], "near ones are resnet50"),
-        (["model=timm", "model.name=resnet18.a9_in1k"], "near ones are resnet18.a1_in1k"),
+        (["model=timm", "model.name=resnet18.a9_in1k"], "near ones are resnet18.a"),
         (["model=timm", "model.name=resnt18"], "resnet18"),
         ([*RESNET, "model.weights=none.pth"], "model.weights: must be a file that can be read"),
         ([*RESNET, "model.weights=cup.png"], "model.weights: must be a weights file"),
         ([*RESNET, "model.weights=other.safetensors"], "which has no conv1.weight"),
         (["model=efficientnet_lite0+efficientnet_lite1"], "say efficientnet_lite0.blocks.9"),
         (["model=efficientnet_lite0+efficientnet_lite1",
-          "objective.layers=efficientnet_lite1.blocks.99"], "got 'efficientnet_lite1.blocks.99'"),
+          "objective.layers=efficientnet_lite1.blocks.99"], "all behind efficientnet_lite1."),
         (["model=efficientnet_lite0+"], "say model=efficientnet_lite0+googlenet"),
         (["model=several"], "model.models: must hold a network, got none"),
-        (["objective.layers=blocks.9.layers.0.2.nothing"], "near ones are blocks.9.layers.0.2"),
+        (["objective.layers=blocks.9.layers.0.2.nothing"], "blocks.9.layers.0.2"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_had_is_one_line(folder: Path, words: list[str], line: str) -> None:
-    untrained("timm", "test_resnet2", folder / "other.safetensors")
+    untrained("timm", "test_vit", folder / "other.safetensors")
     before = files(folder)
     assert line in run(*QUICK, *words, cwd=folder).line
     assert files(folder) == before

@@ -172,7 +172,7 @@ class Network(nn.Module):
                    if (layout := self._layouts[layer]) is not None}  # fmt: skip
         for layer in layers:
             if layer not in layouts:
-                near = near_layers(layer, self.layers())
+                near = near_names(layer, [*self._blocks, *self.layers()])
                 raise UserError(
                     f"objective.layers: must name layers that are maps or lists of channels, got "
                     f"{layer!r}, which is a step between; near ones are {near}"
@@ -207,11 +207,11 @@ def check_layer(layer: str, known: Sequence[str]) -> None:
         return
     raise UserError(
         f"objective.layers: must name layers of the model, got {layer!r}; "
-        f"near ones are {near_layers(layer, known)}"
+        f"near ones are {near_names(layer, [*outline(known), *known])}"
     )
 
 
-def near_layers(layer: str, known: Sequence[str]) -> str:
-    """Those of the known names that are most like it, or the first."""
-    near = difflib.get_close_matches(layer, known, n=4, cutoff=0.3)
+def near_names(name: str, known: Sequence[str]) -> str:
+    """Those of the known names that are most like it, or the first, with commas between them."""
+    near = difflib.get_close_matches(name, dict.fromkeys(known), n=4, cutoff=0.3)
     return ", ".join(near or known[:6])

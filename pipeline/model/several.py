@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from pydantic import ConfigDict, SkipValidation
 from pydantic.dataclasses import dataclass
+from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.frame import Image
@@ -35,11 +37,12 @@ class Several:
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
         """The activations of these layers; a model without one of them is not run."""
-        return {
-            f"{name}.{layer}": activation
-            for name, inner in self._parted(layers).items()
-            for layer, activation in self.models[name](image, inner).items()
-        }
+        activations: dict[str, Tensor] = {}
+        for name, inner in self._parted(layers).items():
+            with _asked_of(name):
+                found = self.models[name](image, inner)
+            activations |= {f"{name}.{layer}": activation for layer, activation in found.items()}
+        return activations
 
     def layers(self) -> list[str]:
         """All layers of all of them, model by model."""
@@ -49,12 +52,16 @@ class Several:
     def channels(self, layer: str) -> int:
         """How many channels this layer has."""
         ((name, (inner,)),) = self._parted([layer]).items()
-        return self.models[name].channels(inner)
+        with _asked_of(name):
+            return self.models[name].channels(inner)
 
     def smallest_side(self, layers: Sequence[str]) -> int:
         """The least side, in pixels, that each model can look at with its layers among these."""
-        return max(self.models[name].smallest_side(inner)
-                   for name, inner in self._parted(layers).items())  # fmt: skip
+        sides = []
+        for name, inner in self._parted(layers).items():
+            with _asked_of(name):
+                sides.append(self.models[name].smallest_side(inner))
+        return max(sides)
 
     def to(self, device: torch.device) -> Several:
         """The same networks on this device."""
@@ -78,3 +85,12 @@ class Several:
                 )
             parted.setdefault(name, []).append(inner)
         return parted
+
+
+@contextmanager
+def _asked_of(name: str) -> Iterator[None]:
+    """What a model says of its own layers, with the name that they are behind."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{error}; all behind {name}.") from error

@@ -15,6 +15,10 @@ WHOLES = (1, 32, 14, 64, 224, 256)
 """Pixels, of which a network may want its sides to be multiples: patches, strides, windows."""
 
 
+LEAST = 97
+"""Pixels, the side of the pictures that are tried: odd, and enough for what pools five times."""
+
+
 @dataclass(frozen=True)
 class Sides:
     """whole: height and width must be multiples of it, pixels. only: the one side, of a square,
@@ -63,12 +67,12 @@ def sides_of(module: nn.Module, only: int) -> Sides:
     A network says so itself nowhere; what it cannot do, it fails at in its own way.
     """
     for whole in WHOLES:
-        sides = Sides(whole)
+        count = -(-LEAST // whole)
+        side, longer = count * whole, (count + 1) * whole  # one of the two is an odd multiple
         try:
-            # twice as wide at least, or a network for squares only would pass
-            module(torch.zeros(1, 3, *sides.of((97, 131 + whole))))
-            module(torch.zeros(1, 3, *sides.of((131 + whole, 97))))
+            module(torch.zeros(1, 3, side, longer))
+            module(torch.zeros(1, 3, longer, side))
         except (AssertionError, RuntimeError, ValueError, IndexError, TypeError):
             continue
-        return sides
+        return Sides(whole)
     return Sides(only=only)

@@ -14,7 +14,7 @@ from torch import nn
 from torchvision.models import ResNet50_Weights
 
 from pipeline.errors import UserError
-from pipeline.model.network import Network, near_layers
+from pipeline.model.network import Network, near_names
 from pipeline.model.sides import sides_of
 from pipeline.weights import read_labels, with_own_weights
 
@@ -91,7 +91,7 @@ def _check_name(name: str) -> None:
         known = tagged if "." in name else architectures
         raise UserError(
             f"model.name: must be one of timm's networks, got {name!r}; "
-            f"near ones are {near_layers(name, known)}"
+            f"near ones are {near_names(name, known)}"
         )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchvision.models import MaxVit, VisionTransformer
 
 from pipeline.errors import UserError
-from pipeline.model.network import Network, near_layers
+from pipeline.model.network import Network, near_names
 from pipeline.model.sides import Sides
 from pipeline.weights import read_labels, with_own_weights, with_weights
 
@@ -35,7 +35,7 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
     if name not in known:
         raise UserError(
             f"model.name: must be one of torchvision's classifiers, got {name!r}; "
-            f"near ones are {near_layers(name, known)}"
+            f"near ones are {near_names(name, known)}"
         )
     published = torchvision.models.get_model_weights(name)["DEFAULT"]
     classes = tuple(published.meta["categories"])
