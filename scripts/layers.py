@@ -69,12 +69,13 @@ def look(model: Model, name: str) -> Layer | None:
     # noise, for on a flat picture whole channels are silent
     noise = torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
     noise.requires_grad_(True)
+    try:
+        channels = model.channels(name)  # before the count: what it takes to find out is no step
+    except UserError:
+        return None
     with FlopCounterMode(display=False) as counter:
         activation = model(noise, [name])[name]
-    if not isinstance(activation, torch.Tensor) or activation.ndim < 2:
-        return None
     cost = counter.get_total_flops() * THERE_AND_BACK / (HEIGHT * WIDTH) / 1e3
-    channels = activation.shape[1]
     if not is_map(activation):
         return Layer(name, channels, None, None, cost)
     stride = round(WIDTH / activation.shape[3])

@@ -31,7 +31,7 @@ class Layout:
         if self.placeless is None:
             return output if self.axis == 1 else output.movedim(self.axis, 1)
         tokens = output.movedim(self.axis, 1)[:, :, self.placeless :]
-        return tokens.unflatten(2, grid(tokens.shape[2], size))
+        return tokens.reshape(1, self.channels, *grid(tokens.shape[2], size))
 
 
 def grid(count: int, size: Size) -> Size:

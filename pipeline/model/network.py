@@ -62,7 +62,7 @@ class Network(nn.Module):
             log.warning("model: looks at %dx%d pixels and no other size; every picture is scaled "
                         "to that", self._sides.only, self._sides.only)  # fmt: skip
         self._module = opened(module.eval().requires_grad_(False))
-        self._untraced = {"leaves": leaves, "functions": functions}
+        self._leaves, self._functions = leaves, functions
         self._cuts: dict[tuple[torch.device, tuple[str, ...]], Cut] = {}
         self._smallest: dict[tuple[str, ...], int] = {}
         self._layouts: dict[str, Layout | None] = {}
@@ -146,7 +146,7 @@ class Network(nn.Module):
     def _way(self) -> Traced | Hooked:
         """How the module is cut."""
         try:
-            return Traced(self._module, **self._untraced)
+            return Traced(self._module, leaves=self._leaves, functions=self._functions)
         except Exception:  # tracing runs the module's own code, which fails in its own ways
             return Hooked(self._module, self._zeros(TRIED[-1][0]))
 

@@ -39,7 +39,7 @@ class Sides:
         """The image, scaled where the network looks at one size only."""
         if self.only is None:
             return image
-        return F.interpolate(image, self.of(image.shape[2:]), mode="bilinear",
+        return F.interpolate(image, (self.only, self.only), mode="bilinear",
                              align_corners=False, antialias=True)  # fmt: skip
 
     def filled(self, normalised: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import logging
 from collections.abc import Sequence
@@ -52,11 +53,9 @@ def named(*, name: str, weights: Path | None, labels: Path | None) -> Network:
 
 def built(name: str, **settings: Any) -> Any:
     """The module of this name, ready for pictures of any size where its family can be."""
-    import timm
-
     for any_size in ANY_SIZE:
         try:
-            return timm.create_model(name, **any_size, **settings)
+            return _timm().create_model(name, **any_size, **settings)
         except TypeError:  # the family does not know this setting
             if not any_size:
                 raise
@@ -65,28 +64,28 @@ def built(name: str, **settings: Any) -> Any:
 
 def network(module: Any, *, weights_sha256: str, classes: Sequence[str]) -> Network:
     """One of timm's modules as a Model."""
-    from timm.models._features_fx import get_notrace_functions, get_notrace_modules
-
-    expected = module.pretrained_cfg
+    untraced, expected = _timm(".models._features_fx"), module.pretrained_cfg
     return Network(
         module.eval(),
         mean=expected["mean"],
         deviation=expected["std"],
         weights_sha256=weights_sha256,
-        leaves=get_notrace_modules(),
-        functions=get_notrace_functions(),
+        leaves=untraced.get_notrace_modules(),
+        functions=untraced.get_notrace_functions(),
         classes=classes,
         headless=not module.num_classes,
         sides=sides_of(module, only=expected["input_size"][1]),
     )
 
 
+def _timm(part: str = "") -> Any:
+    """timm itself, or a part of it: imported when it is needed, for it need not be there."""
+    return importlib.import_module(f"timm{part}")
+
+
 def _check_name(name: str) -> None:
     """Nothing, if timm has a network of this name. Raises UserError, offering the near ones."""
-    import timm
-
-    tagged = timm.list_pretrained()
-    architectures = timm.list_models()
+    tagged, architectures = _timm().list_pretrained(), _timm().list_models()
     if name not in tagged and name not in architectures:
         known = tagged if "." in name else architectures
         raise UserError(
@@ -97,10 +96,9 @@ def _check_name(name: str) -> None:
 
 def _published(name: str) -> Path:
     """The file with the published weights, from the cache or fetched once. Raises UserError."""
-    import timm
     from huggingface_hub import hf_hub_download
 
-    found = timm.get_pretrained_cfg(name)
+    found = _timm().get_pretrained_cfg(name)
     if not found or not (found.hf_hub_id or found.url):
         raise UserError(
             f"model.name: must be a network with published weights, got {name!r}, which has none; "
@@ -128,12 +126,10 @@ def _published(name: str) -> Path:
 
 def _classes(module: nn.Module) -> tuple[str, ...]:
     """The names of ImageNet's classes, if it is these that the network tells apart."""
-    from timm.data import ImageNetInfo, infer_imagenet_subset
-
-    subset = infer_imagenet_subset(module)
+    subset = _timm(".data").infer_imagenet_subset(module)
     if subset is None:
         return ()
     if subset == "imagenet-1k":
         return tuple(ResNet50_Weights.DEFAULT.meta["categories"])  # as the other families say them
-    info = ImageNetInfo(subset)
+    info = _timm(".data").ImageNetInfo(subset)
     return tuple(lemmas.partition(",")[0] for lemmas in info.label_descriptions())

@@ -73,7 +73,8 @@ def untrained(name: str, classes: int) -> nn.Module:
 def network(module: nn.Module, *, side: int, **settings: Any) -> Network:
     """One of torchvision's modules as a Model. side: of the pictures that it was trained on."""
     if isinstance(module, VisionTransformer):
-        module, sides = AnySize(module), Sides(module.patch_size)
+        sides = Sides(whole=module.conv_proj.kernel_size[0])
+        module = AnySize(module)
     elif isinstance(module, MaxVit):
         sides = Sides(only=side)  # its windows are laid out when it is made
     else:

@@ -52,7 +52,7 @@ class Traced:
             plain = GraphModule(extractor.eval(), extractor.graph)
             folded = fuse(plain, inplace=True, no_trace=True)
         assert isinstance(folded, GraphModule)
-        folded.requires_grad_(False).to(device, memory_format=torch.channels_last)
+        folded.requires_grad_(False).to(device).to(memory_format=torch.channels_last)
         # not the module itself: it would print what a picture that is too small leads to
         forward: Callable[[Tensor], Mapping[str, object]] = folded.forward
         return forward
