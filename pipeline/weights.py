@@ -66,18 +66,18 @@ def with_own_weights(
     }
     count = _class_count(build, tensors)
     network = build(count)
-    _check_fit(tensors, network.state_dict(), f"{key}: must hold the weights of {name}, got "
-               f"{shown(path)}")  # fmt: skip
-    network.load_state_dict(tensors)
+    state = network.state_dict()
+    _check_fit(tensors, state, f"{key}: must hold the weights of {name}, got {shown(path)}")
+    state.update(tensors)  # it keeps the versions of its parts, which files may lack
+    network.load_state_dict(state)
     return network, sha256, count
 
 
-def _check_fit(tensors: dict[str, Tensor], wanted: Mapping[str, Tensor], rule: str) -> None:
+def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule: str) -> None:
     """Nothing, if the tensors are the wanted ones; raises UserError that begins with the rule."""
     for tensor, value in wanted.items():
         if tensor not in tensors:
             if tensor.endswith(COUNTED):
-                tensors[tensor] = value
                 continue
             raise UserError(f"{rule}, which has no {tensor}; name the network that it is of")
         if tensors[tensor].shape != value.shape:
