@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError, shown
 
-PATHS = ("input", "output", "audio", "mask", "guide", "from")
+PATHS = ("input", "output", "audio", "mask", "guide", "from", "model.weights", "model.labels")
 """Keys whose value is a file name, whatever characters it has."""
 
 PICTURES = (
@@ -47,6 +47,7 @@ PARTS = re.compile(r"(?:[^,()'\"]|\([^()]*(?:\([^()]*\)[^()]*)*\)|'[^']*'|\"[^\"
 JOINTS = {
     "camera": ("sequence", "moves", None, "zoom+sway"),
     "objective": ("weighted", "terms", "weights", "norm+label"),
+    "model": ("several", "models", None, "efficientnet_lite0+googlenet"),
 }
 """Groups whose choices a plus joins -> the choice that holds them, its setting, the one of their
 weights, an example."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from heapq import nlargest
+from statistics import fmean
+
 import torch
 import torch.nn.functional as F
 
@@ -16,17 +19,21 @@ SIDE = 256
 def top_classes(model: Model, image: Image, count: int = 5) -> dict[str, float]:
     """The likeliest classes by name, the likeliest first, each with its probability in [0, 1].
 
-    image: (1, 3, H, W) in [0, 1], looked at as a whole. Empty for a model without class names.
+    image: (1, 3, H, W) in [0, 1], looked at as a whole. What several lists of scores know is the
+    mean of theirs. Empty for a model without class names.
     """
-    if not model.classes:
+    named = {layer: classes for layer, classes in model.scores.items() if classes}
+    if not named:
         return {}
     scale = SIDE / min(image.shape[2:])
     size = [max(1, round(side * scale)) for side in image.shape[2:]]
     shown = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
-    last = model.layers()[-1]
-    scores = model(shown, [last])[last]
-    if scores.shape != (1, len(model.classes)):
-        return {}  # the last operation is no list of classes: a network of another kind
-    likely = scores[0].softmax(dim=0).topk(min(count, len(model.classes)))
-    pairs = zip(likely.indices.tolist(), likely.values.tolist(), strict=True)
-    return {model.classes[number]: round(share, 4) for number, share in pairs}
+    shares: dict[str, list[float]] = {}
+    for layer, scores in model(shown, list(named)).items():
+        classes = named[layer]
+        if scores.shape == (1, len(classes)):  # else it is no list of classes
+            likely = dict(zip(classes, scores[0].softmax(dim=0).tolist(), strict=True))
+            for name, share in likely.items():
+                shares.setdefault(name, []).append(share)
+    means = {name: fmean(each) for name, each in shares.items()}
+    return {name: round(means[name], 4) for name in nlargest(count, means, key=means.__getitem__)}

@@ -1,18 +1,30 @@
-"""Networks with the weights that torchvision publishes: from its cache, or fetched once."""
+"""Weights: those that are published, from a cache or fetched once, and the user's own."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
+import re
 import urllib.error
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, shown
+
+WRAPPERS = ("state_dict", "model")
+"""Under which names training scripts keep the weights in their checkpoints."""
+PICKLES = (b"\x80", b"PK")
+"""How torch's files begin, the old ones and those in an archive."""
+COUNTED = "num_batches_tracked"
+"""A batch norm's count of its training, which older files lack and nothing needs."""
 
 
 def with_weights(
@@ -36,3 +48,126 @@ def with_weights(
             f"put {weights.url} at {path}, or use {without}, which needs none"
         ) from error
     return network, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def with_own_weights(
+    build: Callable[[int], nn.Module], path: Path, *, name: str, key: str, aside: Sequence[str] = ()
+) -> tuple[nn.Module, str, int]:
+    """The network with the weights in this file, the file's sha256 in hex, and how many classes.
+
+    build: makes the network of the name for so many classes; their count is the file's. key: the
+    setting that named the file. aside: beginnings of names in the file that are of no use. Raises
+    UserError for a file that cannot be read, that holds more than tensors, or that is of another
+    network.
+    """
+    tensors, sha256 = read_tensors(path, key)
+    tensors = {
+        name: tensor for name, tensor in tensors.items() if not name.startswith(tuple(aside))
+    }
+    count = _class_count(build, tensors)
+    network = build(count)
+    state = network.state_dict()
+    _check_fit(tensors, state, f"{key}: must hold the weights of {name}, got {shown(path)}")
+    state.update(tensors)  # it keeps the versions of its parts, which files may lack
+    network.load_state_dict(state)
+    return network, sha256, count
+
+
+def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule: str) -> None:
+    """Nothing, if the tensors are the wanted ones; raises UserError that begins with the rule."""
+    for tensor, value in wanted.items():
+        if tensor not in tensors:
+            if tensor.endswith(COUNTED):
+                continue
+            raise UserError(f"{rule}, which has no {tensor}; name the network that it is of")
+        if tensors[tensor].shape != value.shape:
+            raise UserError(
+                f"{rule}, in which {tensor} is {_size(tensors[tensor])} instead of {_size(value)}; "
+                "name the network that it is of"
+            )
+    for tensor in tensors.keys() - wanted.keys():
+        raise UserError(f"{rule}, which has {tensor} too; name the network that it is of")
+
+
+def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
+    """The tensors in a weights file by name, and its sha256 in hex.
+
+    Safetensors and torch's own files, told apart by their content; of the latter nothing but
+    tensors and plain data is unpickled. Checkpoints that hold a state_dict, and the "module." of
+    parallel training, are understood. Raises UserError, naming `key`.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{key}: must be a file that can be read, got {shown(path)} ({error.strerror}); "
+            "check the name"
+        ) from error
+    held = _safetensors(content) if content[8:9] == b"{" else _unpickled(content, path, key)
+    for wrapper in WRAPPERS:
+        if isinstance(held, Mapping) and isinstance(held.get(wrapper), Mapping):
+            held = held[wrapper]
+    if not isinstance(held, Mapping) or not all(isinstance(v, Tensor) for v in held.values()):
+        raise UserError(
+            f"{key}: must hold tensors by name, got {shown(path)}, which holds something else; "
+            "save the network's state_dict()"
+        )
+    tensors = {str(name).removeprefix("module."): tensor for name, tensor in held.items()}
+    return tensors, hashlib.sha256(content).hexdigest()
+
+
+def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
+    """The names of so many classes: one a line, or as Places365 lists them, `/a/airfield 0`.
+
+    Raises UserError, naming `key`, for a file that cannot be read or holds another count.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{key}: must be a text file that can be read, got {shown(path)}; check the name"
+        ) from error
+    names = [re.sub(r"^/\w/(\S+)\s+\d+$", r"\1", line.strip()) for line in lines if line.strip()]
+    if len(names) != count:
+        raise UserError(
+            f"{key}: must name {count} classes, one a line, got {len(names)} in {shown(path)}; "
+            "take the list that goes with the weights"
+        )
+    return tuple(names)
+
+
+def _safetensors(content: bytes) -> object:
+    try:
+        return load_safetensors(content)
+    except SafetensorError:
+        return None
+
+
+def _unpickled(content: bytes, path: Path, key: str) -> object:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a pickle's version
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
+        if isinstance(error, pickle.UnpicklingError) and content.startswith(PICKLES):
+            raise UserError(
+                f"{key}: must hold nothing but tensors, got {shown(path)}, of which nothing was "
+                "run; save the network's state_dict() as safetensors"
+            ) from error
+        raise UserError(
+            f"{key}: must be a weights file, safetensors or torch's, got {shown(path)}, which is "
+            "none or damaged; fetch it again"
+        ) from error
+
+
+def _class_count(build: Callable[[int], nn.Module], tensors: Mapping[str, Tensor]) -> int:
+    """For how many classes these tensors were trained: the size of what depends on their count."""
+    with torch.device("meta"):
+        few, more = (build(count).state_dict() for count in (2, 3))
+    for name in few:
+        if few[name].shape != more[name].shape and name in tensors and tensors[name].ndim:
+            return tensors[name].shape[0]
+    return 1000  # what is missing will be told by its name
+
+
+def _size(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a number"

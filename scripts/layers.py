@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 import torch
 from benches import parts
+from omegaconf import OmegaConf
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.arguments import prepared
 from pipeline.errors import UserError
 from pipeline.model import Model
 from pipeline.model.outline import is_map, outline
+from pipeline.parts import build
 
 HEIGHT, WIDTH = 128, 1024
 """Pixels of the picture that the network is tried on: wide enough for what a point can see."""
@@ -49,7 +51,9 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="every operation, not only blocks")
     asked = parser.parse_intermixed_args()
     try:
-        model = parts.built(parts.settings(prepared(asked.settings)), "model")
+        config = OmegaConf.to_container(parts.settings(prepared(asked.settings)).model)
+        # not Hydra's own, which takes a file's name for text
+        model = build(config, "model", trusted=["pipeline"])
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -69,12 +73,15 @@ def look(model: Model, name: str) -> Layer | None:
     # noise, for on a flat picture whole channels are silent
     noise = torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
     noise.requires_grad_(True)
+    try:
+        channels = model.channels(name)  # before the count: what it takes to find out is no step
+    except UserError:
+        return None
     with FlopCounterMode(display=False) as counter:
         activation = model(noise, [name])[name]
-    if not isinstance(activation, torch.Tensor) or activation.ndim < 2:
-        return None
+    if not activation.requires_grad:
+        return None  # a constant of the network, positions say
     cost = counter.get_total_flops() * THERE_AND_BACK / (HEIGHT * WIDTH) / 1e3
-    channels = activation.shape[1]
     if not is_map(activation):
         return Layer(name, channels, None, None, cost)
     stride = round(WIDTH / activation.shape[3])

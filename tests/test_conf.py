@@ -23,7 +23,11 @@ from tests.conftest import READ
 CONF = Path(__file__).parent.parent / "conf"
 YAMLS = sorted(CONF.glob("*/*.yaml"))
 PARTS = [path for path in YAMLS if path.parent.name in GROUPS]
-DOWNLOADS = ("pipeline.model.torchvision.classifier", "pipeline.flow.raft.Raft")
+DOWNLOADS = (
+    "pipeline.model.torchvision.classifier",
+    "pipeline.model.timm.named",
+    "pipeline.flow.raft.Raft",
+)
 """Parts whose weights are fetched when they are built."""
 
 

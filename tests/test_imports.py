@@ -33,6 +33,8 @@ HEAVY = {
         "pipeline.sound",
     ),
     "simpleeval": ("pipeline.schedule",),
+    "timm": ("pipeline.model.timm",),
+    "safetensors": ("pipeline.weights",),
 }
 RENDER = {
     # what the loop may know: contracts, the data, and the closed parts

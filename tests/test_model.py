@@ -128,7 +128,7 @@ def test_an_unknown_layer_is_answered_with_near_ones(name: str, network: Network
         network(image(), [name])
     assert repr(name) in str(error.value)
     near = str(error.value).partition("near ones are ")[2].split(", ")
-    assert set(near) <= set(network.layers())
+    assert set(network(image(), near)) == set(near)  # all of them can be asked for
     assert "\n" not in str(error.value)
 
 
@@ -241,7 +241,7 @@ def test_the_networks_that_come_in_wheels_load_without_a_network(name: str, hub:
     assert list(hub.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "lite" not in name])
+@pytest.mark.parametrize("name", ["googlenet", "resnet50", "torchvision", "vgg16"])
 def test_every_other_network_says_in_one_line_how_to_have_it(name: str, hub: Path) -> None:
     named = {"name": "resnet18"} if name == "torchvision" else {}
     with pytest.raises(UserError, match="or use model=efficientnet_lite0, which") as error:

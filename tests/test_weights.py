@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
-from torch import nn
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.weights import with_weights
+from pipeline.model.torchvision import AUXILIARY, untrained
+from pipeline.weights import read_labels, with_own_weights, with_weights
 
 WEIGHTS = torchvision.models.SqueezeNet1_1_Weights.DEFAULT
 NAME = Path(WEIGHTS.url).name
@@ -68,3 +70,97 @@ def test_weights_of_another_network_are_the_users_to_mend(hub: Path) -> None:
         loaded()
     assert str(hub / NAME) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def squeezenet(classes: int) -> nn.Module:
+    return untrained("squeezenet1_1", classes)
+
+
+def own(path: Path) -> tuple[nn.Module, str, int]:
+    return with_own_weights(squeezenet, path, name="squeezenet1_1", key="model.weights")
+
+
+def state(classes: int = 7) -> dict[str, Tensor]:
+    return squeezenet(classes).state_dict()
+
+
+def test_a_file_of_ones_own_says_how_many_classes_it_has(tmp_path: Path) -> None:
+    weights = state(365)
+    save_file(weights, tmp_path / "own.pth")  # told by its content, not by its name
+    module, sha256, count = own(tmp_path / "own.pth")
+    assert count == 365
+    assert sha256 == hashlib.sha256((tmp_path / "own.pth").read_bytes()).hexdigest()
+    assert all(torch.equal(module.state_dict()[name], weights[name]) for name in weights)
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model"])
+@pytest.mark.parametrize("old", [True, False])
+def test_a_checkpoint_of_parallel_training_is_understood(
+    tmp_path: Path, wrapper: str, *, old: bool
+) -> None:
+    # as Places365's are: {"epoch": ..., "arch": ..., "state_dict": {"module.features...": ...}}
+    weights = state(365)
+    held = {f"module.{name}": tensor for name, tensor in weights.items()}
+    checkpoint = {"epoch": 90, "arch": "squeezenet1_1", wrapper: held}
+    torch.save(checkpoint, tmp_path / "x.pth.tar", _use_new_zipfile_serialization=not old)
+    module, _, count = own(tmp_path / "x.pth.tar")
+    assert count == 365
+    assert torch.equal(module.state_dict()["features.0.bias"], weights["features.0.bias"])
+
+
+def test_older_files_lack_what_nothing_needs(tmp_path: Path) -> None:
+    weights = untrained("mnasnet0_5", 3).state_dict()
+    kept = {name: value for name, value in weights.items() if "num_batches" not in name}
+    assert len(kept) < len(weights)
+    torch.save(kept, tmp_path / "x.pth")
+    build = lambda count: untrained("mnasnet0_5", count)  # noqa: E731
+    assert with_own_weights(build, tmp_path / "x.pth", name="", key="")[2] == 3
+
+
+def test_heads_that_only_training_needs_are_left_aside(tmp_path: Path) -> None:
+    whole = torchvision.models.googlenet(num_classes=5, init_weights=False).state_dict()
+    torch.save(whole, tmp_path / "x.pth")
+    build = lambda count: untrained("googlenet", count)  # noqa: E731
+    found = with_own_weights(build, tmp_path / "x.pth", name="", key="", aside=AUXILIARY)
+    assert found[2] == 5
+    assert found[0].transform_input is True  # as the published weights expect it
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"features.3.squeeze.bias": None}, "which has no features.3.squeeze.bias"),
+        ({"features.0.bias": torch.zeros(9)}, "in which features.0.bias is 9 instead of 64"),
+        ({"features.0.weight": torch.zeros(64, 1, 3, 3)}, "is 64x1x3x3 instead of 64x3x3x3"),
+        ({"fc.weight": torch.zeros(2)}, "which has fc.weight too"),
+        ({"classifier.1.weight": None}, "which has no classifier.1.weight"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(
+    tmp_path: Path, change: dict[str, Tensor | None], line: str
+) -> None:
+    weights = {name: value for name, value in {**state(), **change}.items() if value is not None}
+    save_file(weights, tmp_path / "x.safetensors")
+    with pytest.raises(UserError) as error:
+        own(tmp_path / "x.safetensors")
+    assert str(error.value).startswith("model.weights: must hold the weights of squeezenet1_1, got")
+    assert line in str(error.value)
+
+
+@pytest.mark.parametrize("held", [3, [1, 2], {"a": 1}, {"state_dict": {"a": "b"}}])
+def test_a_file_without_tensors_is_refused(tmp_path: Path, held: object) -> None:
+    torch.save(held, tmp_path / "x.pth")
+    with pytest.raises(UserError, match=r"must hold tensors by name, got .*x\.pth"):
+        own(tmp_path / "x.pth")
+
+
+def test_names_of_classes_are_read_one_a_line_or_as_places_has_them(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("tench\n great auk \n\ncrane\n")
+    assert read_labels(tmp_path / "plain", 3, "k") == ("tench", "great auk", "crane")
+    (tmp_path / "places").write_text("/a/airfield 0\n/a/apartment_building/outdoor 1\n")
+    names = ("airfield", "apartment_building/outdoor")
+    assert read_labels(tmp_path / "places", 2, "k") == names
+    with pytest.raises(UserError, match="must name 365 classes, one a line, got 2 in"):
+        read_labels(tmp_path / "places", 365, "k")
+    with pytest.raises(UserError, match="must be a text file that can be read"):
+        read_labels(tmp_path / "none", 2, "k")

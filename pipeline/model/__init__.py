@@ -11,7 +11,8 @@ from torch import Tensor
 from pipeline.frame import Image
 
 Activations: TypeAlias = Mapping[str, Tensor]
-"""Layer name -> (1, C, h, w) float32; h and w shrink with the layer's stride."""
+"""Layer name -> (1, C, h, w) float32; h and w shrink with the layer's stride. A layer that sees the
+picture as a whole gives (1, C)."""
 
 
 class Model(Protocol):
@@ -21,8 +22,11 @@ class Model(Protocol):
     """Of the weights file, in hex: which network this was."""
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """What the last layer tells apart, in the order of its channels; empty = nobody knows."""
+    def scores(self) -> Mapping[str, tuple[str, ...]]:
+        """The layers whose channels are class scores, with the names of these classes.
+
+        A layer without names: nobody knows them. No layer: the network tells nothing apart.
+        """
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
         """The activations of these layers for an RGB image in [0, 1]; nothing deeper is run.
@@ -32,7 +36,10 @@ class Model(Protocol):
         """
 
     def layers(self) -> Sequence[str]:
-        """The names of all layers that may be asked for, in the order in which they are run."""
+        """The names of all layers that may be asked for, in the order in which they are run.
+
+        A block of them may be asked for by the name that they begin with.
+        """
 
     def channels(self, layer: str) -> int:
         """How many channels this layer has. Raises UserError for a name not in `layers()`."""

@@ -1,34 +1,42 @@
-"""A torch module as a Model: cut, frozen, folded. Shared by the families in this package."""
+"""A torch module as a Model: frozen, cut, read as maps. Shared by the families in this package."""
 
 from __future__ import annotations
 
 import difflib
-import sys
-import warnings
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.fx import GraphModule, Interpreter, Node
-from torch.fx.experimental.optimization import fuse
-from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
-from torchvision.ops.misc import ConvNormActivation
 
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.model import Activations
+from pipeline.model.hooked import Hooked
+from pipeline.model.layout import Layout, Size, layout_of
+from pipeline.model.outline import outline
+from pipeline.model.sides import Sides
+from pipeline.model.traced import Traced, opened
+
+log = logging.getLogger(__name__)
+
+Cut = Callable[[Tensor], Mapping[str, Any]]
+"""A part of the module: what each of the layers gives that it was made for, by name."""
+TRIED = tuple(((64 * n, 96 * n), (96 * n, 128 * n)) for n in (1, 2, 4))
+"""Pairs of sizes, pixels, that tell what of a layer's output are places; the first that fit do."""
+FAILURES = (AssertionError, RuntimeError, ValueError, IndexError, ZeroDivisionError)
+"""What networks make of pictures that are too small for them."""
 
 
 class Network(nn.Module):
-    """A Model made of any module that torch.fx can trace.
+    """A Model made of any module.
 
     mean, deviation: of the three RGB channels, what the module expects its input to be shifted
-    and divided by. leaves: module classes that fx must not look into (size-dependent padding).
-    classes: names of what the last layer tells apart, in its order.
-
-    Asked for layers the first time, the module is cut behind the deepest of them, its batch norms
-    are folded into the convolutions before them and its weights laid out channels-last: measured
-    on two CPU cores, Lite0 to blocks.9 at 640x272, a step of 920 ms becomes one of 85 ms.
+    and divided by. leaves, functions: what torch.fx must not look into. classes: names of what the
+    last layer tells apart, in its order; empty = nobody knows. headless: it tells nothing apart.
+    sides: of the pictures that it can look at.
     """
 
     def __init__(
@@ -39,43 +47,53 @@ class Network(nn.Module):
         deviation: Sequence[float],
         weights_sha256: str,
         leaves: Sequence[type[nn.Module]] = (),
+        functions: Sequence[Callable[..., object]] = (),
         classes: Sequence[str] = (),
+        headless: bool = False,
+        sides: Sides | None = None,
     ) -> None:
         super().__init__()
         self._mean: Tensor
         self._deviation: Tensor
         self.weights_sha256 = weights_sha256
-        self.classes = tuple(classes)
-        self._module = _opened(module.eval().requires_grad_(False))
-        self._tracing = {"leaf_modules": list(leaves)} if leaves else {}
-        self._cuts: dict[tuple[torch.device, tuple[str, ...]], GraphModule] = {}
-        self._sides: dict[tuple[str, ...], int] = {}
-        self._channels: dict[str, int] = {}
-        self._nodes: list[str] = []
+        self._classes = None if headless else tuple(classes)
+        self._sides = sides or Sides()
+        if self._sides.only is not None:
+            log.warning("model: looks at %dx%d pixels and no other size; every picture is scaled "
+                        "to that", self._sides.only, self._sides.only)  # fmt: skip
+        self._module = opened(module.eval().requires_grad_(False))
+        self._leaves, self._functions = leaves, functions
+        self._cuts: dict[tuple[torch.device, tuple[str, ...]], Cut] = {}
+        self._smallest: dict[tuple[str, ...], int] = {}
+        self._layouts: dict[str, Layout | None] = {}
+        self._layers: list[str] = []
         self.register_buffer("_mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("_deviation", torch.tensor(deviation).view(1, 3, 1, 1))
 
     def forward(self, image: Image, layers: Sequence[str]) -> Activations:
         """The activations of these layers, by name."""
-        activations: Activations = self._cut(tuple(layers))(self._normalised(image))
-        return activations
+        layouts = self._read(layers)
+        outputs = self._outputs(image, layers)
+        height, width = image.shape[2:]
+        whole = self._sides.of((height, width))
+        return {layer: self._sides.seen(layouts[layer].read(output, whole), (height, width))
+                for layer, output in outputs.items()}  # fmt: skip
 
     def layers(self) -> list[str]:
-        """Every node of the network by its dotted name, in the order of running, input left out."""
-        if not self._nodes:
-            self._nodes = get_graph_node_names(
-                self._module, tracer_kwargs=self._tracing, suppress_diff_warning=True
-            )[1][1:]
-        return self._nodes
+        """All layers that can be read by their dotted names, in the order of running."""
+        if not self._layers:
+            found = self._tried(self._way.names)
+            self._layers = [name for name, layout in found.items() if layout is not None]
+        return self._layers
+
+    @property
+    def scores(self) -> dict[str, tuple[str, ...]]:
+        """The last layer, unless it tells nothing apart."""
+        return {} if self._classes is None else {self._last: self._classes}
 
     def channels(self, layer: str) -> int:
         """How many channels this layer has."""
-        if layer not in self._channels:
-            side = self.smallest_side([layer])
-            with torch.no_grad():
-                activation = self(torch.zeros(1, 3, side, side, device=self._mean.device), [layer])
-            self._channels[layer] = activation[layer].shape[1]
-        return self._channels[layer]
+        return self._read([layer])[layer].channels
 
     def smallest_side(self, layers: Sequence[str]) -> int:
         """The least side, in pixels, at which every layer still has a map of 3 x 3.
@@ -83,102 +101,117 @@ class Network(nn.Module):
         A layer without a map (a class score) counts as the smallest map before it.
         """
         asked = tuple(layers)
-        if asked not in self._sides:
-            self._sides[asked] = self._find_smallest_side(asked)
-        return self._sides[asked]
+        if asked not in self._smallest:
+            self._smallest[asked] = self._find_smallest_side(asked)
+        return self._smallest[asked]
 
-    def _find_smallest_side(self, layers: Sequence[str]) -> int:
+    def _find_smallest_side(self, layers: tuple[str, ...]) -> int:
+        self._read(layers)
         for side in range(16, 513, 16):
             image = torch.zeros(1, 3, side, side, device=self._mean.device)
             try:
-                sides = self._sides_of_maps(image, layers)
-            except (RuntimeError, ValueError, ZeroDivisionError):
+                with torch.no_grad():
+                    sides = self._sides_of_maps(image, layers)
+            except FAILURES:
                 continue  # too small for this network's pooling
-            if min(sides) >= 3:
+            if min(sides, default=0) >= 3:
                 return side
         return 512
 
-    def _sides_of_maps(self, image: Image, layers: Sequence[str]) -> list[int]:
-        """The smaller side of each layer's map, or of the smallest one before it."""
-        seen = _Maps(self._cut(tuple(layers)))
-        with torch.no_grad():
-            activations = seen.run(self._normalised(image))
-        return [min(a.shape[2:]) if a.ndim == 4 else seen.least for a in activations.values()]
+    def _sides_of_maps(self, image: Image, layers: tuple[str, ...]) -> list[int]:
+        """The smaller side of each layer's map; of all maps where a layer has none."""
+        activations = self(image, layers).values()
+        if any(activation.ndim < 4 for activation in activations):
+            activations = self(image, self._blocks).values()
+        # what was pooled to a point is no map
+        return [min(a.shape[2:]) for a in activations if a.ndim == 4 and max(a.shape[2:]) > 1]
 
-    def _normalised(self, image: Image) -> Tensor:
-        normalised = (image - self._mean) / self._deviation
-        return normalised.contiguous(memory_format=torch.channels_last)
+    def _outputs(self, image: Image, layers: Sequence[str]) -> Mapping[str, Any]:
+        """What the module itself gives at these layers."""
+        normalised = (self._sides.scaled(image) - self._mean) / self._deviation
+        filled = self._sides.filled(normalised).contiguous(memory_format=torch.channels_last)
+        return self._cut(tuple(layers))(filled)
 
-    def _cut(self, layers: tuple[str, ...]) -> GraphModule:
+    def _zeros(self, size: Size) -> Tensor:
+        return torch.zeros(1, 3, *self._sides.of(size), device=self._mean.device)
+
+    def _cut(self, layers: tuple[str, ...]) -> Cut:
         # A cut is no part of the module, so it stays behind when the module moves.
-        asked = (self._mean.device, layers)
-        if asked not in self._cuts:
-            self._cuts[asked] = self._make_cut(layers).to(self._mean.device)
-        return self._cuts[asked]
+        device = self._mean.device
+        if (device, layers) not in self._cuts:
+            self._cuts[device, layers] = self._way.cut(layers, device)
+        return self._cuts[device, layers]
 
-    def _make_cut(self, layers: tuple[str, ...]) -> GraphModule:
-        known = self.layers()
+    @cached_property
+    def _way(self) -> Traced | Hooked:
+        """How the module is cut."""
+        try:
+            return Traced(self._module, leaves=self._leaves, functions=self._functions)
+        except Exception:  # tracing runs the module's own code, which fails in its own ways
+            return Hooked(self._module, self._zeros(TRIED[-1][0]))
+
+    @cached_property
+    def _blocks(self) -> list[str]:
+        """The blocks of the whole network that can be read."""
+        found = self._tried(outline(self._way.names))
+        return [name for name, layout in found.items() if layout is not None]
+
+    @cached_property
+    def _last(self) -> str:
+        """The last layer; what stands behind it are steps of the code."""
+        return next(name for name in reversed(self._way.names) if self._tried([name])[name])
+
+    def _read(self, layers: Sequence[str]) -> Mapping[str, Layout]:
+        """How these layers are read. Raises UserError for one that is not there or has no map."""
+        missing = [layer for layer in layers if layer not in self._layouts]
+        if missing:
+            for layer in missing:
+                check_layer(layer, self._way.names)
+            self._layouts |= dict.fromkeys(missing) | self._tried(missing)
+        layouts = {layer: layout for layer in layers
+                   if (layout := self._layouts[layer]) is not None}  # fmt: skip
         for layer in layers:
-            # A block is asked for by its own name; fx names only what lies inside it.
-            if layer not in known and not any(node.startswith(f"{layer}.") for node in known):
-                near = difflib.get_close_matches(layer, known, n=4, cutoff=0.3)
+            if layer not in layouts:
+                near = near_names(layer, [*self._blocks, *self.layers()])
                 raise UserError(
-                    f"objective.layers: must name layers of the model, got {layer!r}; "
-                    f"near ones are {', '.join(near) or ', '.join(known[:6])}"
+                    f"objective.layers: must name layers that are maps or lists of channels, got "
+                    f"{layer!r}, which is a step between; near ones are {near}"
                 )
-        extractor = create_feature_extractor(
-            self._module, list(layers), tracer_kwargs=self._tracing, suppress_diff_warning=True
-        )
-        _keep_from_being_overwritten(extractor)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            # In place, for a copy of the extractor would fall back to training mode; its modules'
-            # parents are its own, so nothing of self._module is replaced.
-            plain = GraphModule(extractor.eval(), extractor.graph)
-            folded = fuse(plain, inplace=True, no_trace=True)
-        assert isinstance(folded, GraphModule)
-        folded.requires_grad_(False).to(memory_format=torch.channels_last)
-        return folded
+        return layouts
+
+    @torch.no_grad()
+    def _tried(self, layers: Sequence[str]) -> dict[str, Layout | None]:
+        """How these layers are read, None = not at all, found by a look at two small pictures."""
+        for pair in TRIED:
+            sizes = [self._sides.of(size) for size in pair]
+            try:
+                first, second = (self._shapes(size, layers) for size in pair)
+            except FAILURES:
+                if pair == TRIED[-1]:
+                    raise
+                continue
+            return {layer: layout_of((shape, second[layer]), sizes)
+                    for layer, shape in first.items()}  # fmt: skip
+        raise AssertionError("the last pair returns or raises")
+
+    def _shapes(self, size: Size, layers: Sequence[str]) -> dict[str, Sequence[int]]:
+        """The shape of what each layer gives; () of what is no tensor."""
+        return {layer: output.shape if isinstance(output, Tensor) else (0,)
+                for layer, output in self._outputs(self._zeros(size), layers).items()}  # fmt: skip
 
 
-class _Maps(Interpreter):
-    """Runs a network and remembers the least side of any map; a point is none, it was pooled."""
-
-    least = sys.maxsize
-
-    def run_node(self, n: Node) -> object:
-        """What the node gives."""
-        result: object = super().run_node(n)
-        if isinstance(result, Tensor) and result.ndim == 4 and max(result.shape[2:]) > 1:
-            self.least = min(self.least, *result.shape[2:])
-        return result
+def check_layer(layer: str, known: Sequence[str]) -> None:
+    """Nothing, if the layer is one of these names, or a block that holds some. Raises UserError."""
+    # A block is asked for by its own name; fx names only what lies inside it.
+    if layer in known or any(name.startswith(f"{layer}.") for name in known):
+        return
+    raise UserError(
+        f"objective.layers: must name layers of the model, got {layer!r}; "
+        f"near ones are {near_names(layer, [*outline(known), *known])}"
+    )
 
 
-def _opened(module: nn.Module) -> nn.Module:
-    """The module with torchvision's ready-made blocks as plain sequences, under the same names.
-
-    torchvision traces its own ops as leaves, and batch norms inside a leaf cannot be folded.
-    """
-    for name, child in module.named_children():
-        opened = _opened(child)
-        if isinstance(child, nn.Hardtanh):
-            # ReLU6 in place copies its input for the backward pass; a fifth of a step goes there.
-            child.inplace = False
-        if isinstance(child, ConvNormActivation):
-            opened = nn.Sequential(*child)
-        setattr(module, name, opened)
-    return module
-
-
-def _keep_from_being_overwritten(extractor: GraphModule) -> None:
-    """An in-place activation right behind a wanted layer would overwrite it: make it a copy."""
-    output = next(node for node in extractor.graph.nodes if node.op == "output")
-    for wanted in output.all_input_nodes:
-        for user in wanted.users:
-            if user.op == "call_module":
-                behind = extractor.get_submodule(str(user.target))
-                if getattr(behind, "inplace", False):
-                    behind.inplace = False  # type: ignore[assignment]
-            elif user.kwargs.get("inplace"):
-                user.kwargs = {**user.kwargs, "inplace": False}
-    extractor.recompile()
+def near_names(name: str, known: Sequence[str]) -> str:
+    """Those of the known names that are most like it, or the first, with commas between them."""
+    near = difflib.get_close_matches(name, dict.fromkeys(known), n=4, cutoff=0.3)
+    return ", ".join(near or known[:6])

@@ -1,39 +1,120 @@
-"""Any classifier of torchvision, by its name there, with its ImageNet weights."""
+"""Any classifier of torchvision, by its name there, with its ImageNet weights or one's own."""
 
 from __future__ import annotations
 
-import difflib
+from collections import OrderedDict
 from functools import partial
+from pathlib import Path
+from typing import Any
 
+import torch
+import torch.nn.functional as F
 import torchvision.models
+from torch import Tensor, nn
+from torchvision.models import MaxVit, VisionTransformer
 
 from pipeline.errors import UserError
-from pipeline.model.network import Network
-from pipeline.weights import with_weights
+from pipeline.model.network import Network, near_names
+from pipeline.model.sides import Sides
+from pipeline.weights import read_labels, with_own_weights, with_weights
+
+SHIFTING = ("googlenet", "inception_v3")
+"""Those that shift their input to where TensorFlow had it, and have further heads for training."""
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+"""How the names of weights in these heads begin."""
 
 
-def classifier(*, name: str) -> Network:
-    """The network with the best weights that torchvision has for it.
+def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Network:
+    """The network with the best weights that torchvision has for it, or with those in a file.
 
-    Layers are torchvision's own names (layer3.5.conv2, inception4c, features.28). Raises UserError
-    for an unknown name, or if the weights can be neither found nor downloaded.
+    Layers are torchvision's own names (layer3.5.conv2, inception4c, features.28). weights: a file
+    of this network's, for any count of classes. labels: a text file with their names. Raises
+    UserError for an unknown name, or for weights that can be neither found nor downloaded.
     """
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=4, cutoff=0.3)
         raise UserError(
             f"model.name: must be one of torchvision's classifiers, got {name!r}; "
-            f"near ones are {', '.join(near) or ', '.join(known[:4])}"
+            f"near ones are {near_names(name, known)}"
         )
-    weights = torchvision.models.get_model_weights(name)["DEFAULT"]
-    module, sha256 = with_weights(
-        partial(torchvision.models.get_model, name),
-        weights,
-        key="model",
-        without="model=efficientnet_lite0",
-    )
-    look = weights.transforms()
-    return Network(
-        module, mean=look.mean, deviation=look.std, weights_sha256=sha256,
-        classes=weights.meta["categories"],
+    published = torchvision.models.get_model_weights(name)["DEFAULT"]
+    classes = tuple(published.meta["categories"])
+    if weights is None:
+        build = partial(torchvision.models.get_model, name)
+        module, sha256 = with_weights(
+            build, published, key="model", without="model=efficientnet_lite0"
+        )
+        count = len(classes)
+    else:
+        module, sha256, count = with_own_weights(
+            partial(untrained, name), weights, name=name, key="model.weights", aside=AUXILIARY
+        )
+        classes = ()
+    if labels is not None:
+        classes = read_labels(labels, count, "model.labels")
+    look = published.transforms()
+    return network(
+        module, side=look.crop_size[0], mean=look.mean, deviation=look.std,
+        weights_sha256=sha256, classes=classes,
     )  # fmt: skip
+
+
+def untrained(name: str, classes: int) -> nn.Module:
+    """The network of this name for so many classes, as its published weights expect it."""
+    further = {}
+    if name in SHIFTING:
+        further = {"aux_logits": False, "transform_input": True, "init_weights": False}
+    module: nn.Module = torchvision.models.get_model(
+        name, weights=None, num_classes=classes, **further
+    )
+    return module
+
+
+def network(module: nn.Module, *, side: int, **settings: Any) -> Network:
+    """One of torchvision's modules as a Model. side: of the pictures that it was trained on."""
+    if isinstance(module, VisionTransformer):
+        sides = Sides(whole=module.conv_proj.kernel_size[0])
+        module = AnySize(module)
+    elif isinstance(module, MaxVit):
+        sides = Sides(only=side)  # its windows are laid out when it is made
+    else:
+        sides = Sides()
+    return Network(module, sides=sides, leaves=[Tokens], **settings)
+
+
+class AnySize(nn.Module):
+    """torchvision's vision transformer for pictures of any size in whole patches."""
+
+    def __init__(self, vit: VisionTransformer) -> None:
+        super().__init__()
+        self.conv_proj = vit.conv_proj
+        self.tokens = Tokens(vit)
+        self.encoder = nn.Sequential(OrderedDict(layers=vit.encoder.layers, ln=vit.encoder.ln))
+        self.heads = vit.heads
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, 3, H, W) -> (1, classes)."""
+        scores: Tensor = self.heads(self.encoder(self.tokens(self.conv_proj(x)))[:, 0])
+        return scores
+
+
+class Tokens(nn.Module):
+    """A map of patches as a list of tokens that know where they are, behind the class token.
+
+    Positions are interpolated to the map's size: Dosovitskiy et al. 2021, section 3.2.
+    """
+
+    def __init__(self, vit: VisionTransformer) -> None:
+        super().__init__()
+        self.class_token = vit.class_token
+        self.positions = vit.encoder.pos_embedding
+        self.side = vit.image_size // vit.patch_size
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """(1, C, h, w) -> (1, 1 + h w, C)."""
+        first, places = self.positions[:, :1], self.positions[:, 1:]
+        square = places.transpose(1, 2).unflatten(2, (self.side, self.side))
+        if square.shape[2:] != patches.shape[2:]:
+            square = F.interpolate(square, patches.shape[2:], mode="bicubic", align_corners=False)
+        placed = (patches + square).flatten(2).transpose(1, 2)
+        return torch.cat([self.class_token + first, placed], dim=1)

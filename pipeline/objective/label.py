@@ -16,33 +16,50 @@ from pipeline.errors import UserError, shown
 from pipeline.frame import Guide
 from pipeline.model import Model
 from pipeline.objective.channel import Channel
+from pipeline.objective.weighted import Mixed
 
 
 @dataclass(frozen=True)
 class Label:
-    """A class is a channel of the network's last layer.
+    """A class is a channel of a layer of class scores.
 
     label: its name, upper and lower case alike, or its number, from 0.
     """
 
     label: int | str
 
-    def of(self, model: Model, guide: Guide | None = None) -> Channel:
-        """The channel of this class. Raises UserError for a class that the model does not know."""
-        last = model.layers()[-1]
-        return Channel(layers=(last,), channels=(self._number(model, last),))
+    def of(self, model: Model, guide: Guide | None = None) -> Channel | Mixed:
+        """The channel of this class in each layer of scores that has it.
 
-    def _number(self, model: Model, last: str) -> int:
-        count = model.channels(last)
-        if isinstance(self.label, int) or self.label.isdecimal():
-            number = int(self.label)
-            if not 0 <= number < count:
-                raise UserError(
-                    f"objective.label: must be a class from 0 to {count - 1}, got {number}; "
-                    "a name will do too"
-                )
-            return number
-        return numbered(self.label, model.classes)
+        Raises UserError for a class that the model does not know.
+        """
+        channels: dict[str, Channel] = {}
+        unknown: list[UserError] = []
+        for layer, classes in model.scores.items():
+            try:
+                channels[layer] = Channel((layer,), (self._number(model, layer, classes),))
+            except UserError as error:
+                unknown.append(error)
+        if unknown and not channels:
+            raise unknown[0]
+        if not channels:
+            raise UserError(
+                f"objective.label: must be asked of a network that tells classes apart, got "
+                f"{shown(self.label)!r} for one that does not; choose another model or objective"
+            )
+        first, *others = channels.values()
+        return Mixed(channels, dict.fromkeys(channels, 1.0)) if others else first
+
+    def _number(self, model: Model, layer: str, classes: tuple[str, ...]) -> int:
+        if isinstance(self.label, str) and not self.label.isdecimal():
+            return numbered(self.label, classes)
+        number, count = int(self.label), model.channels(layer)
+        if not 0 <= number < count:
+            raise UserError(
+                f"objective.label: must be a class from 0 to {count - 1}, got {number}; "
+                "a name will do too"
+            )
+        return number
 
 
 @cache  # asked at every frame, of a thousand names
