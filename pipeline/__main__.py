@@ -124,6 +124,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     overwrite, seed = face.flag("overwrite", settings["overwrite"]), face.seed_of(settings["seed"])
     device, trusted = face.device_of(settings["device"]), face.packages(settings["trust"])
     trusted = ["pipeline", *trusted]
+    room = face.room_of(settings["tile"], settings["tile_memory"])
     parts = {group: _built(settings[group], group, trusted) for group in FIXED}
     clip = parts["source"].clip
     if settings["audio"] is not None:
@@ -151,6 +152,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
         overlap=face.overlap_of(settings["loop"], settings["loop_seconds"], clip.rate),
         seed=seed,
         device=device,
+        room=room,
         settings=OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False),
     )
     print(job.summary(outcome))

@@ -33,6 +33,7 @@ from pipeline.notes import kept_log, write
 from pipeline.recording import Recording, check_room, folder_of
 from pipeline.render import render
 from pipeline.report import Report
+from pipeline.room import Room
 from pipeline.source import Source
 
 log = logging.getLogger(__name__)
@@ -77,12 +78,14 @@ def run(
     seed: int,
     device: torch.device,
     settings: str,
+    room: Room | None = None,
 ) -> Outcome:
     """Render to `output`, showing progress; leaves recipe.yaml, render.log, report.json beside it.
 
     overlap: frames that end and start share, 0 = the end joins nothing. settings: the resolved
-    configuration as yaml; it also goes into the video. Raises UserError, and KeyboardInterrupt
-    after the frame during which the user pressed Ctrl-C.
+    configuration as yaml; it also goes into the video. room: how much of a picture the network may
+    hold at once, None = all. Raises UserError, and KeyboardInterrupt after the frame during which
+    the user pressed Ctrl-C.
     """
     clip = parts.clip
     model = parts.model.to(device)
@@ -92,10 +95,10 @@ def run(
     recording = Recording(output, parts.encoder, result, comment, overwrite=overwrite)
     with _asked_to_stop() as stop, recording, kept_log(recording.folder):
         write(recording.folder / "recipe.yaml", settings)
-        _say_what_must_fit(parts.moments(0), model, clip)
+        _say_what_must_fit(parts.moments(0), model, clip, room, device)
         frames = render(
             parts.source, parts.cuts, parts.flow, parts.moments, model, recording,
-            loop=Loop(overlap, clip.count), seed=seed, device=device,
+            loop=Loop(overlap, clip.count), seed=seed, device=device, room=room,
         )  # fmt: skip
         with _shown_progress(clip, report, recording.folder) as progress, closing(frames):
             for dreamt in frames:
@@ -113,12 +116,17 @@ def run(
     return Outcome(output, figures)
 
 
-def _say_what_must_fit(first: Moment, model: Model, clip: Clip) -> None:
+def _say_what_must_fit(
+    first: Moment, model: Model, clip: Clip, room: Room | None, device: torch.device
+) -> None:
     """Log what the dreamer must do otherwise than it was told, for pictures of this size.
 
     Raises UserError where nothing fits.
     """
-    side = Gradient(model, first.objective.of(model)).smallest_side
+    aim = first.objective.of(model)
+    side = Gradient(model, aim).smallest_side
+    if room is not None:
+        room.say(room.need(model, aim.layers, device), clip.height, clip.width)
     fitting = first.dreamer.fit(clip.height, clip.width, side)
     for name, told in vars(first.dreamer).items():
         if (done := getattr(fitting, name)) != told:

@@ -19,6 +19,7 @@ from pipeline.model import Model
 from pipeline.moment import Moment
 from pipeline.prefetch import prefetch
 from pipeline.recording import Recorder
+from pipeline.room import Room
 from pipeline.source import Source
 from pipeline.warp import Canvas
 
@@ -52,12 +53,14 @@ def render(
     loop: Loop,
     seed: int,
     device: torch.device,
+    room: Room | None = None,
 ) -> Generator[Dreamt, None, None]:
     """Yield every frame of the source once it is dreamt and recorded.
 
     moments: the parts at the frame of that index. recording: entered by the caller, complete when
     the iterator is exhausted. loop: whether the end joins the start. seed: of the randomness of
-    every frame. Raises UserError for what the user can mend.
+    every frame. room: how much of it the network may hold at once, None = all. Raises UserError for
+    what the user can mend.
     """
     clip, rate = source.clip, float(source.clip.rate)
     moments, state = loop.led(moments), State()
@@ -71,7 +74,7 @@ def render(
             clock.append(time.perf_counter())
             held = now.governor(canvas.image, filmed=frame.picture is not None, rate=rate)
             image = loop.drawn(held.image, frame)
-            gradient = Gradient(model, now.objective.of(model))
+            gradient = Gradient(model, now.objective.of(model), room)
             dreamer = now.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
             dream = dreamer(image, canvas.maturity, gradient, index=frame.index,
                             strength=held.strength, rng=_rng(seed, frame))  # fmt: skip

@@ -41,7 +41,7 @@ RENDER = {
         f"pipeline.{name}"
         for name in ("frame", "gradient", "loop", "moment", "objective", "prefetch", "recording")
     ),
-    *(f"pipeline.{name}" for name in ("source", "warp")),
+    *(f"pipeline.{name}" for name in ("room", "source", "warp")),
 }
 
 
