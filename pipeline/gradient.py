@@ -59,7 +59,7 @@ class Gradient:
     @torch.no_grad()
     def score(self, image: Image) -> Tensor:
         """The score alone, a scalar, at less than half of the gradient's cost."""
-        tiles, strides = self._cut(image)
+        tiles, strides = self.cut(image)
         if len(tiles) == 1 or not self.aim.local:
             return total(self.aim.terms(self._seen(image, tiles, strides)).values())
         each = [total((pull.weight, pull.score) for pull in pulls)
@@ -71,7 +71,7 @@ class Gradient:
         """The least height and width, in pixels, of an image that it can be asked for."""
         return self.model.smallest_side(self.aim.layers)
 
-    def _cut(self, image: Image) -> tuple[Sequence[Tile], Strides]:
+    def cut(self, image: Image) -> tuple[Sequence[Tile], Strides]:
         """The tiles of the image, and how far apart their activations lie."""
         height, width = image.shape[2:]
         if self.room is None:
@@ -81,7 +81,7 @@ class Gradient:
 
     def _pulled(self, image: Image) -> Iterator[tuple[View, list[_Pull]]]:
         """The view of each tile, and what the terms ask of it; their scores there add up."""
-        tiles, strides = self._cut(image)
+        tiles, strides = self.cut(image)
         alone = len(tiles) == 1 or self.aim.local
         asked = [] if alone else self._asked(self._seen(image, tiles, strides))
         for tile in tiles:

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benches import coherence, endurance, motion, speed
+from benches import coherence, endurance, motion, speed, tiles
 
 from pipeline.memory import keep_freed_memory
 
@@ -16,6 +16,7 @@ BENCHES = {
     "endurance": endurance.run,
     "motion": motion.run,
     "speed": speed.run,
+    "tiles": tiles.run,
 }
 
 
