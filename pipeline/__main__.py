@@ -126,6 +126,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     overwrite, seed = face.flag("overwrite", settings["overwrite"]), face.seed_of(settings["seed"])
     device, trusted = face.device_of(settings["device"]), face.packages(settings["trust"])
     trusted = ["pipeline", *trusted]
+    room = face.room_of(settings["tile"], settings["tile_memory"])
     parts = {group: _built(settings[group], group, trusted) for group in FIXED}
     clip = parts["source"].clip
     if settings["audio"] is not None:
@@ -156,8 +157,9 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
         **parts,
         clip=clip,
         moments=moments,
-        model=_built(settings["model"], "model", trusted),
+        model=_built(settings["model"], "model", trusted).to(device),
         beside=beside(parts["source"]),
+        room=room,
     )
     how: Any = {
         "output": output,

@@ -185,7 +185,7 @@ class _Album:
         """Dream this still to a file of that name, or say why it is left out."""
         try:
             parts = replace(self.parts, source=still, clip=still.clip, beside=self.beside(still))
-            say_what_must_fit(parts)
+            say_what_must_fit(parts, self.device)
         except UserError as error:
             log.warning("%s; left out", error)
             self.left_out[file.name] = str(error)

@@ -1,4 +1,4 @@
-"""The settings that belong to no part, checked: overwrite, seed, device, trust."""
+"""The settings that belong to no part, checked: overwrite, seed, device, tile, trust."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from fractions import Fraction
 import torch
 
 from pipeline.errors import UserError
+from pipeline.room import Room
+
+GIB = 2**30
 
 
 def flag(key: str, value: object) -> bool:
@@ -43,6 +46,26 @@ def seed_of(value: object) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
         raise UserError(f"seed: must be a whole number from 0 on, got {value!r}; say seed=0")
     return value
+
+
+def room_of(tile: object, memory: object) -> Room | None:
+    """How large the tiles may be that a picture is cut into; None = it never is. Raises UserError.
+
+    memory: GiB, which count where tile is auto.
+    """
+    if isinstance(memory, bool) or not isinstance(memory, int | float) or not 0 < memory < 2**20:
+        raise UserError(
+            f"tile_memory: must be a number above 0, in GiB, got {memory!r}; say tile_memory=1"
+        )
+    if tile is None:
+        return None
+    if tile == "auto":
+        return Room(side=None, bytes=memory * GIB)
+    if type(tile) is not int or tile < 1:
+        raise UserError(
+            f"tile: must be auto, null, or a number of pixels, got {tile!r}; say tile=auto"
+        )
+    return Room(side=tile, bytes=None)
 
 
 def packages(value: object) -> list[str]:

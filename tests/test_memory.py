@@ -22,6 +22,28 @@ print(faults() - before)
 """
 
 
+GIVEN_BACK = """
+import torch
+from pipeline.memory import give_back_freed_memory, keep_freed_memory
+def held():
+    with open("/proc/self/statm") as facts:
+        return int(facts.read().split()[1]) * 4096
+assert keep_freed_memory()
+blocks = [torch.ones(12_000_000) for _ in range(4)]
+del blocks[:3]  # the fourth lies on top of them
+before = held()
+assert give_back_freed_memory()
+print(before - held())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc_trim is glibc's")
+def test_what_lies_free_between_blocks_is_given_back_when_told() -> None:
+    told = [sys.executable, "-c", GIVEN_BACK]
+    given = int(subprocess.run(told, check=True, capture_output=True, text=True).stdout)
+    assert given > 3 * 45_000_000  # of 48 MB each
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
 def test_what_was_freed_is_not_asked_of_the_system_again() -> None:
     freely, kept = (

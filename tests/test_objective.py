@@ -12,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.frame import Guide
 from pipeline.gradient import Gradient
 from pipeline.model import Activations
+from pipeline.model.several import Several
 from pipeline.objective import Aim, Objective, total
 from pipeline.objective.channel import Channel
 from pipeline.objective.guide import agreement
@@ -222,6 +223,7 @@ def test_a_large_picture_is_compared_in_parts_to_the_same_end(
 def test_a_guide_is_looked_at_once_as_long_as_it_stays() -> None:
     network = toy_network()
     guided = part("objective", "guide", layers=["second"], guide_size=32)
+    network.smallest_side(["second"])  # found out once, by looks of its own
     asked = []
     network.register_forward_hook(lambda *_: asked.append(1))
     image = torch.rand(1, 3, 32, 32)
@@ -230,6 +232,13 @@ def test_a_guide_is_looked_at_once_as_long_as_it_stays() -> None:
         for _ in range(3):
             gradient(image)
         assert len(asked) == looks  # three of the image, and one of each new guide
+
+
+def test_several_networks_are_guided_at_once() -> None:
+    both = Several({"a": toy_network(), "b": toy_network()})
+    guided = part("objective", "guide", layers=["a.second", "b.first"], guide_size=32)
+    slope, _ = Gradient(both, guided.of(both, GUIDE))(torch.rand(1, 3, 32, 32))
+    assert float(slope.abs().max()) > 0
 
 
 def test_guided_the_picture_comes_to_agree_with_its_guide_more_than_with_another() -> None:

@@ -90,8 +90,8 @@ class Octaves:
         # what is half grown counts a quarter; the power keeps a busy street affordable.
         fresh = int(self.iterations * float(new.square().mean()) ** 1.5 + 1e-3)
         counts = self._iterations(fresh, float(new.mean()), index)
-        growth = (self.step_size if fresh else self.entering_step_size) * strength * new
-        upkeep = self.upkeep_step_size * strength * maturity
+        growth = (self.step_size if fresh else self.entering_step_size) * strength
+        upkeep = self.upkeep_step_size * strength
         penalties = Penalties(self.total_variation, self.distance, self.chroma)
         source = image if source is None else source
         detail = torch.zeros_like(image[:, :, :1, :1])
@@ -101,18 +101,20 @@ class Octaves:
             detail = resize(detail, size)
             if count == 0:
                 continue
-            base = resize(image, size)
             jitter = round(self.jitter * size[0] / sizes[-1][0])
             # Smaller octaves leave what is mature as it is, or its motifs would never settle.
-            step = growth + upkeep if fresh or size == sizes[-1] else growth
+            step = growth * new
+            if fresh or size == sizes[-1]:
+                step.add_(upkeep * maturity)
             push = partial(penalties, source=resize(source, size)) if penalties.count else None
-            ascent = _ascend(base + detail, slope, resize(step, size).clamp_(min=0), count=count,
-                             jitter=jitter, shaping=self._shaping, push=push, rng=rng)  # fmt: skip
-            detail = ascent - base
+            base = resize(image, size)
+            _ascend(detail.add_(base), slope, resize(step, size).clamp_(min=0), count=count,
+                    jitter=jitter, shaping=self._shaping, push=push, rng=rng)  # fmt: skip
+            detail.sub_(base)
         # What was done for the new is a share of what the first frame gets: so much it has grown.
         grown = max(fresh / self.iterations, 1 / self.settling_frames)
         return Dream(
-            image=(image + detail).clamp_(0, 1),
+            image=detail.add_(image).clamp_(0, 1),
             maturity=(maturity + grown).clamp_(max=1),
             work=work,
         )
@@ -166,8 +168,8 @@ def _ascend(
     shaping: Shaping,
     push: Callable[[Image], Tensor] | None,
     rng: torch.Generator,
-) -> Image:
-    """The image after `count` steps up the slope.
+) -> None:
+    """Take the image `count` steps up the slope, in place: at 3840x2160 a copy is 100 MB.
 
     step: (1, 1, H, W), how far to go at each pixel. The gradient is divided by its deviation over
     the whole frame, so that a step means the same in every layer, octave and picture. push: what
@@ -179,11 +181,11 @@ def _ascend(
         gradient = torch.roll(gradient, (-dy, -dx), dims=(2, 3))
         gradient = shaping(gradient)
         # A flat picture may have no slope at all; then it stays as it is.
-        climbed = torch.addcmul(image, gradient, step / (gradient.std() + TINY))
-        if push is not None:
-            climbed.addcmul_(push(image), step)
-        image = climbed.clamp_(0, 1)
-    return image
+        pushed = None if push is None else push(image)
+        image.addcmul_(gradient, step / (gradient.std() + TINY))
+        if pushed is not None:
+            image.addcmul_(pushed, step)
+        image.clamp_(0, 1)
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -15,7 +15,7 @@ from pipeline.frame import Image
 from pipeline.model import Activations, Model
 
 
-@dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
+@dataclass(frozen=True, eq=False, config=ConfigDict(arbitrary_types_allowed=True))
 class Several:
     """models: by any names without a dot; a layer's name is that of its model, a dot, its own."""
 

@@ -25,6 +25,12 @@ class Aim(Protocol):
     def active(self) -> tuple[str, ...]:
         """Those of them that count at this moment; never none."""
 
+    @property
+    def local(self) -> bool:
+        """Whether each term is a mean over the places of maps: of a part of a picture it can be
+        asked alone, and of the whole it is the parts' mean, by their share of the places.
+        """
+
     def terms(self, activations: Activations) -> Mapping[str, tuple[float, Tensor]]:
         """Its parts by name: a weight, negative for less of it, and a differentiable scalar ().
 

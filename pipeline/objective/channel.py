@@ -35,6 +35,11 @@ class Channel:
         """All of its layers."""
         return self.layers
 
+    @property
+    def local(self) -> bool:
+        """Yes: a mean."""
+        return True
+
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """The mean over the channels and the map of each layer."""
         return {layer: (1.0, activations[layer][:, list(self.channels)].mean())

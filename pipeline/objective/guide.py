@@ -65,6 +65,11 @@ class Agreement:
         """All of its layers."""
         return self.layers
 
+    @property
+    def local(self) -> bool:
+        """Every place is compared by itself."""
+        return True
+
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """Each layer's mean dot product of a place's features and those that fit it best."""
         sought = features(self, activations[self.layers[0]].device)

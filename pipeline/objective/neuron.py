@@ -43,6 +43,11 @@ class Neuron:
         """All of its layers."""
         return self.layers
 
+    @property
+    def local(self) -> bool:
+        """No: it is at one place of the whole map."""
+        return False
+
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """The activation in each layer; of a layer without a map its only one."""
         return {layer: (1.0, self._there(activations[layer][0, self.channel]))

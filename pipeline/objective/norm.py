@@ -45,6 +45,11 @@ class Norm:
         """The layers whose weight is not 0."""
         return tuple(self._weights)
 
+    @property
+    def local(self) -> bool:
+        """Yes: means."""
+        return True
+
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """Each active layer's weight and mean square."""
         return {layer: (weight, activations[layer].square().mean())

@@ -42,6 +42,11 @@ class Ranked:
         """All of its layers."""
         return self.layers
 
+    @property
+    def local(self) -> bool:
+        """No: channels are ranked over the whole map."""
+        return False
+
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """The mean square of the chosen channels of each layer."""
         return {layer: (1.0, self._chosen(activations[layer])) for layer in self.layers}

@@ -56,6 +56,11 @@ class Mixed:
         """The active layers of the aims whose weight is not 0."""
         return tuple(dict.fromkeys(layer for _, _, aim in self._counting() for layer in aim.active))
 
+    @property
+    def local(self) -> bool:
+        """Whether all are that count."""
+        return all(aim.local for _, _, aim in self._counting())
+
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """Each aim's terms, with its weight on theirs."""
         return {

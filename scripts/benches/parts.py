@@ -19,7 +19,7 @@ from pipeline.loop import Loop
 from pipeline.parts import Template
 from pipeline.recording import Recorder
 from pipeline.render import Dreamt, render
-from pipeline.schedule import parse
+from pipeline.schedule import VARIABLES, parse
 from pipeline.sound import hear
 from pipeline.source import Source
 from pipeline.timeline import timeline
@@ -44,8 +44,11 @@ def settings(overrides: Sequence[str] = ()) -> DictConfig:
 
 
 def built(config: DictConfig, group: str) -> Any:
-    """The part of this group."""
-    return hydra.utils.instantiate(config[group], _convert_="all")
+    """The part of this group, as it is set at the first frame."""
+    plain: Any = OmegaConf.to_container(config[group], resolve=True)
+    read = partial(parse, rate=1.0, count=None)
+    template = Template.of(plain, group, read, trusted=["pipeline"])
+    return template.at({**dict.fromkeys(VARIABLES, 0.0), "rate": 1.0})
 
 
 def gradient(config: DictConfig) -> Gradient:

@@ -1,0 +1,82 @@
+"""How much of a picture a network may hold at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from pipeline.errors import UserError
+from pipeline.footprint import Footprint, footprint
+from pipeline.memory import give_back_freed_memory
+from pipeline.model import Model
+from pipeline.tiling import PERIOD, Tile, cut
+
+log = logging.getLogger(__name__)
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Room:
+    """side: pixels of a tile, at most; None = any. bytes: that one gradient step of the network may
+    hold; None = any.
+    """
+
+    side: int | None
+    bytes: float | None
+    _needs: dict[tuple[Model, tuple[str, ...]], Footprint] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _last: list[tuple[int, int]] = field(default_factory=list, repr=False, compare=False)
+
+    def need(self, model: Model, layers: Sequence[str], device: torch.device) -> Footprint:
+        """What these layers take; measured once."""
+        asked = model, tuple(layers)
+        if asked not in self._needs:
+            self._needs[asked] = footprint(model, layers, device)
+        return self._needs[asked]
+
+    def enter(self, need: Footprint, height: int, width: int) -> list[Tile]:
+        """The tiles, after tidying up where the last picture looked at had another size."""
+        if self._last != [(height, width)]:
+            self._last[:] = [(height, width)]
+            give_back_freed_memory()
+        return self.tiles(need, height, width)
+
+    def tiles(self, need: Footprint, height: int, width: int) -> list[Tile]:
+        """The tiles of a picture of this size, in pixels; the whole of it where there is room.
+
+        Where there is none even for the smallest, those.
+        """
+        if not need.even:
+            return cut(height, width)
+        return cut(height, width, need.margin, lambda *sides: self.holds(need, *sides))
+
+    def holds(self, need: Footprint, height: int, width: int) -> bool:
+        """Whether a picture of this size, in pixels, may be looked at as a whole."""
+        fits = self.side is None or max(height, width) <= self.side
+        return fits and (self.bytes is None or height * width * need.bytes <= self.bytes)
+
+    def say(self, need: Footprint, height: int, width: int) -> None:
+        """Log how pictures of this size are cut, if so. Raises UserError where tiles are too small.
+
+        height, width: in pixels.
+        """
+        tiles = self.tiles(need, height, width)
+        tall, wide = tiles[0].sides
+        if self.holds(need, tall, wide):
+            if len(tiles) > 1:
+                log.info("tiles: %d of %dx%d pixels a picture", len(tiles), wide, tall)
+        elif not need.even:
+            log.warning("tile: none, for layers whose strides do not divide %d pixels", PERIOD)
+        elif self.side is not None:
+            raise UserError(
+                f"tile: must be at least {2 * need.margin + 2 * PERIOD} for what these layers see, "
+                f"got {self.side}; say tile=auto, or choose earlier layers"
+            )
+        else:
+            log.warning("tile_memory: %.2f instead of %.2f, for these layers' smallest tiles",
+                        tall * wide * need.bytes / GIB, (self.bytes or 0) / GIB)  # fmt: skip

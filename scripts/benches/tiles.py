@@ -1,0 +1,183 @@
+"""Whether a picture in tiles is the picture as a whole, and what its size costs."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import skimage.data
+import torch
+from torch import Tensor
+
+from benches import parts
+from pipeline.dreamer import Dreamer
+from pipeline.frame import Image, Picture, to_image, to_picture
+from pipeline.gradient import Gradient
+from pipeline.room import GIB, Room
+from pipeline.source import Source
+from pipeline.tiling import Tile
+
+COMPARED = (720, 1280)
+"""Height and width at which the whole picture fits too."""
+SIDE = 512
+"""Pixels of a tile there, for one gradient."""
+SMALL_SIDE = 288
+"""Pixels of a tile there, for dreams: one seam is as uneven as any line, dozens are not."""
+LARGE = (2160, 3840)
+TIMED = ((720, 1280), (1080, 1920), (1440, 2560), LARGE)
+ROUNDS = 5
+MEMORY = 1.0
+"""GiB, as the command line has it."""
+ALLOWED = 3e9
+"""Bytes that a process may hold which dreams at the large size."""
+NEAR = 48
+"""Pixels on either side of a seam that it is held against."""
+UNSEEN = 1 / 255 / 12**0.5
+"""Deviation of what a picture loses by its rounding to 8 bits, of its range. Dreaming magnifies
+whatever differs at the start, and two dreams can be no more alike than that lets them be."""
+
+
+def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
+    """The figures, and which demands they meet. clip: whose first frame to take for the photograph
+    of a cup.
+    """
+    torch.set_num_threads(2)
+    picture = _photograph(clip)
+    slope = parts.gradient(parts.settings())
+    same, met = _compared(slope, picture, out)
+    times, on_time = _timed(slope, picture)
+    large, in_memory = _large(picture, out)
+    return same | times | large, met | on_time | in_memory
+
+
+def _photograph(clip: Path | None) -> Picture:
+    if clip is None:
+        cup: Picture = skimage.data.coffee()[31:369]  # type: ignore[no-untyped-call]  # 600x338
+        return cup
+    source: Source = parts.built(parts.settings([f"input={clip}"]), "source")
+    first = next(source.pictures())
+    assert first is not None
+    return first
+
+
+def _sized(picture: Picture, size: tuple[int, int]) -> Image:
+    enlarged = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_LANCZOS4)
+    return to_image(np.asarray(enlarged, np.uint8), parts.CPU)
+
+
+def _compared(
+    slope: Gradient, picture: Picture, out: Path
+) -> tuple[dict[str, object], dict[str, bool]]:
+    """One gradient and a whole dream in tiles against the same of the whole picture."""
+    image = _sized(picture, COMPARED)
+    tiled, small = (replace(slope, room=Room(side=side, bytes=None)) for side in (SIDE, SMALL_SIDE))
+    tiles = tiled.cut(image)[0]
+    whole_slope, tiled_slope = slope(image)[0], tiled(image)[0]
+    off = float((tiled_slope - whole_slope).std() / whole_slope.std())
+    print(f"gradient in {len(tiles)} tiles: off by {off:.4f} of its deviation", flush=True)
+    figures: dict[str, object] = {"tiles": len(tiles), "gradient_off": off}
+    met = {f"a gradient in tiles off by {off:.4f} <= 0.05": off <= 0.05}
+    noise = UNSEEN * torch.randn(image.shape, generator=torch.Generator().manual_seed(1))
+    for name, words in {"jitter": (), "no_jitter": ("dreamer.jitter=0",)}.items():
+        dreamer = parts.built(parts.settings(words), "dreamer")
+        whole, again, noisy = (_dreamt(dreamer, way, start) for way, start in (
+            (slope, image), (small, image), (slope, (image + noise).clamp_(0, 1))
+        ))  # fmt: skip
+        cv2.imwrite(str(out / f"tiles-{name}.png"), to_picture(again)[:, :, ::-1])
+        cv2.imwrite(str(out / f"tiles-{name}-whole.png"), to_picture(whole)[:, :, ::-1])
+        layers = [dream - image for dream in (whole, again)]
+        there, elsewhere = zip(
+            *(_jumps(layer, small.cut(image)[0]) for layer in layers), strict=True
+        )
+        found = {
+            "layer_off": float((again - whole).std() / layers[0].std()),
+            "layer_off_by_noise": float((noisy - whole).std() / layers[0].std()),
+            "score_over_whole": float(slope.score(again) / slope.score(whole)),
+            "seam_energy": there[1] / elsewhere[1],
+            "seam_energy_whole": there[0] / elsewhere[0],
+        }
+        print(f"{name:10s} {' '.join(f'{k} {v:.4f}' for k, v in found.items())}", flush=True)
+        figures[name] = found
+        excess = found["seam_energy"] / found["seam_energy_whole"]
+        met[f"{name}: energy at the seams over that beside them, in tiles over whole "
+            f"{excess:.3f} <= 1.05"] = excess <= 1.05  # fmt: skip
+        met[f"{name}: dream layer off by {found['layer_off']:.3f} <= "
+            f"{found['layer_off_by_noise']:.3f}, by noise as of 8 bits"] = (
+            found["layer_off"] <= found["layer_off_by_noise"]
+        )  # fmt: skip
+        met[f"{name}: score over the whole's {found['score_over_whole']:.4f} within 0.01 of 1"] = (
+            abs(found["score_over_whole"] - 1) <= 0.01
+        )
+    return figures, met
+
+
+def _dreamt(dreamer: Dreamer, slope: Gradient, image: Image) -> Image:
+    height, width = image.shape[2:]
+    fitting = dreamer.fit(height, width, slope.smallest_side)
+    rng, new = torch.Generator().manual_seed(0), torch.zeros_like(image[:, :1])
+    return fitting(image, new, slope, index=0, strength=torch.ones(()), source=image, memory={},
+                   rng=rng).image  # fmt: skip
+
+
+def _jumps(layer: Tensor, tiles: Sequence[Tile]) -> tuple[float, float]:
+    """Mean squared jump from pixel to pixel across the seams, and across lines beside them.
+
+    A seam lies where two cores meet; with jitter that is the middle of where it lies in turns.
+    """
+    here, beside = [], []
+    for axis, starts in ((2, {tile.rows.first for tile in tiles}),
+                         (3, {tile.columns.first for tile in tiles})):  # fmt: skip
+        jumps = layer.diff(dim=axis).square().mean(dim=[d for d in range(4) if d != axis])
+        for seam in starts - {0}:
+            near = jumps[seam - 1 - NEAR : seam + NEAR]
+            here.append(float(near[NEAR]))
+            beside.append(float(torch.cat([near[:NEAR], near[NEAR + 1 :]]).mean()))
+    return statistics.fmean(here), statistics.fmean(beside)
+
+
+def _timed(slope: Gradient, picture: Picture) -> tuple[dict[str, object], dict[str, bool]]:
+    """Seconds of a step at each size, the sizes in turns."""
+    once = ("dreamer.octaves=1", "dreamer.iterations=1")
+    dreamer = parts.built(parts.settings(once), "dreamer")
+    ways = {f"{w}x{h}": ((h, w), replace(slope, room=Room(side=None, bytes=MEMORY * GIB)))
+            for h, w in TIMED}  # fmt: skip
+    ways["1920x1080 whole"] = (1080, 1920), slope
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(ROUNDS + 1):
+        for name, (size, way) in ways.items():
+            image = _sized(picture, size)
+            began = time.perf_counter()
+            _dreamt(dreamer, way, image)
+            if turn:  # the first is slower
+                spent[name].append((time.perf_counter() - began) / (size[0] * size[1]) * 1e9)
+    nanoseconds = {name: statistics.median(times) for name, times in spent.items()}
+    print("  ".join(f"{name}: {value:.0f} ns a pixel" for name, value in nanoseconds.items()))
+    overhead = nanoseconds["1920x1080"] / nanoseconds.pop("1920x1080 whole")
+    middle = (min(nanoseconds.values()) + max(nanoseconds.values())) / 2
+    relative = {name: value / middle for name, value in nanoseconds.items()}
+    most = max(relative.values()) - 1
+    return (
+        {"time_a_pixel": relative, "tiles_over_whole_1920x1080": overhead, "seconds": spent},
+        {f"time against pixels within +-{most:.3f} <= 0.15 of a line": most <= 0.15},
+    )
+
+
+def _large(picture: Picture, out: Path) -> tuple[dict[str, object], dict[str, bool]]:
+    """The most bytes that a process holds which dreams a large still, by its own report."""
+    still, output = out / "large.png", out / "large.dream.png"
+    cv2.imwrite(str(still), to_picture(_sized(picture, LARGE))[:, :, ::-1])
+    words = [f"input={still}", f"output={output}", "dreamer.iterations=2", "device=cpu"]
+    command = [sys.executable, "-m", "pipeline", *words, "overwrite=true"]
+    subprocess.run(command, check=True, capture_output=True)
+    report = json.loads((output.with_name(output.name + ".render") / "report.json").read_text())
+    held = int(report["peak_memory_bytes"])
+    name = f"{LARGE[1]}x{LARGE[0]}: peak memory {held / 1e9:.2f} GB < {ALLOWED / 1e9:g}"
+    return {"peak_memory_bytes": held}, {name: held < ALLOWED}

@@ -1,0 +1,70 @@
+"""pipeline.room: as large tiles as there is room for."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+
+from pipeline.errors import UserError
+from pipeline.footprint import Footprint
+from pipeline.room import GIB, Room
+from tests.conftest import toy_network
+
+NEED = Footprint(strides={"a": 16}, bytes=1000, even=True)
+"""A thousandth of a GB holds a thousand pixels; a margin of 64."""
+UNEVEN = Footprint(strides={"a": 14}, bytes=1000, even=False)
+
+
+def test_more_memory_makes_fewer_and_larger_tiles_that_fit_it() -> None:
+    counts = []
+    for budget in (0.1e9, 0.3e9, 1e9, 2e9, 9e9):
+        tiles = Room(None, budget).tiles(NEED, 2160, 3840)
+        height, width = tiles[0].sides
+        assert height * width * NEED.bytes <= budget
+        counts.append(len(tiles))
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] == 1
+
+
+def test_a_picture_that_fits_is_left_whole() -> None:
+    assert len(Room(None, 1e9).tiles(NEED, 1000, 1000)) == 1
+    assert len(Room(None, 1e9).tiles(NEED, 1000, 1001)) > 1
+    assert len(Room(512, None).tiles(NEED, 512, 300)) == 1
+    assert len(Room(512, None).tiles(NEED, 513, 300)) > 1
+
+
+def test_what_cannot_be_cut_evenly_is_left_whole_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert len(Room(None, 1e6).tiles(UNEVEN, 1000, 1000)) == 1
+    Room(None, 1e6).say(UNEVEN, 1000, 1000)
+    assert "strides do not divide 32" in caplog.text
+
+
+def test_how_pictures_are_cut_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        Room(None, GIB).say(NEED, 500, 500)
+        assert caplog.text == ""
+        Room(512, None).say(NEED, 500, 800)
+    assert "tiles: 2 of 480x500 pixels a picture" in caplog.text
+
+
+def test_more_memory_than_allowed_is_taken_only_for_the_smallest_tiles_and_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Room(None, 1e6).say(NEED, 1000, 1000)
+    assert "tile_memory: 0.03 instead of 0.00" in caplog.text
+
+
+def test_tiles_too_small_for_what_layers_see_are_refused() -> None:
+    Room(192, None).say(NEED, 1000, 1000)
+    with pytest.raises(UserError, match=r"tile: must be at least 192 .* got 100; say tile=auto"):
+        Room(100, None).say(NEED, 1000, 1000)
+    Room(100, None).say(NEED, 90, 90)  # no tile is needed
+
+
+def test_a_need_is_measured_once() -> None:
+    room, network = Room(64, None), toy_network()
+    cpu = torch.device("cpu")
+    assert room.need(network, ("second",), cpu) is room.need(network, ["second"], cpu)
+    assert room.need(network, ("third",), cpu) is not room.need(network, ("second",), cpu)
