@@ -148,7 +148,8 @@ class Network(nn.Module):
         try:
             return Traced(self._module, leaves=self._leaves, functions=self._functions)
         except Exception:  # tracing runs the module's own code, which fails in its own ways
-            return Hooked(self._module, self._zeros(TRIED[-1][0]))
+            # tracing tries both modes, and where it fails it leaves the module in that of training
+            return Hooked(self._module.eval(), self._zeros(TRIED[-1][0]))
 
     @cached_property
     def _blocks(self) -> list[str]:
