@@ -40,11 +40,17 @@ class Room:
         return self._needs[asked]
 
     def enter(self, need: Footprint, height: int, width: int) -> list[Tile]:
-        """The tiles, after tidying up where the last picture looked at had another size."""
+        """The tiles, after tidying up where the last picture looked at had another size.
+
+        Only for pictures that are cut: the sizes of small ones change twice a frame, and giving
+        back what they free is what made them slow.
+        """
+        tiles = self.tiles(need, height, width)
         if self._last != [(height, width)]:
             self._last[:] = [(height, width)]
-            give_back_freed_memory()
-        return self.tiles(need, height, width)
+            if len(tiles) > 1:
+                give_back_freed_memory()
+        return tiles
 
     def tiles(self, need: Footprint, height: int, width: int) -> list[Tile]:
         """The tiles of a picture of this size, in pixels; the whole of it where there is room.

@@ -9,6 +9,8 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.footprint import Footprint
+from pipeline.gradient import Gradient
+from pipeline.objective.norm import Norm
 from pipeline.room import GIB, Room
 from tests.conftest import toy_network
 
@@ -68,3 +70,15 @@ def test_a_need_is_measured_once() -> None:
     cpu = torch.device("cpu")
     assert room.need(network, ("second",), cpu) is room.need(network, ["second"], cpu)
     assert room.need(network, ("third",), cpu) is not room.need(network, ("second",), cpu)
+
+
+@pytest.mark.parametrize(("side", "trims"), [(None, 0), (128, 2)])
+def test_memory_is_given_back_only_where_a_picture_is_cut(
+    monkeypatch: pytest.MonkeyPatch, side: int | None, trims: int
+) -> None:
+    given: list[int] = []
+    monkeypatch.setattr("pipeline.room.give_back_freed_memory", lambda: given.append(1))
+    slope = Gradient(toy_network(), Norm(("second",), None), Room(side=side, bytes=None))
+    for size in ((160, 192), (160, 192), (96, 96), (160, 192)):
+        slope(torch.rand(1, 3, *size))
+    assert len(given) == trims
