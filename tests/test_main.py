@@ -36,7 +36,8 @@ def test_help_lists_every_choice_and_three_examples_without_torch(tmp_path: Path
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("dreamer=", {"dreamer=feedback", "dreamer=none", "dreamer=octaves"}),
+        ("dreamer=o", {"dreamer=octaves"}),
+        ("dreamer=", {f"dreamer={path.stem}" for path in (CONF / "dreamer").glob("*.yaml")}),
         ("dreamer.oct", {"dreamer.octaves=", "dreamer.octave_scale="}),
         ("model=efficientnet_lite1 obj", {"objective.", "objective="}),
     ],

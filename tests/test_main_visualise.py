@@ -99,7 +99,7 @@ def test_a_gradient_is_shaped_and_a_dream_held_back_over_footage(
         (["dreamer.views.side=16"], "dreamer.views.side: must be at least 32 for these layers"),
         (
             ["dreamer.views.smallest=1.5"],
-            "dreamer.views.smallest: must be at most largest, got 1.5 and 1.2",
+            "dreamer.views.smallest: must be at most largest, got 1.5 and 1;",
         ),
         (["dreamer.iterations=0"], "dreamer.iterations: must be at least 1, got 0"),
         (["dreamer.parametrisation.falloff=9"], "dreamer.parametrisation.falloff"),
