@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import torch
 
@@ -20,6 +21,8 @@ from pipeline.warp import sample
 
 EVERY = 10
 """Gain and flicker are measured on every so many frames: they cost about half a gradient step."""
+STATUS = Path("/proc/self/status")
+"""Where Linux tells what a process holds."""
 STAGES = ("decode", "flow", "warp", "dream", "encode")
 
 
@@ -163,6 +166,10 @@ def peak_memory_bytes(device: torch.device) -> int:
     """The most memory that this process held, and on a GPU the most that it held there."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
+    if STATUS.exists():
+        # getrusage would count what the process held that started this one
+        (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return held if sys.platform == "darwin" else held * 1024
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -16,7 +18,7 @@ from pipeline.frame import Clip, Frame, Picture, State, to_image
 from pipeline.gradient import Gradient
 from pipeline.objective.norm import Norm
 from pipeline.render import Dreamt
-from pipeline.report import EVERY, STAGES, Report, peak_memory_bytes
+from pipeline.report import EVERY, STAGES, STATUS, Report, peak_memory_bytes
 from pipeline.warp import Canvas, pixel_grid
 from tests.conftest import texture, toy_network
 
@@ -209,3 +211,11 @@ def test_cuts_are_listed_and_no_flicker_is_measured_across_them(report: Report) 
 def test_memory_is_that_of_this_process() -> None:
     # Torch alone takes more than 50 MB; kilobytes taken for bytes would be far below.
     assert peak_memory_bytes(CPU) > 50_000_000
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells of each process by itself")
+def test_memory_is_not_that_of_the_process_which_started_this_one() -> None:
+    held = bytearray(b"x" * 1_500_000_000)  # three times what importing torch takes
+    code = "from pipeline.report import *; print(peak_memory_bytes(torch.device('cpu')))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(told.stdout) < len(held)
