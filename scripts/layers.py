@@ -79,8 +79,6 @@ def look(model: Model, name: str) -> Layer | None:
         return None
     with FlopCounterMode(display=False) as counter:
         activation = model(noise, [name])[name]
-    if not activation.requires_grad:
-        return None  # a constant of the network, positions say
     cost = counter.get_total_flops() * THERE_AND_BACK / (HEIGHT * WIDTH) / 1e3
     if not is_map(activation):
         return Layer(name, channels, None, None, cost)

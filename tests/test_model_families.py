@@ -159,6 +159,22 @@ def test_what_cannot_be_traced_is_watched_and_stopped_behind_the_deepest_layer()
         model(image, ["secnd"])
 
 
+def test_what_no_picture_changes_is_no_layer() -> None:
+    class Shifting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen, self.shift = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(1, 4)
+            self.register_buffer("one", torch.ones(1, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.seen(x) + self.shift(self.one)[:, :, None, None]
+
+    model = toy_network(Shifting())
+    assert "seen" in model.layers()
+    with pytest.raises(UserError, match="got 'shift', which is a step between"):
+        model(torch.rand(1, 3, 20, 30), ["shift"])
+
+
 def test_a_step_of_the_code_is_no_layer_and_says_so() -> None:
     model = classifier("vit_b_32")
     name = next(name for name in model._way.names if "getattr" in name or "getitem" in name)

@@ -196,9 +196,11 @@ class Network(nn.Module):
         raise AssertionError("the last pair returns or raises")
 
     def _shapes(self, size: Size, layers: Sequence[str]) -> dict[str, Sequence[int]]:
-        """The shape of what each layer gives; () of what is no tensor."""
-        return {layer: output.shape if isinstance(output, Tensor) else (0,)
-                for layer, output in self._outputs(self._zeros(size), layers).items()}  # fmt: skip
+        """The shape of what each layer gives; (0,) of what is no tensor, or the same for all."""
+        with torch.enable_grad():
+            outputs = self._outputs(self._zeros(size).requires_grad_(), layers)
+        return {layer: output.shape if isinstance(output, Tensor) and output.requires_grad else (0,)
+                for layer, output in outputs.items()}  # fmt: skip
 
 
 def check_layer(layer: str, known: Sequence[str]) -> None:
