@@ -13,8 +13,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from pipeline.dreamer.colours import mixing
 from pipeline.frame import Image
+from pipeline.photographs import falling, mixing
 
 EDGE = 1e-4
 """How near to 0 and 1 an image may come before its logit: there the float ends."""
@@ -58,15 +58,15 @@ class Fourier:
     def parameters(self, image: Image) -> Tensor:
         """(1, 3, H, W // 2 + 1, 2), real and imaginary."""
         waves = torch.fft.rfft2(_plain(image), norm="ortho")
-        falling = _falling(image.shape[2], image.shape[3], self.falloff, image.device)
-        return torch.view_as_real(waves / falling)
+        strong = falling(image.shape[2], image.shape[3], self.falloff, image.device)
+        return torch.view_as_real(waves / strong)
 
     def image(self, parameters: Tensor, width: int) -> Image:
         """The image in which these waves meet."""
         waves = torch.view_as_complex(parameters.contiguous())
-        falling = _falling(waves.shape[2], width, self.falloff, waves.device)
+        strong = falling(waves.shape[2], width, self.falloff, waves.device)
         size = (waves.shape[2], width)
-        return _coloured(torch.fft.irfft2(waves * falling, s=size, norm="ortho"))
+        return _coloured(torch.fft.irfft2(waves * strong, s=size, norm="ortho"))
 
 
 @dataclass(frozen=True)
@@ -93,23 +93,11 @@ class Maco:
     def image(self, parameters: Tensor, width: int) -> Image:
         """The image in which waves of these phases meet."""
         height = parameters.shape[2]
-        falling = _falling(height, width, self.falloff, parameters.device).clone()
-        falling[0, 0] = 0  # the mean has no phase
-        waves = torch.polar(falling.expand_as(parameters), parameters)
+        strong = falling(height, width, self.falloff, parameters.device)
+        strong[0, 0] = 0  # the mean has no phase
+        waves = torch.polar(strong.expand_as(parameters), parameters)
         plain = torch.fft.irfft2(waves, s=(height, width), norm="ortho")
         return _coloured(plain / plain.std() * self.contrast, self.brightness)
-
-
-def _falling(height: int, width: int, power: float, device: torch.device) -> Tensor:
-    """How strong each wave is in photographs, (H, W // 2 + 1): 1 / frequency to the power.
-
-    Of frequencies as long as the picture the shorter side's: a cast over all of it is no wave. The
-    mean square over all waves is 1.
-    """
-    down = torch.fft.fftfreq(height, device=device)[:, None]
-    across = torch.fft.rfftfreq(width, device=device)[None]
-    falling = torch.hypot(down, across).clamp(min=1 / max(height, width)) ** -power
-    return falling / falling.square().mean().sqrt()
 
 
 def _coloured(plain: Tensor, brightness: float = 0.0) -> Image:

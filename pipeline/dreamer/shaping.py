@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.dreamer.colours import mixing
 from pipeline.dreamer.smoothing import cascade_kernel, cascade_radius, smooth
+from pipeline.photographs import falling, mixing
 
 BINOMIAL = (1, 4, 6, 4, 1)
 """Of the pyramid's blur (Burt and Adelson 1983)."""
@@ -70,13 +70,10 @@ def broadened(gradient: Tensor, power: float) -> Tensor:
     """The gradient with each wave multiplied by 1 / frequency to the power.
 
     Olah, Mordvintsev, Schubert 2017: the slope in an image of waves that are as strong as those of
-    photographs, for a picture that stays one of pixels. The mean stays 0.
+    photographs, for a picture that stays one of pixels. The mean becomes 0.
     """
     height, width = gradient.shape[2:]
-    down = torch.fft.fftfreq(height, device=gradient.device)[:, None]
-    across = torch.fft.rfftfreq(width, device=gradient.device)[None]
-    frequency = torch.hypot(down, across).clamp(min=1 / max(height, width))
-    waves = torch.fft.rfft2(gradient) * frequency**-power
+    waves = torch.fft.rfft2(gradient) * falling(height, width, power, gradient.device)
     waves[..., 0, 0] = 0  # a cast over the whole picture is no motif
     broad: Tensor = torch.fft.irfft2(waves, s=(height, width))
     return broad

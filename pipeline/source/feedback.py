@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture
 from pipeline.opening import Limits
+from pipeline.photographs import COLOURS
 from pipeline.source.extent import dream_size
 from pipeline.source.images import exact, fitted
 from pipeline.source.picture_file import SUFFIXES, read
@@ -25,8 +26,6 @@ SIZE = (360, 640)
 """Height and width of noise where none are given."""
 MEAN = 0.45
 """Of the noise, in [0, 1]: grey enough for a dream to take any way."""
-COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.0, -0.05), (0.27, -0.09, 0.03))
-"""How the colours of photographs hang together: Olah et al. 2017, lucid."""
 
 
 @dataclass(frozen=True)
