@@ -138,27 +138,15 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
         for group in CHANGING
     }
     moments = timeline(templates, clip, hear)
-    input_ = None if settings["input"] is None else Path(str(settings["input"]))
     stills = parts["source"] if isinstance(parts["source"], Several) else None
-    if settings["output"] is None:
-        several = stills is not None
-        output = job.default_output(input_, parts["encoder"], clip, folder, several=several)
-    else:
-        output = Path(str(settings["output"]))
-        check_name(output, parts["encoder"].suffixes, _choice("encoder"))
-    files = {key: Path(str(settings[key])) for key in ("input", "mask", "guide")
-             if settings[key] is not None}  # fmt: skip
-    if stills is None:
-        job.check_output(output, files, overwrite=overwrite)
-    else:
-        album.check_output(output, stills, overwrite=overwrite)
+    output = _output(settings, parts, folder, overwrite=overwrite)
     keep_freed_memory()
     whole = job.Parts(
         **parts,
         clip=clip,
         moments=moments,
-        model=_built(settings["model"], "model", trusted).to(device),
         beside=beside(parts["source"]),
+        model=_built(settings["model"], "model", trusted).to(device),
         room=room,
     )
     how: Any = {
@@ -173,6 +161,30 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
         print(job.summary(job.run(whole, **how)))
     else:
         print(album.summary(album.run(whole, stills, beside=beside, **how)))
+
+
+def _output(
+    settings: dict[str, Any], parts: dict[str, Any], folder: Path | None, *, overwrite: bool
+) -> Path:
+    """Where to write; nothing that is read may be lost by it. Raises UserError."""
+    from pipeline import album, job
+    from pipeline.source import Several
+
+    source, encoder = parts["source"], parts["encoder"]
+    several = isinstance(source, Several)
+    files = {key: Path(str(settings[key])) for key in ("input", "mask", "guide")
+             if settings[key] is not None}  # fmt: skip
+    if settings["output"] is None:
+        input_ = files.get("input")
+        output = job.default_output(input_, encoder, source.clip, folder, several=several)
+    else:
+        output = Path(str(settings["output"]))
+        check_name(output, encoder.suffixes, _choice("encoder"))
+    if several:
+        album.check_output(output, source, overwrite=overwrite)
+    else:
+        job.check_output(output, files, overwrite=overwrite)
+    return output
 
 
 def _built(settings: Any, group: str, trusted: list[str]) -> Any:
