@@ -30,6 +30,7 @@ class Room:
     _needs: dict[tuple[Model, tuple[str, ...]], Footprint] = field(
         default_factory=dict, repr=False, compare=False
     )
+    _last: list[tuple[int, int]] = field(default_factory=list, repr=False, compare=False)
 
     def need(self, model: Model, layers: Sequence[str], device: torch.device) -> Footprint:
         """What these layers take; measured once."""
@@ -39,13 +40,16 @@ class Room:
         return self._needs[asked]
 
     def enter(self, need: Footprint, height: int, width: int) -> list[Tile]:
-        """The tiles, after tidying up for a picture that is cut.
+        """The tiles, after tidying up where the last picture looked at had another size.
 
-        Only for those: giving back what small ones free is what made them slow.
+        Only for pictures that are cut: the sizes of small ones change twice a frame, and giving
+        back what they free is what made them slow.
         """
         tiles = self.tiles(need, height, width)
-        if len(tiles) > 1:
-            give_back_freed_memory()
+        if self._last != [(height, width)]:
+            self._last[:] = [(height, width)]
+            if len(tiles) > 1:
+                give_back_freed_memory()
         return tiles
 
     def tiles(self, need: Footprint, height: int, width: int) -> list[Tile]:

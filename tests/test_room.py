@@ -72,7 +72,7 @@ def test_a_need_is_measured_once() -> None:
     assert room.need(network, ("third",), cpu) is not room.need(network, ("second",), cpu)
 
 
-@pytest.mark.parametrize(("side", "trims"), [(None, 0), (128, 3)])
+@pytest.mark.parametrize(("side", "trims"), [(None, 0), (128, 2)])
 def test_memory_is_given_back_only_where_a_picture_is_cut(
     monkeypatch: pytest.MonkeyPatch, side: int | None, trims: int
 ) -> None:

@@ -35,7 +35,7 @@ SMALL_SIDE = 288
 LARGE = (2160, 3840)
 TIMED = ((720, 1280), (1080, 1920), (1440, 2560), LARGE)
 ROUNDS = 5
-MEMORY = 1.0
+MEMORY = 0.75
 """GiB, as the command line has it."""
 ALLOWED = 3e9
 """Bytes that a process may hold which dreams at the large size."""
