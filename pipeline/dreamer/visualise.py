@@ -64,13 +64,13 @@ class Visualise:
         width, count = image.shape[3], self._share(index)
         numbers = self.parametrisation.parameters(image).requires_grad_(True)
         most = strength.max()
-        rate = self.step_size * float(most)
+        rate, weight = self.step_size * float(most), strength / (most + TINY)
         optimiser = torch.optim.Adam([numbers], lr=rate, maximize=True)
         # in place, and the last frame's state must stay as it was
         optimiser.state[numbers].update({name: value.clone() for name, value in memory.items()})
         said = time.monotonic()
         for step in range(count):
-            numbers.grad = self._climb(numbers, width, slope, rng, strength / (most + TINY))
+            numbers.grad = self._climb(numbers, width, slope, rng, weight)
             optimiser.step()
             if time.monotonic() - said > SILENCE:
                 said = time.monotonic()

@@ -38,6 +38,17 @@ class Aim(Protocol):
         """
 
 
+class AllLayers:
+    """What an Aim is that looks at all of its layers at every moment."""
+
+    layers: tuple[str, ...]
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """All of its layers."""
+        return self.layers
+
+
 class Objective(Protocol):
     """What a user asks for."""
 

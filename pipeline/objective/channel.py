@@ -11,11 +11,11 @@ from torch import Tensor
 from pipeline.errors import UserError
 from pipeline.frame import Guide
 from pipeline.model import Activations, Model
-from pipeline.objective import Channels, Layers
+from pipeline.objective import AllLayers, Channels, Layers
 
 
 @dataclass(frozen=True)
-class Channel:
+class Channel(AllLayers):
     """The mean activation of these channels, everywhere in the picture; unsquared, so that it has
     a direction: a channel may stand for one thing above 0 and for another below.
 
@@ -29,11 +29,6 @@ class Channel:
         """The same, once the layers are known to have these channels. Raises UserError."""
         check_channels(model, self.layers, self.channels, "channels")
         return self
-
-    @property
-    def active(self) -> tuple[str, ...]:
-        """All of its layers."""
-        return self.layers
 
     @property
     def local(self) -> bool:

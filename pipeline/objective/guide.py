@@ -19,7 +19,7 @@ from torch import Tensor
 from pipeline.errors import UserError
 from pipeline.frame import Guide, to_image
 from pipeline.model import Activations, Model
-from pipeline.objective import Layers
+from pipeline.objective import AllLayers, Layers
 
 PRODUCTS = 1 << 24
 """Of places by places of the guide, the most that are held at once: 64 MB."""
@@ -52,18 +52,13 @@ class Guided:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class Agreement(AllLayers):
     """The guide as it is seen by a model, and how well other activations agree with it."""
 
     model: Model
     layers: tuple[str, ...]
     guide: Guide
     size: int
-
-    @property
-    def active(self) -> tuple[str, ...]:
-        """All of its layers."""
-        return self.layers
 
     @property
     def local(self) -> bool:

@@ -14,14 +14,14 @@ from torch import Tensor
 
 from pipeline.frame import Guide
 from pipeline.model import Activations, Model
-from pipeline.objective import Layers
+from pipeline.objective import AllLayers, Layers
 from pipeline.objective.channel import check_channels
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
-class Neuron:
+class Neuron(AllLayers):
     """The activation of one channel at one place of its map.
 
     layers: names; one may stand alone. channel: its index in each of them, from 0. x, y: where, in
@@ -37,11 +37,6 @@ class Neuron:
         """The same, once the layers are known to have this channel. Raises UserError."""
         check_channels(model, self.layers, (self.channel,), "channel")
         return self
-
-    @property
-    def active(self) -> tuple[str, ...]:
-        """All of its layers."""
-        return self.layers
 
     @property
     def local(self) -> bool:

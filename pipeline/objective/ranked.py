@@ -11,11 +11,11 @@ from torch import Tensor
 from pipeline.errors import UserError
 from pipeline.frame import Guide
 from pipeline.model import Activations, Model
-from pipeline.objective import Layers
+from pipeline.objective import AllLayers, Layers
 
 
 @dataclass(frozen=True)
-class Ranked:
+class Ranked(AllLayers):
     """The mean squared activation of the channels that hold a rank among their layer's.
 
     Ranked anew at each step, by that very mean square. layers: names; one may stand alone.
@@ -36,11 +36,6 @@ class Ranked:
                     "it has no more channels"
                 )
         return self
-
-    @property
-    def active(self) -> tuple[str, ...]:
-        """All of its layers."""
-        return self.layers
 
     @property
     def local(self) -> bool:
