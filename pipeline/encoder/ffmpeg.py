@@ -15,8 +15,8 @@ import numpy as np
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
+from pipeline.durable import trouble
 from pipeline.encoder.container import CONTAINERS, timescale
-from pipeline.encoder.durable import trouble
 from pipeline.encoder.mux import mux
 from pipeline.encoder.outcome import StoppedError
 from pipeline.encoder.palette import demand_slow, paint

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from pipeline.durable import flush, half_of, settle, trouble
 from pipeline.encoder import Writer, tiff
-from pipeline.encoder.durable import flush, half_of, settle, trouble
 from pipeline.encoder.png import stored, tagged
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture, in_8_bits, over

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL
 
+from pipeline.durable import flush, half_of
 from pipeline.encoder.container import Container, timescale
-from pipeline.encoder.durable import flush, half_of
 from pipeline.encoder.outcome import StoppedError, Tally, demand_success, tally
 from pipeline.encoder.tracks import chosen
 from pipeline.errors import UserError, shown

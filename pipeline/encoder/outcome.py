@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipeline.encoder.durable import full
+from pipeline.durable import full
 from pipeline.errors import UserError, shown
 from pipeline.ffmpeg import Process, running
 

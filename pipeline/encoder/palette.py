@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from subprocess import DEVNULL
 
+from pipeline.durable import flush, half_of
 from pipeline.encoder.container import Container
-from pipeline.encoder.durable import flush, half_of
 from pipeline.encoder.mux import demand_pictures, listed, literal
 from pipeline.encoder.outcome import demand_success, tally
 from pipeline.errors import UserError

@@ -9,8 +9,8 @@ from subprocess import DEVNULL, PIPE
 
 import numpy as np
 
+from pipeline.durable import half_of, settle, trouble
 from pipeline.encoder import Writer
-from pipeline.encoder.durable import half_of, settle, trouble
 from pipeline.encoder.outcome import demand_success, tally
 from pipeline.errors import UserError, shown
 from pipeline.ffmpeg import running
