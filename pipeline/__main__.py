@@ -16,13 +16,14 @@ from types import FrameType
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from pipeline.arguments import check_name, hint, no_setting, prepared
+from pipeline.arguments import check_name, hint, literal, no_setting, prepared
 from pipeline.errors import UserError, shown
 
 log = logging.getLogger("pipeline")
@@ -33,9 +34,16 @@ CHANGING = ("camera", "warp", "governor", "dreamer", "objective")
 """Groups whose numbers may be schedules."""
 GROUPS = (*FIXED, *CHANGING, "model")
 
+FILES = ("input", "mask", "guide", "audio")
+"""Settings that name a file which is read."""
+MODEL_FILES = ("weights", "labels")
+"""The same of a model's."""
+ELSEWHERE = ("output", "overwrite", "device", "save_seconds", "limits")
+"""Settings of which the same pictures come out, whatever they are."""
+
 STOPPED = {
-    130: "stopped; nothing was kept, the same command starts anew",
-    143: "ended from outside; nothing unfinished was kept, the same command starts anew",
+    130: "stopped at once; the same command goes on from what was saved before, if there is any",
+    143: "ended from outside; the same command goes on",
 }
 """Exit code -> the line that goes with it."""
 
@@ -116,6 +124,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     # torch takes seconds, which --help and TAB do not have
     from pipeline import album, face, job
     from pipeline.files_beside import beside_of
+    from pipeline.fingerprint import contents, fingerprint
     from pipeline.memory import keep_freed_memory
     from pipeline.parts import Template
     from pipeline.schedule import parse
@@ -127,6 +136,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     device, trusted = face.device_of(settings["device"]), face.packages(settings["trust"])
     trusted = ["pipeline", *trusted]
     room = face.room_of(settings["tile"], settings["tile_memory"])
+    saving = face.saving_of(settings["segment_frames"], settings["save_seconds"])
     parts = {group: _built(settings[group], group, trusted) for group in FIXED}
     clip = parts["source"].clip
     if settings["audio"] is not None:
@@ -139,7 +149,8 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     }
     moments = timeline(templates, clip, hear)
     stills = parts["source"] if isinstance(parts["source"], Several) else None
-    output = _output(settings, parts, folder, overwrite=overwrite)
+    files = {key: Path(str(settings[key])) for key in FILES if settings[key] is not None}
+    output = _output(settings, parts, files, folder, overwrite=overwrite)
     keep_freed_memory()
     whole = job.Parts(
         **parts,
@@ -149,22 +160,60 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
         model=_built(settings["model"], "model", trusted).to(device),
         room=room,
     )
-    how: Any = {
-        "output": output,
-        "overwrite": overwrite,
-        "overlap": face.overlap_of(settings["loop"], settings["loop_seconds"], clip.rate),
-        "seed": seed,
-        "device": device,
-        "settings": OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False),
-    }
+    told, apart = _told(cfg), () if stills is None else ("input",)  # of several, each by itself
+    order = job.Order(
+        output=output,
+        overwrite=overwrite,
+        overlap=face.overlap_of(settings["loop"], settings["loop_seconds"], clip.rate),
+        seed=seed,
+        device=device,
+        saving=saving,
+        settings=OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False),
+        told=yaml.safe_dump(told, allow_unicode=True, sort_keys=False),
+        made_of=fingerprint(
+            told, [contents(key, path) for key, path in files.items() if key not in apart],
+            weights=whole.model.weights_sha256, device=device, trusted=trusted,
+        ),
+    )  # fmt: skip
     if stills is None:
-        print(job.summary(job.run(whole, **how)))
+        print(job.summary(job.run(whole, order)))
     else:
-        print(album.summary(album.run(whole, stills, beside=beside, **how)))
+        print(album.summary(album.run(whole, stills, order, beside=beside)))
+
+
+def _told(cfg: DictConfig) -> dict[str, Any]:
+    """The settings that make the picture, resolved: they go into the result.
+
+    Where it was made, and on what, is left out, and so are the folders of its files: the same comes
+    out elsewhere, and whoever gets the video need not know them.
+    """
+    bare = cfg.copy()
+    for key in FILES:
+        if bare[key] is not None:
+            bare[key] = literal(Path(str(cfg[key])).name)
+    told: Any = OmegaConf.to_container(bare, resolve=True)
+    told["model"] = _without_folders(told["model"])
+    return {key: value for key, value in told.items() if key not in ELSEWHERE}
+
+
+def _without_folders(model: Any) -> Any:
+    """The settings of a model, or of several, with the bare names of their files."""
+    if not isinstance(model, dict):
+        return model
+    return {
+        key: Path(value).name if key in MODEL_FILES and isinstance(value, str)
+        else _without_folders(value)
+        for key, value in model.items()
+    }  # fmt: skip
 
 
 def _output(
-    settings: dict[str, Any], parts: dict[str, Any], folder: Path | None, *, overwrite: bool
+    settings: dict[str, Any],
+    parts: dict[str, Any],
+    files: dict[str, Path],
+    folder: Path | None,
+    *,
+    overwrite: bool,
 ) -> Path:
     """Where to write; nothing that is read may be lost by it. Raises UserError."""
     from pipeline import album, job
@@ -172,8 +221,6 @@ def _output(
 
     source, encoder = parts["source"], parts["encoder"]
     several = isinstance(source, Several)
-    files = {key: Path(str(settings[key])) for key in ("input", "mask", "guide")
-             if settings[key] is not None}  # fmt: skip
     if settings["output"] is None:
         input_ = files.get("input")
         output = job.default_output(input_, encoder, source.clip, folder, several=several)

@@ -16,16 +16,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from pipeline import figures as written
 from pipeline.beside import Beside
 from pipeline.errors import UserError, shown
+from pipeline.figures import Row
+from pipeline.fingerprint import MADE_OF, Contents, contents
 from pipeline.gradient import Gradient
-from pipeline.job import Outcome, Parts, comment, dreamt, facts, say_what_must_fit
+from pipeline.job import Order, Outcome, Parts, dreamt, facts, say_what_must_fit
+from pipeline.lock import locked
 from pipeline.loop import looped
 from pipeline.notes import kept_log, write
+from pipeline.output import folder_of, is_complete, remove
 from pipeline.progress import asked_to_stop, shown_progress
-from pipeline.recording import Recording, folder_of, remove
+from pipeline.recording import FIGURES
 from pipeline.report import Report
 from pipeline.source import Several, Source
 
@@ -74,41 +77,36 @@ def check_output(output: Path, stills: Several, *, overwrite: bool) -> None:
                 f"output: no name in it must be longer than 255 bytes, got {shown(name)}; "
                 "rename the picture"
             )
-    there = next((name for name in called.values() if os.path.lexists(output / name)), None)
-    if there is not None and not overwrite:
-        raise UserError(
-            f"output: must not hold {shown(there)} yet, got {shown(output / there)}; "
-            "name another folder or say overwrite=true"
-        )
+    work = folder_of(output)
+    done = {row["figures"]["output"] for row in written.read(work / FIGURES)}
+    for name in called.values():
+        there = os.path.lexists(output / name)
+        ours = name in done or is_complete(work / name, output / name)
+        if there and not ours and not overwrite:
+            raise UserError(
+                f"output: must not hold {shown(name)} yet, got {shown(output / name)}; "
+                "name another folder or say overwrite=true"
+            )
 
 
 def run(
-    parts: Parts,
-    stills: Several,
-    *,
-    beside: Callable[[Source], Beside],
-    output: Path,
-    overwrite: bool,
-    overlap: int,
-    seed: int,
-    device: torch.device,
-    settings: str,
+    parts: Parts, stills: Several, order: Order, *, beside: Callable[[Source], Beside]
 ) -> Outcome:
     """Dream every picture into the folder `output`; what cannot be read is said and left out.
 
-    parts: of the first still. beside: what goes beside a still. The other arguments are those of
-    job.run, and so is what is left beside the output; report.json has the figures of each picture.
-    Raises UserError, and KeyboardInterrupt after the picture during which the user pressed Ctrl-C.
+    parts: of the first still. beside: what goes beside a still. What is left beside the output is
+    as of job.run; report.json has the figures of each picture. Of an earlier run of the very same
+    that did not come to its end the pictures stay. Raises UserError, and KeyboardInterrupt after
+    the picture during which the user pressed Ctrl-C, with the line that says how to go on.
     """
-    looped(parts.clip, overlap)  # refused: a still has no end that could join its start
+    looped(parts.clip, order.overlap)  # refused: a still has no end that could join its start
     # what is wrong for all of them is said once, and before anything is made
     guide = parts.beside.first_guide()
     _ = Gradient(parts.model, parts.moments(0).objective.of(parts.model, guide)).smallest_side
-    album = _Album(
-        parts, beside, output, folder_of(output), overwrite, seed, device, comment(settings)
-    )
-    with _folders(album), kept_log(album.work):
-        write(album.work / "recipe.yaml", settings)
+    album = _Album(parts, beside, order, folder_of(order.output))
+    with _folders(album), locked(album.work), kept_log(album.work):
+        album.go_on()
+        write(album.work / "recipe.yaml", order.settings)
         try:
             _add_all(album, stills)
         except KeyboardInterrupt as stopped:
@@ -118,10 +116,11 @@ def run(
                 f"input: must hold a picture that can be dreamt, got none at "
                 f"{shown(stills.files[0].parent)}; the lines above say why"
             )
-        figures = {"pictures": album.figures, "left_out": album.left_out}
-        figures |= facts(parts.model, seed)
+        figures: dict[str, object] = {"pictures": album.figures, "left_out": album.left_out}
+        figures |= facts(parts.model, order.seed)
         write(album.work / "report.json", json.dumps(figures, indent=2) + "\n")
-    return Outcome(output, figures)
+        album.forget()
+    return Outcome(order.output, figures)
 
 
 def _add_all(album: _Album, stills: Several) -> None:
@@ -134,7 +133,7 @@ def _add_all(album: _Album, stills: Several) -> None:
         for file, still in stills.each():
             album.add(file, still, called[file])
             progress(album.gain)
-            if stop:
+            if stop and len(album.figures) + len(album.left_out) < len(called):
                 raise KeyboardInterrupt
 
 
@@ -161,15 +160,12 @@ class _Album:
 
     parts: Parts
     beside: Callable[[Source], Beside]
-    output: Path
+    order: Order
     work: Path
-    overwrite: bool
-    seed: int
-    device: torch.device
-    tags: dict[str, str]
-    figures: dict[str, object] = field(default_factory=dict)
+    figures: dict[str, Row] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     gain: float | None = None
+    _earlier: dict[str, Row] = field(default_factory=dict)
 
     @property
     def kept(self) -> str:
@@ -177,28 +173,65 @@ class _Album:
         if not self.figures:
             return ""
         return (
-            f"stopped; {len(self.figures)} pictures are done, in {shown(self.output)}; "
-            "the same command with overwrite=true starts anew"
+            f"stopped; {len(self.figures)} pictures are done, in {shown(self.order.output)}; "
+            "the same command goes on"
         )
+
+    def go_on(self) -> None:
+        """Find what an earlier run of the very same has done. Raises UserError."""
+        rows, made_of = self.work / FIGURES, self.work / MADE_OF
+        if not self.order.made_of.goes_on(made_of, overwrite=self.order.overwrite):
+            rows.unlink(missing_ok=True)
+            self.order.made_of.write(made_of)
+        self._earlier = {row["input"]: row for row in written.read(rows)}
+
+    def forget(self) -> None:
+        """All is done: nothing needs to go on."""
+        for path in (self.work / FIGURES, self.work / MADE_OF):
+            path.unlink(missing_ok=True)
 
     def add(self, file: Path, still: Source, name: str) -> None:
         """Dream this still to a file of that name, or say why it is left out."""
         try:
             parts = replace(self.parts, source=still, clip=still.clip, beside=self.beside(still))
-            say_what_must_fit(parts, self.device)
+            say_what_must_fit(parts, self.order.device)
         except UserError as error:
             log.warning("%s; left out", error)
             self.left_out[file.name] = str(error)
             return
-        report = Report(parts.clip, self.device)
-        recording = Recording(self.output / name, parts.encoder, parts.clip, self.tags,
-                              overwrite=self.overwrite, folder=self.work)  # fmt: skip
-        frames = dreamt(parts, recording, report, overlap=0, seed=self.seed, device=self.device)
-        with recording, closing(frames):
-            for _ in frames:
-                pass
-        self.figures[file.name] = {"output": name} | report.figures()
+        held = contents("input", file)
+        earlier = self._earlier.get(file.name)
+        if earlier is not None and (self.order.output / name).exists():
+            if earlier["sha256"] != held.sha256 and not self.order.overwrite:
+                raise UserError(
+                    f"input: must stay as it was, got other contents in {shown(file)}, which is "
+                    "dreamt already; put the first ones back, or say overwrite=true"
+                )
+            if earlier["sha256"] == held.sha256:
+                self.figures[file.name] = earlier["figures"]
+                return
+        self.figures[file.name] = {"output": name} | self._dreamt(parts, held, name)
+        row = {"index": len(self._earlier) + len(self.figures), "input": file.name}
+        row |= {"sha256": held.sha256, "figures": self.figures[file.name]}
+        written.write(self.work / FIGURES, row)
+
+    def _dreamt(self, parts: Parts, held: Contents, name: str) -> dict[str, object]:
+        """The figures of the picture, once it lies in the output by that name."""
+        facts = {**self.order.made_of.facts, "contents of input": held.sha256}
+        order = replace(
+            self.order, output=self.order.output / name, folder=self.work / name,
+            made_of=replace(self.order.made_of, facts=facts, inputs=[held]),
+        )  # fmt: skip
+        recording = order.recording(parts)
+        report = Report(parts.source, self.order.device)
+        with recording:
+            if not recording.is_complete:
+                with closing(dreamt(parts, order, recording, report)) as frames:
+                    for _ in frames:
+                        pass
+        remove(recording.folder)
         self.gain = report.gain
+        return report.figures()
 
 
 @contextmanager
@@ -207,7 +240,7 @@ def _folders(album: _Album) -> Iterator[None]:
 
     After a fault of ours the log that tells of it stays. Raises UserError.
     """
-    made = [folder for folder in (album.output, album.work) if not folder.exists()]
+    made = [folder for folder in (album.order.output, album.work) if not folder.exists()]
     ours = False
     try:
         _make(made)

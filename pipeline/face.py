@@ -1,4 +1,4 @@
-"""The settings that belong to no part, checked: overwrite, seed, device, tile, trust."""
+"""The settings that belong to no part, checked: overwrite, seed, device, tile, saving, trust."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from fractions import Fraction
 import torch
 
 from pipeline.errors import UserError
+from pipeline.recording import Saving
 from pipeline.room import Room
 
 GIB = 2**30
@@ -66,6 +67,21 @@ def room_of(tile: object, memory: object) -> Room | None:
             f"tile: must be auto, null, or a number of pixels, got {tile!r}; say tile=auto"
         )
     return Room(side=tile, bytes=None)
+
+
+def saving_of(frames: object, seconds: object) -> Saving:
+    """How a render is kept. Raises UserError."""
+    if type(frames) is not int or not 1 <= frames <= 100_000:
+        raise UserError(
+            f"segment_frames: must be a number of pictures from 1 to 100000, got {frames!r}; "
+            "say segment_frames=60"
+        )
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1e6:
+        raise UserError(
+            f"save_seconds: must be a number of seconds from 0 on, got {seconds!r}; "
+            "say save_seconds=60"
+        )
+    return Saving(frames, float(seconds))
 
 
 def packages(value: object) -> list[str]:

@@ -36,6 +36,14 @@ def executable() -> str:
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
+@cache
+def version() -> str:
+    """What it calls itself: another one may encode otherwise."""
+    with running(["-version"]) as process:
+        assert process.popen.stdout is not None
+        return process.popen.stdout.readline().decode("utf-8", "replace").strip()
+
+
 @dataclass(frozen=True)
 class Process:
     """A running ffmpeg. Its stderr goes to a file: an undrained pipe would stop it some day."""

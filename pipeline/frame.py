@@ -108,13 +108,27 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Ends:
+    """What a loop must know of its beginning and its end.
+
+    start: the first pictures, (H, W, 3), which are shown only as what the end fades into. dreams:
+    those of them that the end is led to, (1, 3, H, W) of half precision on the CPU. held: the
+    newest pictures, not shown yet, for they may be the end.
+    """
+
+    start: tuple[Picture, ...] = ()
+    dreams: tuple[Tensor, ...] = ()
+    held: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True)
 class State:
-    """All that the next frame depends on.
+    """All that the next frame depends on, and so all that a render must find again to go on.
 
     index: of the next frame. picture: the last one, (H, W, 3), if one was filmed. dream: the
     last dream, (1, 3, H, W) float32, never through 8 bits. maturity: (1, 1, H, W) float32 in
     [0, 1], how far the dream at each pixel has grown: 0 = nothing yet, 1 = full strength. memory:
-    the dreamer's own.
+    the dreamer's own. ends: the loop's.
     """
 
     index: int = 0
@@ -122,15 +136,18 @@ class State:
     dream: Image | None = None
     maturity: Tensor | None = None
     memory: Memory = field(default_factory=dict)
+    ends: Ends = Ends()
 
-    def after(self, frame: Frame, dream: Image, maturity: Tensor, memory: Memory) -> State:
+    def after(
+        self, frame: Frame, dream: Image, maturity: Tensor, memory: Memory, ends: Ends
+    ) -> State:
         """The state that the frame behind `frame` starts from.
 
         A flash leaves the dream where it was: it is shown on the flash, and goes on behind it.
         """
         if frame.flash:
-            return replace(self, index=frame.index + 1)
-        return State(frame.index + 1, frame.picture, dream, maturity, memory)
+            return replace(self, index=frame.index + 1, ends=ends)
+        return State(frame.index + 1, frame.picture, dream, maturity, memory, ends)
 
 
 def to_image(picture: Picture, device: torch.device | str) -> Image:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import platform
 import re
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from pipeline.beside import ALONE, Beside
 from pipeline.cuts import Cuts
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError, shown
+from pipeline.fingerprint import Fingerprint, version_of, versions
 from pipeline.flow import Flow
 from pipeline.frame import Clip
 from pipeline.gradient import Gradient
@@ -27,8 +26,10 @@ from pipeline.model import Model
 from pipeline.moment import Moment
 from pipeline.notes import kept_log, write
 from pipeline.objective import needs_guide
+from pipeline.output import check_room, folder_of
 from pipeline.progress import asked_to_stop, shown_progress
-from pipeline.recording import Recorder, Recording, check_room, folder_of
+from pipeline.recorder import Recorder
+from pipeline.recording import FIGURES, Recording, Saving
 from pipeline.render import Dreamt, render
 from pipeline.report import Report
 from pipeline.room import Room
@@ -61,6 +62,36 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Order:
+    """What is asked for, beside the parts.
+
+    overlap: frames that end and start share, 0 = the end joins nothing. settings: the resolved
+    configuration as yaml. told: that part of it which makes the pictures; it goes into the result.
+    made_of: what every byte of the result depends on. folder: where to work, None = beside the
+    output.
+    """
+
+    output: Path
+    overwrite: bool
+    overlap: int
+    seed: int
+    device: torch.device
+    saving: Saving
+    settings: str
+    told: str
+    made_of: Fingerprint
+    folder: Path | None = None
+
+    def recording(self, parts: Parts) -> Recording:
+        """What the pictures go to."""
+        return Recording(
+            self.output, parts.encoder, looped(parts.clip, self.overlap), comment(self.told),
+            overwrite=self.overwrite, made_of=self.made_of, saving=self.saving,
+            device=self.device, folder=self.folder,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a job came to: the file, and the figures of its report.json."""
 
@@ -68,54 +99,44 @@ class Outcome:
     figures: Mapping[str, object]
 
 
-def run(
-    parts: Parts,
-    *,
-    output: Path,
-    overwrite: bool,
-    overlap: int,
-    seed: int,
-    device: torch.device,
-    settings: str,
-) -> Outcome:
-    """Render to `output`, showing progress; leaves recipe.yaml, render.log, report.json beside it.
+def run(parts: Parts, order: Order) -> Outcome:
+    """Render to the output, showing progress.
 
-    overlap: frames that end and start share, 0 = the end joins nothing. settings: the resolved
-    configuration as yaml; it also goes into the video. Raises UserError, and KeyboardInterrupt
-    after the frame during which the user pressed Ctrl-C.
+    Leaves recipe.yaml, render.log and report.json beside it. An earlier render of the very same
+    that did not come to its end is gone on with. Raises UserError, and KeyboardInterrupt after the
+    frame during which the user pressed Ctrl-C, with the line that says how to go on.
     """
-    clip = parts.clip
-    report = Report(clip, device)
-    result = looped(clip, overlap)
-    recording = Recording(output, parts.encoder, result, comment(settings), overwrite=overwrite)
-    with asked_to_stop() as stop, recording, kept_log(recording.folder):
-        write(recording.folder / "recipe.yaml", settings)
-        say_what_must_fit(parts, device)
-        frames = dreamt(parts, recording, report, overlap=overlap, seed=seed, device=device)
-        with shown_progress(clip.count, "frame", recording.folder) as progress, closing(frames):
-            for _ in frames:
-                progress(report.gain)
-                if stop:
-                    raise KeyboardInterrupt
-        figures = report.figures() | {"loop_frames": overlap} | facts(parts.model, seed)
-        write(recording.folder / "report.json", json.dumps(figures, indent=2) + "\n")
-    return Outcome(output, figures)
+    recording = order.recording(parts)
+    folder = recording.folder
+    with asked_to_stop() as stop, recording, kept_log(folder):
+        report = Report(parts.source, order.device, folder / FIGURES)
+        if recording.is_complete and (folder / "report.json").exists():
+            return Outcome(order.output, json.loads((folder / "report.json").read_text("utf-8")))
+        if not recording.is_complete:
+            (folder / "report.json").unlink(missing_ok=True)  # of an output that is replaced
+            write(folder / "recipe.yaml", order.settings)
+            say_what_must_fit(parts, order.device)
+            frames = dreamt(parts, order, recording, report)
+            done = shown_progress(parts.clip.count, "frame", folder, recording.state.index)
+            with done as progress, closing(frames):
+                for frame in frames:
+                    progress(report.gain)
+                    if stop and frame.frame.index + 1 != parts.clip.count:
+                        raise KeyboardInterrupt(recording.stop())
+        figures = report.figures() | {"loop_frames": order.overlap}
+        figures |= facts(parts.model, order.seed)
+        write(folder / "report.json", json.dumps(figures, indent=2) + "\n")
+    return Outcome(order.output, figures)
 
 
 def dreamt(
-    parts: Parts,
-    recording: Recorder,
-    report: Report,
-    *,
-    overlap: int,
-    seed: int,
-    device: torch.device,
+    parts: Parts, order: Order, recording: Recorder, report: Report
 ) -> Generator[Dreamt, None, None]:
     """Yield every frame once it is dreamt, recorded and reported. Raises UserError."""
     frames = render(
-        parts.source, parts.cuts, parts.flow, parts.moments, parts.model.to(device), recording,
-        loop=Loop(overlap, parts.clip.count), beside=parts.beside, seed=seed, device=device,
-        room=parts.room,
+        parts.source, parts.cuts, parts.flow, parts.moments, parts.model.to(order.device),
+        recording, loop=Loop(order.overlap, parts.clip.count), beside=parts.beside,
+        seed=order.seed, device=order.device, room=parts.room,
     )  # fmt: skip
     with closing(frames):
         for frame in frames:
@@ -123,9 +144,9 @@ def dreamt(
             yield frame
 
 
-def comment(settings: str) -> dict[str, str]:
-    """The tags of a result: what made it. settings: the resolved configuration as yaml."""
-    return {"comment": f"dreamreel {_version('dreamreel')}\n{settings}"}
+def comment(told: str) -> dict[str, str]:
+    """The tags of a result: what made it. told: the settings as yaml."""
+    return {"comment": f"dreamreel {version_of('dreamreel')}\n{told}"}
 
 
 def facts(model: Model, seed: int) -> dict[str, object]:
@@ -210,7 +231,7 @@ def check_output(output: Path, sources: Mapping[str, Path], *, overwrite: bool) 
             f"output: must leave room for the ending of its work folder, got a name of "
             f"{len(output.name.encode())} bytes; use at most 248"
         )
-    check_room(output, overwrite=overwrite)
+    check_room(output, folder_of(output), overwrite=overwrite)
 
 
 def _holds(output: Path, source: Path) -> bool:
@@ -224,16 +245,3 @@ def _holds(output: Path, source: Path) -> bool:
     return (
         several and output.suffix.lower() in SINGLE and output.resolve().parent.samefile(pictures)
     )
-
-
-def versions() -> dict[str, str]:
-    """What the result depends on, by name."""
-    names = ("dreamreel", "torch", "torchvision", "opencv-python", "imageio-ffmpeg", "numpy")
-    return {"python": platform.python_version()} | {name: _version(name) for name in names}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "uninstalled"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from pipeline.camera import Camera
 from pipeline.errors import UserError
-from pipeline.frame import Clip, Frame, Image, Picture
+from pipeline.frame import Clip, Ends, Frame, Image, Picture
 from pipeline.moment import Moment
 
 LED = 6
@@ -23,6 +22,7 @@ def eased(x: float) -> float:
     return x * x * (3 - 2 * x)
 
 
+@dataclass(frozen=True)
 class Loop:
     """Fades the last pictures into the first ones, which then need not be shown.
 
@@ -33,12 +33,8 @@ class Loop:
     source, None = unknown; only a dream that feeds on itself must know.
     """
 
-    def __init__(self, overlap: int, count: int | None = None) -> None:
-        self.overlap = overlap
-        self.count = count
-        self._start: list[Picture] = []
-        self._dreams: list[Tensor] = []
-        self._held: deque[Picture] = deque()
+    overlap: int
+    count: int | None = None
 
     def share(self, index: int) -> float:
         """How much of the frame of that index belongs to the beginning, 0..1."""
@@ -60,40 +56,45 @@ class Loop:
 
         return at
 
-    def drawn(self, image: Image, frame: Frame) -> Image:
+    def drawn(self, image: Image, frame: Frame, ends: Ends) -> Image:
         """What to dream on: the image with what it lacks of the beginning."""
         share, before = self.share(frame.index), self.share(frame.index - 1)
         if frame.picture is not None or not share or self.count is None:
             return image
-        target = self._dreams[frame.index - (self.count - self.overlap)].to(image)
+        target = ends.dreams[frame.index - (self.count - self.overlap)].to(image)
         # What was carried has its share already.
         return image.lerp(target, (share - before) / (1 - before))
 
-    def pictures(self, dream: Image, picture: Picture, frame: Frame) -> Iterator[Picture]:
-        """What can be shown, now that this picture, (H, W, 3) uint8, of this dream is made."""
+    def taken(
+        self, ends: Ends, dream: Image, picture: Picture, frame: Frame
+    ) -> tuple[Ends, Sequence[Picture]]:
+        """What to know from now on, and what can be shown, now that this dream is made.
+
+        dream: (1, 3, H, W), and as a picture, (H, W, 3) uint8.
+        """
         if self.overlap == 0:
-            yield picture
-            return
-        if len(self._start) < self.overlap:
-            self._start.append(picture)
+            return ends, (picture,)
+        if len(ends.start) < self.overlap:
+            dreams = ends.dreams
             if frame.picture is None or frame.index == 0:
                 # Half precision: finer than a picture, at half the room of the dream.
-                self._dreams.append(dream.half().cpu())
-            return
-        self._held.append(picture)
-        if len(self._held) > self.overlap:
-            yield self._held.popleft()
+                dreams = (*dreams, dream.half().cpu())
+            return Ends((*ends.start, picture), dreams), ()
+        held = (*ends.held, picture)
+        if len(held) <= self.overlap:
+            return replace(ends, held=held), ()
+        return replace(ends, held=held[1:]), held[:1]
 
-    def rest(self) -> Iterator[Picture]:
+    def rest(self, ends: Ends) -> Iterator[Picture]:
         """What is left when the source has ended: the end, fading into the beginning.
 
         Raises UserError if the source was too short for that.
         """
-        if len(self._held) < self.overlap:
-            raise too_short(len(self._start) + len(self._held))
+        if len(ends.held) < self.overlap:
+            raise too_short(len(ends.start) + len(ends.held))
         # A dream that was led there is nearly there: faded as early, it would be a ghost longer.
-        power = LED if len(self._dreams) == self.overlap > 1 else 1
-        for index, (late, early) in enumerate(zip(self._held, self._start, strict=True)):
+        power = LED if len(ends.dreams) == self.overlap > 1 else 1
+        for index, (late, early) in enumerate(zip(ends.held, ends.start, strict=True)):
             share = eased((index + 1) / self.overlap) ** power
             mixed = (1 - share) * late.astype(np.float32) + share * early
             yield np.asarray(np.rint(mixed), np.uint8)

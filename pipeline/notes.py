@@ -8,15 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pipeline.durable import half_of, settle
 from pipeline.errors import UserError, shown
 
 
-def write(path: Path, text: str) -> None:
-    """Write the file so that nobody ever reads half of it. Raises UserError if it cannot."""
-    half = path.with_suffix(".tmp")
+def write(path: Path, text: str, *, durable: bool = False) -> None:
+    """Write the file so that nobody ever reads half of it. Raises UserError if it cannot.
+
+    durable: so that it is on the disk afterwards, even where the power fails.
+    """
+    half = half_of(path)
     with _written(path):
-        half.write_text(text, encoding="utf-8")
-        half.replace(path)
+        try:
+            half.write_text(text, encoding="utf-8")
+            settle(half, path) if durable else half.replace(path)
+        finally:
+            half.unlink(missing_ok=True)
 
 
 @contextmanager

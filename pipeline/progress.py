@@ -44,9 +44,11 @@ def asked_to_stop() -> Iterator[list[int]]:
 class _Progress:
     """A bar on a terminal, a line now and then elsewhere, and progress.json in the work folder."""
 
-    def __init__(self, total: int | None, unit: str, folder: Path, bar: tqdm[Any]) -> None:
+    def __init__(
+        self, total: int | None, unit: str, folder: Path, done: int, bar: tqdm[Any]
+    ) -> None:
         self.total, self.unit, self.folder, self.bar = total, unit, folder, bar
-        self.done = 0
+        self.first = self.done = done
         self.began = self.said = time.monotonic()
 
     def __call__(self, gain: float | None) -> None:
@@ -56,10 +58,10 @@ class _Progress:
         shown = "" if gain is None else f"gain {gain:.2f}"
         self.bar.set_postfix_str(shown, refresh=False)
         self.bar.update()
-        if now - self.said < LINE_SECONDS and done > 1:
+        if now - self.said < LINE_SECONDS and done > self.first + 1:
             return
         self.said = now
-        seconds = (now - self.began) / done
+        seconds = (now - self.began) / (done - self.first)
         left = None if self.total is None else max(0, self.total - done) * seconds
         write(self.folder / "progress.json", json.dumps(
             {"done": done, f"{unit}s": self.total, f"seconds_per_{unit}": round(seconds, 4),
@@ -72,13 +74,18 @@ class _Progress:
 
 
 @contextmanager
-def shown_progress(total: int | None, unit: str, folder: Path) -> Iterator[_Progress]:
-    """Shows how many of `total` are done, None = unknown. unit: what is counted, frame say."""
+def shown_progress(
+    total: int | None, unit: str, folder: Path, done: int = 0
+) -> Iterator[_Progress]:
+    """Shows how many of `total` are done, None = unknown.
+
+    unit: what is counted, frame say. done: by an earlier render.
+    """
     with (
         logging_redirect_tqdm([logging.getLogger("pipeline")]),
-        tqdm(total=total, unit=unit, disable=None) as bar,
+        tqdm(total=total, unit=unit, initial=done, disable=None) as bar,
     ):
         try:
-            yield _Progress(total, unit, folder, bar)
+            yield _Progress(total, unit, folder, done, bar)
         finally:
             (folder / "progress.json").unlink(missing_ok=True)

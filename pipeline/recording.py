@@ -1,47 +1,78 @@
-"""What a render leaves on the disk: segments while it works, one complete file at the end."""
+"""What a render leaves on the disk: what it needs to go on, and one complete file at the end.
+
+Killed at any moment it goes on from there, and every byte comes out as if it never had been. To
+that end no file that counts is ever changed: each is written aside, flushed and renamed, and what
+lies in the folder says how far the render is.
+
+    segment-0000 ...    so many pictures each, encoded
+    pictures-A-B ...    those from number A to before B that are in no segment yet, as they are
+    state-N             all that frame N depends on, and what it came to
+    made_of.json        what the bytes depend on: only the same goes on
+    complete.json       which file is the whole, whatever it is called by now
+"""
 
 from __future__ import annotations
 
-import os
-import re
+import logging
 import shutil
-from collections.abc import Mapping
-from contextlib import ExitStack
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
 
-from pipeline.encoder import Encoder, Writer
+import torch
+
+from pipeline import saved
+from pipeline.durable import HALF, flush, trouble
+from pipeline.encoder import Encoder
 from pipeline.errors import UserError, shown
-from pipeline.frame import Clip, Picture
+from pipeline.fingerprint import MADE_OF, Fingerprint
+from pipeline.frame import Clip, Picture, State
+from pipeline.lock import locked
+from pipeline.output import (
+    COMPLETE,
+    check_disk,
+    check_room,
+    folder_of,
+    is_complete,
+    mark_complete,
+    remove,
+)
+from pipeline.saved import Saved, digest
+from pipeline.segments import Segments
 
-NUMBERED = re.compile(r"\d+\.png")
-"""A picture's name in a folder that a render made."""
-FOLDER = ".render"
-"""Added to the output's name: the folder that a render works in."""
+log = logging.getLogger(__name__)
+
+FIGURES = "figures.jsonl"
+"""The name of the file with the figures of each frame that is done."""
+OURS = ("state-*", "segment-*", "last", "pictures-*", "whole*", "partial*", f"*{HALF}",
+        FIGURES, MADE_OF, COMPLETE)  # fmt: skip
+"""What only serves to go on. It goes in this order: without a state nothing goes on, and the last
+says that the output is whole.
+"""
+PAUSE = 20
+"""Times as long as showing what is done took, until it is done again."""
 
 
-def folder_of(output: Path) -> Path:
-    """The folder in which the render of this output works."""
-    return output.with_name(output.name + FOLDER)
+@dataclass(frozen=True)
+class Saving:
+    """How a render is kept. segment_frames: pictures a segment; another number makes other bytes.
 
+    seconds: of work that a kill may cost, beside the frame in hand.
+    """
 
-class Recorder(Protocol):
-    """What a render hands its pictures to."""
-
-    def append(self, picture: Picture) -> None:
-        """Record the next picture, (H, W, 3) uint8 RGB. Raises UserError if it cannot."""
-
-    def finish(self) -> None:
-        """All pictures are there: complete the output. Raises UserError."""
+    segment_frames: int
+    seconds: float
 
 
 class Recording:
-    """Takes the pictures of a render and makes them appear at `output` in one rename.
+    """A Recorder that makes the pictures of a render appear at `output` in one rename.
 
-    Entered, it has made sure that the whole chain works, sound and tags included. Left before
-    `finish`, it leaves nothing of the video behind. folder: where it works, None = the output's
-    own. Raises UserError.
+    Entered, it has made sure that the whole chain works, sound and tags included, and that what an
+    earlier render left is of the very same making. Left before `finish`, it keeps what is needed
+    to go on, if there is any. folder: where it works, None = the output's own. Raises UserError.
     """
 
     def __init__(
@@ -52,21 +83,27 @@ class Recording:
         metadata: Mapping[str, str],
         *,
         overwrite: bool,
+        made_of: Fingerprint,
+        saving: Saving,
+        device: torch.device,
         folder: Path | None = None,
     ) -> None:
-        self.output = output
-        self.folder = folder or folder_of(output)
-        self.encoder = encoder
-        self.clip = clip
-        self.metadata = metadata
-        self.overwrite = overwrite
-        self._writing = ExitStack()
-        self._writer: Writer | None = None
+        self.output, self.folder = output, folder or folder_of(output)
+        self.encoder, self.clip, self.metadata = encoder, clip, metadata
+        self.overwrite, self.made_of, self.saving, self.device = overwrite, made_of, saving, device
+        self.state = State()
+        self.is_complete = False
+        self._segments = Segments(self.folder, encoder, clip, saving.segment_frames)
+        self._told: str | None = None  # what the newest frame came to in an earlier render
+        self._count = 0  # pictures that were handed in; an earlier render may have had more
+        self._unsaved: tuple[State, State, int] | None = None
+        self._saved_at = time.monotonic()
+        self._shown, self._show_next = 0, 0.0
+        self._lock = ExitStack()
         self._is_new = False
-        self._complete = False
 
     def __enter__(self) -> Recording:
-        check_room(self.output, overwrite=self.overwrite)
+        check_room(self.output, self.folder, overwrite=self.overwrite)
         self._is_new = not self.folder.exists()
         try:
             self.folder.mkdir(exist_ok=True)
@@ -75,30 +112,78 @@ class Recording:
                 f"output: {shown(self.folder)} must be writable, got "
                 f"{error.strerror!r}; choose another folder"
             ) from error
+        self._lock.enter_context(locked(self.folder))
         try:
-            self.encoder.check(self.clip, self.folder, self.output.suffix)
-            self._writer = self._writing.enter_context(self.encoder.open(self._segment, self.clip))
-        except BaseException:
-            self._clear()
+            self.is_complete = is_complete(self.folder, self.output)
+            if not self.is_complete:
+                self._begin()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
             raise
         return self
 
-    def append(self, picture: Picture) -> None:
-        """Record the next picture, (H, W, 3) uint8 RGB."""
-        assert self._writer is not None
-        self._writer.write(picture)
+    def add(self, pictures: Sequence[Picture], before: State, state: State) -> None:
+        """Record a frame, and save all that is needed to go on when it is time to."""
+        if self._told is not None and digest(state) != self._told:
+            raise UserError(
+                f"output: frame {before.index} must come out as it was saved in "
+                f"{shown(self.folder)}, got other bits; go on where it was begun, or say "
+                "overwrite=true to start anew"
+            )
+        self._told, number = None, self._count
+        self._take(pictures)
+        self._unsaved = before, state, number
+        if time.monotonic() - self._saved_at >= self.saving.seconds:
+            self.save()
+            self._show()
 
-    def finish(self) -> None:
+    def save(self) -> None:
+        """Let nothing be lost of what is recorded by now. Raises UserError."""
+        if self._unsaved is None:
+            return
+        before, state, number = self._unsaved
+        self.made_of.check()
+        older = self._states()
+        newest = self.folder / f"state-{before.index:08d}"
+        with self._trouble():
+            self._segments.settle()
+            saved.write(newest, Saved(before, digest(state), number))
+            for path in older:
+                if path != newest:
+                    path.unlink()
+        self._unsaved, self._saved_at = None, time.monotonic()
+
+    def stop(self) -> str:
+        """Save, show all that is done, and end; the line that says how to go on.
+
+        Raises UserError.
+        """
+        frames = self.state.index if self._unsaved is None else self._unsaved[1].index
+        self.save()
+        with self._trouble():
+            self._segments.take_up()
+            segments = self._segments.all()
+        line = f"stopped behind frame {frames}"
+        if segments:
+            partial = self._joined(segments, self._segments.count)
+            line += f", {shown(partial)} shows what is done"
+        return f"{line}; the same command goes on"
+
+    def finish(self, rest: Iterable[Picture]) -> None:
         """Close the last segment, join all, and rename the result to `output`."""
-        assert self._writer is not None
-        self._writing.close()
-        remove(self._whole)
-        self.encoder.join([self._segment], self._whole, self.clip, self.metadata)
-        if self.output.is_dir():
-            # A folder cannot be renamed over another one: the old goes only when the new is whole.
-            shutil.rmtree(self.output)
-        self._whole.replace(self.output)
-        self._complete = True
+        self.save()
+        self._take(rest)
+        whole = self.folder / f"whole{self.output.suffix}"
+        with self._trouble():
+            remove(whole)
+            self.encoder.join(self._segments.all(), whole, self.clip, self.metadata)
+            mark_complete(self.folder, whole)
+            if self.output.is_dir():
+                # A folder cannot be renamed over another: the old one goes when the new is whole.
+                shutil.rmtree(self.output)
+            whole.replace(self.output)
+            flush(self.output.parent)
+        self.is_complete = True
 
     def __exit__(
         self,
@@ -106,60 +191,102 @@ class Recording:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            self._writing.__exit__(kind, error, trace)
-        finally:
-            if self._complete:
-                self._segment.unlink(missing_ok=True)
-            else:
-                ours = isinstance(error, Exception) and not isinstance(error, UserError)
-                self._clear(keep_log=ours)
+        with self._lock:
+            # Ctrl-C once more: what was saved by now must do
+            if not self.is_complete and kind is not KeyboardInterrupt:
+                with suppress(UserError):
+                    self.save()
+            self._segments.stop()
+            if self.is_complete or not self._states():
+                self._tidy()
+                fault = isinstance(error, Exception) and not isinstance(error, UserError)
+                if self._is_new and not self.is_complete and not fault:
+                    remove(self.folder)  # but of a fault of ours the log in it tells
 
-    def _clear(self, *, keep_log: bool = False) -> None:
-        """Leave nothing of this render, but what lay in the folder before.
-
-        keep_log: leave the folder too, with the log that tells of a fault of ours.
-        """
-        if self._is_new and not keep_log:
-            remove(self.folder)
+    def _begin(self) -> None:
+        """Take up what an earlier render left, or make sure that nothing of it is in the way."""
+        for half in self.folder.glob(f"*{HALF}"):
+            remove(half)  # of those who were killed: the folder is ours
+        made_of = self.folder / MADE_OF
+        if not self._states() or not self.made_of.goes_on(made_of, overwrite=self.overwrite):
+            self._tidy()
+        check_disk(self.folder, self.clip, self.saving.segment_frames)
+        self.encoder.check(self.clip, self.folder, self.output.suffix)
+        if self._states():
+            self._go_on()
         else:
-            remove(self._segment)
-            remove(self._whole)
+            self.made_of.write(made_of)
 
-    @property
-    def _segment(self) -> Path:
-        return self.folder / "segment-0"
-
-    @property
-    def _whole(self) -> Path:
-        return self.folder / f"whole{self.output.suffix}"
-
-
-def check_room(output: Path, *, overwrite: bool) -> None:
-    """Nothing, if a render may put its result there. Raises UserError.
-
-    A folder is replaced only if an earlier render made it: anything else in it would be lost.
-    """
-    if not output.parent.is_dir():
-        raise UserError(f"output: its folder must exist, got {shown(output.parent)}; make it first")
-    if not os.path.lexists(output):
-        return
-    if not overwrite:
-        raise UserError(
-            f"output: must not exist yet, got {shown(output)}; name another or say overwrite=true"
-        )
-    if output.is_dir():
-        others = (entry for entry in output.iterdir() if not NUMBERED.fullmatch(entry.name))
-        if (other := next(others, None)) is not None:
+    def _go_on(self) -> None:
+        """Go on from the newest state that an earlier render left."""
+        *older, newest = self._states()
+        before = saved.read(newest, self.device)
+        self.state, self._told, self._count = before.state, before.told, before.shown
+        with self._trouble():
+            for path in older:
+                path.unlink()
+            self._segments.take_up()
+        if self._segments.count < self._count:
             raise UserError(
-                f"output: must hold nothing but an earlier render's pictures to be replaced, got "
-                f"{shown(other)}; name another folder"
+                f"output: {shown(self.folder)} must hold the {self._count} pictures made by now, "
+                f"got {self._segments.count}; say overwrite=true to start anew"
             )
+        total = "" if self.clip.count is None else f" of {self.clip.count}"
+        log.info("goes on behind frame %d%s", self.state.index, total)
 
+    def _take(self, pictures: Iterable[Picture]) -> None:
+        """Record these pictures, but those that an earlier render has recorded."""
+        with self._trouble():
+            for picture in pictures:
+                if self._count >= self._segments.count:
+                    self._segments.append(picture)
+                self._count += 1
 
-def remove(path: Path) -> None:
-    """Remove the file or folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    def _show(self) -> None:
+        """Renew the file that shows what is done, as far as segments are full.
+
+        Not so often that it takes more than a twentieth of the time. What goes wrong is logged.
+        """
+        segments, began = self._segments.full(), time.monotonic()
+        if len(segments) == self._shown or began < self._show_next:
+            return
+        self._shown = len(segments)
+        try:
+            self._joined(segments, len(segments) * self.saving.segment_frames)
+        except UserError as error:
+            log.warning("%s", error)
+        now = time.monotonic()
+        self._show_next = now + PAUSE * (now - began)
+
+    def _joined(self, segments: Sequence[Path], count: int) -> Path:
+        """A file that shows these segments, which hold so many pictures. Raises UserError."""
+        suffix, tracks = self.output.suffix, self.clip.tracks
+        path, new = self.folder / f"partial{suffix}", self.folder / f"partial-new{suffix}"
+        if tracks is not None:
+            tracks = replace(tracks, seconds=float(count / self.clip.rate))
+        clip = replace(self.clip, count=count, tracks=tracks)
+        with self._trouble():
+            remove(new)
+            self.encoder.join(segments, new, clip, self.metadata)
+            if path.is_dir():
+                remove(path)
+            new.replace(path)
+        return path
+
+    def _states(self) -> list[Path]:
+        """The states that are saved, the newest last."""
+        return sorted(self.folder.glob("state-*"))
+
+    def _tidy(self) -> None:
+        """Remove what only serves to go on."""
+        for pattern in OURS:
+            for path in self.folder.glob(pattern):
+                remove(path)
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        """Raises UserError where the disk does not do its part."""
+        try:
+            yield
+        except OSError as error:
+            raise trouble(self.folder, error) from error

@@ -20,7 +20,7 @@ from pipeline.mask import as_shown, on_device, shown, weighed
 from pipeline.model import Model
 from pipeline.moment import Moment
 from pipeline.prefetch import prefetch
-from pipeline.recording import Recorder
+from pipeline.recorder import Recorder
 from pipeline.room import Room
 from pipeline.source import Source
 from pipeline.warp import Canvas
@@ -64,43 +64,45 @@ def render(
     """Yield every frame of the source once it is dreamt and recorded.
 
     moments: the parts at the frame of that index. recording: entered by the caller, complete when
-    the iterator is exhausted. loop: whether the end joins the start. beside: what gives the frames
-    their mask and guide. seed: of the randomness of every frame. room: how much of a picture the
-    network may hold at once, None = all. Raises UserError for what the user can mend.
+    the iterator is exhausted; where it has an earlier render's state, that one goes on. loop:
+    whether the end joins the start. beside: what gives the frames their mask and guide. seed: of
+    the randomness of every frame. room: how much of a picture the network may hold at once, None =
+    all. Raises UserError for what the user can mend.
     """
     clip, rate = source.clip, float(source.clip.rate)
-    moments, state = loop.led(moments), State()
+    moments, state = loop.led(moments), recording.state
 
-    pictures = source.pictures(start=state.index)  # decode  (CPU)
-    frames = with_motion(cuts(pictures), flow, clip.rate)  # flow    (CPU)
+    pictures = source.pictures()  # decode  (CPU); all of them, for a cut stands out among others
+    frames = with_motion(cuts(pictures), flow, clip.rate, start=state.index)  # flow    (CPU)
     frames = beside(frames)  # mask and guide  (CPU)
     with prefetch(frames) as ahead:  # they run ahead in a thread
         for frame in ahead:
             now, clock = moments(frame.index), [time.perf_counter()]
             mask = on_device(frame, device)
-            state = as_shown(state, frame, mask)
-            canvas = now.warp(frame, state, now.camera, rate=rate, device=device)  # (device)
+            last = as_shown(state, frame, mask)
+            canvas = now.warp(frame, last, now.camera, rate=rate, device=device)  # (device)
             clock.append(time.perf_counter())
             held = now.governor(canvas.image, filmed=frame.picture is not None, rate=rate)
-            image = loop.drawn(held.image, frame)
+            image = loop.drawn(held.image, frame, state.ends)
             gradient = Gradient(model, now.objective.of(model, frame.guide), room)
             dreamer = now.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
             strength = weighed(held.strength, frame, mask)
             dream = dreamer(image, canvas.maturity, gradient, index=frame.index,
                             strength=strength, source=canvas.picture, memory=state.memory,
                             rng=_rng(seed, frame))  # fmt: skip
-            state = state.after(frame, dream.image, dream.maturity, dream.memory)
             image = shown(dream.image, canvas.picture, mask)
             picture = to_picture(image, clip.depth)
             clock.append(time.perf_counter())
-            for finished in loop.pictures(image, picture, frame):
-                recording.append(finished)  # encode  (ffmpeg)
+            ends, finished = loop.taken(state.ends, image, picture, frame)
+            before, state = (
+                state,
+                state.after(frame, dream.image, dream.maturity, dream.memory, ends),
+            )
+            recording.add(finished, before, state)  # encode  (ffmpeg)
             clock.append(time.perf_counter())
             spent = frame.seconds | _spans(clock)
             yield Dreamt(frame, canvas, gradient, held.strength, dream, image, mask, state, spent)
-    for finished in loop.rest():
-        recording.append(finished)
-    recording.finish()
+    recording.finish(loop.rest(state.ends))
 
 
 def _rng(seed: int, frame: Frame) -> torch.Generator:

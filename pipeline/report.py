@@ -3,115 +3,105 @@
 from __future__ import annotations
 
 import resource
-import statistics
 import sys
 import time
-from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from pipeline.frame import Clip, Image, State, to_image
+from pipeline import figures
+from pipeline.figures import STAGES, Row
+from pipeline.frame import Image, State, to_image
 from pipeline.metrics import flicker, vitals
 from pipeline.model import Model
 from pipeline.render import Dreamt
 from pipeline.sight import top_classes
+from pipeline.source import Source
 from pipeline.warp import sample
 
 EVERY = 10
 """Gain and flicker are measured on every so many frames: they cost about half a gradient step."""
 STATUS = Path("/proc/self/status")
 """Where Linux tells what a process holds."""
-STAGES = ("decode", "flow", "warp", "dream", "encode")
 
 
 @dataclass
 class Report:
-    """Gathers the figures of one render."""
+    """Gathers the figures of one render.
 
-    clip: Clip
+    source: of the pictures. file: where the figures of each frame go at once, so that they take no
+    memory, and where those of an earlier render are that is gone on with; None = memory will do.
+    gain: the newest, None before the first.
+    """
+
+    source: Source
     device: torch.device
-    began: float = field(default_factory=time.perf_counter)
-    steps: list[float] = field(default_factory=list)
-    work: Counter[tuple[int, int]] = field(default_factory=Counter)
-    gains: list[float] = field(default_factory=list)
-    flickers: list[float] = field(default_factory=list)
-    source_flickers: list[float] = field(default_factory=list)
-    cuts: list[int] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-    vitals: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    first_seen: dict[str, dict[str, float]] = field(default_factory=dict)
+    file: Path | None = None
+    gain: float | None = None
+    _rows: list[Row] = field(default_factory=list)
+    _known: set[int] = field(default_factory=set)
+    _clock: float = field(default_factory=time.perf_counter)
     _model: Model | None = None
     _before: State | None = None
     _picture: Image | None = None
     _image: Image | None = None
 
+    def __post_init__(self) -> None:
+        if self.file is not None:
+            self._known = {row["index"] for row in figures.read(self.file)}
+
     def add(self, dreamt: Dreamt) -> None:
-        """Take in the next frame."""
-        index = dreamt.frame.index
-        self.steps.append(dreamt.dream.steps)
-        self.work.update(dreamt.dream.work)
-        for stage in STAGES:
-            self.seconds[stage] += dreamt.seconds.get(stage, 0.0)
-        if dreamt.frame.cut:
-            self.cuts.append(index)
-        if index % EVERY == 0 and dreamt.dream.steps:
-            self._measure_gain(dreamt)
-        if index % EVERY == 1:
-            self._measure_flicker(dreamt)
-        if dreamt.frame.picture is None:
-            for name, value in asdict(vitals(dreamt.dream.image)).items():
-                self.vitals[name].append(round(float(value), 5))
-            self.vitals["strength"].append(round(float(dreamt.strength), 4))
+        """Take in the next frame, unless an earlier render did: it came to the same."""
+        row = None if dreamt.frame.index in self._known else self._row(dreamt)
         self._before, self._model = dreamt.state, dreamt.gradient.model
-        self._image = dreamt.image
-        if len(self.steps) == 1:
-            self.first_seen = self._look()
+        self._image, self._clock = dreamt.image, time.perf_counter()
+        if row is None:
+            return
+        if row["index"] == 0:
+            row["seen"] = self._look()
+        self.gain = row.get("gain", self.gain)
+        if self.file is None:
+            self._rows.append(row)
+        else:
+            figures.write(self.file, row)
 
     def figures(self) -> dict[str, object]:
         """The figures by INTERFACE's names; what was not measured is None."""
-        count = max(1, len(self.steps))
-        spent = {stage: total / count for stage, total in self.seconds.items()}
-        spent["total"] = (time.perf_counter() - self.began) / count
-        after_first = self.steps[1:] or self.steps
-        return {
-            "frames": len(self.steps),
-            "rate": str(self.clip.rate),
-            "width": self.clip.width,
-            "height": self.clip.height,
-            "seconds_per_frame": {stage: round(spent[stage], 5) for stage in ("total", *STAGES)},
-            "steps_per_frame": round(statistics.fmean(after_first), 3) if after_first else None,
-            "steps_at_size": {f"{w}x{h}": count for (h, w), count in sorted(self.work.items())},
-            "gain": self._gain(),
-            "flicker": _mean(self.flickers),
-            "source_flicker": _mean(self.source_flickers),
+        clip, rows = self.source.clip, self._rows if self.file is None else figures.read(self.file)
+        return figures.summed(rows) | {
+            "rate": str(clip.rate),
+            "width": clip.width,
+            "height": clip.height,
             "measured_every": EVERY,
-            "cuts": self.cuts,
-            "seen": self._seen(),
-            "vitals": dict(self.vitals) or None,
+            "seen": self._seen(rows),
             "peak_memory_bytes": peak_memory_bytes(self.device),
         }
 
-    @property
-    def gain(self) -> float | None:
-        """The newest gain, None before the first."""
-        return self.gains[-1] if self.gains else None
+    def _row(self, dreamt: Dreamt) -> Row:
+        """The figures of a frame."""
+        index, dream = dreamt.frame.index, dreamt.dream
+        row: Row = {"index": index, "steps": dream.steps, "cut": dreamt.frame.cut}
+        row["work"] = [[height, width, n] for (height, width), n in dream.work.items()]
+        if index % EVERY == 0 and dream.steps:
+            row |= self._gained(dreamt)
+        if index % EVERY == 1:
+            row |= self._flickered(dreamt)
+        if dreamt.frame.picture is None:
+            told = asdict(vitals(dream.image)).items()
+            row["vitals"] = {name: round(float(value), 5) for name, value in told}
+            row["vitals"]["strength"] = round(float(dreamt.strength), 4)
+        row["seconds"] = {stage: dreamt.seconds.get(stage, 0.0) for stage in STAGES}
+        row["seconds"]["total"] = time.perf_counter() - self._clock
+        return row
 
-    def _gain(self) -> dict[str, float] | None:
-        if not self.gains:
-            return None
-        gains = self.gains
-        figures = {"mean": statistics.fmean(gains), "min": min(gains), "max": max(gains),
-                   "first": gains[0], "last": gains[-1]}  # fmt: skip
-        return {name: round(value, 4) for name, value in figures.items()}
-
-    def _seen(self) -> dict[str, dict[str, dict[str, float]]] | None:
+    def _seen(self, rows: list[Row]) -> dict[str, Any] | None:
         """What the network took the first and the newest frame for; None = it names nothing."""
-        if not any(self.first_seen.values()):
+        first: dict[str, Any] = next((row["seen"] for row in rows if "seen" in row), {})
+        if not any(first.values()):
             return None
-        last = self._look() if len(self.steps) > 1 else self.first_seen
-        return {"first": self.first_seen, "last": last}
+        return {"first": first, "last": self._look() if len(rows) > 1 else first}
 
     def _look(self) -> dict[str, dict[str, float]]:
         """What the network takes the newest picture, and its dream, for."""
@@ -123,43 +113,46 @@ class Report:
         return {name: top_classes(self._model, image)
                 for name, image in images.items() if image is not None}  # fmt: skip
 
-    def _measure_gain(self, dreamt: Dreamt) -> None:
+    def _gained(self, dreamt: Dreamt) -> Row:
         """Of what is shown: where a mask leaves the picture as it is nothing is gained.
 
         A dream that feeds on itself is held against the picture that it grew from.
         """
-        picture = dreamt.canvas.picture if dreamt.canvas.picture is not None else self._picture
-        if picture is None:
-            return
-        self._picture = picture
+        if dreamt.canvas.picture is not None:
+            self._picture = dreamt.canvas.picture
+        elif self._picture is None:  # an earlier render began with it
+            first = next(iter(self.source.pictures()))
+            self._picture = None if first is None else to_image(first, self.device)
+        if self._picture is None:
+            return {}
         score = dreamt.gradient.score
-        dream, before = score(dreamt.image), score(picture)
-        if float(before) > 0:  # of less than nothing there is no multiple
-            self.gains.append(float(dream / before))
+        dream, before = score(dreamt.image), score(self._picture)
+        # of less than nothing there is no multiple
+        return {"gain": float(dream / before)} if float(before) > 0 else {}
 
-    def _measure_flicker(self, dreamt: Dreamt) -> None:
+    def _flickered(self, dreamt: Dreamt) -> Row:
         """Of the dream, where the mask shows it: that a mask moves is no flicker."""
-        canvas, before = dreamt.canvas, self._before
-        if canvas.positions is None or before is None or before.dream is None:
-            return
-        assert self._image is not None
+        canvas, before, image = dreamt.canvas, self._before, self._image
+        if canvas.positions is None or before is None or before.dream is None or image is None:
+            return {}
         if canvas.picture is None or before.picture is None:
             # Nothing was filmed, so the dream is its own layer: only its mean is no motion.
-            moved = sample(self._image, canvas.positions, canvas.border)
+            moved = sample(image, canvas.positions, canvas.border)
             mean = dreamt.dream.image.mean(dim=(2, 3), keepdim=True)
             pair = dreamt.dream.image - mean, moved - mean
-            self.flickers.append(float(flicker(*pair, canvas.confidence)))
-            return
+            return {"flicker": float(flicker(*pair, canvas.confidence))}
+        row = {}
         last = to_image(before.picture, self.device)
         layer, last_layer = dreamt.dream.image - canvas.picture, before.dream - last
         moved = sample(torch.cat([last_layer, last], dim=1), canvas.positions, canvas.border)
         seen = canvas.confidence if dreamt.mask is None else canvas.confidence * dreamt.mask
         if float(layer.abs().max()):
-            self.flickers.append(float(flicker(layer, moved[:, :3], seen)))
+            row["flicker"] = float(flicker(layer, moved[:, :3], seen))
         # A picture's own mean is no motion: it would only make the figure small.
         mean = canvas.picture.mean(dim=(2, 3), keepdim=True)
         pair = canvas.picture - mean, moved[:, 3:] - mean
-        self.source_flickers.append(float(flicker(*pair, canvas.confidence)))
+        row["source_flicker"] = float(flicker(*pair, canvas.confidence))
+        return row
 
 
 def peak_memory_bytes(device: torch.device) -> int:
@@ -172,7 +165,3 @@ def peak_memory_bytes(device: torch.device) -> int:
         return int(line.split()[1]) * 1024
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return held if sys.platform == "darwin" else held * 1024
-
-
-def _mean(values: list[float]) -> float | None:
-    return round(statistics.fmean(values), 5) if values else None

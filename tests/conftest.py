@@ -15,11 +15,14 @@ import torch
 import yaml
 from torch import nn
 
+from pipeline.fingerprint import Fingerprint
 from pipeline.frame import Field, Picture
 from pipeline.gradient import Gradient
+from pipeline.job import Order
 from pipeline.model.network import Network
 from pipeline.objective.norm import Norm
 from pipeline.parts import Template
+from pipeline.recording import Saving
 from pipeline.schedule import VARIABLES, parse
 
 CONF = Path(__file__).parent.parent / "conf"
@@ -114,6 +117,16 @@ def toy_network(module: nn.Module | None = None, **settings: Any) -> Network:
 def octaves(**changes: Any) -> Any:
     """The dreamer of conf/dreamer/octaves.yaml, small enough for pictures of 48 pixels."""
     return part("dreamer", "octaves", **{"octaves": 2, "iterations": 8, "jitter": 8, **changes})
+
+
+def order(output: Path, **changes: Any) -> Order:
+    """To render there, by settings that are all but none."""
+    given: dict[str, Any] = {
+        "overwrite": False, "overlap": 0, "seed": 3, "device": torch.device("cpu"),
+        "saving": Saving(segment_frames=60, seconds=60), "settings": "seed: 3\n",
+        "told": "seed: 3\n", "made_of": Fingerprint({"seed": "3"}),
+    }  # fmt: skip
+    return Order(output, **{**given, **changes})
 
 
 @pytest.fixture(scope="session", autouse=True)

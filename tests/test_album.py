@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from clips import LIMITS, barcode
 from command_line import files
-from conftest import part, toy_network
+from conftest import order, part, toy_network
 from test_source_images import save
 
 from pipeline import album
@@ -68,10 +67,7 @@ def rendered(folder: Path, happens: Callable[[int], object], **changes: Any) -> 
     parts: dict[str, Any] = {group: part(group, name) for group, name in fixed.items()}
     whole = Parts(Still(stills.files[0], **STILL), stills.clip, **parts,
                   moments=lambda _: moment, model=toy_network())  # fmt: skip
-    return album.run(
-        whole, stills, beside=lambda _: ALONE, output=folder / "dreamt", overwrite=False,
-        overlap=0, seed=0, device=torch.device("cpu"), settings="a: 1\n",
-    )  # fmt: skip
+    return album.run(whole, stills, order(folder / "dreamt"), beside=lambda _: ALONE)
 
 
 def left(folder: Path) -> set[str]:

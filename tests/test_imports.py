@@ -29,19 +29,20 @@ HEAVY = {
     "pipeline.ffmpeg": (
         "pipeline.source",
         "pipeline.encoder",
+        "pipeline.fingerprint",
         "pipeline.opening",
         "pipeline.sound",
     ),
     "simpleeval": ("pipeline.schedule",),
     "timm": ("pipeline.model.timm",),
-    "safetensors": ("pipeline.weights",),
+    "safetensors": ("pipeline.weights", "pipeline.saved"),
 }
 RENDER = {
     # what the loop may know: contracts, the data, and the closed parts
     *(f"pipeline.{name}" for name in ("camera", "cuts", "dreamer", "flow", "governor", "model")),
     *(
         f"pipeline.{name}"
-        for name in ("frame", "gradient", "loop", "moment", "objective", "prefetch", "recording")
+        for name in ("frame", "gradient", "loop", "moment", "objective", "prefetch", "recorder")
     ),
     *(f"pipeline.{name}" for name in ("beside", "mask", "room", "source", "warp")),
 }

@@ -12,15 +12,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
-from clips import counted, video
+from clips import counted, numbers, video
 from command_line import files
-from conftest import part, toy_network
+from conftest import order, part, toy_network
 
 from pipeline.__main__ import main
 from pipeline.errors import UserError
+from pipeline.fingerprint import versions
 from pipeline.frame import Clip
-from pipeline.job import Parts, check_output, default_output, run, summary, versions
+from pipeline.job import Parts, check_output, default_output, run, summary
 from pipeline.moment import Moment
 
 BESIDE = {"x.mkv.render/recipe.yaml", "x.mkv.render/render.log", "x.mkv.render/report.json"}
@@ -29,12 +29,12 @@ BESIDE = {"x.mkv.render/recipe.yaml", "x.mkv.render/render.log", "x.mkv.render/r
 class Breaking:
     """A dreamer that fails at the second frame."""
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+    def __init__(self, error: Exception, at: int = 1) -> None:
+        self.error, self.at = error, at
 
     def __call__(self, *arguments: Any, index: int, **settings: Any) -> Any:
-        """As the dreamer that does nothing, once."""
-        if index == 1:
+        """As the dreamer that does nothing, until then."""
+        if index == self.at:
             raise self.error
         return part("dreamer", "none")(*arguments, index=index, **settings)
 
@@ -55,11 +55,8 @@ def rendered(folder: Path, **changes: Any) -> Any:
     })  # fmt: skip
     fixed = {"cuts": "none", "flow": "none", "encoder": "ffv1"}
     parts: dict[str, Any] = {group: part(group, name) for group, name in fixed.items()}
-    return run(
-        Parts(source, source.clip, **parts, moments=lambda _: moment, model=toy_network()),
-        output=folder / "x.mkv", overwrite=False, overlap=0, seed=3, device=torch.device("cpu"),
-        settings="seed: 3\n",
-    )  # fmt: skip
+    whole = Parts(source, source.clip, **parts, moments=lambda _: moment, model=toy_network())
+    return run(whole, order(folder / "x.mkv"))
 
 
 @pytest.fixture
@@ -86,20 +83,27 @@ def test_a_render_leaves_the_video_and_three_files_beside_it(tmp_path: Path) -> 
 def test_a_fault_of_ours_leaves_its_traceback_and_no_video(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         rendered(tmp_path, dreamer=Breaking(ZeroDivisionError("of all numbers")))
-    assert files(tmp_path) >= {"clip.mp4", "x.mkv.render", "x.mkv.render/render.log"}
-    assert not list(tmp_path.glob("x.mkv")) + list(tmp_path.glob("x.mkv.render/segment*"))
+    assert not (tmp_path / "x.mkv").exists()
     log = (tmp_path / "x.mkv.render" / "render.log").read_text()
     assert "Traceback" in log
     assert "ZeroDivisionError: of all numbers" in log
 
 
-def test_what_the_user_can_mend_leaves_nothing(tmp_path: Path) -> None:
+def test_what_the_user_can_mend_keeps_what_is_done(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="mend me"):
         rendered(tmp_path, dreamer=Breaking(UserError("mend me")))
+    assert "x.mkv.render/state-00000000" in files(tmp_path)
+    assert rendered(tmp_path).figures["frames"] == 3
+    assert files(tmp_path) == {"clip.mp4", "x.mkv", "x.mkv.render", *BESIDE}
+
+
+def test_what_is_wrong_at_the_first_frame_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="mend me"):
+        rendered(tmp_path, dreamer=Breaking(UserError("mend me"), at=0))
     assert files(tmp_path) == {"clip.mp4"}
 
 
-def test_ctrl_c_finishes_the_frame_and_leaves_nothing(tmp_path: Path, signals: None) -> None:
+def test_ctrl_c_finishes_the_frame_and_the_same_goes_on(tmp_path: Path, signals: None) -> None:
     class Pressing(Breaking):
         """Presses Ctrl-C during the second frame, and goes on."""
 
@@ -111,11 +115,16 @@ def test_ctrl_c_finishes_the_frame_and_leaves_nothing(tmp_path: Path, signals: N
 
     pressed: list[int] = []
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
+    partial = tmp_path / "x.mkv.render" / "partial.mkv"
+    with pytest.raises(KeyboardInterrupt, match=rf"^stopped behind frame 2, {partial} shows what"):
         rendered(tmp_path, dreamer=Pressing(ValueError()))
     assert pressed == [1]
-    assert files(tmp_path) == {"clip.mp4"}
     assert signal.getsignal(signal.SIGINT) is before
+    assert not (tmp_path / "x.mkv").exists()
+    assert numbers(video(partial).pictures()) == [0, 1]
+    assert rendered(tmp_path).figures["frames"] == 3
+    assert numbers(video(tmp_path / "x.mkv").pictures()) == [0, 1, 2]
+    assert files(tmp_path) == {"clip.mp4", "x.mkv", "x.mkv.render", *BESIDE}
 
 
 def test_the_command_line_ends_with_1_after_a_fault_of_ours(

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.frame import Clip, Frame, Picture, Tracks, to_image
+from pipeline.frame import Clip, Ends, Frame, Picture, Tracks, to_image
 from pipeline.loop import Loop, looped
 from pipeline.moment import Moment
 from pipeline.warp import pixel_grid
@@ -33,10 +33,13 @@ def frame(index: int, *, filmed: bool) -> Frame:
 def shown(loop: Loop, values: list[int], *, filmed: bool = True) -> list[int]:
     """The grey values that come out for those that go in."""
     out: list[Picture] = []
+    ends = Ends()
     for index, value in enumerate(values):
         picture = grey(value)
-        out += loop.pictures(to_image(picture, "cpu"), picture, frame(index, filmed=filmed))
-    return [int(picture[0, 0, 0]) for picture in [*out, *loop.rest()]]
+        image = to_image(picture, "cpu")
+        ends, pictures = loop.taken(ends, image, picture, frame(index, filmed=filmed))
+        out += pictures
+    return [int(picture[0, 0, 0]) for picture in [*out, *loop.rest(ends)]]
 
 
 def test_no_loop_shows_everything() -> None:
@@ -66,18 +69,19 @@ def test_the_sound_begins_with_the_first_picture_that_is_shown() -> None:
 
 
 def test_a_dream_of_its_own_is_led_to_its_beginning() -> None:
-    loop = Loop(10, 30)
+    loop, ends = Loop(10, 30), Ends()
     for index in range(10):
         picture = grey(200)
-        list(loop.pictures(to_image(picture, "cpu"), picture, frame(index, filmed=index == 0)))
+        first = frame(index, filmed=index == 0)
+        ends, _ = loop.taken(ends, to_image(picture, "cpu"), picture, first)
     carried = to_image(grey(0), "cpu")
-    assert loop.drawn(carried, frame(19, filmed=False)) is carried
+    assert loop.drawn(carried, frame(19, filmed=False), ends) is carried
     for index in range(20, 30):
-        carried = loop.drawn(carried, frame(index, filmed=False))
+        carried = loop.drawn(carried, frame(index, filmed=False), ends)
         assert float(carried.max()) == pytest.approx(200 / 255 * loop.share(index), abs=1e-3)
     assert float(carried.max()) == pytest.approx(200 / 255, abs=1e-3)
     # footage is never drawn on
-    assert loop.drawn(to_image(grey(0), "cpu"), frame(25, filmed=True)).max() == 0
+    assert loop.drawn(to_image(grey(0), "cpu"), frame(25, filmed=True), ends).max() == 0
 
 
 def test_the_camera_comes_to_move_as_it_did() -> None:

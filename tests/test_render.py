@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
@@ -18,13 +18,14 @@ from pipeline.cuts import Change
 from pipeline.cuts.none import OneShot
 from pipeline.errors import UserError
 from pipeline.flow.none import Unmoved
-from pipeline.frame import Clip, Motion, Picture, to_image, to_picture
+from pipeline.frame import Clip, Motion, Picture, State, to_image, to_picture
 from pipeline.governor.none import Free
 from pipeline.gradient import Gradient
 from pipeline.loop import Loop
 from pipeline.metrics import flicker
 from pipeline.moment import Moment
 from pipeline.render import Dreamt, render
+from pipeline.saved import digest
 from pipeline.warp import Warp, sample
 from tests.conftest import octaves, pan, part, texture
 
@@ -52,16 +53,21 @@ class Pictures:
 
 @dataclass
 class Kept:
-    """A recorder that keeps the pictures."""
+    """A recorder that keeps the pictures, and the states between them."""
 
     pictures: list[Picture] = field(default_factory=list)
+    state: State = field(default_factory=State)
+    states: list[State] = field(default_factory=list)
     finished: bool = False
 
-    def append(self, picture: Picture) -> None:
+    def add(self, pictures: Sequence[Picture], before: State, state: State) -> None:
         assert not self.finished
-        self.pictures.append(picture)
+        assert before is (self.states[-1] if self.states else self.state)
+        self.pictures += pictures
+        self.states.append(state)
 
-    def finish(self) -> None:
+    def finish(self, rest: Iterable[Picture]) -> None:
+        self.pictures += rest
         self.finished = True
 
 
@@ -178,6 +184,22 @@ def test_two_renders_of_the_same_give_the_same_bits(gradient: Gradient) -> None:
     dreams(gradient, pictures, recording=other, seed=1)
     assert np.array_equal(once.pictures, again.pictures)
     assert not np.array_equal(once.pictures, other.pictures)
+
+
+@pytest.mark.parametrize("behind", [1, 4, 5])
+def test_gone_on_with_from_a_state_the_same_bits_come_out(gradient: Gradient, behind: int) -> None:
+    pictures = pan(9, height=HEIGHT, width=WIDTH, velocity=(3, 1))
+    changes = {"cuts": At({3: Change.CUT, 4: Change.FLASH}), "flow": part("flow", "dis")}
+    changes["loop"] = Loop(2, 9)
+    whole = Kept()
+    dreams(gradient, pictures, recording=whole, **changes)
+    rest = Kept(state=whole.states[behind - 1])
+    made = dreams(gradient, pictures, recording=rest, **changes)
+    assert [dreamt.frame.index for dreamt in made] == list(range(behind, 9))
+    # the last states are alike to the last bit, and so is all that was still to be shown
+    assert digest(rest.states[-1]) == digest(whole.states[-1])
+    assert np.array_equal(rest.pictures, whole.pictures[-len(rest.pictures) :])
+    assert len(rest.pictures) == 7 - max(0, behind - 4)  # two begin it, two are held back
 
 
 def test_without_a_dreamer_the_pictures_pass_bit_for_bit(gradient: Gradient) -> None:

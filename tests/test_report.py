@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +16,12 @@ import torch
 from torch import Tensor
 
 from pipeline.dreamer import Dream
+from pipeline.figures import STAGES
 from pipeline.frame import Clip, Frame, Picture, State, to_image
 from pipeline.gradient import Gradient
 from pipeline.objective.norm import Norm
 from pipeline.render import Dreamt
-from pipeline.report import EVERY, STAGES, STATUS, Report, peak_memory_bytes
+from pipeline.report import EVERY, STATUS, Report, peak_memory_bytes
 from pipeline.warp import Canvas, pixel_grid
 from tests.conftest import texture, toy_network
 
@@ -71,9 +74,19 @@ def dreamt(
     )
 
 
+class Pictures:
+    """A source of one picture."""
+
+    clip = CLIP
+
+    def pictures(self, start: int = 0) -> Iterator[Picture]:
+        """It."""
+        yield PICTURE
+
+
 @pytest.fixture
 def report() -> Report:
-    return Report(CLIP, CPU)
+    return Report(Pictures(), CPU)
 
 
 def test_the_figures_have_the_names_that_were_promised(report: Report) -> None:
@@ -150,7 +163,7 @@ def test_a_layer_that_stays_does_not_flicker_and_an_unrelated_one_does(
     gradient: Gradient,
 ) -> None:
     def measured(seed: int) -> object:
-        report = Report(CLIP, CPU)
+        report = Report(Pictures(), CPU)
         report.add(dreamt(0))
         report.add(dreamt(1, seed=seed))
         return report.figures()["flicker"]
@@ -173,7 +186,7 @@ def test_the_gain_is_of_what_a_mask_shows_and_the_flicker_of_the_dream_where_it_
     report.add(dreamt(1, mask=1 - left))
     assert report.figures()["flicker"] == 0
     # a dream that changes where it is not seen
-    report = Report(CLIP, CPU)
+    report = Report(Pictures(), CPU)
     report.add(dreamt(0))
     there, other = dreamt(1, mask=left), dreamt(1, seed=1).dream.image
     changed = there.dream.image.lerp(other, (1 - left).roll(8, dims=3) * (1 - left))
@@ -206,6 +219,23 @@ def test_cuts_are_listed_and_no_flicker_is_measured_across_them(report: Report) 
     figures = report.figures()
     assert figures["cuts"] == [1]
     assert figures["flicker"] is None
+
+
+def test_a_report_that_is_gone_on_with_tells_of_all_frames_once(tmp_path: Path) -> None:
+    def told(*stretches: range) -> dict[str, object]:
+        file = tmp_path / f"{len(stretches)}.jsonl"
+        for stretch in stretches:
+            report = Report(Pictures(), CPU, file)
+            for index in stretch:
+                report.add(dreamt(index, strength=0.1 + index / 100, seed=index, cut=index == 4))
+            with file.open("a") as half:
+                half.write('\n{"index": 99, "st')  # whoever was killed while it wrote
+        figures = report.figures()
+        return {name: figures[name] for name in figures if not name.startswith(("sec", "peak"))}
+
+    whole = told(range(25))
+    assert told(range(12), range(9, 25)) == whole
+    assert whole["frames"] == 25
 
 
 def test_memory_is_that_of_this_process() -> None:

@@ -22,9 +22,13 @@ class Flow(Protocol):
 
 
 def with_motion(
-    pictures: Iterable[tuple[Picture | None, Change]], flow: Flow, rate: Fraction
+    pictures: Iterable[tuple[Picture | None, Change]],
+    flow: Flow,
+    rate: Fraction,
+    *,
+    start: int = 0,
 ) -> Iterator[Frame]:
-    """The pictures as frames, each with its motion since the one before.
+    """The pictures from number `start` on as frames, each with its motion since the one before.
 
     Not across a cut, and not where nothing was filmed. A flash has no motion, and the frame behind
     it moves against the last one before it, for that is where the dream was left.
@@ -39,18 +43,19 @@ def with_motion(
         except StopIteration:
             return
         decoded = time.perf_counter()
-        motion = None
-        if previous is not None and picture is not None and change is Change.NONE:
-            motion = flow(picture, previous)
-        yield Frame(
-            index=index,
-            time=float(index / rate),
-            picture=picture,
-            motion=motion,
-            cut=change is Change.CUT,
-            flash=change is Change.FLASH,
-            seconds={"decode": decoded - began, "flow": time.perf_counter() - decoded},
-        )
+        if index >= start:
+            motion = None
+            if previous is not None and picture is not None and change is Change.NONE:
+                motion = flow(picture, previous)
+            yield Frame(
+                index=index,
+                time=float(index / rate),
+                picture=picture,
+                motion=motion,
+                cut=change is Change.CUT,
+                flash=change is Change.FLASH,
+                seconds={"decode": decoded - began, "flow": time.perf_counter() - decoded},
+            )
         if change is not Change.FLASH:
             previous = picture
         index += 1

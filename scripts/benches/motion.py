@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from benches import parts
-from pipeline.frame import Picture
+from pipeline.frame import Picture, State
 from pipeline.gradient import Gradient
 from pipeline.loop import Loop
 
@@ -46,13 +46,15 @@ class Shown:
     """Takes the pictures that a viewer sees."""
 
     pictures: list[Picture] = field(default_factory=list)
+    state: State = field(default_factory=State)
 
-    def append(self, picture: Picture) -> None:
-        """Keep it."""
-        self.pictures.append(picture)
+    def add(self, pictures: Sequence[Picture], before: State, state: State) -> None:
+        """Keep them."""
+        self.pictures += pictures
 
-    def finish(self) -> None:
-        """Nothing."""
+    def finish(self, rest: Iterable[Picture]) -> None:
+        """Keep the rest."""
+        self.pictures += rest
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,11 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.__main__ import CHANGING, config_dir, yaml_of
 from pipeline.beside import Beside
 from pipeline.files_beside import beside_of
-from pipeline.frame import Picture
+from pipeline.frame import Picture, State
 from pipeline.gradient import Gradient
 from pipeline.loop import Loop
 from pipeline.parts import Template
-from pipeline.recording import Recorder
+from pipeline.recorder import Recorder
 from pipeline.render import Dreamt, render
 from pipeline.schedule import VARIABLES, parse
 from pipeline.sound import hear
@@ -30,10 +30,12 @@ CPU = torch.device("cpu")
 class Kept:
     """Takes pictures and forgets them; the bench looks at what `render` yields."""
 
-    def append(self, picture: Picture) -> None:
+    state = State()
+
+    def add(self, pictures: Sequence[Picture], before: State, state: State) -> None:
         """Nothing."""
 
-    def finish(self) -> None:
+    def finish(self, rest: Iterable[Picture]) -> None:
         """Nothing."""
 
 

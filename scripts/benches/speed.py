@@ -9,24 +9,23 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any
 
 from omegaconf import DictConfig
 
 from benches import parts
 from pipeline import ffmpeg
 from pipeline.dreamer.octaves import resize
+from pipeline.fingerprint import Fingerprint
 from pipeline.frame import to_image
 from pipeline.gradient import Gradient
-from pipeline.recording import Recording
+from pipeline.recording import Recording, Saving
 from pipeline.report import Report
 from pipeline.source import Source
 
 ROUNDS = 3
 FRAMES = 45
 """Frames of a timed render."""
-Work: TypeAlias = Mapping[tuple[int, int], int]
-"""How many gradient steps at each size, (height, width) in pixels."""
 SHORT, LONG = 100, 1000
 """Frames of the two renders whose peak memory is compared."""
 WIDTH = 160
@@ -61,14 +60,15 @@ def _ratios(clip: Path, output: Path) -> list[float]:
     """
     config = parts.settings([f"input={clip}", f"frames={FRAMES}"])
     slope, source = parts.gradient(config), parts.built(config, "source")
-    report, _ = _rendered(config, slope, source, output)  # warms up, and tells the steps
-    before, ratios = _bare(slope, source, report.work), []
+    told, _ = _rendered(config, slope, source, output)  # warms up, and tells the steps
+    before, ratios = _bare(slope, source, told["steps_at_size"]), []
     for turn in range(ROUNDS):
-        report, wall = _rendered(config, slope, source, output)
-        behind = _bare(slope, source, report.work)
+        told, wall = _rendered(config, slope, source, output)
+        behind = _bare(slope, source, told["steps_at_size"])
         bare = (before + behind) / 2
         ratios.append(wall / bare)
-        shares = ", ".join(f"{name} {spent / bare:.3f}" for name, spent in report.seconds.items())
+        shares = ", ".join(f"{name} {spent * told['frames'] / bare:.3f}"
+                           for name, spent in told["seconds_per_frame"].items())  # fmt: skip
         print(f"round {turn + 1}: render / bare steps {ratios[-1]:.3f} ({shares}), "
               f"bare steps behind / before {behind / before:.3f}", flush=True)  # fmt: skip
         before = behind
@@ -77,25 +77,31 @@ def _ratios(clip: Path, output: Path) -> list[float]:
 
 def _rendered(
     config: DictConfig, slope: Gradient, source: Source, output: Path
-) -> tuple[Report, float]:
-    """What a whole render came to, and its seconds."""
-    report = Report(source.clip, parts.CPU)
+) -> tuple[Any, float]:
+    """The figures of a whole render, and its seconds."""
     began = time.perf_counter()
-    encoder = parts.built(config, "encoder")
-    with Recording(output, encoder, source.clip, {}, overwrite=True) as recording:
+    report, encoder = Report(source, parts.CPU), parts.built(config, "encoder")
+    saving = Saving(config.segment_frames, config.save_seconds)
+    with Recording(output, encoder, source.clip, {}, overwrite=True, made_of=Fingerprint(),
+                   saving=saving, device=parts.CPU) as recording:  # fmt: skip
         for dreamt in parts.rendered(source, config, slope, recording):
             report.add(dreamt)
-    return report, time.perf_counter() - began
+    wall = time.perf_counter() - began
+    return report.figures(), wall
 
 
-def _bare(slope: Gradient, source: Source, work: Work) -> float:
-    """Seconds of so many forward and backward passes at each size, and of nothing else."""
+def _bare(slope: Gradient, source: Source, work: Mapping[str, int]) -> float:
+    """Seconds of so many forward and backward passes at each size, and of nothing else.
+
+    work: as report.json has it, by width and height: 640x272.
+    """
     first = next(source.pictures())
     assert first is not None
     picture = to_image(first, parts.CPU)
     seconds = 0.0
     for size, count in work.items():
-        image = resize(picture, size)
+        width, height = map(int, size.split("x"))
+        image = resize(picture, (height, width))
         slope(image)  # the first pass at a size is slower
         began = time.perf_counter()
         for _ in range(count):

@@ -1,0 +1,56 @@
+"""One render an output: whoever works in a folder keeps all others out."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.durable import trouble
+from pipeline.errors import UserError, shown
+
+NAME = "lock"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """The folder is ours until the block is left, however the process ends.
+
+    Raises UserError if another one works there, or the folder cannot be written.
+    """
+    path = folder / NAME
+    try:
+        descriptor = _taken(path)
+    except OSError as error:
+        raise trouble(path, error) from error
+    try:
+        yield
+    finally:
+        # gone while it is still ours: whoever waits for this very file looks whether it is there
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _taken(path: Path) -> int:
+    """The descriptor of the file, locked. Raises UserError if another process has it."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
+                os.truncate(descriptor, 0)
+                os.write(descriptor, f"{os.getpid()}\n".encode())
+                return descriptor
+        except BlockingIOError:
+            process = os.read(descriptor, 20).decode("ascii", "replace").strip() or "another"
+            os.close(descriptor)
+            raise UserError(
+                f"output: only one render may work in {shown(path.parent)}, got a second while "
+                f"process {shown(process)} works there; wait for it, or name another output"
+            ) from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)

@@ -1,0 +1,92 @@
+"""Where a result goes, and whether it may: what is there, and what an earlier render left."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+from pipeline.errors import UserError, shown
+from pipeline.frame import Clip
+from pipeline.notes import write
+
+NUMBERED = re.compile(r"\d+\.png")
+"""A picture's name in a folder that a render made."""
+FOLDER = ".render"
+"""Added to the output's name: the folder that a render works in."""
+STATE = 4 * 4 + 3
+"""Bytes a pixel of what a render saves: three colours and a maturity in float, and a picture."""
+MB = 1e6
+COMPLETE = "complete.json"
+"""Says which file is the complete result, whatever its name is by now."""
+
+
+def folder_of(output: Path) -> Path:
+    """The folder in which the render of this output works."""
+    return output.with_name(output.name + FOLDER)
+
+
+def check_room(output: Path, folder: Path, *, overwrite: bool) -> None:
+    """Nothing, if a render that works in `folder` may put its result there. Raises UserError.
+
+    A folder is replaced only if an earlier render made it: anything else in it would be lost.
+    """
+    if not output.parent.is_dir():
+        raise UserError(f"output: its folder must exist, got {shown(output.parent)}; make it first")
+    if not os.path.lexists(output) or is_complete(folder, output):
+        return
+    if not overwrite:
+        raise UserError(
+            f"output: must not exist yet, got {shown(output)}; name another or say overwrite=true"
+        )
+    if output.is_dir():
+        others = (entry for entry in output.iterdir() if not NUMBERED.fullmatch(entry.name))
+        if (other := next(others, None)) is not None:
+            raise UserError(
+                f"output: must hold nothing but an earlier render's pictures to be replaced, got "
+                f"{shown(other)}; name another folder"
+            )
+
+
+def check_disk(folder: Path, clip: Clip, segment: int) -> None:
+    """Nothing, if there is room to begin: for two states, and for a segment of so many pictures,
+    as they are and encoded, which is no more. Raises UserError.
+    """
+    pixels = clip.height * clip.width
+    pictures = segment if clip.count is None else min(segment, clip.count)
+    need = pixels * (2 * STATE + 2 * pictures * 3 * clip.depth // 8)
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise UserError(
+            f"output: {shown(folder)} must have room for about {need / MB:.1f} MB to begin with, "
+            f"got {free / MB:.1f} MB; free some, or choose another folder"
+        )
+
+
+def mark_complete(folder: Path, whole: Path) -> None:
+    """Note in the folder that `whole` is the complete result. Raises UserError."""
+    write(folder / COMPLETE, json.dumps(_mark(whole)) + "\n", durable=True)
+
+
+def is_complete(folder: Path, output: Path) -> bool:
+    """Whether the output is the complete result of the render that works in the folder."""
+    try:
+        return bool(json.loads((folder / COMPLETE).read_text()) == _mark(output))
+    except OSError:
+        return False
+
+
+def remove(path: Path) -> None:
+    """Remove the file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _mark(path: Path) -> list[int]:
+    """What stays when it gets another name."""
+    facts = os.lstat(path)
+    return [facts.st_dev, facts.st_ino, 0 if path.is_dir() else facts.st_size]

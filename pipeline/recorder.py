@@ -1,0 +1,26 @@
+"""Contract: what a render hands its pictures to, and goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from pipeline.frame import Picture, State
+
+
+class Recorder(Protocol):
+    """Takes what a render makes, in order."""
+
+    @property
+    def state(self) -> State:
+        """Where to begin: before the newest frame of an earlier render, or before the first."""
+
+    def add(self, pictures: Sequence[Picture], before: State, state: State) -> None:
+        """Record a frame: the pictures, (H, W, 3) RGB, that can be shown now, perhaps none.
+
+        before, state: what it started from, and what the next one starts from. Raises UserError
+        if it cannot, or if an earlier render's newest frame came to something else.
+        """
+
+    def finish(self, rest: Iterable[Picture]) -> None:
+        """All frames are there, but for these pictures: complete the output. Raises UserError."""

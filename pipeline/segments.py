@@ -1,0 +1,87 @@
+"""The pictures of a render on the disk: encoded, so many a segment, and the newest as they are."""
+
+from __future__ import annotations
+
+from itertools import count, takewhile
+from pathlib import Path
+
+from pipeline.durable import flush
+from pipeline.encoder import Encoder, Writer
+from pipeline.frame import Clip, Picture
+from pipeline.output import remove
+from pipeline.spool import Spool
+
+
+class Segments:
+    """Takes pictures in order. Each segment has an encoder of its own, and is full or not there.
+
+    A picture whose segment is not full yet also lies in the spool, so that whenever a render is
+    stopped, the segment can be begun again and comes out as it would have. folder: where all lie.
+    length: pictures a segment. Its methods raise UserError, and OSError.
+    """
+
+    def __init__(self, folder: Path, encoder: Encoder, clip: Clip, length: int) -> None:
+        self.count = 0
+        """Pictures that were taken; only those up to the last `settle` survive whatever comes."""
+        self._folder, self._encoder, self._clip, self._length = folder, encoder, clip, length
+        self._last = folder / "last"
+        self._spool = Spool(folder, clip)
+        self._writer: Writer | None = None
+        self._written = 0
+
+    def take_up(self) -> None:
+        """Go on behind the pictures that are there."""
+        self.stop()
+        remove(self._last)
+        first = len(self.full()) * self._length
+        self._spool.clear(before=first)
+        for picture in self._spool.pictures(first):
+            self._encode(picture)
+        self.count = self._spool.end(first)
+
+    def append(self, picture: Picture) -> None:
+        """Take the next picture, (H, W, 3) RGB of the clip's depth."""
+        self._spool.append(picture, self.count)
+        self._encode(picture)
+        self.count += 1
+
+    def settle(self) -> None:
+        """Let no picture that was taken be lost."""
+        self._spool.settle()
+
+    def full(self) -> list[Path]:
+        """The segments that are full, in order."""
+        return list(takewhile(Path.exists, map(self._segment, count())))
+
+    def all(self) -> list[Path]:
+        """All segments, the last of them closed early; nothing more can be taken."""
+        segments = self.full()
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.close()
+            segments.append(self._last)
+        return segments
+
+    def stop(self) -> None:
+        """Let go of the encoder, and of what is neither in a segment nor settled."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.stop()
+        self._spool.close()
+
+    def _encode(self, picture: Picture) -> None:
+        """Hand the picture to the encoder, and close the segment that is full."""
+        if self._writer is None:
+            self._writer, self._written = self._encoder.open(self._last, self._clip), 0
+        self._writer.write(picture)
+        self._written += 1
+        if self._written == self._length:
+            self._writer.close()
+            self._writer = None
+            closed = len(self.full()) + 1
+            self._last.rename(self._segment(closed - 1))
+            flush(self._folder)
+            self._spool.clear(before=closed * self._length)
+
+    def _segment(self, number: int) -> Path:
+        return self._folder / f"segment-{number:04d}"

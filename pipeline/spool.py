@@ -1,0 +1,99 @@
+"""Pictures that stand in no closed segment yet, as they are, on the disk.
+
+An encoder shows what it took only once it is closed, and closed early it would make another file.
+So every picture is also written here, and after a kill read back and encoded again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from pipeline.durable import half_of, settle
+from pipeline.frame import Clip, Picture
+
+PIECE = re.compile(r"pictures-(\d+)-(\d+)")
+"""A file's name: the number of its first picture, and of the first that is no longer in it."""
+
+
+class Spool:
+    """Pictures by their number, in pieces that are never changed once they count.
+
+    folder: where the pieces lie. clip: the shape of the pictures. Its methods raise OSError.
+    """
+
+    def __init__(self, folder: Path, clip: Clip) -> None:
+        self._folder = folder
+        self._type = np.dtype(f"u{clip.depth // 8}")
+        self._shape = clip.height, clip.width, 3
+        self._size = clip.height * clip.width * 3 * self._type.itemsize
+        self._file: BinaryIO | None = None
+        self._half = half_of(folder / "pictures")
+        self._first = self._count = 0
+
+    def append(self, picture: Picture, number: int) -> None:
+        """Write the picture of that number, the one behind the last; it does not count yet."""
+        if self._file is None:
+            self._half = half_of(self._folder / "pictures")
+            self._file = self._half.open("xb")
+            self._first, self._count = number, 0
+        self._file.write(np.ascontiguousarray(picture).data)
+        self._count += 1
+
+    def settle(self) -> None:
+        """Let all that was written count: it is on the disk."""
+        if self._file is None:
+            return
+        with self._file as file:
+            file.flush()
+            # a write that was interrupted may have left a part of one more
+            os.ftruncate(file.fileno(), self._count * self._size)
+        self._file = None
+        name = f"pictures-{self._first:08d}-{self._first + self._count:08d}"
+        settle(self._half, self._folder / name)
+
+    def clear(self, before: int | None = None) -> None:
+        """Remove every picture that does not count yet, and each piece that ends before or at
+        that number; None = all of them.
+        """
+        self.close()
+        for (_, last), path in self._pieces().items():
+            if before is None or last <= before:
+                path.unlink()
+
+    def close(self) -> None:
+        """Forget what does not count yet."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            try:
+                file.close()
+            finally:
+                self._half.unlink(missing_ok=True)
+
+    def end(self, first: int) -> int:
+        """The number behind the last picture of those that are there from `first` on."""
+        while last := next((b for a, b in self._pieces() if a == first), None):
+            first = last
+        return first
+
+    def pictures(self, first: int) -> Iterator[Picture]:
+        """Those pictures."""
+        pieces = self._pieces()
+        while span := next((span for span in pieces if span[0] == first), None):
+            with pieces[span].open("rb") as file:
+                while data := file.read(self._size):
+                    yield np.frombuffer(data, self._type).reshape(self._shape)
+            first = span[1]
+
+    def _pieces(self) -> dict[tuple[int, int], Path]:
+        """Every piece, by its first picture and the first that is no longer in it."""
+        found = {}
+        for path in sorted(self._folder.iterdir()):
+            if match := PIECE.fullmatch(path.name):
+                found[int(match[1]), int(match[2])] = path
+        return found
