@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -43,6 +43,7 @@ ELSEWHERE = ("output", "overwrite", "device", "save_seconds", "limits")
 
 STOPPED = {
     130: "stopped at once; the same command goes on from what was saved before, if there is any",
+    129: "ended with its terminal; the same command goes on",
     143: "ended from outside; the same command goes on",
 }
 """Exit code -> the line that goes with it."""
@@ -67,7 +68,10 @@ def config_dir() -> Path:
 def main() -> None:
     """Run the command line and exit: 0 done, 1 our fault, 2 the user can mend it, 130 Ctrl-C."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us whole; we put them into one line
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when a GPU is first used
     signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else nohup wants it to live on
+        signal.signal(signal.SIGHUP, _terminated)
     OmegaConf.register_new_resolver("conf_folder", _conf_folder, replace=True)
     try:
         sys.argv[1:] = prepared(sys.argv[1:], [path.name for path in config_dir().iterdir()])
@@ -106,13 +110,14 @@ def _end(code: Any, line: str | None = None) -> None:
     """Exit with this code, after the line that says why."""
     line = STOPPED.get(code) if line is None else line
     if line:
-        print(line, file=sys.stderr)
+        with suppress(OSError):  # the terminal may be gone
+            print(line, file=sys.stderr, flush=True)
     sys.exit(code)
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
     """Leave in order: everything that is open is closed on the way out."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(number, signal.SIG_IGN)
     sys.exit(128 + number)
 
 
@@ -123,6 +128,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
 
     # torch takes seconds, which --help and TAB do not have
     from pipeline import album, face, job
+    from pipeline.determinism import same_bits
     from pipeline.files_beside import beside_of
     from pipeline.fingerprint import contents, fingerprint
     from pipeline.memory import keep_freed_memory
@@ -152,6 +158,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     files = {key: Path(str(settings[key])) for key in FILES if settings[key] is not None}
     output = _output(settings, parts, files, folder, overwrite=overwrite)
     keep_freed_memory()
+    same_bits(device)
     whole = job.Parts(
         **parts,
         clip=clip,

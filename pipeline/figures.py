@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pipeline.durable import trouble
+
 STAGES = ("decode", "flow", "warp", "dream", "encode")
 
 Row = dict[str, Any]
@@ -31,9 +33,12 @@ def read(path: Path) -> list[Row]:
 
 
 def write(path: Path, row: Row) -> None:
-    """Add the row to the file. Raises OSError."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" + json.dumps(row))  # in front: half a line may be the last
+    """Add the row to the file. Raises UserError if it cannot."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps(row))  # in front: half a line may be the last
+    except OSError as error:
+        raise trouble(path, error) from error
 
 
 def summed(rows: Sequence[Row]) -> dict[str, object]:

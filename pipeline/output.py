@@ -60,8 +60,8 @@ def check_disk(folder: Path, clip: Clip, segment: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
         raise UserError(
-            f"output: {shown(folder)} must have room for about {need / MB:.1f} MB to begin with, "
-            f"got {free / MB:.1f} MB; free some, or choose another folder"
+            f"output: {shown(folder)} must have room for about {need / MB:.2f} MB to begin with, "
+            f"got {free / MB:.2f} MB; free some, or choose another folder"
         )
 
 

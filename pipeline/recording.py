@@ -96,6 +96,7 @@ class Recording:
         self._segments = Segments(self.folder, encoder, clip, saving.segment_frames)
         self._told: str | None = None  # what the newest frame came to in an earlier render
         self._count = 0  # pictures that were handed in; an earlier render may have had more
+        self._frames = 0
         self._unsaved: tuple[State, State, int] | None = None
         self._saved_at = time.monotonic()
         self._shown, self._show_next = 0, 0.0
@@ -132,7 +133,7 @@ class Recording:
             )
         self._told, number = None, self._count
         self._take(pictures)
-        self._unsaved = before, state, number
+        self._unsaved, self._frames = (before, state, number), state.index
         if time.monotonic() - self._saved_at >= self.saving.seconds:
             self.save()
             self._show()
@@ -158,12 +159,11 @@ class Recording:
 
         Raises UserError.
         """
-        frames = self.state.index if self._unsaved is None else self._unsaved[1].index
         self.save()
         with self._trouble():
             self._segments.take_up()
             segments = self._segments.all()
-        line = f"stopped behind frame {frames}"
+        line = f"stopped behind frame {self._frames}"
         if segments:
             partial = self._joined(segments, self._segments.count)
             line += f", {shown(partial)} shows what is done"
@@ -172,6 +172,7 @@ class Recording:
     def finish(self, rest: Iterable[Picture]) -> None:
         """Close the last segment, join all, and rename the result to `output`."""
         self.save()
+        self.made_of.check()  # the sound comes from there now
         self._take(rest)
         whole = self.folder / f"whole{self.output.suffix}"
         with self._trouble():

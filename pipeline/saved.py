@@ -38,7 +38,9 @@ def write(path: Path, saved: Saved) -> None:
     facts = {"index": index, "told": saved.told, "shown": saved.shown}
     half = half_of(path)
     try:
-        half.write_bytes(save(tensors, {"dreamreel": json.dumps(facts)}))
+        # safetensors refuses tensors that share memory, as the picture and a dream of nothing may
+        own = {name: tensor.clone() for name, tensor in tensors.items()}
+        half.write_bytes(save(own, {"dreamreel": json.dumps(facts)}))
         settle(half, path)
     finally:
         half.unlink(missing_ok=True)

@@ -35,9 +35,9 @@ class Segments:
         remove(self._last)
         first = len(self.full()) * self._length
         self._spool.clear(before=first)
+        self.count = self._spool.end(first)
         for picture in self._spool.pictures(first):
             self._encode(picture)
-        self.count = self._spool.end(first)
 
     def append(self, picture: Picture) -> None:
         """Take the next picture, (H, W, 3) RGB of the clip's depth."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Spool:
         self._type = np.dtype(f"u{clip.depth // 8}")
         self._shape = clip.height, clip.width, 3
         self._size = clip.height * clip.width * 3 * self._type.itemsize
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._half = half_of(folder / "pictures")
         self._first = self._count = 0
 
@@ -40,19 +40,21 @@ class Spool:
         """Write the picture of that number, the one behind the last; it does not count yet."""
         if self._file is None:
             self._half = half_of(self._folder / "pictures")
-            self._file = self._half.open("xb")
+            # unbuffered: nothing that a full disk refused is tried again behind our back
+            self._file = self._half.open("xb", buffering=0)
             self._first, self._count = number, 0
-        self._file.write(np.ascontiguousarray(picture).data)
+        rest = np.ascontiguousarray(picture).data.cast("B")
+        while rest:
+            rest = rest[self._file.write(rest) :]
         self._count += 1
 
     def settle(self) -> None:
         """Let all that was written count: it is on the disk."""
         if self._file is None:
             return
-        with self._file as file:
-            file.flush()
-            # a write that was interrupted may have left a part of one more
-            os.ftruncate(file.fileno(), self._count * self._size)
+        # a write that failed or was interrupted may have left a part of one more
+        os.ftruncate(self._file.fileno(), self._count * self._size)
+        self._file.close()
         self._file = None
         name = f"pictures-{self._first:08d}-{self._first + self._count:08d}"
         settle(self._half, self._folder / name)

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from clips import counted
+from clips import counted, video
 from command_line import ended, files, rendered, spawn
 
 CONF = Path(__file__).parent.parent / "conf"
@@ -67,11 +67,14 @@ def test_the_settings_can_be_shown_without_rendering(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for children in /proc")
 @pytest.mark.parametrize(
-    ("number", "code", "word"),
-    [(signal.SIGINT, 130, "stopped"), (signal.SIGTERM, 143, "ended from outside")],
+    ("number", "code", "word", "partial"),
+    [
+        (signal.SIGINT, 130, "stopped behind frame", True),
+        (signal.SIGTERM, 143, "ended from outside", False),
+    ],
 )
-def test_a_signal_ends_it_in_order(
-    tmp_path: Path, number: signal.Signals, code: int, word: str
+def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
+    tmp_path: Path, number: signal.Signals, code: int, word: str, partial: bool
 ) -> None:
     counted(tmp_path / "clip.mp4", frames=200)
     # long enough that only the signal can have ended it
@@ -89,10 +92,26 @@ def test_a_signal_ends_it_in_order(
         raise
     ran = ended(process)
     assert ran.code == code
-    assert ran.err.splitlines()[-1].startswith(word)
+    last = ran.err.splitlines()[-1]
+    assert last.startswith(word)
+    assert last.endswith("; the same command goes on")
     assert "Traceback" not in ran.err
-    assert files(tmp_path) == {"clip.mp4"}
     assert not [child for child in children if Path(f"/proc/{child}").exists()]
+    # Ctrl-C leaves what can be watched; who is ended from outside may have no time for it
+    work = tmp_path / "x.mp4.render"
+    assert (work / "partial.mp4").exists() == partial
+    saved = [int(path.name.removeprefix("state-")) for path in work.glob("state-*")]
+    assert len(saved) == 1
+    if partial:
+        assert len(list(video(work / "partial.mp4").pictures())) == saved[0] + 1
+    assert not {"lock", "progress.json"} & files(work)
+    again = spawn("-m", "pipeline", *asked, cwd=tmp_path)
+    assert again.stderr is not None
+    while not (line := again.stderr.readline()).startswith("goes on behind frame "):
+        assert line, "it did not go on"
+    again.kill()
+    ended(again)
+    assert int(line.split()[4]) == saved[0]
 
 
 def running_below(parent: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""pipeline.recording: the output is there whole, or not at all."""
+"""pipeline.recording: the output is there whole, or not at all, and whoever stops can go on."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from pipeline.encoder import Encoder
 from pipeline.errors import UserError
-from pipeline.frame import Clip, Picture
-from pipeline.recording import Recording, folder_of
+from pipeline.fingerprint import Fingerprint, contents
+from pipeline.frame import Clip, Picture, State
+from pipeline.output import folder_of
+from pipeline.recording import Recording, Saving
 from tests.conftest import part, texture
 from tests.tracks import seen
 
 CLIP = Clip(height=16, width=32, rate=Fraction(25))
-PICTURES = [texture(16, 32, seed) for seed in range(3)]
+PICTURES = [texture(16, 32, seed) for seed in range(8)]
+WHOLE = b"".join(picture.tobytes() for picture in PICTURES)
+MADE_OF = Fingerprint({"seed": "1", "contents of input": "a" * 64})
 
 
 @dataclass
@@ -47,6 +54,7 @@ class Sheets:
         self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]
     ) -> None:
         assert not path.exists()
+        assert clip.count is None or path.stem == "partial-new"
         assert dict(metadata) == {"comment": "a test"}
         path.write_bytes(b"".join(segment.read_bytes() for segment in segments))
         self.step("join")
@@ -60,8 +68,8 @@ class Sheet:
         self.half = path.with_name(path.name + ".tmp").open("wb")
 
     def write(self, picture: Picture) -> None:
-        self.encoder.step("write")
         self.half.write(picture.tobytes())
+        self.encoder.step("write")
 
     def close(self) -> None:
         if not self.half.closed:
@@ -78,69 +86,232 @@ class Sheet:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.half.close()
-            Path(self.half.name).unlink(missing_ok=True)
+        self.close() if kind is None else self.stop()
+
+    def stop(self) -> None:
+        self.half.close()
+        Path(self.half.name).unlink(missing_ok=True)
 
 
-def recording(encoder: Sheets, output: Path, *, overwrite: bool = False) -> Recording:
-    encoder.output = output
-    return Recording(output, encoder, CLIP, {"comment": "a test"}, overwrite=overwrite)
+def recording(
+    encoder: Encoder,
+    output: Path,
+    *,
+    overwrite: bool = False,
+    made_of: Fingerprint = MADE_OF,
+    length: int = 3,
+    seconds: float = 0,
+) -> Recording:
+    """A recording of segments of three pictures that is saved after each frame."""
+    if isinstance(encoder, Sheets):
+        encoder.output = output
+    return Recording(
+        output, encoder, CLIP, {"comment": "a test"}, overwrite=overwrite, made_of=made_of,
+        saving=Saving(length, seconds), device=torch.device("cpu"),
+    )  # fmt: skip
 
 
-def record(encoder: Sheets, output: Path, *, overwrite: bool = False) -> None:
-    with recording(encoder, output, overwrite=overwrite) as started:
-        for picture in PICTURES:
-            started.append(picture)
-        started.finish()
+def states() -> list[State]:
+    """Before each frame, and behind the last."""
+    return [
+        State(index, PICTURES[index - 1], torch.full((1, 3, 2, 2), index / 10))
+        if index
+        else State()
+        for index in range(len(PICTURES) + 1)
+    ]
 
 
-def interrupted(output: Path, error: BaseException) -> None:
-    with recording(Sheets(), output) as started:
-        started.append(PICTURES[0])
-        raise error
+def record(encoder: Encoder, output: Path, until: int = len(PICTURES), **settings: Any) -> None:
+    """Record up to the frame of that number, beginning where the recording says; perhaps finish."""
+    with recording(encoder, output, **settings) as started:
+        given = states()
+        for index in range(started.state.index, until):
+            started.add([PICTURES[index]], given[index], given[index + 1])
+        if until == len(PICTURES):
+            started.finish([])
 
 
-def test_the_output_appears_whole_and_only_at_the_end(tmp_path: Path) -> None:
-    encoder, output = Sheets(), tmp_path / "dream.raw"
-    record(encoder, output)
-    assert output.read_bytes() == b"".join(picture.tobytes() for picture in PICTURES)
-    steps = ["check", "write", "write", "write", "close", "join"]
-    assert encoder.seen == [(step, False) for step in steps]
-    assert list(folder_of(output).iterdir()) == []
+def kept(output: Path) -> set[str]:
+    """What lies in the work folder."""
+    return {path.name for path in folder_of(output).iterdir()}
 
 
-@pytest.mark.parametrize("broken", ["check", "write", "close", "join"])
-def test_whatever_fails_nothing_is_left(broken: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=f"{broken} failed"):
-        record(Sheets(broken), tmp_path / "dream.raw")
-    assert list(tmp_path.iterdir()) == []
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "dream.raw"
 
 
-def test_who_stops_before_the_end_leaves_no_video(tmp_path: Path) -> None:
+def test_the_output_appears_whole_and_only_at_the_end(output: Path) -> None:
     encoder = Sheets()
-    with recording(encoder, tmp_path / "dream.raw") as started:
-        started.append(PICTURES[0])
-    assert list(tmp_path.iterdir()) == []
+    record(encoder, output, seconds=60)
+    assert output.read_bytes() == WHOLE
+    three = ["write", "write", "write", "close"]
+    steps = ["check", *three, *three, "write", "write", "close", "join"]
+    assert encoder.seen == [(step, False) for step in steps]
+    assert kept(output) == set()
+
+
+@pytest.mark.parametrize("broken", ["check", "write"])
+def test_what_fails_before_a_frame_is_done_leaves_nothing(broken: str, output: Path) -> None:
+    with pytest.raises(UserError, match=f"{broken} failed"):
+        record(Sheets(broken), output)
+    assert list(output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("broken", ["close", "join"])
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_what_fails_later_costs_nothing_that_was_done(
+    broken: str, seconds: float, output: Path
+) -> None:
+    with pytest.raises(UserError, match=f"{broken} failed"):
+        record(Sheets(broken), output, seconds=seconds)
+    assert not output.exists()
+    again = Sheets()
+    record(again, output, seconds=seconds)
+    assert output.read_bytes() == WHOLE
+    assert kept(output) == set()
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+@pytest.mark.parametrize("first", range(1, 9))
+def test_whoever_stops_goes_on_and_every_byte_is_the_same(
+    first: int, seconds: float, output: Path
+) -> None:
+    # left in order: the encoder is stopped in the middle of a segment, and what it took is saved
+    with recording(Sheets(), output, seconds=seconds) as started:
+        given = states()
+        for index in range(first):
+            started.add([PICTURES[index]], given[index], given[index + 1])
+    assert not output.exists()
+    with recording(Sheets(), output) as started:
+        # the newest frame is made once more, and recorded once
+        assert started.state.index == first - 1
+        for index in range(first - 1, 8):
+            started.add([PICTURES[index]], given[index], given[index + 1])
+        started.finish([])
+    assert output.read_bytes() == WHOLE
+
+
+def test_a_frame_that_comes_out_otherwise_is_refused(output: Path) -> None:
+    record(Sheets(), output, until=4)
+    given = states()
+    last = given[4].dream
+    assert last is not None
+    off = State(4, PICTURES[3], torch.nextafter(last, torch.ones(())))
+    with recording(Sheets(), output) as started:
+        refused = pytest.raises(
+            UserError, match=r"frame 3 must come out as it was .*got other bits"
+        )
+        with refused:
+            started.add([PICTURES[3]], started.state, off)
+    record(Sheets(), output)  # and nothing is lost by it
+    assert output.read_bytes() == WHOLE
+
+
+def test_other_settings_are_refused_by_name_and_with_leave_begin_anew(output: Path) -> None:
+    record(Sheets(), output, until=5)
+    facts = {"seed": "2", "contents of input": "b" * 64, "more": "1"}
+    other = Fingerprint(facts)
+    with pytest.raises(UserError) as refused:
+        record(Sheets(), output, made_of=other)
+    assert str(refused.value) == (
+        f"output: what {folder_of(output)} holds must go on as it began, got seed=2 (was 1), other "
+        "contents of input, more (was not there); take that back, or say overwrite=true to start "
+        "anew"
+    )
+    with recording(Sheets(), output) as started:
+        assert started.state.index == 4
+    record(Sheets(), output, made_of=other, overwrite=True)
+    assert output.read_bytes() == WHOLE
+
+
+def test_with_leave_to_overwrite_the_very_same_still_goes_on(output: Path) -> None:
+    output.write_text("precious")
+    record(Sheets(), output, until=5, overwrite=True)
+    assert output.read_text() == "precious"
+    with recording(Sheets(), output, overwrite=True) as started:
+        assert started.state.index == 4
+
+
+def test_inputs_that_change_meanwhile_are_refused_and_nothing_of_them_is_saved(
+    output: Path,
+) -> None:
+    clip = output.with_name("clip.mp4")
+    clip.write_text("one")
+    made_of = Fingerprint({"contents of input": "one"}, [contents("input", clip)])
+    given = states()
+    with recording(Sheets(), output, made_of=made_of) as started:
+        started.add([PICTURES[0]], given[0], given[1])
+        clip.write_text("two")
+        with pytest.raises(UserError, match=r"^input: must stay as it is while it is rendered"):
+            started.add([PICTURES[1]], given[1], given[2])
+    assert "state-00000000" in kept(output)
+    clip.write_text("one")  # of another time, but as it was
+    record(Sheets(), output, made_of=made_of)
+    assert output.read_bytes() == WHOLE
+
+
+def test_a_missing_segment_is_told(output: Path) -> None:
+    record(Sheets(), output, until=7)
+    (folder_of(output) / "segment-0000").unlink()
+    with pytest.raises(UserError, match=r"must hold the 6 pictures made by now, got 0; say overw"):
+        record(Sheets(), output)
+
+
+def test_what_is_done_can_be_watched_meanwhile_and_when_it_is_stopped(output: Path) -> None:
+    given = states()
+    partial = folder_of(output) / "partial.raw"
+    with recording(Sheets(), output) as started:
+        for index in range(5):
+            started.add([PICTURES[index]], given[index], given[index + 1])
+        assert partial.read_bytes() == WHOLE[: 3 * PICTURES[0].nbytes]  # the one full segment
+        line = started.stop()
+    assert partial.read_bytes() == WHOLE[: 5 * PICTURES[0].nbytes]
+    assert line == f"stopped behind frame 5, {partial} shows what is done; the same command goes on"
+    record(Sheets(), output)
+    assert output.read_bytes() == WHOLE
+    assert kept(output) == set()
+
+
+def test_ctrl_c_once_more_saves_nothing_more(output: Path) -> None:
+    def pressed() -> None:
+        with recording(Sheets(), output, seconds=60) as started:
+            started.add([PICTURES[0]], *states()[:2])
+            raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        interrupted(tmp_path / "dream.raw", KeyboardInterrupt())
-    assert list(tmp_path.iterdir()) == []
+        pressed()
+    assert list(output.parent.iterdir()) == []
 
 
-def test_what_lay_in_its_folder_before_stays_there(tmp_path: Path) -> None:
-    output = tmp_path / "dream.raw"
+def test_a_finished_output_is_recognised_and_what_is_left_goes(output: Path) -> None:
+    with recording(Sheets(), output) as started:
+        given = states()
+        for index in range(8):
+            started.add([PICTURES[index]], given[index], given[index + 1])
+        started.finish([])
+        left = {path.name: path.read_bytes() for path in folder_of(output).iterdir()}
+    for name, content in left.items():  # as if it had been killed right behind the rename
+        (folder_of(output) / name).write_bytes(content)
+    with recording(Sheets(), output) as again:
+        assert again.is_complete
+    assert kept(output) == set()
+    assert output.read_bytes() == WHOLE
+    with pytest.raises(UserError, match="must not exist yet"):
+        record(Sheets(), output)
+
+
+def test_what_lay_in_its_folder_before_stays_there(output: Path) -> None:
     folder_of(output).mkdir()
     note = folder_of(output) / "report.json"
     note.write_text("{}")
     with pytest.raises(UserError):
-        record(Sheets("close"), output)
+        record(Sheets("check"), output)
     assert list(folder_of(output).iterdir()) == [note]
 
 
-def test_an_output_that_exists_is_not_touched_without_leave(tmp_path: Path) -> None:
-    output, encoder = tmp_path / "dream.raw", Sheets()
+def test_an_output_that_exists_is_not_touched_without_leave(output: Path) -> None:
+    encoder = Sheets()
     output.write_text("precious")
     with pytest.raises(UserError, match=r"must not exist yet.*overwrite=true"):
         record(encoder, output)
@@ -149,26 +320,23 @@ def test_an_output_that_exists_is_not_touched_without_leave(tmp_path: Path) -> N
     assert not folder_of(output).exists()
 
 
-def test_with_leave_the_old_output_goes_only_when_the_new_is_whole(tmp_path: Path) -> None:
-    output = tmp_path / "dream.raw"
+def test_with_leave_the_old_output_goes_only_when_the_new_is_whole(output: Path) -> None:
     output.write_text("precious")
     with pytest.raises(UserError, match="join failed"):
         record(Sheets("join"), output, overwrite=True)
     assert output.read_text() == "precious"
     record(Sheets(), output, overwrite=True)
-    assert len(output.read_bytes()) == 3 * PICTURES[0].nbytes
+    assert output.read_bytes() == WHOLE
 
 
-def test_a_folder_of_an_old_output_is_replaced_by_the_new_one(tmp_path: Path) -> None:
-    output = tmp_path / "dream.raw"
+def test_a_folder_of_an_old_output_is_replaced_by_the_new_one(output: Path) -> None:
     output.mkdir()
     (output / "0000.png").write_text("old")
     record(Sheets(), output, overwrite=True)
     assert output.is_file()
 
 
-def test_a_folder_that_holds_anything_else_is_never_replaced(tmp_path: Path) -> None:
-    output = tmp_path / "dream.raw"
+def test_a_folder_that_holds_anything_else_is_never_replaced(output: Path) -> None:
     output.mkdir()
     (output / "thesis.odt").write_text("precious")
     with pytest.raises(UserError, match=r"got .*thesis\.odt; name another folder"):
@@ -176,20 +344,20 @@ def test_a_folder_that_holds_anything_else_is_never_replaced(tmp_path: Path) -> 
     assert (output / "thesis.odt").read_text() == "precious"
 
 
-def test_a_fault_of_ours_leaves_the_folder_in_which_the_log_tells_of_it(tmp_path: Path) -> None:
-    output = tmp_path / "dream.raw"
-    with pytest.raises(ZeroDivisionError):
-        interrupted(output, ZeroDivisionError())
-    assert list(tmp_path.iterdir()) == [folder_of(output)]
-    assert list(folder_of(output).iterdir()) == []
+def test_a_fault_of_ours_leaves_the_folder_in_which_the_log_tells_of_it(output: Path) -> None:
+    with pytest.raises(ZeroDivisionError), recording(Sheets(), output):
+        raise ZeroDivisionError
+    assert list(output.parent.iterdir()) == [folder_of(output)]
+    assert kept(output) == set()
 
 
-def test_half_a_whole_of_an_earlier_try_is_no_hindrance(tmp_path: Path) -> None:
-    output = tmp_path / "dream.raw"
+def test_halves_of_an_earlier_try_are_no_hindrance(output: Path) -> None:
     folder_of(output).mkdir()
-    (folder_of(output) / "whole.raw").write_text("half")
+    for name in ("whole.raw", "last", "12-34.tmp", "segment-0000", "pictures-00000000-00000002"):
+        (folder_of(output) / name).write_text("half")
     record(Sheets(), output)
-    assert len(output.read_bytes()) == 3 * PICTURES[0].nbytes
+    assert output.read_bytes() == WHOLE
+    assert kept(output) == set()
 
 
 def test_a_missing_folder_is_told_before_anything_is_done(tmp_path: Path) -> None:
@@ -198,20 +366,40 @@ def test_a_missing_folder_is_told_before_anything_is_done(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_in_the_way_of_the_work_folder_is_told(tmp_path: Path) -> None:
-    output = tmp_path / "dream.raw"
+def test_a_file_in_the_way_of_the_work_folder_is_told(output: Path) -> None:
     folder_of(output).write_text("in the way")
     with pytest.raises(UserError, match=r"dream\.raw\.render must be writable"):
         record(Sheets(), output)
     assert folder_of(output).read_text() == "in the way"
 
 
+def test_only_one_works_there_at_a_time(output: Path) -> None:
+    with recording(Sheets(), output) as started:
+        started.add([PICTURES[0]], *states()[:2])
+        with pytest.raises(UserError, match=r"only one render may work in .*, got a second while"):
+            record(Sheets(), output)
+    record(Sheets(), output)
+    assert output.read_bytes() == WHOLE
+
+
+def test_a_disk_without_room_is_told_before_anything_is_encoded(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder, free = Sheets(), SimpleNamespace(free=1000)
+    monkeypatch.setattr("pipeline.output.shutil.disk_usage", lambda _: free)
+    # two states of 19 bytes a pixel, and three pictures of 3 twice
+    with pytest.raises(
+        UserError, match=r"must have room for about 0\.03 MB .*, got 0\.00 MB; free"
+    ):
+        record(encoder, output)
+    assert encoder.seen == []
+    assert list(output.parent.iterdir()) == []
+
+
 def test_a_lossless_file_holds_every_picture_bit_for_bit(tmp_path: Path) -> None:
     output = tmp_path / "dream.mkv"
-    with Recording(output, part("encoder", "ffv1"), CLIP, {}, overwrite=False) as started:
-        for picture in PICTURES:
-            started.append(picture)
-        assert not output.exists()
-        started.finish()
+    record(part("encoder", "ffv1"), output, until=5)
+    assert not output.exists()
+    record(part("encoder", "ffv1"), output)
     assert np.array_equal(seen(output, CLIP.height, CLIP.width), np.stack(PICTURES))
-    assert list(folder_of(output).iterdir()) == []
+    assert kept(output) == set()

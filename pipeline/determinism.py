@@ -1,0 +1,16 @@
+"""The same bits every time: what a GPU must be told so that a render can go on where it was."""
+
+from __future__ import annotations
+
+import torch
+
+
+def same_bits(device: torch.device) -> None:
+    """Let this device compute the same from the same, as the CPU does by itself.
+
+    On a GPU the quickest kernels add in whatever order they finish. For the few that know no other
+    way torch warns: gradients through resampling, which only the views of `visualise` ask for. See
+    its notes on reproducibility; CUBLAS_WORKSPACE_CONFIG must be set before the GPU is used.
+    """
+    if device.type == "cuda":
+        torch.use_deterministic_algorithms(True, warn_only=True)
