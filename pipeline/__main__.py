@@ -23,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from pipeline.arguments import check_name, hint, literal, no_setting, prepared
+from pipeline.arguments import check_name, hint, no_setting, prepared
 from pipeline.errors import UserError, shown
 
 log = logging.getLogger("pipeline")
@@ -33,13 +33,6 @@ FIXED = ("source", "cuts", "flow", "encoder")
 CHANGING = ("camera", "warp", "governor", "dreamer", "objective")
 """Groups whose numbers may be schedules."""
 GROUPS = (*FIXED, *CHANGING, "model")
-
-FILES = ("input", "mask", "guide", "audio")
-"""Settings that name a file which is read."""
-MODEL_FILES = ("weights", "labels")
-"""The same of a model's."""
-ELSEWHERE = ("output", "overwrite", "device", "save_seconds", "limits")
-"""Settings of which the same pictures come out, whatever they are."""
 
 STOPPED = {
     130: "stopped at once; the same command goes on from what was saved before, if there is any",
@@ -137,6 +130,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     from pipeline.sound import hear, with_audio
     from pipeline.source import Several
     from pipeline.timeline import timeline
+    from pipeline.told import files, told
 
     overwrite, seed = face.flag("overwrite", settings["overwrite"]), face.seed_of(settings["seed"])
     device, trusted = face.device_of(settings["device"]), face.packages(settings["trust"])
@@ -155,8 +149,8 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     }
     moments = timeline(templates, clip, hear)
     stills = parts["source"] if isinstance(parts["source"], Several) else None
-    files = {key: Path(str(settings[key])) for key in FILES if settings[key] is not None}
-    output = _output(settings, parts, files, folder, overwrite=overwrite)
+    named = files(settings)
+    output = _output(settings, parts, named, folder, overwrite=overwrite)
     keep_freed_memory()
     same_bits(device)
     whole = job.Parts(
@@ -167,7 +161,9 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
         model=_built(settings["model"], "model", trusted).to(device),
         room=room,
     )
-    told, apart = _told(cfg), () if stills is None else ("input",)  # of several, each by itself
+    # of several stills each is held against itself
+    apart = () if stills is None else ("input",)
+    inputs = [contents(key, path) for key, path in named.items() if key not in apart]
     order = job.Order(
         output=output,
         overwrite=overwrite,
@@ -176,9 +172,9 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
         device=device,
         saving=saving,
         settings=OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False),
-        told=yaml.safe_dump(told, allow_unicode=True, sort_keys=False),
+        told=yaml.safe_dump(told(settings), allow_unicode=True, sort_keys=False),
         made_of=fingerprint(
-            told, [contents(key, path) for key, path in files.items() if key not in apart],
+            told(settings), inputs,
             weights=whole.model.weights_sha256, device=device, trusted=trusted,
         ),
     )  # fmt: skip
@@ -186,32 +182,6 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
         print(job.summary(job.run(whole, order)))
     else:
         print(album.summary(album.run(whole, stills, order, beside=beside)))
-
-
-def _told(cfg: DictConfig) -> dict[str, Any]:
-    """The settings that make the picture, resolved: they go into the result.
-
-    Where it was made, and on what, is left out, and so are the folders of its files: the same comes
-    out elsewhere, and whoever gets the video need not know them.
-    """
-    bare = cfg.copy()
-    for key in FILES:
-        if bare[key] is not None:
-            bare[key] = literal(Path(str(cfg[key])).name)
-    told: Any = OmegaConf.to_container(bare, resolve=True)
-    told["model"] = _without_folders(told["model"])
-    return {key: value for key, value in told.items() if key not in ELSEWHERE}
-
-
-def _without_folders(model: Any) -> Any:
-    """The settings of a model, or of several, with the bare names of their files."""
-    if not isinstance(model, dict):
-        return model
-    return {
-        key: Path(value).name if key in MODEL_FILES and isinstance(value, str)
-        else _without_folders(value)
-        for key, value in model.items()
-    }  # fmt: skip
 
 
 def _output(

@@ -159,20 +159,14 @@ def _at_home(name: str) -> str:
 
 def quote(text: str) -> str:
     """The text as Hydra's grammar writes it down, so that it comes out as it went in."""
-    # Hydra's own rule: within single quotes a quote is escaped, and backslashes before one.
-    pieces = literal(text).split("'")
-    return "'" + "\\'".join(_doubled_at_end(piece) for piece in pieces) + "'"
-
-
-def literal(text: str) -> str:
-    """The text such that OmegaConf resolves nothing in it, even if it is a file's name with ${...}.
-
-    Each is escaped, and the backslashes before it.
-    """
-    text, *rest = text.split("${")
+    # OmegaConf would resolve ${...}, even in a file's name: escape it, and the backslashes before.
+    # Then Hydra's own rule: within single quotes a quote is escaped, and backslashes before one.
+    head, *rest = text.split("${")
+    text = head
     for part in rest:
         text = _doubled_at_end(text) + "\\${" + part
-    return text
+    pieces = text.split("'")
+    return "'" + "\\'".join(_doubled_at_end(piece) for piece in pieces) + "'"
 
 
 def _doubled_at_end(text: str) -> str:

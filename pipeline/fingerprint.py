@@ -128,7 +128,8 @@ def fingerprint(
     facts |= {"contents of the weights": weights, "device": device_name(device)}
     facts |= {"threads": str(torch.get_num_threads()), "ffmpeg": ffmpeg.version()}
     facts |= {f"code of {package}": code(package) for package in trusted}
-    return Fingerprint(facts | versions(), inputs)
+    # the build of torch too, which its distribution does not tell
+    return Fingerprint(facts | versions() | {"torch": torch.__version__}, inputs)
 
 
 def versions() -> dict[str, str]:

@@ -19,6 +19,7 @@ from test_source_images import save
 from pipeline import album
 from pipeline.beside import ALONE
 from pipeline.errors import UserError
+from pipeline.fingerprint import Fingerprint
 from pipeline.frame import Clip
 from pipeline.job import Parts
 from pipeline.moment import Moment
@@ -26,6 +27,7 @@ from pipeline.source import Source
 from pipeline.source.still import Still
 
 BESIDE = {"dreamt.render/recipe.yaml", "dreamt.render/render.log", "dreamt.render/report.json"}
+MADE_OF = Fingerprint({"seed": "3"})
 STILL: dict[str, Any] = {"height": None, "width": None, "alpha": "keep", **LIMITS}
 
 
@@ -53,7 +55,20 @@ class Three:
             yield file, Still(file, **STILL)
 
 
-def rendered(folder: Path, happens: Callable[[int], object], **changes: Any) -> Any:
+def make(folder: Path) -> Path:
+    """The folder, made."""
+    folder.mkdir()
+    return folder
+
+
+def rendered(
+    folder: Path,
+    happens: Callable[[int], object],
+    *,
+    overwrite: bool = False,
+    made_of: Fingerprint = MADE_OF,
+    **changes: Any,
+) -> Any:
     """What comes of rendering three pictures to the folder dreamt, with these parts changed."""
     for index in range(3):
         save(folder / f"{index}.png", barcode(index))
@@ -67,7 +82,9 @@ def rendered(folder: Path, happens: Callable[[int], object], **changes: Any) -> 
     parts: dict[str, Any] = {group: part(group, name) for group, name in fixed.items()}
     whole = Parts(Still(stills.files[0], **STILL), stills.clip, **parts,
                   moments=lambda _: moment, model=toy_network())  # fmt: skip
-    return album.run(whole, stills, order(folder / "dreamt"), beside=lambda _: ALONE)
+    asked = order(folder / "dreamt", overwrite=overwrite, made_of=made_of)
+    album.check_output(asked.output, stills, overwrite=overwrite)
+    return album.run(whole, stills, asked, beside=lambda _: ALONE)
 
 
 def left(folder: Path) -> set[str]:
@@ -120,6 +137,63 @@ def test_whoever_stops_keeps_the_pictures_that_are_done(tmp_path: Path) -> None:
         rendered(tmp_path, stop)
     assert {"dreamt/0.png", "dreamt/1.png"} <= left(tmp_path)
     assert not {"dreamt/2.png", "dreamt.render/progress.json"} & left(tmp_path)
+
+
+class Counting:
+    """The dreamer that does nothing, and how often it was asked."""
+
+    asked = 0
+
+    def __call__(self, *arguments: Any, **settings: Any) -> Any:
+        """Nothing."""
+        self.asked += 1
+        return part("dreamer", "none")(*arguments, **settings)
+
+    def fit(self, *_: object) -> Counting:
+        """Itself."""
+        return self
+
+
+def test_the_same_again_goes_on_and_what_is_done_is_not_dreamt_again(tmp_path: Path) -> None:
+    dreamer = Counting()
+    with pytest.raises(UserError, match="broke"):
+        rendered(tmp_path, breaking(UserError("broke"), 2), dreamer=dreamer)
+    assert dreamer.asked == 2
+    before = (tmp_path / "dreamt" / "1.png").stat().st_mtime_ns
+    again = rendered(tmp_path, lambda _: None, dreamer=dreamer)
+    assert dreamer.asked == 3
+    assert (tmp_path / "dreamt" / "1.png").stat().st_mtime_ns == before
+    whole = rendered(make(tmp_path / "other"), lambda _: None)
+    for name, figures in whole.figures["pictures"].items():
+        for timed in ("seconds_per_frame", "peak_memory_bytes"):
+            figures.pop(timed), again.figures["pictures"][name].pop(timed)
+    assert again.figures == whole.figures
+    assert left(tmp_path) - {"other"} >= {"dreamt", *BESIDE}
+    assert files(tmp_path / "dreamt.render") == {"recipe.yaml", "render.log", "report.json"}
+
+
+def test_a_picture_that_changed_behind_its_dream_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="broke"):
+        rendered(tmp_path, breaking(UserError("broke"), 2))
+    first = (tmp_path / "dreamt" / "0.png").read_bytes()
+
+    def change(index: int) -> None:
+        if index == 0:
+            save(tmp_path / "0.png", barcode(77))
+
+    with pytest.raises(UserError, match=r"^input: must stay as it was, got other .*0\.png"):
+        rendered(tmp_path, change)
+    assert (tmp_path / "dreamt" / "0.png").read_bytes() == first
+    rendered(tmp_path, change, overwrite=True)
+    assert (tmp_path / "dreamt" / "0.png").read_bytes() != first
+
+
+def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="broke"):
+        rendered(tmp_path, breaking(UserError("broke"), 1))
+    with pytest.raises(UserError, match=r"must go on as it began, got seed=4 \(was 3\); take"):
+        rendered(tmp_path, lambda _: None, made_of=Fingerprint({"seed": "4"}))
+    assert rendered(tmp_path, lambda _: None)
 
 
 def test_stopped_before_the_first_is_done_it_leaves_nothing(tmp_path: Path) -> None:

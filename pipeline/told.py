@@ -1,0 +1,51 @@
+"""What of its settings a result tells, and which files they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+BESIDE = ("input", "mask", "guide", "audio")
+"""Settings that name what is read."""
+OF_MODELS = ("weights", "labels")
+"""The same of a model, or of each of several."""
+ELSEWHERE = ("output", "overwrite", "device", "save_seconds", "limits")
+"""Settings of which the same pictures come out, whatever they are."""
+
+
+def files(settings: Mapping[str, Any]) -> dict[str, Path]:
+    """Every file that these settings name, by the setting: input, model.labels ..."""
+    named = {key: settings[key] for key in BESIDE if settings[key] is not None}
+    return {key: Path(str(name)) for key, name in {**named, **dict(_of_models(settings))}.items()}
+
+
+def told(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, resolved, that make the picture: they go into the result.
+
+    Where it was made, and on what, is left out, and so are the folders of its files: the same comes
+    out elsewhere, and whoever gets the video need not know them.
+    """
+    bare = {str(path): path.name for path in files(settings).values()}
+    rest = {key: value for key, value in settings.items() if key not in ELSEWHERE}
+    return {key: _replaced(value, bare) for key, value in rest.items()}
+
+
+def _of_models(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def found(node: object, place: str) -> Iterator[tuple[str, str]]:
+        if isinstance(node, Mapping):
+            for key, value in node.items():
+                if key in OF_MODELS and isinstance(value, str):
+                    yield f"{place}.{key}", value
+                yield from found(value, f"{place}.{key}")
+
+    return found(settings["model"], "model")
+
+
+def _replaced(node: Any, names: Mapping[str, str]) -> Any:
+    """The same, with these strings replaced wherever they stand."""
+    if isinstance(node, Mapping):
+        return {key: _replaced(value, names) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_replaced(item, names) for item in node]
+    return names.get(node, node) if isinstance(node, str) else node
