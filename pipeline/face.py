@@ -1,15 +1,19 @@
-"""The settings that belong to no part, checked: overwrite, seed, device, tile, trust."""
+"""The settings that belong to no part, checked: overwrite, seed, device, tile, limits, trust."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import torch
 
 from pipeline.errors import UserError
+from pipeline.limits import Limits
+from pipeline.parts import TARGET, build
 from pipeline.room import Room
 
 GIB = 2**30
+LIMITS = "pipeline.limits.Limits"
 
 
 def flag(key: str, value: object) -> bool:
@@ -66,6 +70,17 @@ def room_of(tile: object, memory: object) -> Room | None:
             f"tile: must be auto, null, or a number of pixels, got {tile!r}; say tile=auto"
         )
     return Room(side=tile, bytes=None)
+
+
+def limits_of(node: object, defaults: Mapping[str, object]) -> Limits:
+    """What no input may ask for more of. defaults: what config.yaml says. Raises UserError."""
+    if not isinstance(node, Mapping):
+        raise UserError(
+            f"limits: must be settings, got {node!r}; say limits.{next(iter(defaults))}=NUMBER"
+        )
+    limits: Limits = build({TARGET: LIMITS, **node}, "limits", trusted=["pipeline"],
+                           defaults=defaults)  # fmt: skip
+    return limits
 
 
 def packages(value: object) -> list[str]:

@@ -27,7 +27,7 @@ from pipeline.source import Source
 from pipeline.source.still import Still
 
 BESIDE = {"dreamt.render/recipe.yaml", "dreamt.render/render.log", "dreamt.render/report.json"}
-STILL: dict[str, Any] = {"height": None, "width": None, "alpha": "keep", **LIMITS}
+STILL: dict[str, Any] = {"height": None, "width": None, "alpha": "keep", "limits": LIMITS}
 
 
 @dataclass(frozen=True)
