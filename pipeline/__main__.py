@@ -133,6 +133,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     from pipeline.told import files, told
 
     overwrite, seed = face.flag("overwrite", settings["overwrite"]), face.seed_of(settings["seed"])
+    limits = face.limits_of(settings["limits"], face_yaml()["limits"])
     device, trusted = face.device_of(settings["device"]), face.packages(settings["trust"])
     trusted = ["pipeline", *trusted]
     room = face.room_of(settings["tile"], settings["tile_memory"])
@@ -140,14 +141,14 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     parts = {group: _built(settings[group], group, trusted) for group in FIXED}
     clip = parts["source"].clip
     if settings["audio"] is not None:
-        clip = with_audio(clip, Path(str(settings["audio"])))
+        clip = with_audio(clip, Path(str(settings["audio"])), limits)
     beside = partial(beside_of, settings, yaml=partial(yaml_of, "source"), trusted=trusted)
     read = partial(parse, rate=float(clip.rate), count=clip.count)
     templates = {
         group: Template.of(settings[group], group, read, trusted=trusted, defaults=_defaults(group))
         for group in CHANGING
     }
-    moments = timeline(templates, clip, hear)
+    moments = timeline(templates, clip, partial(hear, limits=limits))
     stills = parts["source"] if isinstance(parts["source"], Several) else None
     named = files(settings)
     output = _output(settings, parts, named, folder, overwrite=overwrite)
@@ -230,6 +231,12 @@ def yaml_of(group: str, choice: str) -> dict[str, Any]:
     return dict(defaults)
 
 
+def face_yaml() -> dict[str, Any]:
+    """What config.yaml gives beside its choices, nothing resolved."""
+    whole: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "config.yaml"))
+    return {key: value for key, value in whole.items() if key not in ("defaults", "hydra")}
+
+
 def _choice(group: str) -> str:
     choices: Any = OmegaConf.to_container(HydraConfig.get().runtime.choices)
     if group not in choices:
@@ -239,8 +246,7 @@ def _choice(group: str) -> str:
 
 def _check_keys(cfg: DictConfig) -> None:
     """Nothing, if cfg has the keys of config.yaml: what + and ~ did is not asked elsewhere."""
-    known = {*GROUPS, *map(str, OmegaConf.load(config_dir() / "config.yaml"))}
-    known -= {"defaults", "hydra"}
+    known = {*GROUPS, *face_yaml()}
     for key in map(str, cfg):
         if key not in known:
             raise UserError(f"{key}: is not a setting; {hint(key, known)}")
@@ -278,7 +284,8 @@ def _one_line(error: Exception) -> str:
 def _known() -> dict[str, list[str]]:
     """Every key that can be set, as one writes it, and the choices of its group that have it."""
     folder = config_dir()
-    known: dict[str, list[str]] = {str(key): [] for key in OmegaConf.load(folder / "config.yaml")}
+    known: dict[str, list[str]] = {key: [] for key in face_yaml()}
+    known |= {f"limits.{key}": [] for key in face_yaml()["limits"]}
     for path in sorted(folder.glob("*/*.yaml")):
         group, choice = path.parent.name, path.stem
         known.setdefault(group, []).append(f"{group}={choice}")

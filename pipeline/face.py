@@ -1,16 +1,20 @@
-"""The settings that belong to no part, checked: overwrite, seed, device, tile, saving, trust."""
+"""The settings that belong to no part, checked: seed, device, tile, limits, saving and more"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import torch
 
 from pipeline.errors import UserError
+from pipeline.limits import Limits
+from pipeline.parts import TARGET, build
 from pipeline.recording import Saving
 from pipeline.room import Room
 
 GIB = 2**30
+LIMITS = "pipeline.limits.Limits"
 
 
 def flag(key: str, value: object) -> bool:
@@ -82,6 +86,17 @@ def saving_of(frames: object, seconds: object) -> Saving:
             "say save_seconds=60"
         )
     return Saving(frames, float(seconds))
+
+
+def limits_of(node: object, defaults: Mapping[str, object]) -> Limits:
+    """What no input may ask for more of. defaults: what config.yaml says. Raises UserError."""
+    if not isinstance(node, Mapping):
+        raise UserError(
+            f"limits: must be settings, got {node!r}; say limits.{next(iter(defaults))}=NUMBER"
+        )
+    limits: Limits = build({TARGET: LIMITS, **node}, "limits", trusted=["pipeline"],
+                           defaults=defaults)  # fmt: skip
+    return limits
 
 
 def packages(value: object) -> list[str]:

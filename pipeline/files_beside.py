@@ -46,7 +46,8 @@ def beside_of(
         node = dict(yaml(kind))
         # of a folder beside a video, every frame has a picture
         given = {**settings["source"], **WHOLE, "rate": clip.rate, **changes}
-        given |= {"path": settings[key], TARGET: MATTES[kind] if key == "mask" else node[TARGET]}
+        given |= {"path": settings[key], "limits": settings["limits"]}
+        given[TARGET] = MATTES[kind] if key == "mask" else node[TARGET]
         return build({name: given.get(name, node[name]) for name in node}, key, trusted=trusted)
 
     if settings["mask"] is not None:
@@ -54,11 +55,13 @@ def beside_of(
             mattes = found("mask", {"height": clip.height, "width": clip.width})
             # a source of another house need not tell its own shape, and that of the dream will do
             size = clip.height, clip.width
+            _ = mattes.clip  # refused here, rather than at the first frame
             check_shape(mattes.shape, getattr(source, "shape", size), size)
         mask = Mask(Track("mask", mattes, start), invert, feather)
     if settings["guide"] is not None:
         with named("guide"):
             height, width = (side & ~1 for side in found("guide", {}).shape)
             pictures = found("guide", {"height": height, "width": width})
+            _ = pictures.clip
         guide = Track("guide", pictures, start)
     return Beside(mask, guide)

@@ -8,22 +8,14 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
+from pipeline.limits import Limits
 
 PICTURES = "png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,ppm_pipe,pgm_pipe,pbm_pipe,j2k_pipe"
 """Formats of single pictures that hold all they need, as ffmpeg.VIDEOS are of videos."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What no input may ask for more of. pixels: of a picture. stall: seconds without a byte."""
-
-    pixels: int
-    stall: float
 
 
 def given(path: object) -> object:
@@ -98,7 +90,7 @@ def lines(
             assert process.popen.stdout is not None
             pipe = process.popen.stdout.fileno()
             while True:
-                wait(pipe, file=file, path=path, seconds=limits.stall)
+                wait(pipe, file=file, path=path, seconds=limits.stall_seconds)
                 chunk = os.read(pipe, 1 << 16)
                 if not chunk:
                     break
@@ -124,6 +116,6 @@ def wait(pipe: int, *, file: int, path: Path, seconds: float) -> None:
             position, seen = here, now
         elif now - seen >= seconds:
             raise UserError(
-                f"input: must give a picture every source.stall_seconds={seconds:g}, got nothing "
+                f"input: must give a picture every limits.stall_seconds={seconds:g}, got nothing "
                 f"from {shown(path)}; repair the file, or raise the limit on a slow disk"
             )

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Tracks
-from pipeline.opening import Limits, lines, opened, reading, wait
+from pipeline.limits import Limits
+from pipeline.opening import lines, opened, reading, wait
 from pipeline.schedule import SOUND
 
 Samples = npt.NDArray[np.float32]
@@ -47,7 +48,6 @@ LEAST_FLUX = 0.02
 """Mean rise of the logarithmic spectrum below which nothing is an onset."""
 FORMATS = f"{ffmpeg.VIDEOS},{ffmpeg.SOUNDS}"
 """Formats that may hold sound."""
-LIMITS = Limits(pixels=1 << 26, stall=60)
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class Sound:
         return dict(zip(SOUND, self.figures[index].tolist(), strict=True))
 
 
-def with_audio(clip: Clip, audio: Path) -> Clip:
+def with_audio(clip: Clip, audio: Path, limits: Limits) -> Clip:
     """The clip with the sound of that file instead of its own. Raises UserError if it has none."""
     options = ("-map", "0:a?", "-vn", "-sn", "-dn", "-c", "copy", "-f", "framecrc", "-")
     try:
-        listed = list(lines(audio, (), options, LIMITS, FORMATS))
+        listed = list(lines(audio, (), options, limits, FORMATS))
     except UserError as error:  # what opens files speaks of the input
         raise UserError(str(error).replace("input:", "audio:", 1)) from None
     codecs = [re.fullmatch(rb"#codec_id \d+: *(.*)", line) for line in listed]
@@ -78,7 +78,7 @@ def with_audio(clip: Clip, audio: Path) -> Clip:
     return replace(clip, tracks=Tracks(audio, 0.0, seconds, found))
 
 
-def hear(clip: Clip) -> Sound:
+def hear(clip: Clip, limits: Limits) -> Sound:
     """What the clip's first sound track is like at each frame.
 
     envelope, bass, mid, treble: loudness of these bands, 1 where they are loudest. onset: how much
@@ -89,7 +89,7 @@ def hear(clip: Clip) -> Sound:
             "audio: must be given for schedules that listen, got an input without sound; "
             "say audio=FILE"
         )
-    levels, flux = _analysed(_samples(clip.tracks))
+    levels, flux = _analysed(_samples(clip.tracks, limits))
     step = HOP / HERTZ
     figures = [_released(_loudness(level), step) for level in levels.T]
     figures.append(_released(_onsets(flux, step), step))
@@ -101,7 +101,7 @@ def hear(clip: Clip) -> Sound:
     return Sound(np.stack(columns, axis=1).astype(np.float32))
 
 
-def _samples(tracks: Tracks, size: int = 1 << 18) -> Iterator[Samples]:
+def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Samples]:
     """The first sound track from frame 0 on, mono, in pieces of at most `size` bytes."""
     chain = (
         f"asetpts=PTS-{tracks.offset:.9f}/TB,atrim=start=0,"
@@ -109,7 +109,7 @@ def _samples(tracks: Tracks, size: int = 1 << 18) -> Iterator[Samples]:
     )
     rest = b""
     with opened(tracks.path) as file:
-        arguments = ["-copyts", *reading(file, LIMITS, FORMATS), "-map", "0:a:0", "-af", chain,
+        arguments = ["-copyts", *reading(file, limits, FORMATS), "-map", "0:a:0", "-af", chain,
                      "-f", "f32le", "pipe:1"]  # fmt: skip
         if tracks.seconds is not None:
             arguments[-3:-3] = ["-t", f"{tracks.seconds:.6f}"]
@@ -117,7 +117,7 @@ def _samples(tracks: Tracks, size: int = 1 << 18) -> Iterator[Samples]:
             assert process.popen.stdout is not None
             pipe = process.popen.stdout.fileno()
             while True:
-                wait(pipe, file=file, path=tracks.path, seconds=LIMITS.stall)
+                wait(pipe, file=file, path=tracks.path, seconds=limits.stall_seconds)
                 piece = os.read(pipe, size)
                 if not piece:
                     break

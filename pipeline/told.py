@@ -11,7 +11,7 @@ BESIDE = ("input", "mask", "guide", "audio")
 OF_MODELS = ("weights", "labels")
 """The same of a model, or of each of several."""
 ELSEWHERE = ("output", "overwrite", "device", "save_seconds", "limits")
-"""Settings of which the same pictures come out, whatever they are."""
+"""Settings of which the same pictures come out, whatever they are; wherever they stand."""
 
 
 def files(settings: Mapping[str, Any]) -> dict[str, Path]:
@@ -27,8 +27,8 @@ def told(settings: Mapping[str, Any]) -> dict[str, Any]:
     out elsewhere, and whoever gets the video need not know them.
     """
     bare = {str(path): path.name for path in files(settings).values()}
-    rest = {key: value for key, value in settings.items() if key not in ELSEWHERE}
-    return {key: _replaced(value, bare) for key, value in rest.items()}
+    picture: dict[str, Any] = _replaced(settings, bare)
+    return picture
 
 
 def _of_models(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -43,9 +43,10 @@ def _of_models(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _replaced(node: Any, names: Mapping[str, str]) -> Any:
-    """The same, with these strings replaced wherever they stand."""
+    """The same without what is of elsewhere, and with these strings replaced."""
     if isinstance(node, Mapping):
-        return {key: _replaced(value, names) for key, value in node.items()}
+        picture = {key: value for key, value in node.items() if key not in ELSEWHERE}
+        return {key: _replaced(value, names) for key, value in picture.items()}
     if isinstance(node, list):
         return [_replaced(item, names) for item in node]
     return names.get(node, node) if isinstance(node, str) else node

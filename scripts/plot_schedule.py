@@ -10,7 +10,9 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+from pipeline.__main__ import face_yaml
 from pipeline.errors import UserError
+from pipeline.face import limits_of
 from pipeline.frame import Clip
 from pipeline.schedule import SOUND, Schedule, ScheduleError, parse
 from pipeline.sound import Sound, hear, with_audio
@@ -30,7 +32,9 @@ def main() -> None:
         curves = [parse(text, rate=float(arguments.rate), count=count)
                   for text in arguments.schedules]  # fmt: skip
         clip = Clip(2, 2, arguments.rate, count)
-        heard = None if arguments.audio is None else hear(with_audio(clip, arguments.audio))
+        limits = limits_of(face_yaml()["limits"], {})
+        audio = arguments.audio
+        heard = None if audio is None else hear(with_audio(clip, audio, limits), limits)
         draw(curves, clip, heard, arguments.out)
     except (ScheduleError, UserError) as error:
         prefix = "schedule: " if isinstance(error, ScheduleError) else ""

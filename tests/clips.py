@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from pipeline import ffmpeg
 from pipeline.frame import Picture
+from pipeline.limits import Limits
 from pipeline.source.images import Images
 from pipeline.source.video import Video
 
@@ -20,19 +22,24 @@ WIDTH = BITS * CELL
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "8", "-pix_fmt", "yuv420p")
 MPEG2 = ("-c:v", "mpeg2video", "-q:v", "2", "-pix_fmt", "yuv420p")
 FFV1 = ("-c:v", "ffv1")
-LIMITS = {"max_pixels": 1 << 26, "stall_seconds": 60}
+LIMITS = Limits(pixels=1 << 26, frames=5_000_000, gap_seconds=300, rate=1000, stall_seconds=60)
+"""Those of conf/config.yaml."""
 WHOLE: dict[str, Any] = dict.fromkeys(("start", "end", "frames", "height", "width"))
 
 
 def video(path: Path | str, **settings: Any) -> Video:
     """The whole file as a source, with the settings of conf/source/video.yaml but these."""
-    limits = {**LIMITS, "max_gap_seconds": 300, "max_rate": 1000, "max_frames": 5_000_000}
-    return Video(**{"path": path, **WHOLE, **limits, **settings})
+    return Video(**{"path": path, **WHOLE, "limits": LIMITS, **settings})
 
 
 def images(path: Path | str, **settings: Any) -> Images:
     """The pictures as a source, with the settings of conf/source/images.yaml but these."""
-    return Images(**{"path": path, "rate": 25, **WHOLE, **LIMITS, **settings})
+    return Images(**{"path": path, "rate": 25, **WHOLE, "limits": LIMITS, **settings})
+
+
+def limited(**changes: Any) -> Limits:
+    """The limits, but for these."""
+    return replace(LIMITS, **changes)
 
 
 def run(*arguments: str, data: bytes = b"", cwd: Path | None = None) -> bytes:

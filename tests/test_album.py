@@ -28,7 +28,7 @@ from pipeline.source.still import Still
 
 BESIDE = {"dreamt.render/recipe.yaml", "dreamt.render/render.log", "dreamt.render/report.json"}
 MADE_OF = Fingerprint({"seed": "3"})
-STILL: dict[str, Any] = {"height": None, "width": None, "alpha": "keep", **LIMITS}
+STILL: dict[str, Any] = {"height": None, "width": None, "alpha": "keep", "limits": LIMITS}
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clips import LIMITS
 
 from pipeline.errors import UserError
 from pipeline.objective.norm import Norm
 from pipeline.parts import build, located
 
 NORM = {"_target_": "pipeline.objective.norm.Norm", "layers": ["a"], "weights": None}
-FRAMES = {"_target_": "pipeline.source.images.Images", "path": "x.png", "rate": 25, "start": None,
-          "end": None, "frames": 0, "height": None, "width": None, "max_pixels": 9,
-          "stall_seconds": 1}  # fmt: skip
+FRAMES = {
+    "_target_": "pipeline.source.images.Images",
+    "path": "x.png",
+    "rate": 25,
+    "start": None,
+    "end": None,
+    "frames": 0,
+    "height": None,
+    "width": None,
+    "limits": LIMITS,
+}
 
 
 def built(settings: Any, **defaults: Any) -> Any:

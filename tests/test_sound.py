@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import run
+from clips import LIMITS, run
 
 from pipeline import sound
 from pipeline.errors import UserError
@@ -28,7 +28,7 @@ def made(folder: Path, source: str, name: str = "a.wav") -> Path:
 
 
 def figures(path: Path, clip: Clip = CLIP) -> dict[str, np.ndarray]:
-    heard = hear(with_audio(clip, path)).figures
+    heard = hear(with_audio(clip, path, LIMITS), LIMITS).figures
     assert heard.shape == (clip.count, len(SOUND))
     assert heard.min() >= 0
     assert heard.max() <= 1
@@ -65,7 +65,7 @@ def test_an_onset_is_seen_at_its_frame_and_nowhere_else(tmp_path: Path, name: st
 def test_the_sound_is_cut_where_the_render_begins(tmp_path: Path) -> None:
     path = made(tmp_path, CLICKS)
     clip = replace(CLIP, tracks=Tracks(path, offset=1.2, seconds=2.0, audio=("pcm_s16le",)))
-    onset = hear(clip).figures[:, SOUND.index("onset")]
+    onset = hear(clip, LIMITS).figures[:, SOUND.index("onset")]
     assert np.argmax(onset > 0.5) in (7, 8, 9)  # 1.5 s on the file's clock
     assert onset[60:].max() == 0
 
@@ -83,7 +83,8 @@ def test_a_second_is_a_second_at_any_rate(tmp_path: Path, rate: Fraction) -> Non
 def test_silence_is_nothing_and_so_is_what_comes_behind_the_end(tmp_path: Path) -> None:
     quiet = figures(made(tmp_path, "anullsrc=d=4"))
     assert max(figure.max() for figure in quiet.values()) == 0
-    short = hear(with_audio(replace(CLIP, count=200), made(tmp_path, "sine=f=300:d=2", "b.wav")))
+    beep = made(tmp_path, "sine=f=300:d=2", "b.wav")
+    short = hear(with_audio(replace(CLIP, count=200), beep, LIMITS), LIMITS)
     assert short.at(25)["mid"] > 0.9
     assert set(short.at(100).values()) == {0.0}
     assert set(short.at(10_000).values()) == {0.0}
@@ -91,9 +92,11 @@ def test_silence_is_nothing_and_so_is_what_comes_behind_the_end(tmp_path: Path) 
 
 def test_the_size_of_the_pieces_changes_no_bit(tmp_path: Path) -> None:
     tracks = Tracks(made(tmp_path, CLICKS), audio=("pcm_s16le",))
-    whole, pieces = (np.concatenate(list(sound._samples(tracks, size))) for size in (1 << 20, 1001))
+    whole, pieces = (
+        np.concatenate(list(sound._samples(tracks, LIMITS, size))) for size in (1 << 20, 1001)
+    )
     assert np.array_equal(whole, pieces)
-    one, other = (sound._analysed(sound._samples(tracks, size)) for size in (1 << 20, 1001))
+    one, other = (sound._analysed(sound._samples(tracks, LIMITS, size)) for size in (1 << 20, 1001))
     assert np.array_equal(one[0], other[0])
     assert np.array_equal(one[1], other[1])
 
@@ -103,6 +106,6 @@ def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.mp3").write_text("no sound")
     for name in ("mute.mp4", "text.mp3"):
         with pytest.raises(UserError, match=r"audio: must be a file with sound, got .*; name"):
-            with_audio(CLIP, tmp_path / name)
+            with_audio(CLIP, tmp_path / name, LIMITS)
     with pytest.raises(UserError, match="audio: must be given for schedules that listen"):
-        hear(CLIP)
+        hear(CLIP, LIMITS)

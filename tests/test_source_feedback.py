@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from clips import LIMITS
 
 from pipeline.errors import UserError
 from pipeline.source.feedback import MEAN, Feedback, noise
@@ -17,8 +18,7 @@ from tests.conftest import texture
 def feedback(**changes: Any) -> Feedback:
     """Two seconds of noise, with these settings changed."""
     settings = {"path": None, "rate": 30, "seconds": 2, "frames": None, "height": 40, "width": 64,
-                "seed": 0, "contrast": 0.12, "max_pixels": 1 << 24,
-                "stall_seconds": 60}  # fmt: skip
+                "seed": 0, "contrast": 0.12, "limits": LIMITS}  # fmt: skip
     return Feedback(**{**settings, **changes})
 
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from clips import barcode, images, numbers
+from clips import barcode, images, limited, numbers
 from pydantic import ValidationError
 
 from pipeline.errors import UserError
@@ -223,7 +223,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cv2, "imdecodeWithMetadata", None)
-    with pytest.raises(UserError, match=r"source\.max_pixels=67108864"):
+    with pytest.raises(UserError, match=r"limits\.pixels=67108864"):
         _ = images(bomb(tmp_path / "a.png", 30000)).clip
 
 
@@ -232,7 +232,7 @@ def test_a_file_far_larger_than_any_picture_is_not_read(tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.truncate(1 << 24)
     with pytest.raises(UserError, match="bytes"):
-        _ = images(path, max_pixels=10000).clip
+        _ = images(path, limits=limited(pixels=10000)).clip
 
 
 @pytest.mark.parametrize(

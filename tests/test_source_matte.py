@@ -24,10 +24,11 @@ RAMP = np.tile(np.arange(WIDTH, dtype=np.uint8) * 4, (HEIGHT, 1))
 def mattes(path: Path, **settings: Any) -> list[npt.NDArray[np.uint8]]:
     """What the file says of each pixel, (H, W)."""
     if path.suffix in (".png", ".jpg", ".tif") or path.is_dir():
-        source: Any = PictureMattes(**{"path": path, "rate": 25, **WHOLE, **LIMITS, **settings})
+        source: Any = PictureMattes(
+            **{"path": path, "rate": 25, **WHOLE, "limits": LIMITS, **settings}
+        )
     else:
-        limits = {"max_gap_seconds": 300, "max_rate": 1000, "max_frames": 1000}
-        source = VideoMattes(**{"path": path, **WHOLE, **LIMITS, **limits, **settings})
+        source = VideoMattes(**{"path": path, **WHOLE, "limits": LIMITS, **settings})
     pictures = list(source.pictures())
     assert all(picture.shape[2] == 3 for picture in pictures)
     return [picture[..., 0] for picture in pictures]

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import FFV1, MPEG2, X264, counted, run
+from clips import FFV1, LIMITS, MPEG2, X264, counted, run
 
 from pipeline.errors import UserError
-from pipeline.opening import Limits, opened
+from pipeline.opening import opened
 from pipeline.source.packets import parse
 from pipeline.source.probe import probe
 from pipeline.source.rate import cadence
 
-LIMITS = Limits(pixels=1 << 26, stall=60)
 NTSC = Fraction(30000, 1001)
 
 

@@ -18,18 +18,16 @@ from test_source_images import corners, exif, save  # noqa: F401  (corners is a 
 
 from pipeline.errors import UserError
 from pipeline.frame import Picture, over
-from pipeline.opening import Limits
+from pipeline.limits import Limits
 from pipeline.source import Several, Source, still
 from pipeline.source.cutout import filled
 from pipeline.source.picture_file import load
-
-UNLIMITED = Limits(1 << 26, 60)
 
 
 def stills(path: Path, **changes: Any) -> Any:
     """The source with the settings of conf/source/still.yaml but these."""
     plain = dict.fromkeys(("frames", "start", "end", "height", "width"))
-    return still.stills(**{"path": path, "alpha": "keep", **plain, **LIMITS, **changes})
+    return still.stills(**{"path": path, "alpha": "keep", **plain, "limits": LIMITS, **changes})
 
 
 @cache
@@ -48,7 +46,7 @@ def rgba(depth: int = 8) -> npt.NDArray[Any]:
 def test_what_the_colours_mean_is_read_too(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     Image.fromarray(barcode(1)).save(path, icc_profile=profile())
-    assert load(path, UNLIMITED).profile == profile()
+    assert load(path, LIMITS).profile == profile()
     assert stills(path).clip.profile == profile()
 
 
@@ -56,15 +54,15 @@ def test_the_profile_of_other_colours_than_rgb_is_left_out(tmp_path: Path) -> No
     grey = bytearray(profile())
     grey[16:20] = b"GRAY"
     Image.fromarray(barcode(1)).save(tmp_path / "a.jpg", icc_profile=bytes(grey))
-    assert load(tmp_path / "a.jpg", UNLIMITED).profile == b""
+    assert load(tmp_path / "a.jpg", LIMITS).profile == b""
     Image.fromarray(barcode(1)).save(tmp_path / "b.jpg", icc_profile=profile()[:-1])
-    assert load(tmp_path / "b.jpg", UNLIMITED).profile == b""
+    assert load(tmp_path / "b.jpg", LIMITS).profile == b""
 
 
 def test_the_straight_alpha_of_a_tiff_leaves_its_colours_as_they_stand(tmp_path: Path) -> None:
     pixels = rgba()
     Image.fromarray(pixels).save(tmp_path / "a.tif", compression="tiff_lzw")
-    contents = load(tmp_path / "a.tif", UNLIMITED)
+    contents = load(tmp_path / "a.tif", LIMITS)
     assert contents.alpha is not None
     assert np.array_equal(np.dstack([contents.colours, contents.alpha]), pixels)
 
@@ -74,7 +72,7 @@ def test_colours_that_were_multiplied_with_alpha_are_divided_by_it(tmp_path: Pat
     pixels[..., 3] |= 128  # what is nearly transparent has lost its colours for good
     multiplied = np.dstack([over(pixels[..., :3], pixels[..., 3], 0), pixels[..., 3]])
     tifffile.imwrite(tmp_path / "a.tif", multiplied, photometric="rgb", extrasamples=["assocalpha"])
-    contents = load(tmp_path / "a.tif", UNLIMITED)
+    contents = load(tmp_path / "a.tif", LIMITS)
     off = contents.colours.astype(int) - pixels[..., :3]
     assert np.abs(off).max() <= 1  # half a step, doubled
     assert np.array_equal(contents.alpha, pixels[..., 3])
@@ -90,7 +88,7 @@ def test_a_tiff_stands_upright(
     tags[0x0112] = orientation
     Image.fromarray(corners).save(tmp_path / "a.tif", exif=tags)
     save(tmp_path / "a.png", corners, exif(orientation))
-    tiff, png = (load(tmp_path / f"a.{kind}", UNLIMITED).colours for kind in ("tif", "png"))
+    tiff, png = (load(tmp_path / f"a.{kind}", LIMITS).colours for kind in ("tif", "png"))
     assert np.array_equal(tiff, png)
 
 

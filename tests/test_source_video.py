@@ -12,7 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clips import FFV1, MPEG2, X264, barcode, counted, number, numbers, run, video, write
+from clips import (
+    FFV1,
+    MPEG2,
+    X264,
+    barcode,
+    counted,
+    limited,
+    number,
+    numbers,
+    run,
+    video,
+    write,
+)
 from pydantic import ValidationError
 
 from pipeline import ffmpeg
@@ -263,13 +275,13 @@ def test_a_decoder_that_falls_silent_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
     started: list[subprocess.Popen[bytes]],
 ) -> None:
-    source = video(clip, stall_seconds=0.3)
+    source = video(clip, limits=limited(stall_seconds=0.3))
     assert source.clip.count == 20
     sleeper = tmp_path / "sleeper"
     sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
     sleeper.chmod(0o700)
     monkeypatch.setattr(ffmpeg, "executable", lambda: str(sleeper))
-    with pytest.raises(UserError, match=r"source\.stall_seconds=0\.3"):
+    with pytest.raises(UserError, match=r"limits\.stall_seconds=0\.3"):
         next(source.pictures())
     assert all(process.poll() is not None for process in started)
 
@@ -292,11 +304,11 @@ def test_a_decoder_that_is_killed_is_not_an_end(
         ({"start": 0.5, "end": 0.51}, r"^end: must be a frame"),
         ({"start": 0.8}, r"^start: must lie before the input's end at 0\.8 s"),
         ({"width": 1}, r"^width, height: .* got 1x0|^width, height: .* got 0x0"),
-        ({"width": 30000, "height": 30000}, r"source\.max_pixels"),
-        ({"max_pixels": 1000}, r"source\.max_pixels=1000"),
-        ({"max_rate": 10}, r"source\.max_rate=10"),
-        ({"max_frames": 10}, r"source\.max_frames=10 .* got 20"),
-        ({"max_gap_seconds": 0.01}, r"source\.max_gap_seconds=0\.01"),
+        ({"width": 30000, "height": 30000}, r"limits\.pixels"),
+        ({"limits": limited(pixels=1000)}, r"limits\.pixels=1000"),
+        ({"limits": limited(rate=10)}, r"limits\.rate=10 .* got 25"),
+        ({"limits": limited(frames=10)}, r"input: .*limits\.frames=10 .* got 20"),
+        ({"limits": limited(gap_seconds=0.01)}, r"limits\.gap_seconds=0\.01"),
         ({"path": None}, r"^input: must be given"),
     ],
 )
@@ -309,7 +321,7 @@ def test_what_cannot_be_rendered_is_refused_before_the_first_frame(
 
 @pytest.mark.parametrize(
     "settings",
-    [{"frames": 0}, {"start": -1.0}, {"end": float("nan")}, {"width": 0}, {"stall_seconds": 0}],
+    [{"frames": 0}, {"start": -1.0}, {"end": float("nan")}, {"width": 0}],
 )
 def test_values_outside_their_range_are_refused_at_construction(
     clip: Path, settings: dict[str, Any]
@@ -318,5 +330,5 @@ def test_values_outside_their_range_are_refused_at_construction(
         video(clip, **settings)
 
 
-def test_max_frames_counts_only_what_is_rendered(clip: Path) -> None:
-    assert video(clip, frames=10, max_frames=10).clip.count == 10
+def test_the_limit_of_frames_counts_only_what_is_rendered(clip: Path) -> None:
+    assert video(clip, frames=10, limits=limited(frames=10)).clip.count == 10

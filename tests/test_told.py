@@ -16,7 +16,7 @@ SETTINGS = {
     "device": "cuda:1",
     "save_seconds": 5,
     "limits": {"pixels": 1},
-    "source": {"path": "/home/me/${x} a.mp4", "rate": 25},
+    "source": {"path": "/home/me/${x} a.mp4", "rate": 25, "limits": {"pixels": 1}},
     "model": {"models": {"a": {"weights": "/w/a.pth", "labels": None}, "b": {"labels": "l/b.txt"}}},
     "objective": {"weights": [1, 2], "layers": ["song.mp3"]},
 }

@@ -7,6 +7,7 @@ import math
 from fractions import Fraction
 
 from pipeline.errors import UserError
+from pipeline.limits import Limits
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def dream_size(
     *,
     wanted_height: int | None,
     wanted_width: int | None,
-    max_pixels: int,
+    limits: Limits,
     unit: int = 2,
 ) -> tuple[int, int]:
     """Height and width in pixels from those of the upright, square-pixelled input.
@@ -91,10 +92,10 @@ def dream_size(
     elif wanted_height is None and wanted_width is not None:
         tall = unit * round(Fraction(height * wanted_width, unit * width))
     size = tall - tall % unit, wide - wide % unit
-    if min(size) < SMALLEST or size[0] * size[1] > max_pixels:
+    if min(size) < SMALLEST or size[0] * size[1] > limits.pixels:
         raise UserError(
             f"width, height: must be at least {SMALLEST} each and "
-            f"source.max_pixels={max_pixels} together, got {size[1]}x{size[0]}; "
+            f"limits.pixels={limits.pixels} together, got {size[1]}x{size[0]}; "
             "give another width or height"
         )
     if size != (tall, wide):

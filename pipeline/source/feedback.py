@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture
-from pipeline.opening import Limits
+from pipeline.limits import Limits
 from pipeline.photographs import COLOURS
 from pipeline.source.extent import dream_size
 from pipeline.source.images import exact, fitted
@@ -35,32 +35,37 @@ class Feedback:
     path: of the picture; None = noise whose spectrum falls as 1/f, as that of photographs does.
     rate: frames a second. seconds: how long, None = until `frames` are made. frames: the most to
     give. height, width: pixels; one given keeps the picture's shape, or 16:9. seed: of the noise.
-    contrast: its deviation, in [0, 1]. max_pixels: of the picture. stall_seconds: without a byte.
+    contrast: its deviation, in [0, 1]. limits: what none of it may
+    ask for more of.
     """
 
     path: Path | None
-    rate: Annotated[Fraction, BeforeValidator(exact), Field(gt=0, le=1000)]
+    rate: Annotated[Fraction, BeforeValidator(exact), Field(gt=0)]
     seconds: Annotated[float, Field(gt=0, le=86400)] | None
     frames: Annotated[int, Field(ge=1)] | None
     height: Side | None
     width: Side | None
     seed: Annotated[int, Field(ge=0)]
     contrast: Annotated[float, Field(ge=0, le=0.5)]
-    max_pixels: Annotated[int, Field(ge=1)]
-    stall_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    limits: Limits
+
+    def __post_init__(self) -> None:
+        self.limits.check_frames("frames", self.frames)
+        self.limits.check_rate("source.rate", float(self.rate))
 
     @cached_property
     def clip(self) -> Clip:
         """The shape of the result. Reads the picture; raises UserError if it cannot."""
+        count = self._count  # before the picture: what is refused should be so at once
         height, width = SIZE if self._picture is None else self._picture.shape[:2]
         size = dream_size(
             height,
             width,
             wanted_height=self.height,
             wanted_width=self.width,
-            max_pixels=self.max_pixels,
+            limits=self.limits,
         )
-        return Clip(*size, rate=self.rate, count=self._count)
+        return Clip(*size, rate=self.rate, count=count)
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
         """The picture, (H, W, 3) uint8 RGB, as frame 0, and None for each further frame."""
@@ -77,6 +82,7 @@ class Feedback:
             raise UserError(
                 "source.seconds: must be given where frames is not, got null; say frames=1"
             )
+        self.limits.check_frames("source.seconds", min(counts))
         return min(counts)
 
     @property
@@ -96,7 +102,7 @@ class Feedback:
                 f"input: must be a picture ({' '.join(SUFFIXES)}) to fly into, got "
                 f"{shown(self.path)}; over a video say recipe=video camera=zoom"
             )
-        return read(self.path, Limits(self.max_pixels, self.stall_seconds))
+        return read(self.path, self.limits)
 
     def _first(self, height: int, width: int) -> Picture:
         if self._picture is not None:

@@ -18,7 +18,8 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture
-from pipeline.opening import Limits, given
+from pipeline.limits import Limits
+from pipeline.opening import given
 from pipeline.source.extent import check_order, dream_size, extent, remaining
 from pipeline.source.picture_file import SUFFIXES, read
 
@@ -40,9 +41,9 @@ class Images:
 
     path: a picture, a folder, or a name with a number in it such as shots/frame_%04d.png.
     rate: pictures a second. start, end: seconds since the first picture. frames: the most to give.
-    height, width: pixels of the result; one given keeps the first picture's shape. max_pixels: of
-    a picture. stall_seconds: without a byte. Raises UserError if the path is missing or `end` is
-    not later than `start`.
+    height, width: pixels of the result; one given keeps the first picture's shape. limits: what
+    none of it may ask for more of. Raises UserError if the path is missing or `end` is not later
+    than `start`.
     """
 
     path: Annotated[Path, BeforeValidator(given)]
@@ -52,14 +53,15 @@ class Images:
     frames: Annotated[int, Field(ge=1)] | None
     height: Side | None
     width: Side | None
-    max_pixels: Annotated[int, Field(ge=1)]
-    stall_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    limits: Limits
 
     _unit: ClassVar[int] = 2
     """What both sides are multiples of: usual video formats have half as many colour samples."""
 
     def __post_init__(self) -> None:
         check_order(self.start, self.end)
+        self.limits.check_frames("frames", self.frames)
+        self.limits.check_rate("source.rate", float(self.rate))
 
     @cached_property
     def clip(self) -> Clip:
@@ -70,10 +72,12 @@ class Images:
             width,
             wanted_height=self.height,
             wanted_width=self.width,
-            max_pixels=self.max_pixels,
+            limits=self.limits,
             unit=self._unit,
         )
-        return Clip(*size, rate=self.rate, count=remaining(len(self._files), first, last))
+        count = remaining(len(self._files), first, last)
+        self.limits.check_frames("input", count)
+        return Clip(*size, rate=self.rate, count=count)
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
         """The pictures from frame `start` on: (H, W, 3) uint8 RGB.
@@ -117,13 +121,9 @@ class Images:
             total=len(self._files),
         )
 
-    @property
-    def _limits(self) -> Limits:
-        return Limits(self.max_pixels, self.stall_seconds)
-
     def _read(self, file: Path) -> Picture:
         """The picture in the file. Raises UserError if it is none."""
-        return read(file, self._limits)
+        return read(file, self.limits)
 
     def _picture(self, index: int, clip: Clip) -> Picture | None:
         """The picture of that index, None if it cannot be read, which is logged."""

@@ -53,7 +53,7 @@ class PictureMattes(Images):
     _unit: ClassVar[int] = 1  # a still may have odd sides
 
     def _read(self, file: Path) -> Picture:
-        grey, peak = _grey(load(file, self._limits))
+        grey, peak = _grey(load(file, self.limits))
         peak = 1 if self._binary else peak
         whole = (np.minimum(grey, peak).astype(np.uint32) * 255 + peak // 2) // peak
         return np.repeat(whole.astype(np.uint8)[..., None], 3, axis=2)
@@ -75,7 +75,7 @@ class PictureMattes(Images):
     def _looked_at(self, file: Path) -> tuple[Pixels, int] | None:
         """The file as grey; None = it cannot be read, which is said when its turn comes."""
         try:
-            return _grey(load(file, self._limits))
+            return _grey(load(file, self.limits))
         except UserError:
             return None
 

@@ -15,7 +15,8 @@ from cv2.utils import logging
 
 from pipeline.errors import UserError, shown
 from pipeline.frame import Picture, in_8_bits, over
-from pipeline.opening import Limits, opened
+from pipeline.limits import Limits
+from pipeline.opening import opened
 from pipeline.source.probe import picture_area
 from pipeline.source.tiff import Directory, directory
 
@@ -63,7 +64,7 @@ def load(path: Path, limits: Limits) -> Contents:
     if not 0 < area <= limits.pixels:
         raise UserError(
             "input: must be a picture that can be read, of at most "
-            f"source.max_pixels={limits.pixels} pixels, got {shown(path)}; use another file, or "
+            f"limits.pixels={limits.pixels} pixels, got {shown(path)}; use another file, or "
             "raise the limit if memory allows"
         )
     data = _bytes(path, limits)
@@ -95,7 +96,7 @@ def _bytes(path: Path, limits: Limits) -> bytes:
         if os.fstat(file).st_size > most:
             raise UserError(
                 f"input: must have at most {most} bytes to be a picture of "
-                f"source.max_pixels={limits.pixels}, got more in {shown(path)}; use another file"
+                f"limits.pixels={limits.pixels}, got more in {shown(path)}; use another file"
             )
         return stream.read(most)
 

@@ -11,7 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipeline.errors import UserError, shown
-from pipeline.opening import PICTURES, Limits, lines
+from pipeline.limits import Limits
+from pipeline.opening import PICTURES, lines
 from pipeline.source.packets import LISTING, Stream, parse
 from pipeline.source.rate import Cadence, cadence
 
@@ -77,7 +78,7 @@ def probe(path: Path, limits: Limits) -> Facts:
     stream = videos[number]
     if stream.area > limits.pixels:
         raise UserError(
-            f"input: must have at most source.max_pixels={limits.pixels} pixels a picture, got "
+            f"input: must have at most limits.pixels={limits.pixels} pixels a picture, got "
             f"{stream.width}x{stream.height} in {shown(path)}; raise the limit if memory allows"
         )
     look = _look(path, limits, number)

@@ -15,7 +15,8 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture, over
-from pipeline.opening import Limits, given
+from pipeline.limits import Limits
+from pipeline.opening import given
 from pipeline.source.cutout import filled
 from pipeline.source.extent import dream_size
 from pipeline.source.images import PATTERN, fitted, found
@@ -33,16 +34,15 @@ class Still:
     """A Source of one picture, upright, in 8 or 16 bits as its file has it.
 
     path: of the picture. height, width: pixels of the result; one given keeps its shape. alpha:
-    whether what is transparent stays so, or is seen before black or white. max_pixels: of the
-    picture. stall_seconds: without a byte of it.
+    whether what is transparent stays so, or is seen before black or white. limits: what
+    it may not ask for more of.
     """
 
     path: Path
     height: Count | None
     width: Count | None
     alpha: Transparency
-    max_pixels: Count
-    stall_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    limits: Limits
 
     @property
     def clip(self) -> Clip:
@@ -57,13 +57,13 @@ class Still:
     @cached_property
     def _taken(self) -> tuple[Picture, Clip]:
         """The picture to dream on, and its shape. Raises UserError."""
-        contents = load(self.path, Limits(self.max_pixels, self.stall_seconds))
+        contents = load(self.path, self.limits)
         colours, alpha = contents.colours, contents.alpha
         size = dream_size(
             *colours.shape[:2],
             wanted_height=self.height,
             wanted_width=self.width,
-            max_pixels=self.max_pixels,
+            limits=self.limits,
             unit=1,
         )
         if alpha is not None and self.alpha in WALLS:
@@ -112,7 +112,9 @@ class Stills:
                 f"input: must name at least one picture ({' '.join(SUFFIXES)}), "
                 f"got none at {shown(self.path)}; check the folder and the pattern"
             )
-        return files[: self.frames]
+        files = files[: self.frames]
+        self.one.limits.check_frames("input", len(files))
+        return files
 
     @cached_property
     def _first(self) -> tuple[int, Still]:
@@ -137,8 +139,7 @@ def stills(
     height: Count | None,
     width: Count | None,
     alpha: Transparency,
-    max_pixels: Count,
-    stall_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)],
+    limits: Limits,
 ) -> Still | Stills:
     """The picture at `path`, or those in a folder or of a numbered pattern.
 
@@ -150,6 +151,7 @@ def stills(
                 f"{key}: must not be given for pictures that are dreamt each on its own, got "
                 f"{value:g} s; leave it out, or say recipe=video for a sequence"
             )
-    one = Still(path, height, width, alpha, max_pixels, stall_seconds)
+    limits.check_frames("frames", frames)
+    one = Still(path, height, width, alpha, limits)
     several = path.is_dir() or (PATTERN.search(path.name) and not path.exists())
     return Stills(path, frames, one) if several else one

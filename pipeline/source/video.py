@@ -16,14 +16,14 @@ from pydantic.dataclasses import dataclass
 from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture, Tracks
-from pipeline.opening import Limits, given, opened, reading, wait
+from pipeline.limits import Limits, Positive
+from pipeline.opening import given, opened, reading, wait
 from pipeline.source.extent import check_order, dream_size, extent, remaining
 from pipeline.source.filters import filters
 from pipeline.source.probe import Facts, probe
 
 log = logging.getLogger(__name__)
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=1)]
 
 TORN = 69
@@ -35,9 +35,8 @@ class Video:
     """A video file as a source: upright, square pixels, even sides, constant rate, 8 bit RGB.
 
     start, end: seconds since the first picture. frames: the most to give. height, width: pixels of
-    the result; one given keeps the shape. max_pixels: of a picture. max_gap_seconds: longest time
-    without a picture. max_rate: frames a second. max_frames: of the result. stall_seconds: without
-    a byte. Raises UserError if the path is missing or `end` is not later than `start`.
+    the result; one given keeps the shape. limits: what none of it may
+    ask for more of. Raises UserError if the path is missing or `end` is not later than `start`.
     """
 
     path: Annotated[Path, BeforeValidator(given)]
@@ -46,17 +45,14 @@ class Video:
     frames: Annotated[int, Field(ge=1)] | None
     height: Side | None
     width: Side | None
-    max_pixels: Annotated[int, Field(ge=1)]
-    max_gap_seconds: Positive
-    max_rate: Positive
-    max_frames: Annotated[int, Field(ge=1)]
-    stall_seconds: Positive
+    limits: Limits
 
     _unit: ClassVar[int] = 2
     """What both sides are multiples of: usual video formats have half as many colour samples."""
 
     def __post_init__(self) -> None:
         check_order(self.start, self.end)
+        self.limits.check_frames("frames", self.frames)
 
     @cached_property
     def clip(self) -> Clip:
@@ -104,13 +100,9 @@ class Video:
                 process.popen.wait()
                 self._judge(process, count)
 
-    @property
-    def _limits(self) -> Limits:
-        return Limits(self.max_pixels, self.stall_seconds)
-
     @cached_property
     def _facts(self) -> Facts:
-        return probe(self.path, self._limits)
+        return probe(self.path, self.limits)
 
     @cached_property
     def _extent(self) -> tuple[int, int | None]:
@@ -136,28 +128,20 @@ class Video:
             *self.shape,
             wanted_height=self.height,
             wanted_width=self.width,
-            max_pixels=self.max_pixels,
+            limits=self.limits,
             unit=self._unit,
         )
 
     def _check(self, facts: Facts, count: int | None) -> None:
         """Raises UserError if these facts ask for more than the limits allow."""
-        name, cadence = shown(self.path), facts.cadence
-        if cadence.rate > self.max_rate:
+        name, cadence, limits = shown(self.path), facts.cadence, self.limits
+        limits.check_rate("input", float(cadence.rate))
+        if cadence.gap > limits.gap_seconds:
             raise UserError(
-                f"input: must have at most source.max_rate={self.max_rate:g} frames a second, "
-                f"got {float(cadence.rate):g} in {name}; raise the limit, or convert it"
+                f"input: must show a picture every limits.gap_seconds={limits.gap_seconds:g}, got "
+                f"a gap of {cadence.gap:g} s in {name}; raise the limit, or cut the file"
             )
-        if cadence.gap > self.max_gap_seconds:
-            raise UserError(
-                f"input: must show a picture every source.max_gap_seconds={self.max_gap_seconds:g},"
-                f" got a gap of {cadence.gap:g} s in {name}; raise the limit, or cut the file"
-            )
-        if count is not None and count > self.max_frames:
-            raise UserError(
-                f"input: must have at most source.max_frames={self.max_frames} frames, got {count}"
-                f" in {name}; give end or frames, or raise the limit"
-            )
+        limits.check_frames("input", count)
         if not cadence.steady:
             log.info("%s has a variable rate; made constant: %s frames/s", name, cadence.rate)
 
@@ -176,7 +160,7 @@ class Video:
             *("-threads", "2", "-filter_threads", "1"),
             # a picture of another size goes through the same filters instead of new ones
             *("-max_error_rate", "0", "-reinit_filter", "0"),
-            *reading(file, self._limits),
+            *reading(file, self.limits),
             *("-map", f"0:V:{self._facts.stream}", "-an", "-sn", "-dn", "-vf", chain),
             *("-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"),
         ]
@@ -186,7 +170,7 @@ class Video:
         picture = np.empty(shape, np.uint8)
         rest = picture.data.cast("B")
         while rest:
-            wait(pipe, file=file, path=self.path, seconds=self.stall_seconds)
+            wait(pipe, file=file, path=self.path, seconds=self.limits.stall_seconds)
             size = os.readv(pipe, [rest])
             if size == 0:
                 return None

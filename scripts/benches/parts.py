@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.__main__ import CHANGING, config_dir, yaml_of
 from pipeline.beside import Beside
+from pipeline.face import limits_of
 from pipeline.files_beside import beside_of
 from pipeline.frame import Picture, State
 from pipeline.gradient import Gradient
@@ -78,8 +79,9 @@ def rendered(
     plain: Any = OmegaConf.to_container(config, resolve=True)
     templates = {name: Template.of(plain[name], name, read, trusted=["pipeline"])
                  for name in CHANGING}  # fmt: skip
+    heard = partial(hear, limits=limits_of(plain["limits"], {}))
     return render(
-        source, built(config, "cuts"), built(config, "flow"), timeline(templates, clip, hear),
+        source, built(config, "cuts"), built(config, "flow"), timeline(templates, clip, heard),
         slope.model, recording or Kept(), loop=loop or Loop(0), beside=beside(config, source),
         seed=config.seed, device=CPU,
     )  # fmt: skip

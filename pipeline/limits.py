@@ -1,0 +1,47 @@
+"""What no input may ask for more of: conf/config.yaml has the figures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from pipeline.errors import UserError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """pixels: of a picture. frames: of the result. gap_seconds: between two pictures. rate: frames
+    a second. stall_seconds: without a byte.
+    """
+
+    pixels: Annotated[int, Field(ge=256, lt=2**31)]
+    frames: Annotated[int, Field(ge=1)]
+    gap_seconds: Positive
+    rate: Positive
+    stall_seconds: Positive
+
+    def check_frames(self, key: str, count: int | None) -> None:
+        """Nothing, if so many frames may be made; None = unknown. Raises UserError.
+
+        key: the setting that asks for them.
+        """
+        if count is not None and count > self.frames:
+            raise UserError(
+                f"{key}: must give at most limits.frames={self.frames} frames, got {count}; "
+                f"ask for fewer, or say limits.frames={count}"
+            )
+
+    def check_rate(self, key: str, rate: float) -> None:
+        """Nothing, if so many frames may pass in a second. Raises UserError.
+
+        key: the setting that asks for them.
+        """
+        if rate > self.rate:
+            raise UserError(
+                f"{key}: must have at most limits.rate={self.rate:g} frames a second, "
+                f"got {rate:g}; ask for fewer, or say limits.rate={rate:g}"
+            )

@@ -1,0 +1,103 @@
+"""Limits are settings: each is named by what it refuses, as the user writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clips import counted, limited
+from clips import run as ffmpeg
+from command_line import files, rendered, run
+
+from pipeline.errors import UserError
+
+BAD_LIMITS = [
+    *((f"limits.{name}={value}", f"limits.{name}: must be ", f"say limits.{name}={default}")
+      for name, default in (("pixels", 67108864), ("frames", 5000000), ("gap_seconds", 300),
+                            ("rate", 1000), ("stall_seconds", 60))
+      for value in ("-1", "much", "null", "[1]")),
+    ("limits.frames=true", "limits.frames: must be a number, got true"),
+    ("limits.stall_seconds=inf", "limits.stall_seconds: must be a finite number"),
+    ("limits.pixels=1e12", "limits.pixels: must be less than"),
+    ("limits.pixls=5", "limits.pixls: is not a setting; did you mean limits.pixels"),
+    ("+limits.pixls=5", "limits.pixls: is not a setting", "did you mean limits.pixels"),
+    ("~limits.frames", "limits.frames: must be given"),
+    ("~limits", "limits: must be there"),
+    ("limits=5", "limits: must be settings, got 5"),
+    ("limits=null", "limits: must be settings, got None"),
+]  # fmt: skip
+REFUSED = [
+    ("input=clip.mp4 limits.pixels=1000", "input: ", "limits.pixels=1000"),
+    ("input=clip.mp4 limits.frames=10", "input: ", "limits.frames=10", "got 20"),
+    ("input=clip.mp4 frames=30 limits.frames=25", "frames: ", "limits.frames=25", "got 30"),
+    ("input=clip.mp4 limits.gap_seconds=0.01", "input: ", "limits.gap_seconds=0.01"),
+    ("input=clip.mp4 limits.rate=24", "input: ", "limits.rate=24", "got 25"),
+    ("input=clip.mp4 width=5000 limits.pixels=6200", "width, height: ", "limits.pixels=6200"),
+    ("input=shots limits.frames=2", "input: ", "limits.frames=2", "got 3"),
+    ("input=shots limits.pixels=300", "input: ", "limits.pixels=300"),
+    ("input=shots source.rate=1001", "source.rate: ", "limits.rate=1000", "got 1001"),
+    ("recipe=still input=shots output=d limits.frames=2", "input: ", "limits.frames=2", "got 3"),
+    ("recipe=still input=shots/1.png output=d.png limits.pixels=300", "limits.pixels=300"),
+    ("recipe=zoom input=shots/1.png limits.pixels=300", "limits.pixels=300"),
+    ("recipe=zoom source.seconds=86400 limits.frames=100", "source.seconds: ",
+     "limits.frames=100", "got 2592000"),
+    ("recipe=zoom frames=101 limits.frames=100", "frames: ", "limits.frames=100"),
+    ("recipe=zoom source.rate=2000", "source.rate: ", "limits.rate=1000"),
+    # beside the input the same are obeyed, and the key is the file's own
+    ("input=clip.mp4 mask=large.png limits.pixels=8000", "mask: ", "limits.pixels=8000"),
+    ("input=clip.mp4 guide=large.png limits.pixels=8000", "guide: ", "limits.pixels=8000"),
+    ("input=clip.mp4 end=0.2 mask=clip.mp4 limits.frames=10", "mask: ", "limits.frames=10"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a video of 128x48 pixels, three of its pictures, and one that is larger."""
+    folder = tmp_path_factory.mktemp("limits") / "here"
+    folder.mkdir()
+    clip = counted(folder / "clip.mp4")
+    (folder / "shots").mkdir()
+    ffmpeg("-i", str(clip), "-frames:v", "3", str(folder / "shots" / "%d.png"))
+    ffmpeg("-i", str(clip), "-frames:v", "1", "-vf", "scale=256:96", str(folder / "large.png"))
+    return folder
+
+
+@pytest.fixture
+def unchanged(folder: Path) -> Iterator[Path]:
+    """The folder; afterwards the same files must lie in it."""
+    before = files(folder)
+    yield folder
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("case", BAD_LIMITS, ids=lambda case: case[0])
+def test_a_limit_that_is_none_is_named_with_its_default(
+    unchanged: Path, case: tuple[str, ...]
+) -> None:
+    argument, *words = case
+    line = run("input=clip.mp4", argument, cwd=unchanged).line
+    assert not [word for word in words if word not in line], line
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case[0])
+def test_what_asks_for_more_is_refused_by_the_limits_name(
+    unchanged: Path, case: tuple[str, ...]
+) -> None:
+    arguments, *words = case
+    line = run(*arguments.split(" "), cwd=unchanged).line
+    assert not [word for word in words if word not in line], line
+
+
+def test_a_limit_that_is_raised_lets_through(unchanged: Path, tmp_path: Path) -> None:
+    output = f"output={tmp_path}/x.mp4"
+    for limits in (("limits.frames=20",), ("limits.rate=25", "limits.pixels=6144")):
+        rendered("input=clip.mp4", "dreamer=none", "frames=2", output, "overwrite=true", *limits,
+                 cwd=unchanged)  # fmt: skip
+
+
+def test_an_unknown_number_of_frames_is_no_reason_to_refuse() -> None:
+    limited(frames=1).check_frames("input", None)
+    limited(frames=1).check_frames("input", 1)
+    with pytest.raises(UserError, match=r"frames: must give at most limits\.frames=1 "):
+        limited(frames=1).check_frames("frames", 2)
