@@ -126,7 +126,7 @@ def fingerprint(
     facts = dict(_flat(settings))
     facts |= {f"contents of {held.key}": held.sha256 for held in inputs}
     facts |= {"contents of the weights": weights, "device": device_name(device)}
-    facts |= {"threads": str(torch.get_num_threads()), "ffmpeg": ffmpeg.version()}
+    facts |= {"OMP_NUM_THREADS": str(torch.get_num_threads()), "ffmpeg": ffmpeg.version()}
     facts |= {f"code of {package}": code(package) for package in trusted}
     # the build of torch too, which its distribution does not tell
     return Fingerprint(facts | versions() | {"torch": torch.__version__}, inputs)

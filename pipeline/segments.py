@@ -32,7 +32,6 @@ class Segments:
     def take_up(self) -> None:
         """Go on behind the pictures that are there."""
         self.stop()
-        remove(self._last)
         first = len(self.full()) * self._length
         self._spool.clear(before=first)
         self.count = self._spool.end(first)
@@ -67,6 +66,7 @@ class Segments:
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.stop()
+        remove(self._last)
         self._spool.close()
 
     def _encode(self, picture: Picture) -> None:

@@ -39,7 +39,7 @@ def test_each_setting_that_differs_is_named_with_both_values() -> None:
     [
         ("contents of the weights", "other contents of the weights"),
         ("code of pipeline", "other code of pipeline"),
-        ("threads", f"threads={torch.get_num_threads()} (was 99)"),
+        ("OMP_NUM_THREADS", f"OMP_NUM_THREADS={torch.get_num_threads()} (was 99)"),
         ("torch", f"torch={torch.__version__} (was 99)"),
         ("python", "python="),
         ("ffmpeg", "ffmpeg"),
