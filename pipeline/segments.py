@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import count, takewhile
 from pathlib import Path
 
 from pipeline.durable import flush
-from pipeline.encoder import Encoder, Writer
+from pipeline.encoder import Encoder, KilledError, Writer
 from pipeline.frame import Clip, Picture
 from pipeline.output import remove
 from pipeline.spool import Spool
+
+log = logging.getLogger(__name__)
 
 
 class Segments:
@@ -41,8 +44,11 @@ class Segments:
     def append(self, picture: Picture) -> None:
         """Take the next picture, (H, W, 3) RGB of the clip's depth."""
         self._spool.append(picture, self.count)
-        self._encode(picture)
         self.count += 1
+        try:
+            self._encode(picture)
+        except KilledError as error:
+            self._begin_again(error)
 
     def settle(self) -> None:
         """Let no picture that was taken be lost."""
@@ -54,12 +60,11 @@ class Segments:
 
     def all(self) -> list[Path]:
         """All segments, the last of them closed early; nothing more can be taken."""
-        segments = self.full()
-        if self._writer is not None:
-            writer, self._writer = self._writer, None
-            writer.close()
-            segments.append(self._last)
-        return segments
+        try:
+            return self._closed()
+        except KilledError as error:
+            self._begin_again(error)
+            return self._closed()
 
     def stop(self) -> None:
         """Let go of the encoder, and of what is neither in a segment nor settled."""
@@ -68,6 +73,20 @@ class Segments:
             writer.stop()
         remove(self._last)
         self._spool.close()
+
+    def _begin_again(self, error: KilledError) -> None:
+        """Hand the pictures of the open segment to another encoder; once, for there is a reason."""
+        log.warning("%s: its segment is begun again", str(error).partition("; ")[0])
+        self.settle()
+        self.take_up()
+
+    def _closed(self) -> list[Path]:
+        segments = self.full()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            segments.append(self._last)
+        return segments
 
     def _encode(self, picture: Picture) -> None:
         """Hand the picture to the encoder, and close the segment that is full."""

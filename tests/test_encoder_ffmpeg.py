@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from pipeline.encoder import KilledError
 from pipeline.encoder.ffmpeg import FFmpeg
 from pipeline.encoder.segment import Segment
 from pipeline.errors import UserError
@@ -184,7 +185,7 @@ def test_a_killed_encoder_is_an_error_and_nothing_counts(then: str, tmp_path: Pa
     writer.write(picture)
     os.kill(writer._process.popen.pid, signal.SIGKILL)
     writer._process.popen.wait()
-    with pytest.raises(UserError, match="signal 9") as error, writer:
+    with pytest.raises(KilledError, match="signal 9") as error, writer:
         writer.write(picture) if then == "write" else writer.close()
     assert "run the same command again" in a_line(error)
     assert list(tmp_path.iterdir()) == []

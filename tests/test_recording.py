@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -403,3 +405,25 @@ def test_a_lossless_file_holds_every_picture_bit_for_bit(tmp_path: Path) -> None
     record(part("encoder", "ffv1"), output)
     assert np.array_equal(seen(output, CLIP.height, CLIP.width), np.stack(PICTURES))
     assert kept(output) == set()
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the encoder in /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("at", range(8))
+def test_an_encoder_that_is_killed_is_replaced_and_every_byte_is_the_same(
+    tmp_path: Path, at: int, number: signal.Signals, caplog: pytest.LogCaptureFixture
+) -> None:
+    encoder = part("encoder", "h264")
+    record(encoder, tmp_path / "whole.mp4")
+    given = states()
+    with recording(encoder, tmp_path / "x.mp4") as started:
+        for index in range(8):
+            started.add([PICTURES[index]], given[index], given[index + 1])
+            if index == at:
+                tasks = Path("/proc/self/task").glob("*/children")
+                for child in {child for task in tasks for child in task.read_text().split()}:
+                    os.kill(int(child), number)
+        started.finish([])
+    assert (tmp_path / "x.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
+    # behind a full segment there is no encoder to be killed
+    assert ("its segment is begun again" in caplog.text) == (at not in (2, 5))

@@ -7,7 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from pipeline.errors import UserError
 from pipeline.frame import Clip, Picture
+
+
+class KilledError(UserError):
+    """The encoder was ended from outside. What it took is lost; another one may fare better."""
 
 
 class Writer(Protocol):
@@ -16,13 +21,13 @@ class Writer(Protocol):
     def write(self, picture: Picture) -> None:
         """Append (H, W, 3) RGB of the clip's depth; what has no room in the format goes.
 
-        Raises UserError if the encoder died (a full disk, say).
+        Raises UserError if the encoder died (a full disk, say), KilledError if it was killed.
         """
 
     def close(self) -> None:
         """Finish the segment and make sure that every picture is in it and on the disk.
 
-        Raises UserError if it is not.
+        Raises UserError if it is not, KilledError if the encoder was killed.
         """
 
     def stop(self) -> None:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipeline.durable import full
+from pipeline.encoder import KilledError
 from pipeline.errors import UserError, shown
 from pipeline.ffmpeg import Process, running
 
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 # ffmpeg ends with the error's number modulo 256: 28 is a full disk, 122 a used up quota.
 FULL_DISK = (-28 % 256, -122 % 256)
+SIGNALLED = 255
+"""How ffmpeg ends when it is asked to by a signal; what it wrote is not all."""
 FULL_DISK_LINE = re.compile("No space left on device|Disk quota exceeded")
 # The AV1 encoder greets on stderr whatever it is told; "Svt[error]" is left in.
 GREETING = re.compile(r"Svt\[(info|warn)\]|Using MS style video codec tag")
@@ -40,8 +43,8 @@ def complaints(process: Process) -> list[str]:
 def demand_success(process: Process, path: Path) -> list[str]:
     """What ffmpeg said, once it has ended well; logged too, for it may be worth a look.
 
-    path: what it wrote or read, for the message. Raises StoppedError if it ended badly, and
-    UserError if that was for want of room on the disk.
+    path: what it wrote or read, for the message. Raises StoppedError if it ended badly, KilledError
+    if from outside, and UserError if that was for want of room on the disk.
     """
     code = process.popen.wait()
     lines = complaints(process)
@@ -51,15 +54,12 @@ def demand_success(process: Process, path: Path) -> list[str]:
         return lines
     if code in FULL_DISK or any(FULL_DISK_LINE.search(line) for line in lines):
         raise full(path)
-    if code < 0:
-        why = f"it was ended by signal {-code}"
-    else:
-        why = shown(lines[0]) if lines else f"it ended with code {code}"
-    raise StoppedError(
-        f"{shown(path)}: ffmpeg must run to its end, got: {why}; "
-        "run the same command again to go on",
-        lines,
-    )
+    killed = code < 0 or code == SIGNALLED
+    why = shown(lines[0]) if lines else f"it ended with code {code}"
+    if killed:
+        why = f"it was ended by signal {-code}" if code < 0 else "it was ended by a signal"
+    line = f"{shown(path)}: ffmpeg must run to its end, got: {why}; run the same command again"
+    raise KilledError(line) if killed else StoppedError(line, lines)
 
 
 @dataclass(frozen=True)
