@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError, shown
@@ -63,6 +64,19 @@ def check_disk(folder: Path, clip: Clip, segment: int) -> None:
             f"output: {shown(folder)} must have room for about {need / MB:.2f} MB to begin with, "
             f"got {free / MB:.2f} MB; free some, or choose another folder"
         )
+
+
+def missing(folder: Path, segments: Sequence[Path], pictures: int, count: int | None) -> int:
+    """How many bytes the disk will lack in the end; 0 = none, or it cannot be told.
+
+    segments: those that are there, with so many pictures in them, of `count` in all. The whole is
+    written beside them.
+    """
+    if not pictures or count is None:
+        return 0
+    each = sum(segment.stat().st_size for segment in segments) / pictures
+    need = each * (max(0, count - pictures) + count)
+    return max(0, round(need - shutil.disk_usage(folder).free))
 
 
 def mark_complete(folder: Path, whole: Path) -> None:

@@ -18,7 +18,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -33,13 +33,16 @@ from pipeline.frame import Clip, Picture, State
 from pipeline.lock import locked
 from pipeline.output import (
     COMPLETE,
+    MB,
     check_disk,
     check_room,
     folder_of,
     is_complete,
     mark_complete,
+    missing,
     remove,
-)
+)  # fmt: skip
+from pipeline.partial import Partial
 from pipeline.saved import Saved, digest
 from pipeline.segments import Segments
 
@@ -52,8 +55,6 @@ OURS = ("state-*", "segment-*", "last", "pictures-*", "whole*", "partial*", f"*{
 """What only serves to go on. It goes in this order: without a state nothing goes on, and the last
 says that the output is whole.
 """
-PAUSE = 20
-"""Times as long as showing what is done took, until it is done again."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,15 @@ class Recording:
         self.overwrite, self.made_of, self.saving, self.device = overwrite, made_of, saving, device
         self.state = State()
         self.is_complete = False
+        partial = self.folder / f"partial{output.suffix}"
+        self._partial = Partial(partial, encoder, clip, metadata)
         self._segments = Segments(self.folder, encoder, clip, saving.segment_frames)
         self._told: str | None = None  # what the newest frame came to in an earlier render
         self._count = 0  # pictures that were handed in; an earlier render may have had more
         self._frames = 0
         self._unsaved: tuple[State, State, int] | None = None
         self._saved_at = time.monotonic()
-        self._shown, self._show_next = 0, 0.0
+        self._warned = False
         self._lock = ExitStack()
         self._is_new = False
 
@@ -136,7 +139,7 @@ class Recording:
         self._unsaved, self._frames = (before, state, number), state.index
         if time.monotonic() - self._saved_at >= self.saving.seconds:
             self.save()
-            self._show()
+            self._look_ahead()
 
     def save(self) -> None:
         """Let nothing be lost of what is recorded by now. Raises UserError."""
@@ -165,8 +168,8 @@ class Recording:
             segments = self._segments.all()
         line = f"stopped behind frame {self._frames}"
         if segments:
-            partial = self._joined(segments, self._segments.count)
-            line += f", {shown(partial)} shows what is done"
+            self._partial.make(segments, self._segments.count)
+            line += f", {shown(self._partial.path)} shows what is done"
         return f"{line}; the same command goes on"
 
     def finish(self, rest: Iterable[Picture]) -> None:
@@ -243,36 +246,16 @@ class Recording:
                     self._segments.append(picture)
                 self._count += 1
 
-    def _show(self) -> None:
-        """Renew the file that shows what is done, as far as segments are full.
-
-        Not so often that it takes more than a twentieth of the time. What goes wrong is logged.
-        """
-        segments, began = self._segments.full(), time.monotonic()
-        if len(segments) == self._shown or began < self._show_next:
-            return
-        self._shown = len(segments)
-        try:
-            self._joined(segments, len(segments) * self.saving.segment_frames)
-        except UserError as error:
-            log.warning("%s", error)
-        now = time.monotonic()
-        self._show_next = now + PAUSE * (now - began)
-
-    def _joined(self, segments: Sequence[Path], count: int) -> Path:
-        """A file that shows these segments, which hold so many pictures. Raises UserError."""
-        suffix, tracks = self.output.suffix, self.clip.tracks
-        path, new = self.folder / f"partial{suffix}", self.folder / f"partial-new{suffix}"
-        if tracks is not None:
-            tracks = replace(tracks, seconds=float(count / self.clip.rate))
-        clip = replace(self.clip, count=count, tracks=tracks)
-        with self._trouble():
-            remove(new)
-            self.encoder.join(segments, new, clip, self.metadata)
-            if path.is_dir():
-                remove(path)
-            new.replace(path)
-        return path
+    def _look_ahead(self) -> None:
+        """Show what is done, and say once if the disk will not do; it may be mended meanwhile."""
+        segments = self._segments.full()
+        done = len(segments) * self.saving.segment_frames
+        self._partial.renew(segments, done)
+        lack = 0 if self._warned else missing(self.folder, segments, done, self.clip.count)
+        if lack:
+            self._warned = True
+            log.warning("output: %s will lack about %.1f MB for all frames; free some meanwhile",
+                        shown(self.folder), lack / MB)  # fmt: skip
 
     def _states(self) -> list[Path]:
         """The states that are saved, the newest last."""

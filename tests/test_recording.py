@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
@@ -56,7 +56,7 @@ class Sheets:
         self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]
     ) -> None:
         assert not path.exists()
-        assert clip.count is None or path.stem == "partial-new"
+        assert clip.count in (None, 8) or path.stem == "partial-new"
         assert dict(metadata) == {"comment": "a test"}
         path.write_bytes(b"".join(segment.read_bytes() for segment in segments))
         self.step("join")
@@ -101,15 +101,15 @@ def recording(
     *,
     overwrite: bool = False,
     made_of: Fingerprint = MADE_OF,
-    length: int = 3,
+    count: int | None = None,
     seconds: float = 0,
 ) -> Recording:
     """A recording of segments of three pictures that is saved after each frame."""
     if isinstance(encoder, Sheets):
         encoder.output = output
     return Recording(
-        output, encoder, CLIP, {"comment": "a test"}, overwrite=overwrite, made_of=made_of,
-        saving=Saving(length, seconds), device=torch.device("cpu"),
+        output, encoder, replace(CLIP, count=count), {"comment": "a test"}, overwrite=overwrite,
+        made_of=made_of, saving=Saving(3, seconds), device=torch.device("cpu"),
     )  # fmt: skip
 
 
@@ -396,6 +396,22 @@ def test_a_disk_without_room_is_told_before_anything_is_encoded(
         record(encoder, output)
     assert encoder.seen == []
     assert list(output.parent.iterdir()) == []
+
+
+def test_a_disk_that_will_not_do_is_told_once_and_in_time(
+    output: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    size, given = PICTURES[0].nbytes, states()
+    # behind the first segment five more pictures are to come, and then the whole beside them
+    for free, told in ((13 * size, 0), (12 * size, 1)):
+        caplog.clear()
+        with recording(Sheets(), output.with_name(f"{told}.raw"), count=8) as started:
+            usage = SimpleNamespace(free=free)
+            monkeypatch.setattr("pipeline.output.shutil.disk_usage", lambda _, usage=usage: usage)
+            for index in range(5):
+                started.add([PICTURES[index]], given[index], given[index + 1])
+            monkeypatch.undo()
+        assert caplog.text.count("will lack about 0.0 MB for all frames") == told
 
 
 def test_a_lossless_file_holds_every_picture_bit_for_bit(tmp_path: Path) -> None:
