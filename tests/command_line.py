@@ -8,11 +8,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SECONDS = 120
 """Many times longer than any run of the tests takes: one that is not over by then hangs."""
@@ -38,12 +40,15 @@ class Ran:
         return self.err.strip()
 
 
-def run(*arguments: str, cwd: Path) -> Ran:
-    """The command line run in this folder, in a process forked from one that knows torch."""
+def run(*arguments: str, cwd: Path, frames: int | None = None) -> Ran:
+    """The command line run in this folder, in a process forked from one that knows torch.
+
+    frames: after so many it is ended from outside, None = never.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     out, err = cwd.parent / f"{cwd.name}.out", cwd.parent / f"{cwd.name}.err"
-    process = context.Process(target=_main, args=(arguments, cwd, out, err))
+    process = context.Process(target=_main, args=(arguments, cwd, out, err, frames))
     process.start()
     process.join(SECONDS)
     if process.is_alive():
@@ -62,8 +67,11 @@ def rendered(*arguments: str, cwd: Path) -> Ran:
     return ran
 
 
-def _main(arguments: Sequence[str], cwd: Path, out: Path, err: Path) -> None:
+def _main(arguments: Sequence[str], cwd: Path, out: Path, err: Path, frames: int | None) -> None:
     import torch
+
+    if frames is not None:
+        _end_behind(frames)
 
     for path, descriptor in ((out, 1), (err, 2)):
         file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
@@ -73,6 +81,22 @@ def _main(arguments: Sequence[str], cwd: Path, out: Path, err: Path) -> None:
     torch.set_num_threads(1)
     sys.argv = ["dreamreel", *arguments]
     runpy.run_module("pipeline", run_name="__main__", alter_sys=True)
+
+
+def _end_behind(frames: int) -> None:
+    """Let SIGTERM come when so many frames are recorded."""
+    from pipeline.recording import Recording
+
+    recorded = Recording.add
+    left = [frames]
+
+    def add(*arguments: Any) -> None:
+        recorded(*arguments)
+        left[0] -= 1
+        if not left[0]:
+            signal.raise_signal(signal.SIGTERM)
+
+    Recording.add = add  # type: ignore[method-assign]
 
 
 def spawn(*command: str, cwd: Path, **environment: str) -> subprocess.Popen[str]:
