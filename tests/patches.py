@@ -20,10 +20,19 @@ LUMA = {"bt709": (0.2126, 0.0722), "smpte170m": (0.299, 0.114), "bt2020nc": (0.2
 SIDE = 32
 
 
-def planes(rgb: Floats, *, matrix: str, full: bool, bits: int, height: int) -> list[Any]:
-    """Planar 4:2:0 of patches side by side; rgb: (N, 3) in [0, 1], coded by ITU-R BT.601/709/2020.
+def planes(
+    rgb: Floats,
+    *,
+    matrix: str,
+    full: bool,
+    bits: int,
+    height: int,
+    chroma_of: tuple[int, int] = (2, 2),
+) -> list[Any]:
+    """Planes of patches side by side; rgb: (N, 3) in [0, 1], coded by ITU-R BT.601/709/2020.
 
     The offsets and spans are those of the recommendations: 16..235 and 16..240 of 8 bits.
+    chroma_of: rows and columns that share one sample of colour, (2, 2) is 4:2:0.
     """
     red, blue = LUMA[matrix]
     luma = rgb @ np.array([red, 1 - red - blue, blue])
@@ -32,11 +41,12 @@ def planes(rgb: Floats, *, matrix: str, full: bool, bits: int, height: int) -> l
     bottom, span, wide = (0, peak, peak) if full else (16 * scale, 219 * scale, 224 * scale)
     values = [bottom + span * luma, *((peak + 1) / 2 + wide * c for c in chroma)]
     kind = np.uint8 if bits == 8 else np.dtype("<u2")
+    shares = ((1, 1), chroma_of, chroma_of)
     return [
-        np.repeat(np.clip(v.round(), 0, peak).astype(kind)[None], height // part, 0).repeat(
-            SIDE // part, 1
+        np.repeat(np.clip(v.round(), 0, peak).astype(kind)[None], height // down, 0).repeat(
+            SIDE // across, 1
         )
-        for v, part in zip(values, (1, 2, 2), strict=True)
+        for v, (down, across) in zip(values, shares, strict=True)
     ]
 
 
