@@ -84,6 +84,7 @@ def hdr(transfer: str, signal: Floats) -> Case:
     return Case(f"HDR by {transfer}", coded(signal, tags, **coding), one(screen(DIM)))
 
 
+PALETTE = "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none"
 HALF = np.where(np.arange(len(PATCHES))[:, None] < len(PATCHES) // 2, PATCHES, 0)
 LIMITED = "setparams=colorspace=bt709:range=tv"
 
@@ -110,13 +111,9 @@ CASES = [
     ),
     # whose codec rounds more than the conversion
     Case("jpeg pictures", stored("-c:v", "mjpeg", "-q:v", "2"), one(off=6), "in.avi"),
-    # three bits of red and green, two of blue
-    Case("a gif's palette", stored("-c:v", "gif", "-pix_fmt", "rgb8"), one(off=36), "in.gif"),
-    Case(
-        "a png's palette",
-        stored("-vf", "split[a][b];[a]palettegen[p];[b][p]paletteuse", "-c:v", "png"),
-        one(),
-        "in.mov",
+    *(
+        Case(f"{codec}'s palette", stored("-vf", PALETTE, "-c:v", codec), one(off=1), file)
+        for codec, file in (("gif", "in.gif"), ("png", "in.mov"))
     ),
     Case(
         "raw pictures in avi",
