@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from awkward import colour, geometry, timing
+from awkward import colour, damage, geometry, hostile, names, streams, timing
 
-CASES = [case for kind in (timing, geometry, colour) for case in kind.CASES]
+KINDS = (timing, geometry, colour, damage, streams, names, hostile)
+CASES = [case for kind in KINDS for case in kind.CASES]
