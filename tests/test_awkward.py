@@ -25,7 +25,9 @@ from tracks import beeps
 from pipeline.ffmpeg import executable
 from pipeline.frame import Picture
 
-PLAIN = ("dreamer=none", "flow=none", "cuts=none")
+TOY = ("trust=[tests]", "model._target_=tests.conftest.toy_network", "~model.version")
+PLAIN = ("dreamer=none", "flow=none", "cuts=none", *TOY, "objective.layers=[second]")
+"""Nothing is dreamt, so a network that loads in no time will do."""
 SYNC = 0.012
 """Seconds by which a beep may be early or late: half a packet of the usual codecs."""
 RATE = re.compile(r"config in time_base: \S+ frame_rate: (\d+/\d+)")
@@ -74,7 +76,7 @@ def seen(path: Path, size: tuple[int, int]) -> Seen:
     look = ("-map", "0:V:0", "-vf", "showinfo=checksum=0,format=rgb24", "-fps_mode", "passthrough")
     words = [executable(), "-v", "info", "-nostdin", "-copyts", "-i", f"file:{path}", *look]
     done = subprocess.run([*words, "-f", "rawvideo", "-"], capture_output=True, check=True)
-    said = done.stderr.decode()
+    said = done.stderr.decode("utf-8", "replace")
     rate = RATE.search(said.replace(",", ""))
     assert rate is not None, said
     pictures = np.frombuffer(done.stdout, np.uint8).reshape(-1, size[1], size[0], 3)

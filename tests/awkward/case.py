@@ -45,7 +45,7 @@ class Case:
     """An input, made by `make` at the path that it is given: `file`, in a folder of its own.
 
     right: what comes of it. given: what the command line is told as the input, None = the file.
-    more: further arguments. slow: takes more than some seconds.
+    more: further arguments. slow: one of many alike, which not every run of the tests must repeat.
     """
 
     name: str

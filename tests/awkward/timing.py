@@ -52,6 +52,8 @@ CONTAINERS = {
     "b-frames in avi": ("in.avi", ("-c:v", "mpeg4", "-bf", "2", "-q:v", "2")),
 }  # fmt: skip
 
+RARE = ("theora in ogg", "wmv", "nut", "av1 in ivf", "raw motion jpeg", "flash video")
+
 CASES = [
     *(
         Case(
@@ -62,7 +64,10 @@ CASES = [
         )
         for name, (file, codec, rate) in RATES.items()
     ),
-    *(Case(name, counting(*codec), Right(), file) for name, (file, codec) in CONTAINERS.items()),
+    *(
+        Case(name, counting(*codec), Right(), file, slow=name in RARE)
+        for name, (file, codec) in CONTAINERS.items()
+    ),
     Case(
         "a rate that halves on the way",
         counting(*X264, "-vf", "setpts='if(lt(N,10),N,10+2*(N-10))/25/TB'", "-fps_mode", "vfr"),
