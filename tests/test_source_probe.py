@@ -105,6 +105,17 @@ def test_a_long_pause_is_a_gap_and_not_a_rate() -> None:
     assert found.gap == pytest.approx(500)
 
 
+def test_of_two_unlike_steps_the_shorter_is_the_usual_one() -> None:
+    found = cadence(stamps([0.04, 10.0]), last=0.04, tick=0.001, claimed=None)
+    assert found.rate == 25
+
+
+@pytest.mark.parametrize("times", [[0.0], [0.0, 3000.0, 6000.0]])
+def test_however_slow_there_is_a_rate(times: list[float]) -> None:
+    found = cadence(np.array(times), last=3000.0, tick=0.001, claimed=None)
+    assert (found.rate, found.total) == (Fraction(1, 3000), len(times))
+
+
 def test_a_slide_show_keeps_its_own_slow_rate() -> None:
     found = cadence(np.arange(5) * 4.0, last=4.0, tick=0.001, claimed=Fraction(1000))
     assert (found.rate, found.total) == (Fraction(1, 4), 5)

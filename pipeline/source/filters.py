@@ -59,7 +59,8 @@ def filters(
     elif look.transfer in HDR:
         steps += _tone_mapped(look)
     elif has_alpha(look.pixels):
-        steps += ["format=gbrap", "premultiply=inplace=1"]
+        # in 8 bits premultiply makes 254 of opaque white
+        steps += ["format=gbrap16le", "premultiply=inplace=1"]
     return ",".join([*steps, "format=rgb24"])
 
 

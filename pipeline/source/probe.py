@@ -24,6 +24,8 @@ PICTURE = re.compile(
 COLOURS = re.compile(
     SAID + rb"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)"
 )
+VAST = re.compile(r"Picture size (\d+x\d+) is invalid")
+"""What ffmpeg says of a header that asks for more pixels than it was told to allow."""
 OBLONG = 10
 """Pixels longer or higher than this many times are a slip in the file, not a lens."""
 
@@ -77,10 +79,7 @@ def probe(path: Path, limits: Limits) -> Facts:
     number = max(range(len(videos)), key=lambda i: videos[i].area)
     stream = videos[number]
     if stream.area > limits.pixels:
-        raise UserError(
-            f"input: must have at most limits.pixels={limits.pixels} pixels a picture, got "
-            f"{stream.width}x{stream.height} in {shown(path)}; raise the limit if memory allows"
-        )
+        raise _too_large(path, f"{stream.width}x{stream.height}", limits)
     look = _look(path, limits, number)
     clock = float(stream.clock)
     return Facts(
@@ -117,7 +116,7 @@ def _streams(path: Path, limits: Limits) -> list[Stream]:
             f"input: must have a moving picture, got only sound or text in {shown(path)}; "
             "use another file"
         )
-    raise _unreadable(path, complaints)
+    raise _unreadable(path, complaints, limits)
 
 
 def _look(path: Path, limits: Limits, number: int, *options: str) -> Look:
@@ -132,7 +131,7 @@ def _look(path: Path, limits: Limits, number: int, *options: str) -> Look:
         for form in (CONFIG, PICTURE, COLOURS)
     )
     if config is None or picture is None or colours is None:
-        raise _unreadable(path, [line.decode("utf-8", "replace") for line in said])
+        raise _unreadable(path, [line.decode("utf-8", "replace") for line in said], limits)
     pts, pixels = picture[1].decode(), picture[2].decode()
     across, down, width, height = (int(number) for number in picture.groups()[2:])
     aspect = _ratio(across, down) or Fraction(1)
@@ -156,8 +155,18 @@ def _ratio(above: bytes | int, below: bytes | int) -> Fraction | None:
     return Fraction(int(above), int(below)) if int(above) and int(below) else None
 
 
-def _unreadable(path: Path, said: list[str]) -> UserError:
+def _too_large(path: Path, size: str, limits: Limits) -> UserError:
+    """The error for pictures of that size."""
+    return UserError(
+        f"input: must have at most limits.pixels={limits.pixels} pixels a picture, got "
+        f"{size} in {shown(path)}; raise the limit if memory allows"
+    )
+
+
+def _unreadable(path: Path, said: list[str], limits: Limits) -> UserError:
     """The error for a file in which nothing can be decoded, with ffmpeg's first reason."""
+    if size := next((found[1] for line in said if (found := VAST.search(line))), None):
+        return _too_large(path, size, limits)
     reasons = [shown(re.sub(r"^\[[^\]]*\] *", "", line)) for line in said]
     reason = next(
         (r for r in reasons if re.search("rror|not |nvalid|exceed|fail", r)), "no picture"

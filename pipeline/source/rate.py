@@ -73,10 +73,13 @@ def _standard(steps: Times) -> Fraction:
     The mean of the steps around the median: a pause does not count, and the wobble of clocks that
     tick in milliseconds cancels, which the median alone would turn into 30.3 frames/s.
     """
-    median = float(np.median(steps))
+    # one of the steps, even where two are in the middle: between them there may be none
+    median = float(np.quantile(steps, 0.5, method="lower"))
     usual = steps[(steps > 0.5 * median) & (steps < 1.5 * median)]
     measured = 1 / float(usual.mean())
     nearest = min(STANDARD, key=lambda rate: abs(float(rate) - measured))
     if abs(float(nearest) / measured - 1) <= NEAR:
         return nearest
+    if measured < 1:  # a fraction of whole seconds, which is never 0
+        return 1 / Fraction(1 / measured).limit_denominator(1001)
     return Fraction(measured).limit_denominator(1001)
