@@ -50,7 +50,8 @@ log = logging.getLogger(__name__)
 
 FIGURES = "figures.jsonl"
 """The name of the file with the figures of each frame that is done."""
-OURS = ("state-*", "segment-*", "last", "pictures-*", "whole*", "partial*", f"*{HALF}",
+OURS = ("state-*", "segment-*", "last", "pictures-*", "whole*", "partial*",
+        f"*{HALF}", "check-*",
         FIGURES, MADE_OF, COMPLETE)  # fmt: skip
 """What only serves to go on. It goes in this order: without a state nothing goes on, and the last
 says that the output is whole.
@@ -209,8 +210,9 @@ class Recording:
 
     def _begin(self) -> None:
         """Take up what an earlier render left, or make sure that nothing of it is in the way."""
-        for half in self.folder.glob(f"*{HALF}"):
-            remove(half)  # of those who were killed: the folder is ours
+        for pattern in (f"*{HALF}", "check-*"):
+            for half in self.folder.glob(pattern):
+                remove(half)  # of those who were killed: the folder is ours
         made_of = self.folder / MADE_OF
         if not self._states() or not self.made_of.goes_on(made_of, overwrite=self.overwrite):
             self._tidy()
