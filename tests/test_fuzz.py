@@ -1,7 +1,7 @@
 """Broken files through probe and decode: pictures or one error, in time, in little memory.
 
-As safe as a user is without the limits that are set here, but for two things: a file may ask for
-as many frames as `limits.frames` allows, and for pictures as large as `limits.pixels` does.
+The limits are those of the yaml, but for two things: no more than a few frames are taken, for a
+file may ask for as many as it is allowed, and silence is not waited out for a minute.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 import mutation
 import pytest
-from clips import images, video
+from clips import LIMITS, images, video
 
 from pipeline.errors import UserError
 from pipeline.source.images import Images
@@ -37,7 +37,7 @@ SECONDS = 10
 """The longest that one file may take."""
 MEMORY = 512 << 10
 """KiB that we may come to hold more than at the start, and that an ffmpeg of ours may hold."""
-FEW: dict[str, Any] = {"frames": 30, "max_pixels": 1 << 22, "stall_seconds": SECONDS}
+FEW: dict[str, Any] = {"frames": 30, "stall_seconds": SECONDS}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Came:
 
 
 def still(path: Path) -> Still:
-    return Still(path, None, None, "keep", FEW["max_pixels"], SECONDS)
+    return Still(path, None, None, "keep", LIMITS["max_pixels"], SECONDS)
 
 
 def mattes(path: Path) -> PictureMattes:
