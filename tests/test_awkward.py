@@ -31,12 +31,12 @@ PLAIN = ("dreamer=none", "flow=none", "cuts=none", *TOY, "objective.layers=[seco
 SYNC = 0.012
 """Seconds by which a beep may be early or late: half a packet of the usual codecs."""
 RATE = re.compile(r"config in time_base: \S+ frame_rate: (\d+/\d+)")
-TIME = re.compile(r" n: *\d+ pts: *\S+ pts_time:(\S+)")
+PICTURE = re.compile(r" n: *\d+ pts: *\S+ pts_time:(\S+) .* s:(\d+)x(\d+) ")
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A run on an input. left: what is new in its folder, and processes that still work there."""
+    """A run on an input. left: what is new or changed in its folder, and who still works there."""
 
     output: Path
     ran: Ran
@@ -45,11 +45,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Seen:
-    """What is in an output. times: of its pictures, in seconds."""
+    """What is in an output. times: of its pictures, in seconds. sizes: their widths and heights."""
 
     pictures: list[Picture]
     rate: Fraction
     times: list[float]
+    sizes: set[tuple[int, int]]
 
 
 def attempt(case: Case, folder: Path) -> Attempt:
@@ -57,11 +58,17 @@ def attempt(case: Case, folder: Path) -> Attempt:
     made = folder / MADE
     made.mkdir(parents=True)
     case.make(made / case.file)
-    before = files(folder)
+    before = stamps(folder)
     given = case.given or f"{MADE}/{case.file}"
     ran = run(f"input={given}", "output=out.mkv", *PLAIN, *case.more, cwd=folder)
+    changed = sorted(name for name, _ in stamps(folder) ^ before)
     there = [str(p) for p in Path("/proc").glob("[0-9]*") if _works_in(p, folder)]
-    return Attempt(folder / "out.mkv", ran, [*sorted(files(folder) - before), *there])
+    return Attempt(folder / "out.mkv", ran, changed + there)
+
+
+def stamps(folder: Path) -> set[tuple[str, int]]:
+    """The files in the folder, and when each was written to."""
+    return {(name, (folder / name).lstat().st_mtime_ns) for name in files(folder)}
 
 
 def _works_in(process: Path, folder: Path) -> bool:
@@ -80,21 +87,27 @@ def seen(path: Path, size: tuple[int, int]) -> Seen:
     rate = RATE.search(said.replace(",", ""))
     assert rate is not None, said
     pictures = np.frombuffer(done.stdout, np.uint8).reshape(-1, size[1], size[0], 3)
-    return Seen(list(pictures), Fraction(rate[1]), [float(t) for t in TIME.findall(said)])
+    shown = PICTURE.findall(said)
+    sizes = {(int(width), int(height)) for _, width, height in shown}
+    return Seen(list(pictures), Fraction(rate[1]), [float(time) for time, *_ in shown], sizes)
 
 
 @pytest.fixture(scope="module")
 def attempts(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, Future[Attempt]]]:
-    """The runs of all cases that are asked for, two at a time: most of each is waiting."""
+    """The runs of all cases that are asked for, two at a time."""
     asked = [item.callspec.params["case"] for item in request.session.items
-             if item.module is request.module]  # type: ignore[attr-defined]  # fmt: skip
+             if item.module is request.module and hasattr(item, "callspec")]  # type: ignore[attr-defined]  # fmt: skip
     with ThreadPoolExecutor(2) as pool:
         yield {
             case.name: pool.submit(attempt, case, tmp_path_factory.mktemp("awkward") / "here")
             for case in asked
         }
+
+
+def test_the_table_is_as_long_as_was_promised_and_no_case_hides_another() -> None:
+    assert len({case.name for case in CASES}) == len(CASES) >= 80
 
 
 @pytest.mark.parametrize(
@@ -123,6 +136,7 @@ def test_an_awkward_input_gives_what_is_right(
 def judge(right: Right, done: Attempt) -> None:
     """Nothing, if the output is right."""
     result = seen(done.output, right.size)
+    assert result.sizes == {right.size}
     # matroska has the length of a frame in whole nanoseconds, and times in milliseconds
     assert abs(result.rate / right.rate - 1) < Fraction(1, 10**6), result.rate
     exact = np.arange(len(result.pictures)) / float(right.rate)

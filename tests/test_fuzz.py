@@ -1,7 +1,7 @@
 """Broken files through probe and decode: pictures or one error, in time, in little memory.
 
-As safe as a user is without the limits that are set here, but for two things: a file may ask for
-as many frames as `limits.frames` allows, and for pictures as large as `limits.pixels` does.
+The limits are those of the yaml, but for two things: no more than a few frames are taken, for a
+file may ask for as many as it is allowed, and silence is not waited out for a minute.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import re
-import resource
 import subprocess
 import threading
 import time
@@ -18,7 +17,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +35,7 @@ SECONDS = 10
 """The longest that one file may take."""
 MEMORY = 512 << 10
 """KiB that we may come to hold more than at the start, and that an ffmpeg of ours may hold."""
-LEAST = limited(pixels=1 << 22, stall_seconds=SECONDS)
+LEAST = limited(stall_seconds=SECONDS)
 FEW: dict[str, Any] = {"frames": 30, "limits": LEAST}
 
 
@@ -107,9 +105,15 @@ def came_of(seed: int, good: Path) -> Came:
     return Came(name, seed, kind, text, seconds, most_held() - Watched.before, Watched.most)
 
 
-def most_held() -> int:
-    """KiB, the most that this process has held until now."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def most_held(process: int | str = "self") -> int:
+    """KiB, the most that this process has held until now; 0 = it has ended, or is still a fork."""
+    try:
+        said = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    held = re.search(r"VmHWM:\s+(\d+) kB", said)
+    mere_fork = process != "self" and not said.startswith("Name:\tffmpeg")
+    return int(held[1]) if held and not mere_fork else 0
 
 
 class Watched(subprocess.Popen[bytes]):
@@ -125,11 +129,8 @@ class Watched(subprocess.Popen[bytes]):
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        status = Path(f"/proc/{self.pid}/status")
         while self.returncode is None:
-            with suppress(OSError):
-                held = re.search(r"Name:\tffmpeg.*VmHWM:\s+(\d+) kB", status.read_text(), re.DOTALL)
-                Watched.most = max(Watched.most, int(held[1]) if held else 0)
+            Watched.most = max(Watched.most, most_held(self.pid))
             time.sleep(0.004)
 
 
@@ -137,6 +138,7 @@ def ready() -> None:
     """Prepares a process: what is said of damage is not what this is about."""
     logging.disable(logging.CRITICAL)
     subprocess.Popen = Watched  # type: ignore[misc]
+    Path("/proc/self/clear_refs").write_text("5")  # what importing took is forgotten
     Watched.before = most_held()
 
 

@@ -130,6 +130,22 @@ def test_packets_without_any_time_are_no_reason_to_fall() -> None:
     assert complaints == ["oh no"]
 
 
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        ((30000, 30000), r"pixels=67108864 pixels a picture, got 30000x30000"),
+        ((0, 30000), "can decode"),
+    ],
+)
+def test_a_header_beyond_the_limit_is_told_from_one_of_nothing(
+    tmp_path: Path, size: tuple[int, int], reason: str
+) -> None:
+    path = tmp_path / "a.y4m"
+    path.write_bytes(b"YUV4MPEG2 W%d H%d F25:1 C420\nFRAME\n" % size + bytes(999))
+    with pytest.raises(UserError, match=reason):
+        probe(path, LIMITS)
+
+
 def test_an_opened_file_is_closed_again_and_refused_with_its_reason(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"), opened(tmp_path / "gone"):
         pass

@@ -24,8 +24,8 @@ PICTURE = re.compile(
 COLOURS = re.compile(
     SAID + rb"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)"
 )
-VAST = re.compile(r"Picture size (\d+x\d+) is invalid")
-"""What ffmpeg says of a header that asks for more pixels than it was told to allow."""
+REFUSED = re.compile(r"Picture size (\d+)x(\d+) is invalid")
+"""What ffmpeg says of a header that asks for more pixels than it was told to allow, or for none."""
 OBLONG = 10
 """Pixels longer or higher than this many times are a slip in the file, not a lens."""
 
@@ -165,8 +165,9 @@ def _too_large(path: Path, size: str, limits: Limits) -> UserError:
 
 def _unreadable(path: Path, said: list[str], limits: Limits) -> UserError:
     """The error for a file in which nothing can be decoded, with ffmpeg's first reason."""
-    if size := next((found[1] for line in said if (found := VAST.search(line))), None):
-        return _too_large(path, size, limits)
+    for size in filter(None, map(REFUSED.search, said)):
+        if int(size[1]) * int(size[2]) > limits.pixels:
+            return _too_large(path, f"{size[1]}x{size[2]}", limits)
     reasons = [shown(re.sub(r"^\[[^\]]*\] *", "", line)) for line in said]
     reason = next(
         (r for r in reasons if re.search("rror|not |nvalid|exceed|fail", r)), "no picture"

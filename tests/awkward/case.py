@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from clips import counted
+
 MADE = "made"
 """The folder in which inputs are made."""
 
@@ -59,6 +61,4 @@ class Case:
 
 def counting(*options: str, **more: object) -> Callable[[Path], object]:
     """Makes a file with pictures that say their numbers, as `clips.counted` does."""
-    from clips import counted
-
     return lambda path: counted(path, *options, **more)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def again(path: Path, *options: str, before: tuple[str, ...] = (), via: str = "m
     run(*before, "-i", f"file:{whole}", *COPY, *options, f"file:{path}")
 
 
-def copied(*options: str, **more: object) -> object:
+def copied(*options: str, **more: object) -> Callable[[Path], object]:
     """As `again`, to be called with the path."""
     return lambda path: again(path, *options, **more)  # type: ignore[arg-type]
 
@@ -53,6 +54,7 @@ CONTAINERS = {
 }  # fmt: skip
 
 RARE = ("theora in ogg", "wmv", "nut", "av1 in ivf", "raw motion jpeg", "flash video")
+"""Containers that need not be tried at every run of the tests."""
 
 CASES = [
     *(
