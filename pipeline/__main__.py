@@ -85,9 +85,12 @@ def task(cfg: DictConfig) -> None:
     """Render what this configuration describes."""
     _warn_of_a_namesake(Path.cwd())
     sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    from pipeline.shortage import told  # and with it torch, which --help and TAB do without
+
     with _logged():
         try:
-            _render(cfg, folder=Path(HydraConfig.get().runtime.output_dir) if sweep else None)
+            with told():
+                _render(cfg, folder=Path(HydraConfig.get().runtime.output_dir) if sweep else None)
         except (UserError, HydraException, OmegaConfBaseException) as error:
             if sweep:
                 raise
@@ -119,8 +122,8 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     _check_keys(cfg)
     settings: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
 
-    # torch takes seconds, which --help and TAB do not have
     from pipeline import album, face, job
+    from pipeline.allowance import hold_ourselves
     from pipeline.determinism import same_bits
     from pipeline.files_beside import beside_of
     from pipeline.fingerprint import contents, fingerprint
@@ -136,6 +139,8 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     limits = face.limits_of(settings["limits"], face_yaml()["limits"])
     device, trusted = face.device_of(settings["device"]), face.packages(settings["trust"])
     trusted = ["pipeline", *trusted]
+    if device.type == "cpu":  # others reserve addresses without end, and say themselves what fails
+        hold_ourselves(limits.bytes)
     room = face.room_of(settings["tile"], settings["tile_memory"])
     saving = face.saving_of(settings["segment_frames"], settings["save_seconds"])
     parts = {group: _built(settings[group], group, trusted) for group in FIXED}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import IO
 
 import imageio_ffmpeg
+
+from pipeline.allowance import hold
 
 QUIET = ("-v", "error", "-nostdin", "-hide_banner", "-nostats")
 """Options that every run begins with: only errors on stderr, and never a question."""
@@ -23,6 +27,16 @@ VIDEOS = (
 """Formats that hold all they need: a playlist or script in disguise would open other files."""
 SOUNDS = "wav,w64,mp3,flac,aac,aiff,au,caf,ac3,eac3,wv,tta,amr"
 """Formats of sound alone, of which the same is true."""
+
+STARVED = (-errno.ENOMEM & 0xFF, -errno.EAGAIN & 0xFF)
+"""Exit codes for want of memory: of a block, and of the stack of a thread."""
+WANT = re.compile(r"annot allocate memory|ailed to allocate|pthread_create|get_buffer\(\) failed")
+"""What decoders and filters complain of then."""
+
+
+def starving(complaints: Iterable[str]) -> bool:
+    """Whether some of these lines complain of a want of memory."""
+    return any(map(WANT.search, complaints))
 
 
 def guarded(formats: str = VIDEOS) -> list[str]:
@@ -57,6 +71,11 @@ class Process:
         text = os.pread(self.log.fileno(), 1 << 20, 0).decode("utf-8", "replace")
         return [line.strip() for line in text.splitlines() if line.strip()]
 
+    @property
+    def starved(self) -> bool:
+        """Whether it has ended, or hangs, for want of memory."""
+        return self.popen.poll() in STARVED or starving(self.complaints())
+
 
 @contextmanager
 def running(
@@ -66,9 +85,11 @@ def running(
     stdout: int | IO[bytes] | None = subprocess.PIPE,
     pass_fds: Sequence[int] = (),
     cwd: Path | None = None,
+    memory: int | None = None,
 ) -> Iterator[Process]:
     """An ffmpeg with these arguments, in its own session so that Ctrl-C does not reach it.
 
+    memory: bytes that it may hold, for one that reads what others made; None = as many as we.
     However the block is left, the process has ended and its pipes are closed afterwards.
     """
     with tempfile.TemporaryFile() as log:
@@ -82,6 +103,8 @@ def running(
             start_new_session=True,
         )
         try:
+            if memory is not None:
+                hold(popen.pid, memory)
             yield Process(popen, log)
         finally:
             if popen.poll() is None:

@@ -33,6 +33,7 @@ from pipeline.recording import FIGURES, Recording, Saving
 from pipeline.render import Dreamt, render
 from pipeline.report import Report
 from pipeline.room import Room
+from pipeline.shortage import told
 from pipeline.source import Source
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ def dreamt(
         recording, loop=Loop(order.overlap, parts.clip.count), beside=parts.beside,
         seed=order.seed, device=order.device, room=parts.room,
     )  # fmt: skip
-    with closing(frames):
+    with told(), closing(frames):
         for frame in frames:
             report.add(frame)
             yield frame
@@ -154,6 +155,7 @@ def facts(model: Model, seed: int) -> dict[str, object]:
     return {"seed": seed, "versions": versions(), "weights_sha256": model.weights_sha256}
 
 
+@told()
 def say_what_must_fit(parts: Parts, device: torch.device) -> None:
     """Log what the dreamer must do otherwise than it was told, for pictures of this size.
 
@@ -171,10 +173,10 @@ def say_what_must_fit(parts: Parts, device: torch.device) -> None:
         need = parts.room.need(parts.model, aim.layers, device)
         parts.room.say(need, clip.height, clip.width)
     fitting = first.dreamer.fit(clip.height, clip.width, side)
-    for name, told in vars(first.dreamer).items():
-        if (done := getattr(fitting, name)) != told:
+    for name, asked in vars(first.dreamer).items():
+        if (done := getattr(fitting, name)) != asked:
             log.warning("dreamer.%s: %s instead of %s, for %dx%d pixels and layers that need %d",
-                        name, done, told, clip.width, clip.height, side)  # fmt: skip
+                        name, done, asked, clip.width, clip.height, side)  # fmt: skip
 
 
 def summary(outcome: Outcome) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from pipeline.allowance import GIB, SHARE, there_is
 from pipeline.errors import UserError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -15,7 +16,8 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 @dataclass(frozen=True)
 class Limits:
     """pixels: of a picture. frames: of the result. gap_seconds: between two pictures. rate: frames
-    a second. stall_seconds: without a byte.
+    a second. stall_seconds: without a byte. memory: GiB that one process may hold, None = what the
+    machine has to give.
     """
 
     pixels: Annotated[int, Field(ge=256, lt=2**31)]
@@ -23,6 +25,12 @@ class Limits:
     gap_seconds: Positive
     rate: Positive
     stall_seconds: Positive
+    memory: Positive | None
+
+    @property
+    def bytes(self) -> int:
+        """Of memory, that one process may hold."""
+        return round(SHARE * there_is() if self.memory is None else self.memory * GIB)
 
     def check_frames(self, key: str, count: int | None) -> None:
         """Nothing, if so many frames may be made; None = unknown. Raises UserError.

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline import ffmpeg
+from pipeline.allowance import GIB
 from pipeline.errors import UserError, shown
 from pipeline.limits import Limits
 
@@ -86,7 +87,7 @@ def lines(
     rest = b""
     with opened(path) as file:
         arguments = [*before, *reading(file, limits, formats), *after]
-        with ffmpeg.running(arguments, pass_fds=(file,)) as process:
+        with decoding(arguments, file, path, limits) as process:
             assert process.popen.stdout is not None
             pipe = process.popen.stdout.fileno()
             while True:
@@ -97,7 +98,34 @@ def lines(
                 *whole, rest = (rest + chunk).split(b"\n")
                 yield from whole
             process.popen.wait()
+            if process.popen.returncode in ffmpeg.STARVED:
+                raise starved(path, limits)
             yield from (line.encode() for line in process.complaints())
+
+
+@contextmanager
+def decoding(
+    arguments: Sequence[str], file: int, path: Path, limits: Limits
+) -> Iterator[ffmpeg.Process]:
+    """An ffmpeg that reads the descriptor `file`, and holds no more memory than the limits allow.
+
+    What it then fails in, or hangs for, is an error that names the limit. path: of the file.
+    """
+    with ffmpeg.running(arguments, pass_fds=(file,), memory=limits.bytes) as process:
+        try:
+            yield process
+        except UserError as error:
+            if process.starved:
+                raise starved(path, limits) from error
+            raise
+
+
+def starved(path: Path, limits: Limits) -> UserError:
+    """The error for a file whose decoder wanted more memory than it may have."""
+    return UserError(
+        f"input: must be decoded within limits.memory={limits.bytes / GIB:.3g} GiB, got "
+        f"{shown(path)}, which takes more; raise the limit, or use another file"
+    )
 
 
 def wait(pipe: int, *, file: int, path: Path, seconds: float) -> None:

@@ -17,7 +17,7 @@ from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Tracks
 from pipeline.limits import Limits
-from pipeline.opening import lines, opened, reading, wait
+from pipeline.opening import decoding, lines, opened, reading, starved, wait
 from pipeline.schedule import SOUND
 
 Samples = npt.NDArray[np.float32]
@@ -113,7 +113,7 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
                      "-f", "f32le", "pipe:1"]  # fmt: skip
         if tracks.seconds is not None:
             arguments[-3:-3] = ["-t", f"{tracks.seconds:.6f}"]
-        with ffmpeg.running(arguments, pass_fds=(file,)) as process:
+        with decoding(arguments, file, tracks.path, limits) as process:
             assert process.popen.stdout is not None
             pipe = process.popen.stdout.fileno()
             while True:
@@ -124,6 +124,9 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
                 whole = len(rest + piece) // 4 * 4
                 yield np.frombuffer((rest + piece)[:whole], np.float32)
                 rest = (rest + piece)[whole:]
+            process.popen.wait()
+            if process.starved:
+                raise starved(tracks.path, limits)
 
 
 def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -22,7 +22,8 @@ WIDTH = BITS * CELL
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "8", "-pix_fmt", "yuv420p")
 MPEG2 = ("-c:v", "mpeg2video", "-q:v", "2", "-pix_fmt", "yuv420p")
 FFV1 = ("-c:v", "ffv1")
-LIMITS = Limits(pixels=1 << 26, frames=5_000_000, gap_seconds=300, rate=1000, stall_seconds=60)
+LIMITS = Limits(pixels=1 << 26, frames=5_000_000, gap_seconds=300, rate=1000, stall_seconds=60,
+                memory=None)  # fmt: skip
 """Those of conf/config.yaml."""
 WHOLE: dict[str, Any] = dict.fromkeys(("start", "end", "frames", "height", "width"))
 

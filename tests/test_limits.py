@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clips import counted, limited
+from clips import FFV1, counted, limited, video
 from clips import run as ffmpeg
 from command_line import files, rendered, run
 
 from pipeline.errors import UserError
 
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to it")
 BAD_LIMITS = [
     *((f"limits.{name}={value}", f"limits.{name}: must be ", f"say limits.{name}={default}")
       for name, default in (("pixels", 67108864), ("frames", 5000000), ("gap_seconds", 300),
                             ("rate", 1000), ("stall_seconds", 60))
       for value in ("-1", "much", "null", "[1]")),
     ("limits.frames=true", "limits.frames: must be a number, got true"),
+    ("limits.memory=-1", "limits.memory: must be more than 0, got -1"),
+    ("limits.memory=much", "limits.memory: must be a number"),
     ("limits.stall_seconds=inf", "limits.stall_seconds: must be a finite number"),
     ("limits.pixels=1e12", "limits.pixels: must be less than"),
     ("limits.pixls=5", "limits.pixls: is not a setting; did you mean limits.pixels"),
@@ -101,3 +105,48 @@ def test_an_unknown_number_of_frames_is_no_reason_to_refuse() -> None:
     limited(frames=1).check_frames("input", 1)
     with pytest.raises(UserError, match=r"frames: must give at most limits\.frames=1 "):
         limited(frames=1).check_frames("frames", 2)
+
+
+@LINUX
+@pytest.mark.parametrize(
+    ("memory", "arguments", "words"),
+    [
+        # what the program takes by itself cannot be less
+        ("0.01", "dreamer=none", ("limits.memory: must be at least", "got 0.01")),
+        # what a decoder takes for pictures of 2560x1440 is about 0.15 GiB
+        ("0.06", "input=large.mp4 device=cpu", ("limits.memory",)),
+        # a step on the whole of a picture takes some GiB
+        ("1.5", "input=large.mp4 tile=null", ("limits.memory: must be enough",)),
+    ],
+)
+def test_too_little_memory_is_one_line_and_leaves_nothing(
+    unchanged: Path, memory: str, arguments: str, words: tuple[str, ...]
+) -> None:
+    if "large.mp4" in arguments:
+        ffmpeg("-f", "lavfi", "-i", "testsrc2=s=2560x1440:r=25:d=0.2", "-pix_fmt", "yuv420p",
+               str(unchanged / "large.mp4"))  # fmt: skip
+    line = run("input=clip.mp4", *arguments.split(" "), f"limits.memory={memory}",
+               cwd=unchanged).line  # fmt: skip
+    (unchanged / "large.mp4").unlink(missing_ok=True)
+    assert not [word for word in words if word not in line], line
+
+
+@LINUX
+def test_a_decoder_is_held_to_the_limit_by_itself(tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=2560x1440:r=25:d=0.4", *FFV1, str(tmp_path / "a.mkv"))
+    starved = video(tmp_path / "a.mkv", limits=limited(memory=0.08, stall_seconds=5))
+    with pytest.raises(UserError, match=r"input: must be decoded within limits\.memory=0\.08 GiB"):
+        list(starved.pictures())
+    # twice what a 4K file takes, and a tenth of what there is by default on a machine of 8 GiB
+    assert len(list(video(tmp_path / "a.mkv", limits=limited(memory=0.7)).pictures())) == 10
+
+
+@LINUX
+def test_enough_memory_changes_nothing(unchanged: Path, tmp_path: Path) -> None:
+    for name, memory in (("a", "null"), ("b", "2")):
+        rendered("input=clip.mp4", "frames=2", f"limits.memory={memory}", "dreamer.iterations=2",
+                 f"output={tmp_path}/{name}.mkv",
+                 cwd=unchanged)  # fmt: skip
+    first, second = (ffmpeg("-i", str(tmp_path / f"{name}.mkv"), "-f", "framemd5", "-")
+                     for name in "ab")  # fmt: skip
+    assert first == second

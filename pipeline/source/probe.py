@@ -11,8 +11,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipeline.errors import UserError, shown
+from pipeline.ffmpeg import starving
 from pipeline.limits import Limits
-from pipeline.opening import PICTURES, lines
+from pipeline.opening import PICTURES, lines, starved
 from pipeline.source.packets import LISTING, Stream, parse
 from pipeline.source.rate import Cadence, cadence
 
@@ -168,6 +169,8 @@ def _unreadable(path: Path, said: list[str], limits: Limits) -> UserError:
     for size in filter(None, map(REFUSED.search, said)):
         if int(size[1]) * int(size[2]) > limits.pixels:
             return _too_large(path, f"{size[1]}x{size[2]}", limits)
+    if starving(said):
+        return starved(path, limits)
     reasons = [shown(re.sub(r"^\[[^\]]*\] *", "", line)) for line in said]
     reason = next(
         (r for r in reasons if re.search("rror|not |nvalid|exceed|fail", r)), "no picture"

@@ -17,7 +17,7 @@ from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture, Tracks
 from pipeline.limits import Limits, Positive
-from pipeline.opening import given, opened, reading, wait
+from pipeline.opening import decoding, given, opened, reading, starved, wait
 from pipeline.source.extent import check_order, dream_size, extent, remaining
 from pipeline.source.filters import filters
 from pipeline.source.probe import Facts, probe
@@ -91,7 +91,7 @@ class Video:
         shape = (self.clip.height, self.clip.width, 3)
         with opened(self.path) as file:
             arguments = self._arguments(file, chain)
-            with ffmpeg.running(arguments, pass_fds=(file,)) as process:
+            with decoding(arguments, file, self.path, self.limits) as process:
                 assert process.popen.stdout is not None
                 pipe, count = process.popen.stdout.fileno(), start
                 while (picture := self._next(pipe, file, shape)) is not None:
@@ -190,6 +190,9 @@ class Video:
                 f"input: must be decoded to its end, but ffmpeg was killed (signal {-code}) after "
                 f"{count} frames of {name}; free memory and run the same command again"
             )
+        short = self.clip.count is None or count < self.clip.count - 1
+        if short and process.starved:
+            raise starved(self.path, self.limits)
         if count == 0:
             raise UserError(
                 f"input: must hold pictures, got none from {name} ({reason}); convert it first"

@@ -1,0 +1,84 @@
+"""How much memory there is, and processes held to it, so that a render dies before its machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+GIB = 2**30
+SHARE = 0.9
+"""Of all the memory there is, what one process may hold if nobody says otherwise."""
+LEAST = 2**28
+"""Bytes beyond what the program holds before the first frame, without which none can be dreamt."""
+
+
+def there_is(root: Path = Path("/")) -> int:
+    """Bytes of memory that this process may ever have: the machine's, or less by its cgroups.
+
+    root: of the system's files. See cgroups(7); a process is in one group of each version, and
+    the limits of all groups around it count too.
+    """
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in _limiting(root):
+        with suppress(OSError, ValueError):  # not there, or "max"
+            found.append(int(file.read_text("ascii")))
+    return min(found)
+
+
+def _limiting(root: Path) -> Iterator[Path]:
+    """The files that may limit this process's groups, whether or not they are there."""
+    groups = root / "proc/self/cgroup"
+    for line in groups.read_text("utf-8").splitlines() if groups.is_file() else ():
+        number, kinds, path = line.split(":", 2)
+        home, name = root / "sys/fs/cgroup", "memory.max"
+        if number != "0":
+            if "memory" not in kinds.split(","):
+                continue
+            home, name = home / "memory", "memory.limit_in_bytes"
+        # in a container the path may be the host's, of which only the end is seen: the root
+        group = home / path.lstrip("/")
+        yield from (folder / name for folder in (group, *group.parents) if home in
+                    (folder, *folder.parents))  # fmt: skip
+
+
+def hold(process: int, size: int) -> None:
+    """Let another process of ours have no more than that many bytes: it fails to get more.
+
+    Only Linux can; elsewhere nothing is done.
+    """
+    if sys.platform == "linux":
+        import resource
+
+        with suppress(OSError):  # it is over already, or a sandbox forbids it
+            resource.prlimit(process, resource.RLIMIT_DATA, (size, size))
+
+
+def hold_ourselves(size: int) -> None:
+    """Let this process have no more than that many bytes: more is an error, not the machine's end.
+
+    Only Linux can; elsewhere nothing is done. Raises UserError where the program is too large.
+    """
+    if sys.platform != "linux":
+        return
+    import resource
+
+    least = _held() + LEAST
+    if size < least:
+        raise UserError(
+            f"limits.memory: must be at least {least / GIB:.1f} GiB on the CPU, for the program "
+            f"itself takes most of that, got {size / GIB:.3g}; say limits.memory={least / GIB:.1f}"
+        )
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = size if hard == resource.RLIM_INFINITY else min(size, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _held() -> int:
+    """Bytes of this process that the system counts as data, proc_pid_statm(5)."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[5])
+    return pages * os.sysconf("SC_PAGE_SIZE")

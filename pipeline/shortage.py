@@ -1,0 +1,47 @@
+"""What it looks like when memory does not suffice, and what the user is told then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from pipeline.errors import UserError
+
+SAID = re.compile(
+    r"DefaultCPUAllocator: (can't allocate|not enough) memory|bad_alloc|out of memory|"
+    r"could not (create a primitive$|execute a primitive|create a memory object)|"
+    r"can't start new thread"
+)
+"""What torch says on the CPU and on MPS, C++, oneDNN, and Python of the stack of a thread."""
+OPENCV = -4
+"""Its code for it."""
+SIZE = re.compile(r"allocate ([\d.]+ \w+)")
+"""How much was asked for in vain."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether that is why it was raised: on any device, by Python, numpy, OpenCV or torch."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    if type(error).__name__ == "error" and getattr(error, "code", None) == OPENCV:
+        return True
+    return isinstance(error, RuntimeError) and bool(SAID.search(str(error)))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Raises UserError where memory does not suffice."""
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        asked = SIZE.search(str(error))
+        raise UserError(
+            "limits.memory: must be enough for a render of this size, got "
+            f"{f'no {asked[1]} more' if asked else 'no more'}; raise it where the machine has "
+            "more, or give a smaller width or tile_memory"
+        ) from error
