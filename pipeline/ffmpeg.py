@@ -28,6 +28,8 @@ VIDEOS = (
 SOUNDS = "wav,w64,mp3,flac,aac,aiff,au,caf,ac3,eac3,wv,tta,amr"
 """Formats of sound alone, of which the same is true."""
 
+SIGNALLED = 255
+"""Exit code after a signal that asks it to end: it closes what it writes, as if that were all."""
 STARVED = (-errno.ENOMEM & 0xFF, -errno.EAGAIN & 0xFF)
 """Exit codes for want of memory: of a block, and of the stack of a thread."""
 WANT = re.compile(r"annot allocate memory|ailed to allocate|pthread_create|get_buffer\(\) failed")
@@ -70,6 +72,11 @@ class Process:
         # pread: the child shares the file's position, and seeking would move where it writes
         text = os.pread(self.log.fileno(), 1 << 20, 0).decode("utf-8", "replace")
         return [line.strip() for line in text.splitlines() if line.strip()]
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether it, having ended, was ended from outside: what it wrote is not all."""
+        return self.popen.returncode < 0 or self.popen.returncode == SIGNALLED
 
     @property
     def starved(self) -> bool:

@@ -100,6 +100,7 @@ def lines(
             process.popen.wait()
             if process.popen.returncode in ffmpeg.STARVED:
                 raise starved(path, limits)
+            demand_all(process, path)
             yield from (line.encode() for line in process.complaints())
 
 
@@ -118,6 +119,22 @@ def decoding(
             if process.starved:
                 raise starved(path, limits) from error
             raise
+
+
+class CutOffError(UserError):
+    """A decoder was ended from outside: what came of it is not all."""
+
+
+def demand_all(process: ffmpeg.Process, path: Path) -> None:
+    """Nothing, if the ffmpeg that has ended did so by itself. Raises CutOffError.
+
+    path: of what it read.
+    """
+    if process.was_killed:
+        raise CutOffError(
+            f"input: must be decoded to its end, but ffmpeg was killed (code "
+            f"{process.popen.returncode}) while it read {shown(path)}; run the same command again"
+        )
 
 
 def starved(path: Path, limits: Limits) -> UserError:

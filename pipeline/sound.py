@@ -17,7 +17,7 @@ from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Tracks
 from pipeline.limits import Limits
-from pipeline.opening import decoding, lines, opened, reading, starved, wait
+from pipeline.opening import decoding, demand_all, lines, opened, reading, starved, wait
 from pipeline.schedule import SOUND
 
 Samples = npt.NDArray[np.float32]
@@ -127,6 +127,7 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
             process.popen.wait()
             if process.starved:
                 raise starved(tracks.path, limits)
+            demand_all(process, tracks.path)
 
 
 def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

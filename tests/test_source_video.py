@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import tracemalloc
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from clips import (
     video,
     write,
 )
+from conftest import texture
 from pydantic import ValidationError
 
 from pipeline import ffmpeg
@@ -286,14 +288,36 @@ def test_a_decoder_that_falls_silent_is_given_up(
     assert all(process.poll() is not None for process in started)
 
 
-def test_a_decoder_that_is_killed_is_not_an_end(
-    clip: Path, started: list[subprocess.Popen[bytes]], tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("start", [0, 7])
+def test_a_decoder_that_is_killed_is_begun_again_where_it_was(
+    started: list[subprocess.Popen[bytes]],
+    tmp_path: Path,
+    number: signal.Signals,
+    start: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    big = write(tmp_path / "a.mkv", [np.zeros((240, 320, 3), np.uint8)] * 100, *FFV1)
+    # more than fits into a pipe, so that it cannot be over before it is killed
+    big = write(tmp_path / "a.mkv", [texture(240, 320, seed) for seed in range(30)], *FFV1)
+    whole = list(video(big).pictures(start))
+    pictures = video(big).pictures(start)
+    came = [next(pictures) for _ in range(3)]
+    started[-1].send_signal(number)
+    came += pictures
+    assert np.array_equal(came, whole)
+    assert caplog.text.count("begun again") == 1
+
+
+def test_a_decoder_that_is_killed_again_and_again_is_given_up(
+    started: list[subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    big = write(tmp_path / "a.mkv", [texture(240, 320, seed) for seed in range(30)], *FFV1)
     pictures = video(big).pictures()
-    next(pictures)
-    started[-1].kill()
-    with pytest.raises(UserError, match="killed"):
+    for _ in range(3):
+        next(pictures)
+        started[-1].kill()
+        started[-1].wait()
+    with pytest.raises(UserError, match=r"ffmpeg was killed \(code -9\) while it read .*a\.mkv"):
         list(pictures)
 
 

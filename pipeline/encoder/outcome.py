@@ -18,8 +18,6 @@ log = logging.getLogger(__name__)
 
 # ffmpeg ends with the error's number modulo 256: 28 is a full disk, 122 a used up quota.
 FULL_DISK = (-28 % 256, -122 % 256)
-SIGNALLED = 255
-"""How ffmpeg ends when it is asked to by a signal; what it wrote is not all."""
 FULL_DISK_LINE = re.compile("No space left on device|Disk quota exceeded")
 # The AV1 encoder greets on stderr whatever it is told; "Svt[error]" is left in.
 GREETING = re.compile(r"Svt\[(info|warn)\]|Using MS style video codec tag")
@@ -54,12 +52,11 @@ def demand_success(process: Process, path: Path) -> list[str]:
         return lines
     if code in FULL_DISK or any(FULL_DISK_LINE.search(line) for line in lines):
         raise full(path)
-    killed = code < 0 or code == SIGNALLED
     why = shown(lines[0]) if lines else f"it ended with code {code}"
-    if killed:
+    if process.was_killed:
         why = f"it was ended by signal {-code}" if code < 0 else "it was ended by a signal"
     line = f"{shown(path)}: ffmpeg must run to its end, got: {why}; run the same command again"
-    raise KilledError(line) if killed else StoppedError(line, lines)
+    raise KilledError(line) if process.was_killed else StoppedError(line, lines)
 
 
 @dataclass(frozen=True)

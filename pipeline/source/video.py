@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -17,7 +18,16 @@ from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture, Tracks
 from pipeline.limits import Limits, Positive
-from pipeline.opening import decoding, given, opened, reading, starved, wait
+from pipeline.opening import (
+    CutOffError,
+    decoding,
+    demand_all,
+    given,
+    opened,
+    reading,
+    starved,
+    wait,
+)
 from pipeline.source.extent import check_order, dream_size, extent, remaining
 from pipeline.source.filters import filters
 from pipeline.source.probe import Facts, probe
@@ -26,6 +36,8 @@ log = logging.getLogger(__name__)
 
 Side = Annotated[int, Field(ge=1)]
 
+TRIES = 3
+"""Times that decoding is begun before a decoder which is killed each time is given up."""
 TORN = 69
 """ffmpeg's exit code when something could not be decoded (max_error_rate 0)."""
 
@@ -78,13 +90,24 @@ class Video:
         """The pictures from frame `start` on: (H, W, 3) uint8 RGB.
 
         Decodes from the beginning whatever the start, so that a resumed render gets the same bits:
-        ffmpeg's own seeking gives other frames, or none, on some files. Raises UserError if not
-        even the first picture comes, or ffmpeg stalls or is killed; logs other damage.
+        ffmpeg's own seeking gives other frames, or none, on some files. A decoder that is killed is
+        begun again. Raises UserError if not even the first picture comes, or ffmpeg stalls or is
+        killed again and again; logs other damage.
         """
         first, last = self._extent
-        first += start
-        if last is None or first < last:
-            yield from self._decoded(start, self._filters(first, last))
+        left = TRIES
+        while last is None or first + start < last:
+            try:
+                with closing(self._decoded(start, self._filters(first + start, last))) as rest:
+                    for picture in rest:
+                        start += 1
+                        yield picture
+                return
+            except CutOffError as error:
+                left -= 1
+                if not left:
+                    raise
+                log.warning("%s: begun again", str(error).partition("; ")[0])
 
     def _decoded(self, start: int, chain: str) -> Generator[Picture, None, None]:
         """The pictures that these filters give, the first of them being frame `start`."""
@@ -98,6 +121,7 @@ class Video:
                     count += 1
                     yield picture
                 process.popen.wait()
+                demand_all(process, self.path)
                 self._judge(process, count)
 
     @cached_property
@@ -180,16 +204,11 @@ class Video:
     def _judge(self, process: ffmpeg.Process, count: int) -> None:
         """Logs the damage that ffmpeg met until it ended after `count` frames of the render.
 
-        Raises UserError if it gave none, or was killed: then more would have come.
+        Raises UserError if it gave none.
         """
         name, code = shown(self.path), process.popen.returncode
         complaints = [shown(line) for line in process.complaints()]
         reason = complaints[0][:200] if complaints else f"ffmpeg's exit code is {code}"
-        if code < 0:
-            raise UserError(
-                f"input: must be decoded to its end, but ffmpeg was killed (signal {-code}) after "
-                f"{count} frames of {name}; free memory and run the same command again"
-            )
         short = self.clip.count is None or count < self.clip.count - 1
         if short and process.starved:
             raise starved(self.path, self.limits)
