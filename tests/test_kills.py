@@ -1,0 +1,83 @@
+"""Killed at any moment, a render goes on, and every byte comes out as if it never had been."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import renders
+from clips import FFV1, write
+from kills import Kill, all_wrong, calls, everywhere, run
+from renders import NAMES, shots
+from test_source_images import save
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Everything that the renders read."""
+    pictures = list(shots())
+    sound = ("-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac", "-shortest")
+    write(tmp_path / "clip.mkv", pictures, *sound[4:], *FFV1, before=sound[:4])
+    for folder, few in (("shots", pictures), ("stills", pictures[:3])):
+        (tmp_path / folder).mkdir()
+        for index, picture in enumerate(few):
+            save(tmp_path / folder / f"{index}.png", picture)
+    return tmp_path
+
+
+def whole(render: Callable[[Path], Path], home: Path, least: int) -> int:
+    """How many calls an undisturbed render makes; at least so many, or nothing would be tried."""
+    (home / "whole").mkdir()
+    assert run(render, home / "whole") == 0, (home / "whole.err").read_text()
+    count = calls(home / "whole")
+    assert count >= least
+    return count
+
+
+def each(count: int) -> Iterator[tuple[Kill, ...]]:
+    """One kill a render."""
+    return ((kill,) for kill in everywhere(count))
+
+
+@pytest.mark.timeout(600)
+def test_killed_at_some_moments_it_comes_out_the_same(home: Path) -> None:
+    """Those that the default run has time for: of every seven one, before or behind."""
+    count = whole(renders.zoom, home, 100)
+    kills = ((kill,) for index, kill in enumerate(everywhere(count)) if index % 7 == 0)
+    assert all_wrong(renders.zoom, home, NAMES[renders.zoom], kills) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    ("render", "least"),
+    [
+        (renders.pictures, 200),
+        (renders.seldom, 50),
+        (renders.replaced, 200),
+        (renders.zoom, 100),
+        (renders.video_, 150),
+        (renders.zoomed, 150),
+        (renders.real, 150),
+        (renders.real_zoom, 150),
+        (renders.album, 100),
+    ],
+)
+def test_killed_at_any_moment_it_comes_out_the_same(
+    render: Callable[[Path], Path], least: int, home: Path
+) -> None:
+    count = whole(render, home, least)
+    assert all_wrong(render, home, NAMES[render], each(count)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("apart", [7, 29])
+def test_killed_again_and_again_it_comes_out_the_same(apart: int, home: Path) -> None:
+    """Each run is killed too, at a moment of its own."""
+    count = whole(renders.pictures, home, 100)
+    chains = (
+        tuple(Kill((first + apart * turn) % 40 + 1, behind=bool(turn % 2)) for turn in range(6))
+        for first in range(0, min(count, 40), 4)
+    )
+    assert all_wrong(renders.pictures, home, "x", chains) == []
