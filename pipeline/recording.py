@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 FIGURES = "figures.jsonl"
 """The name of the file with the figures of each frame that is done."""
 OURS = ("state-*", "segment-*", "last", "pictures-*", "whole*", "partial*",
-        f"*{HALF}", "check-*",
+        f"*{HALF}", "check-*", "progress.json",
         FIGURES, MADE_OF, COMPLETE)  # fmt: skip
 """What only serves to go on. It goes in this order: without a state nothing goes on, and the last
 says that the output is whole.
