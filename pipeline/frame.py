@@ -128,7 +128,8 @@ class State:
     index: of the next frame. picture: the last one, (H, W, 3), if one was filmed. dream: the
     last dream, (1, 3, H, W) float32, never through 8 bits. maturity: (1, 1, H, W) float32 in
     [0, 1], how far the dream at each pixel has grown: 0 = nothing yet, 1 = full strength. memory:
-    the dreamer's own. ends: the loop's.
+    the dreamer's own. ends: the loop's. room: bytes that a gradient step may hold; None = as it was
+    asked for.
     """
 
     index: int = 0
@@ -137,17 +138,17 @@ class State:
     maturity: Tensor | None = None
     memory: Memory = field(default_factory=dict)
     ends: Ends = Ends()
+    room: float | None = None
 
-    def after(
-        self, frame: Frame, dream: Image, maturity: Tensor, memory: Memory, ends: Ends
-    ) -> State:
+    def after(self, frame: Frame, dream: Image, maturity: Tensor, memory: Memory) -> State:
         """The state that the frame behind `frame` starts from.
 
         A flash leaves the dream where it was: it is shown on the flash, and goes on behind it.
         """
         if frame.flash:
-            return replace(self, index=frame.index + 1, ends=ends)
-        return State(frame.index + 1, frame.picture, dream, maturity, memory, ends)
+            return replace(self, index=frame.index + 1)
+        return replace(self, index=frame.index + 1, picture=frame.picture, dream=dream,
+                       maturity=maturity, memory=memory)  # fmt: skip
 
 
 def to_image(picture: Picture, device: torch.device | str) -> Image:

@@ -71,6 +71,11 @@ class Gradient:
         """The least height and width, in pixels, of an image that it can be asked for."""
         return self.model.smallest_side(self.aim.layers)
 
+    @property
+    def bytes(self) -> float | None:
+        """That one step may hold; None = as many as it takes."""
+        return None if self.room is None else self.room.bytes
+
     def cut(self, image: Image) -> tuple[Sequence[Tile], Strides]:
         """The tiles of the image, and how far apart their activations lie."""
         height, width = image.shape[2:]

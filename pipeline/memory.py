@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import platform
 
-TRIM_THRESHOLD, MMAP_MAX = -1, -4
-"""glibc's numbers of the two settings (malloc.h)."""
+TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
+"""glibc's numbers of the settings (malloc.h)."""
+USUAL = {TRIM_THRESHOLD: 1 << 17, MMAP_THRESHOLD: 1 << 17, MMAP_MAX: 1 << 16}
+"""What they are by themselves."""
 MOST_KEPT = 2**31 - 1
 """Bytes, the most that glibc takes for it."""
 
@@ -34,3 +36,15 @@ def give_back_freed_memory() -> bool:
     if platform.libc_ver()[0] != "glibc":
         return False
     return bool(ctypes.CDLL(None).malloc_trim(0))
+
+
+def keep_no_freed_memory() -> None:
+    """From now on let the system have what is freed at once, and so at any size again.
+
+    For when memory has run out: free blocks between others fit nothing larger, and count as held.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return
+    for setting, value in USUAL.items():
+        ctypes.CDLL(None).mallopt(setting, value)
+    give_back_freed_memory()

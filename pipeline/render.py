@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from pipeline.model import Model
 from pipeline.moment import Moment
 from pipeline.prefetch import prefetch
 from pipeline.recorder import Recorder
+from pipeline.retry import dreamt_within_memory
 from pipeline.room import Room
 from pipeline.source import Source
 from pipeline.warp import Canvas
@@ -84,20 +86,20 @@ def render(
             clock.append(time.perf_counter())
             held = now.governor(canvas.image, filmed=frame.picture is not None, rate=rate)
             image = loop.drawn(held.image, frame, state.ends)
-            gradient = Gradient(model, now.objective.of(model, frame.guide), room)
+            within = None if room is None else room.within(state.room)
+            gradient = Gradient(model, now.objective.of(model, frame.guide), within)
             dreamer = now.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
             strength = weighed(held.strength, frame, mask)
-            dream = dreamer(image, canvas.maturity, gradient, index=frame.index,
-                            strength=strength, source=canvas.picture, memory=state.memory,
-                            rng=_rng(seed, frame))  # fmt: skip
+            rng = _rng(seed, frame)
+            climb = partial(dreamer, image, canvas.maturity, index=frame.index, strength=strength,
+                            source=canvas.picture, memory=state.memory, rng=rng)  # fmt: skip
+            dream, gradient = dreamt_within_memory(climb, gradient, image, rng)
             image = shown(dream.image, canvas.picture, mask)
             picture = to_picture(image, clip.depth)
             clock.append(time.perf_counter())
             ends, finished = loop.taken(state.ends, image, picture, frame)
-            before, state = (
-                state,
-                state.after(frame, dream.image, dream.maturity, dream.memory, ends),
-            )
+            after = state.after(frame, dream.image, dream.maturity, dream.memory)
+            before, state = state, replace(after, ends=ends, room=gradient.bytes)
             recording.add(finished, before, state)  # encode  (ffmpeg)
             clock.append(time.perf_counter())
             spent = frame.seconds | _spans(clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -65,6 +65,23 @@ class Room:
         """Whether a picture of this size, in pixels, may be looked at as a whole."""
         fits = self.side is None or max(height, width) <= self.side
         return fits and (self.bytes is None or height * width * need.bytes <= self.bytes)
+
+    def smaller(self, need: Footprint, height: int, width: int) -> Room | None:
+        """Room for the next smaller tiles of a picture of this size; None = there are none."""
+        tall, wide = self.tiles(need, height, width)[0].sides
+        area = tall * wide
+        for halved in range(1, area.bit_length()):
+            room = self.within(area * need.bytes / 2**halved)
+            tall, wide = room.tiles(need, height, width)[0].sides
+            if tall * wide < area:
+                return room
+        return None
+
+    def within(self, most: float | None) -> Room:
+        """The same, of at most so many bytes; None = as it is."""
+        if most is None:
+            return self
+        return replace(self, bytes=most if self.bytes is None else min(most, self.bytes))
 
     def say(self, need: Footprint, height: int, width: int) -> None:
         """Log how pictures of this size are cut, if so. Raises UserError where tiles are too small.

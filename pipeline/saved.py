@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,8 +35,8 @@ class Saved:
 
 def write(path: Path, saved: Saved) -> None:
     """Write the file so that it is whole and on the disk, or not there. Raises OSError."""
-    tensors, index = _flat(saved.state)
-    facts = {"index": index, "told": saved.told, "shown": saved.shown}
+    tensors, numbers = _flat(saved.state)
+    facts = {**numbers, "told": saved.told, "shown": saved.shown}
     half = half_of(path)
     try:
         # safetensors refuses tensors that share memory, as the picture and a dream of nothing may
@@ -57,21 +58,21 @@ def read(path: Path, device: torch.device) -> Saved:
             f"{shown(path)}: must be as it was saved, got {shown(error)}; "
             "say overwrite=true to start anew"
         ) from error
-    return Saved(_state(tensors, facts["index"], device), facts["told"], facts["shown"])
+    return Saved(_state(tensors, facts, device), facts["told"], facts["shown"])
 
 
 def digest(state: State) -> str:
     """A sha256 in hex: two states that differ in a bit have two."""
-    tensors, index = _flat(state)
-    told = hashlib.sha256(str(index).encode())
+    tensors, numbers = _flat(state)
+    told = hashlib.sha256(json.dumps(numbers).encode())
     for name, tensor in sorted(tensors.items()):
         told.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         told.update(tensor.numpy().data)
     return told.hexdigest()
 
 
-def _flat(state: State) -> tuple[dict[str, Tensor], int]:
-    """Every tensor in it by name, on the CPU; and the index."""
+def _flat(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
+    """Every tensor in it by name, on the CPU; and every number."""
     named = {"dream": state.dream, "maturity": state.maturity}
     tensors = {name: tensor for name, tensor in named.items() if tensor is not None}
     tensors |= {f"memory.{name}": tensor for name, tensor in state.memory.items()}
@@ -80,10 +81,14 @@ def _flat(state: State) -> tuple[dict[str, Tensor], int]:
     for name in ("start", "held"):
         pictures |= {f"ends.{name}.{i}": one for i, one in enumerate(getattr(state.ends, name))}
     tensors |= {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in pictures.items()}
-    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, state.index
+    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, {
+        "index": state.index, "room": state.room,
+    }  # fmt: skip
 
 
-def _state(tensors: Mapping[str, Tensor], index: int, device: torch.device) -> State:
+def _state(
+    tensors: Mapping[str, Tensor], numbers: Mapping[str, Any], device: torch.device
+) -> State:
     """The state again."""
 
     def on_device(name: str) -> Tensor | None:
@@ -98,4 +103,5 @@ def _state(tensors: Mapping[str, Tensor], index: int, device: torch.device) -> S
               for name, tensor in tensors.items() if name.startswith("memory.")}  # fmt: skip
     picture = tensors["picture"].numpy() if "picture" in tensors else None
     ends = Ends(start, tuple(numbered("dreams")), held)
-    return State(index, picture, on_device("dream"), on_device("maturity"), memory, ends)
+    return State(numbers["index"], picture, on_device("dream"), on_device("maturity"), memory,
+                 ends, numbers["room"])  # fmt: skip

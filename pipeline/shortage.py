@@ -12,10 +12,12 @@ from pipeline.errors import UserError
 
 SAID = re.compile(
     r"DefaultCPUAllocator: (can't allocate|not enough) memory|bad_alloc|out of memory|"
-    r"could not (create a primitive$|execute a primitive|create a memory object)|"
     r"can't start new thread"
 )
-"""What torch says on the CPU and on MPS, C++, oneDNN, and Python of the stack of a thread."""
+"""What torch says on the CPU and on MPS, C++, and Python of the stack of a thread."""
+FOR_GOOD = re.compile(r"could not (create a primitive$|execute a primitive|create a memory object)")
+"""What oneDNN says. Its code generator remembers such a failure as long as the thread lives (Xbyak,
+without exceptions): whatever is asked of it fails from then on, however little."""
 OPENCV = -4
 """Its code for it."""
 SIZE = re.compile(r"allocate ([\d.]+ \w+)")
@@ -31,13 +33,18 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(SAID.search(str(error)))
 
 
+def out_of_memory_for_good(error: BaseException) -> bool:
+    """Whether that is why, and trying with less is of no use."""
+    return isinstance(error, RuntimeError) and bool(FOR_GOOD.search(str(error)))
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Raises UserError where memory does not suffice."""
     try:
         yield
     except Exception as error:
-        if not out_of_memory(error):
+        if not (out_of_memory(error) or out_of_memory_for_good(error)):
             raise
         asked = SIZE.search(str(error))
         raise UserError(

@@ -44,7 +44,7 @@ RENDER = {
         f"pipeline.{name}"
         for name in ("frame", "gradient", "loop", "moment", "objective", "prefetch", "recorder")
     ),
-    *(f"pipeline.{name}" for name in ("beside", "mask", "room", "source", "warp")),
+    *(f"pipeline.{name}" for name in ("beside", "mask", "retry", "room", "source", "warp")),
 }
 
 

@@ -37,6 +37,28 @@ print(before - held())
 """
 
 
+KEPT_NO_MORE = """
+import torch
+from pipeline.memory import keep_freed_memory, keep_no_freed_memory
+def data():
+    with open("/proc/self/statm") as facts:
+        return int(facts.read().split()[5]) * 4096
+assert keep_freed_memory()
+keep_no_freed_memory()
+blocks = [torch.ones(12_000_000) for _ in range(4)]
+before = data()
+del blocks[:3]  # the fourth does not lie on top of them any more
+print(before - data())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+def test_where_memory_ran_out_what_is_freed_counts_no_more() -> None:
+    told = [sys.executable, "-c", KEPT_NO_MORE]
+    given = int(subprocess.run(told, check=True, capture_output=True, text=True).stdout)
+    assert given >= 3 * 48_000_000
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc_trim is glibc's")
 def test_what_lies_free_between_blocks_is_given_back_when_told() -> None:
     told = [sys.executable, "-c", GIVEN_BACK]

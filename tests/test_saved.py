@@ -32,6 +32,7 @@ def full() -> State:
         random(1, 1, 16, 32),
         {"mean": random(3), "step": torch.tensor(4), "a.b": random(2, 2).to(torch.complex64)},
         Ends(pictures[:2], (random(1, 3, 16, 32).half(),) * 2, pictures[1:]),
+        0.1 * 2**30,
     )
 
 
@@ -40,6 +41,7 @@ def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
     write(path, Saved(state, "told", 41))
     back = read(path, CPU)
     assert (back.told, back.shown, back.state.index) == ("told", 41, 7)
+    assert back.state.room == state.room
     for one, other in ((back.state.dream, state.dream), (back.state.maturity, state.maturity)):
         assert one is not None
         assert other is not None

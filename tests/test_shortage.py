@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.shortage import out_of_memory, told
+from pipeline.shortage import out_of_memory, out_of_memory_for_good, told
 
 SHORT = [
     MemoryError("Unable to allocate 8.00 GiB for an array"),
@@ -15,7 +15,6 @@ SHORT = [
                  "48000000 bytes. Error code 12"),
     RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 48 bytes."),
     RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
-    RuntimeError("could not create a primitive"),
     RuntimeError("can't start new thread"),
     RuntimeError("std::bad_alloc"),
 ]  # fmt: skip
@@ -37,9 +36,18 @@ def test_a_want_of_memory_is_one_line_that_names_the_limit(error: Exception) -> 
 @pytest.mark.parametrize("error", OTHERS, ids=str)
 def test_another_error_stays_what_it_is(error: Exception) -> None:
     assert not out_of_memory(error)
+    assert not out_of_memory_for_good(error)
     with pytest.raises(type(error)) as caught, told():
         raise error
     assert caught.value is error
+
+
+def test_what_onednn_lacked_once_it_lacks_for_good() -> None:
+    error = RuntimeError("could not create a primitive")
+    assert out_of_memory_for_good(error)
+    assert not out_of_memory(error)  # or it would be tried again
+    with pytest.raises(UserError, match=r"^limits\.memory: must be enough"), told():
+        raise error
 
 
 def test_opencv_says_it_with_a_number() -> None:
