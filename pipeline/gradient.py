@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.model import Activations, Model
 from pipeline.objective import Aim, total
 from pipeline.room import Room
 from pipeline.tiling import Tile, cut
 from pipeline.view import Strides, View
+
+log = logging.getLogger(__name__)
 
 TINY = 1e-12
 """A flat picture may have no slope at all."""
@@ -28,11 +32,15 @@ class Gradient:
     not know of tiles: each gives what its core's activations want of all the pixels that it sees,
     and their sum is the slope of the whole image, exactly so where margins are as wide as what an
     activation sees. A class score, which looks at everything, is the mean of the tiles' scores.
+
+    A slope that is not finite is none: it is given as 0 all over, so that the step is left out and
+    nothing but numbers gets into a dream, where it would stay for ever.
     """
 
     model: Model
     aim: Aim
     room: Room | None = None
+    _finite: list[Tensor] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
         """The gradient, (1, 3, H, W), and the score, a scalar, both detached.
@@ -54,7 +62,26 @@ class Gradient:
             if len(slopes) > 1:
                 slope.div_(slope.std() + TINY)
             slope.mul_(pull.weight)
-        return functools.reduce(Tensor.add_, slopes), torch.stack(scores).sum()
+        slope = functools.reduce(Tensor.add_, slopes)
+        # decided on the device, which need not be waited for; the sum is finite if all of it is
+        self._finite.append(slope.sum().isfinite())
+        return slope.masked_fill_(~self._finite[-1], 0), torch.stack(scores).sum()
+
+    def check(self, index: int) -> None:
+        """Log how many steps of the frame of that index were left out, if any.
+
+        Raises UserError where it was the first and none was left: the network gives no numbers.
+        """
+        steps = len(self._finite)
+        left_out = steps - int(torch.stack(self._finite).sum()) if steps else 0
+        if left_out and left_out == steps and index == 0:
+            raise UserError(
+                "model, model.weights: must give finite numbers, got none in any step of the first "
+                "frame; take other weights, another layer or objective"
+            )
+        if left_out:
+            log.warning("frame %d: %d of %d steps left out, whose slope was not finite",
+                        index, left_out, steps)  # fmt: skip
 
     @torch.no_grad()
     def score(self, image: Image) -> Tensor:

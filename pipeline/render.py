@@ -94,6 +94,7 @@ def render(
             climb = partial(dreamer, image, canvas.maturity, index=frame.index, strength=strength,
                             source=canvas.picture, memory=state.memory, rng=rng)  # fmt: skip
             dream, gradient = dreamt_within_memory(climb, gradient, image, rng)
+            gradient.check(frame.index)
             image = shown(dream.image, canvas.picture, mask)
             picture = to_picture(image, clip.depth)
             clock.append(time.perf_counter())

@@ -85,6 +85,10 @@ def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule
                 f"{rule}, in which {tensor} is {_size(tensors[tensor])} instead of {_size(value)}; "
                 "name the network that it is of"
             )
+        if not tensors[tensor].isfinite().all():
+            raise UserError(
+                f"{rule}, in which {tensor} is not finite; take a checkpoint from before it broke"
+            )
     for tensor in tensors.keys() - wanted.keys():
         raise UserError(f"{rule}, which has {tensor} too; name the network that it is of")
 

@@ -164,3 +164,15 @@ def test_names_of_classes_are_read_one_a_line_or_as_places_has_them(tmp_path: Pa
         read_labels(tmp_path / "places", 365, "k")
     with pytest.raises(UserError, match="must be a text file that can be read"):
         read_labels(tmp_path / "none", 2, "k")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_named(tmp_path: Path, value: float) -> None:
+    broken = state()
+    name = next(name for name in broken if name.endswith("weight"))
+    broken[name].view(-1)[3] = value
+    torch.save(broken, tmp_path / "a.pth")
+    with pytest.raises(
+        UserError, match=r"^model\.weights: must hold .* in which .* is not finite; take"
+    ):
+        own(tmp_path / "a.pth")

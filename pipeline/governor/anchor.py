@@ -20,7 +20,7 @@ from pipeline.metrics import blur, luminance, vitals
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 LEAST = 1e-4
-"""Of a deviation: a flat image has none to divide by."""
+"""Of a deviation. Less is rounding: in a flat image there is nothing that could be made more of."""
 PLENTY = 1.5
 """How many times the set-point the detail may be at a place, before it is softened there."""
 PLACE = 6.0
@@ -54,9 +54,9 @@ class Anchor:
             return Governed(image, torch.ones((), device=image.device))
         now = vitals(image)
         pull = 1 - math.exp(-1 / (self.seconds * rate))
-        contrast = self.contrast / now.contrast.clamp(min=LEAST)
+        contrast = _gain(self.contrast, now.contrast)
         contrast = contrast * (self.clipped / now.clipped.clamp(min=LEAST)).clamp(max=1)
-        chroma = self.chroma / now.chroma.clamp(min=LEAST)
+        chroma = _gain(self.chroma, now.chroma)
         light = luminance(image)
         colour = image - light
         cast = colour.mean(dim=(2, 3), keepdim=True)
@@ -68,6 +68,11 @@ class Anchor:
         colour = cast * (1 - pull) + (colour - cast) * chroma.pow(pull)
         strength = (self.high_band / now.high_band.clamp(min=LEAST)).clamp(*STRENGTHS)
         return Governed((light + colour).clamp_(0, 1), strength)
+
+
+def _gain(wanted: float, now: Tensor) -> Tensor:
+    """What a deviation is to be multiplied by, a scalar; 1 where there is none."""
+    return torch.where(now < LEAST, 1.0, wanted / now.clamp(min=LEAST))
 
 
 def _excess(light: Tensor, limit: float, pull: float) -> Tensor:
