@@ -110,7 +110,7 @@ def run(parts: Parts, order: Order) -> Outcome:
     recording = order.recording(parts)
     folder = recording.folder
     with asked_to_stop() as stop, recording, kept_log(folder):
-        report = Report(parts.source, order.device, folder / FIGURES)
+        report = Report(parts.source, order.device, folder / FIGURES, recording.state)
         if recording.is_complete and (folder / "report.json").exists():
             return Outcome(order.output, json.loads((folder / "report.json").read_text("utf-8")))
         if not recording.is_complete:

@@ -33,18 +33,19 @@ class Report:
 
     source: of the pictures. file: where the figures of each frame go at once, so that they take no
     memory, and where those of an earlier render are that is gone on with; None = memory will do.
-    gain: the newest, None before the first.
+    before: the state behind the newest frame, from which an earlier render is gone on with. gain:
+    the newest, None before the first.
     """
 
     source: Source
     device: torch.device
     file: Path | None = None
+    before: State | None = None
     gain: float | None = None
     _rows: list[Row] = field(default_factory=list)
     _known: set[int] = field(default_factory=set)
     _clock: float = field(default_factory=time.perf_counter)
     _model: Model | None = None
-    _before: State | None = None
     _picture: Image | None = None
     _image: Image | None = None
 
@@ -55,7 +56,7 @@ class Report:
     def add(self, dreamt: Dreamt) -> None:
         """Take in the next frame, unless an earlier render did: it came to the same."""
         row = None if dreamt.frame.index in self._known else self._row(dreamt)
-        self._before, self._model = dreamt.state, dreamt.gradient.model
+        self.before, self._model = dreamt.state, dreamt.gradient.model
         self._image, self._clock = dreamt.image, time.perf_counter()
         if row is None:
             return
@@ -105,9 +106,9 @@ class Report:
 
     def _look(self) -> dict[str, dict[str, float]]:
         """What the network takes the newest picture, and its dream, for."""
-        if self._model is None or self._before is None:
+        if self._model is None or self.before is None:
             return {}
-        picture = self._before.picture
+        picture = self.before.picture
         images = {"picture": None if picture is None else to_image(picture, self.device),
                   "dream": self._image}  # fmt: skip
         return {name: top_classes(self._model, image)
@@ -132,12 +133,12 @@ class Report:
 
     def _flickered(self, dreamt: Dreamt) -> Row:
         """Of the dream, where the mask shows it: that a mask moves is no flicker."""
-        canvas, before, image = dreamt.canvas, self._before, self._image
-        if canvas.positions is None or before is None or before.dream is None or image is None:
+        canvas, before = dreamt.canvas, self.before
+        if canvas.positions is None or before is None or before.dream is None:
             return {}
         if canvas.picture is None or before.picture is None:
             # Nothing was filmed, so the dream is its own layer: only its mean is no motion.
-            moved = sample(image, canvas.positions, canvas.border)
+            moved = sample(before.dream, canvas.positions, canvas.border)
             mean = dreamt.dream.image.mean(dim=(2, 3), keepdim=True)
             pair = dreamt.dream.image - mean, moved - mean
             return {"flicker": float(flicker(*pair, canvas.confidence))}
