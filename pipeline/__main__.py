@@ -22,9 +22,11 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from pipeline.arguments import check_name, hint, no_setting, prepared
 from pipeline.errors import UserError, shown
+from pipeline.presets import check_calls, check_presets, check_single
 
 log = logging.getLogger("pipeline")
 
@@ -67,7 +69,9 @@ def main() -> None:
         signal.signal(signal.SIGHUP, _terminated)
     OmegaConf.register_new_resolver("conf_folder", _conf_folder, replace=True)
     try:
-        sys.argv[1:] = prepared(sys.argv[1:], [path.name for path in config_dir().iterdir()])
+        groups = [path.name for path in config_dir().iterdir()]
+        sys.argv[1:] = prepared(sys.argv[1:], groups)
+        check_presets(sys.argv[1:], [*groups, "experiment"], face_yaml())
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(task)()
     except KeyboardInterrupt as stop:
         _end(130, str(stop) or None)
@@ -75,6 +79,9 @@ def main() -> None:
         _end(end.code)
     except (UserError, HydraException, OmegaConfBaseException) as error:
         _end(2, _one_line(error))
+    except YAMLError as error:  # what Hydra is stricter about: a key that is there twice
+        reason = " ".join(shown(line.strip()) for line in str(error).splitlines())
+        _end(2, f"--config-dir: must hold yaml that can be read, got: {reason[:300]}; mend it")
     except BrokenPipeError:
         _end(1)
     except Exception:
@@ -254,9 +261,16 @@ def _check_keys(cfg: DictConfig) -> None:
     known = {*GROUPS, *face_yaml()}
     for key in map(str, cfg):
         if key not in known:
-            raise UserError(f"{key}: is not a setting; {hint(key, known)}")
+            raise UserError(f"{shown(key)}: is not a setting; {hint(key, known)}")
     for key in sorted(known - set(map(str, cfg))):
         raise UserError(f"{key}: must be there, got nothing; leave ~{key} out")
+    plain: Any = OmegaConf.to_container(cfg)
+    check_calls(plain)
+    for key in face_yaml():
+        check_single(key, plain[key])
+    for group in GROUPS:
+        if not isinstance(plain[group], dict) or "_target_" not in plain[group]:
+            raise UserError(f"{group}: must be a choice, got none; say {group}=CHOICE")
 
 
 def _one_line(error: Exception) -> str:
@@ -283,7 +297,7 @@ def _one_line(error: Exception) -> str:
     for said, meant in MEANINGS:
         if match := re.search(said, text):
             return meant.format(*match.groups())
-    return text
+    return shown(text)
 
 
 def _known() -> dict[str, list[str]]:

@@ -21,6 +21,13 @@ from pipeline.errors import UserError, shown
 from pipeline.schedule import Schedule, ScheduleError
 
 TARGET = "_target_"
+OURS = "pipeline"
+ROOMS = tuple(
+    f"{OURS}.{room}."
+    for room in ("source", "cuts", "flow", "camera", "warp", "governor", "dreamer", "objective",
+                 "model", "encoder", "limits")
+)  # fmt: skip
+"""Where parts live: what else there is of ours writes and removes files, for whoever calls it."""
 
 
 def build(
@@ -185,8 +192,12 @@ def located(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any
             raise  # the module is there, but something that it needs is not
         target = None
     # os.system can be reached through any module that imports os
-    home = str(getattr(target, "__module__", "")).partition(".")[0]
-    if not callable(target) or home not in trusted:
+    home = str(getattr(target, "__module__", ""))
+    if (
+        not callable(target)
+        or home.partition(".")[0] not in trusted
+        or (package == OURS and not f"{home}.".startswith(ROOMS))
+    ):
         raise UserError(
             f"{key}: must name a class or function of {allowed}, got {shown(text)!r}; "
             "the yaml files in conf/ name those that there are"
