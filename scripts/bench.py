@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benches import coherence, endurance, motion, shaping, speed, tiles
+from benches import coherence, endurance, motion, shaping, speed, survival, tiles
 
 from pipeline.memory import keep_freed_memory
 
@@ -17,6 +17,7 @@ BENCHES = {
     "motion": motion.run,
     "shaping": shaping.run,
     "speed": speed.run,
+    "survival": survival.run,
     "tiles": tiles.run,
 }
 

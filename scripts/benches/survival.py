@@ -1,0 +1,103 @@
+"""Whether a long render stays as it is: memory, open files, threads and time a frame."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import ffmpeg
+
+FRAMES = 10_000
+SIZE = "96x64"
+WORDS = ("dreamer.octaves=1", "dreamer.iterations=1", "dreamer.upkeep_iterations=1",
+         "objective.layers=[blocks.2]", "save_seconds=5")  # fmt: skip
+"""As little as can be called a dream; saved twelve times as often as usual."""
+EARLY, LATE = (1000, 2000), (9000, 10_000)
+"""Frames whose figures are compared."""
+PAUSE = 0.25
+"""Seconds between two looks at the process."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A moment of a render: when, frames done, bytes held, open files, threads and children."""
+
+    seconds: float
+    frames: int
+    memory: int
+    files: int
+    threads: int
+    children: int
+
+
+def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
+    """The figures early and late, and which demands they meet."""
+    source = out / "long.mkv"
+    test = ["-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25", "-frames:v", str(FRAMES)]
+    with ffmpeg.running(["-y", *test, "-c:v", "ffv1", str(source)]) as process:
+        process.popen.wait()
+    figures: dict[str, object] = {}
+    met: dict[str, bool] = {}
+    for name, words in (("dreamt", WORDS), ("passed", ("dreamer=none", "save_seconds=5"))):
+        looks = _looks(source, out / f"{name}.mp4", words)
+        early, late = _within(looks, EARLY), _within(looks, LATE)
+        for figure in ("memory", "files", "threads", "children"):
+            one, other = (statistics.median(getattr(look, figure) for look in some)
+                          for some in (early, late))  # fmt: skip
+            figures[f"{name} {figure}"] = one, other
+            print(f"{name}: {figure} {one:.0f} at frame {EARLY[0]}, {other:.0f} at {LATE[0]}")
+            most = 1.05 if figure == "memory" else 1.0
+            met[f"{name}: {figure} grows by at most {most - 1:.0%} ({other / one - 1:+.2%})"] = (
+                other <= most * one
+            )
+        one, other = _pace(early), _pace(late)
+        figures[f"{name} seconds a frame"] = one, other
+        print(f"{name}: {1000 * one:.1f} ms a frame early, {1000 * other:.1f} ms late")
+        met[f"{name}: time a frame grows by at most 10 % ({other / one - 1:+.2%})"] = (
+            other <= 1.1 * one
+        )
+    return figures, met
+
+
+def _looks(source: Path, output: Path, words: tuple[str, ...]) -> list[Look]:
+    """Looks at a whole render, in a process of its own."""
+    command = [sys.executable, "-m", "pipeline", f"input={source}", f"output={output}",
+               "overwrite=true", *words]  # fmt: skip
+    rows = output.with_name(f"{output.name}.render") / "figures.jsonl"
+    looks: list[Look] = []
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+        home, frames, read = Path(f"/proc/{child.pid}"), 0, 0
+        while child.poll() is None:
+            time.sleep(PAUSE)
+            try:
+                with rows.open("rb") as file:
+                    file.seek(read)
+                    new = file.read()
+                looks.append(_look(home, frames + new.count(b"\n")))
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # not begun yet, or just over
+            frames, read = looks[-1].frames, read + len(new)
+    assert child.returncode == 0
+    return looks
+
+
+def _look(home: Path, frames: int) -> Look:
+    told = dict(line.split(":", 1) for line in (home / "status").read_text().splitlines())
+    children = sum(len(task.read_text().split()) for task in home.glob("task/*/children"))
+    return Look(
+        time.monotonic(), frames, 1024 * int(told["VmRSS"].split()[0]),
+        len(list((home / "fd").iterdir())), int(told["Threads"]), children,
+    )  # fmt: skip
+
+
+def _within(looks: list[Look], frames: tuple[int, int]) -> list[Look]:
+    return [look for look in looks if frames[0] <= look.frames < frames[1]]
+
+
+def _pace(looks: list[Look]) -> float:
+    """Seconds a frame."""
+    return (looks[-1].seconds - looks[0].seconds) / (looks[-1].frames - looks[0].frames)
