@@ -1,10 +1,9 @@
-"""The command line: the one file that knows Hydra."""
+"""The command line: what Hydra makes of it, built and rendered."""
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import signal
 import sys
 import traceback
@@ -18,23 +17,27 @@ from typing import Any
 import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from pipeline.arguments import check_name, hint, no_setting, prepared
+from pipeline.arguments import check_name, prepared
+from pipeline.configuration import (
+    CHANGING,
+    FIXED,
+    check_keys,
+    choice_of,
+    config_dir,
+    face_yaml,
+    one_line,
+    yaml_of,
+)
 from pipeline.errors import UserError, shown
-from pipeline.presets import check_calls, check_presets, check_single
+from pipeline.presets import check_presets
 
 log = logging.getLogger("pipeline")
-
-# In this order they are built: what costs nothing to refuse comes before the network.
-FIXED = ("source", "cuts", "flow", "encoder")
-CHANGING = ("camera", "warp", "governor", "dreamer", "objective")
-"""Groups whose numbers may be schedules."""
-GROUPS = (*FIXED, *CHANGING, "model")
 
 STOPPED = {
     130: "stopped at once; the same command goes on from what was saved before, if there is any",
@@ -42,22 +45,6 @@ STOPPED = {
     143: "ended from outside; the same command goes on",
 }
 """Exit code -> the line that goes with it."""
-
-MEANINGS = (
-    (r"Could not delete from config\. '([^']+)'", "{0}: is not there, so ~{0} must be left out"),
-    (r"Multiple values for (\S+)\. To", "{0}: is chosen already; say {0}=CHOICE, without the +"),
-    (
-        r"Ambiguous value for argument '([^=]+)=(.*)'",
-        "{0}: must be one value, got {1}; say [{1}] for a list, or -m to try each",
-    ),
-)
-"""What Hydra says -> what the user can do."""
-
-
-def config_dir() -> Path:
-    """The folder of the yaml files: beside this module in a wheel, one level up in a checkout."""
-    here = Path(__file__).resolve().parent
-    return here / "conf" if (here / "conf").is_dir() else here.parent / "conf"
 
 
 def main() -> None:
@@ -78,7 +65,7 @@ def main() -> None:
     except SystemExit as end:
         _end(end.code)
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        _end(2, _one_line(error))
+        _end(2, one_line(error))
     except YAMLError as error:  # what Hydra is stricter about: a key that is there twice
         reason = " ".join(shown(line.strip()) for line in str(error).splitlines())
         _end(2, f"--config-dir: must hold yaml that can be read, got: {reason[:300]}; mend it")
@@ -102,7 +89,7 @@ def task(cfg: DictConfig) -> None:
             if sweep:
                 raise
             # Raised on, Hydra would print two lines of its own before ours.
-            _end(2, _one_line(error))
+            _end(2, one_line(error))
         except Exception:
             if sweep:
                 raise
@@ -126,7 +113,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 def _render(cfg: DictConfig, folder: Path | None) -> None:
     """One render. folder: of this job in a sweep. What is wrong is found out before it costs."""
-    _check_keys(cfg)
+    check_keys(cfg)
     settings: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
 
     from pipeline import album, face, job
@@ -216,7 +203,7 @@ def _output(
         output = job.default_output(input_, encoder, source.clip, folder, several=several)
     else:
         output = Path(str(settings["output"]))
-        check_name(output, encoder.suffixes, _choice("encoder"))
+        check_name(output, encoder.suffixes, choice_of("encoder"))
     if several:
         album.check_output(output, source, overwrite=overwrite)
     else:
@@ -233,85 +220,7 @@ def _built(settings: Any, group: str, trusted: list[str]) -> Any:
 
 def _defaults(group: str) -> dict[str, Any]:
     """What the yaml of the group's choice gives."""
-    return yaml_of(group, _choice(group))
-
-
-def yaml_of(group: str, choice: str) -> dict[str, Any]:
-    """What conf/GROUP/CHOICE.yaml gives; of one that is not there, nothing."""
-    path = config_dir() / group / f"{choice}.yaml"
-    defaults: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
-    return dict(defaults)
-
-
-def face_yaml() -> dict[str, Any]:
-    """What config.yaml gives beside its choices, nothing resolved."""
-    whole: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "config.yaml"))
-    return {key: value for key, value in whole.items() if key not in ("defaults", "hydra")}
-
-
-def _choice(group: str) -> str:
-    choices: Any = OmegaConf.to_container(HydraConfig.get().runtime.choices)
-    if group not in choices:
-        raise UserError(f"{group}: must be one choice, got a list; say {group}=CHOICE")
-    return str(choices[group])
-
-
-def _check_keys(cfg: DictConfig) -> None:
-    """Nothing, if cfg has the keys of config.yaml: what + and ~ did is not asked elsewhere."""
-    known = {*GROUPS, *face_yaml()}
-    for key in map(str, cfg):
-        if key not in known:
-            raise UserError(f"{shown(key)}: is not a setting; {hint(key, known)}")
-    for key in sorted(known - set(map(str, cfg))):
-        raise UserError(f"{key}: must be there, got nothing; leave ~{key} out")
-    plain: Any = OmegaConf.to_container(cfg)
-    check_calls(plain)
-    for key in face_yaml():
-        check_single(key, plain[key])
-    for group in GROUPS:
-        if not isinstance(plain[group], dict) or "_target_" not in plain[group]:
-            raise UserError(f"{group}: must be a choice, got none; say {group}=CHOICE")
-
-
-def _one_line(error: Exception) -> str:
-    """The error as one line: key, rule, value, remedy."""
-    if isinstance(error, UserError):
-        return str(error)
-    text = re.sub(r"\s+", " ", str(error).splitlines()[0])
-    if isinstance(error, MissingConfigException) and error.options is not None:
-        group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        those = ", ".join(error.options)
-        remedy = hint(choice, error.options, "choose one of these")
-        return f"{group}: must be one of {those}, got {choice!r}; {remedy}"
-    if unknown := re.search(r"Could not override '([^']+)'", text):
-        return no_setting(unknown[1], _known())
-    if isinstance(error, OverrideParseException):
-        key, _, value = error.override.partition("=")
-        return f"{key}: cannot be read, got {value!r}; as plain text it is '{key}=\"{value}\"'"
-    if isinstance(error, MissingMandatoryValue):
-        return f"{error.full_key}: must be given, got nothing; say {error.full_key}=VALUE"
-    if isinstance(error, OmegaConfBaseException) and error.full_key:
-        return (
-            f"{error.full_key}: must be a value that can be resolved, got: {text}; mend the ${{}}"
-        )
-    for said, meant in MEANINGS:
-        if match := re.search(said, text):
-            return meant.format(*match.groups())
-    return shown(text)
-
-
-def _known() -> dict[str, list[str]]:
-    """Every key that can be set, as one writes it, and the choices of its group that have it."""
-    folder = config_dir()
-    known: dict[str, list[str]] = {key: [] for key in face_yaml()}
-    known |= {f"limits.{key}": [] for key in face_yaml()["limits"]}
-    for path in sorted(folder.glob("*/*.yaml")):
-        group, choice = path.parent.name, path.stem
-        known.setdefault(group, []).append(f"{group}={choice}")
-        for key in OmegaConf.load(path):
-            if not str(key).startswith("_"):
-                known.setdefault(f"{group}.{key!s}", []).append(f"{group}={choice}")
-    return known
+    return yaml_of(group, choice_of(group))
 
 
 def _conf_folder() -> str:

@@ -10,7 +10,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from pipeline.__main__ import face_yaml
+from pipeline.configuration import face_yaml
 from pipeline.errors import UserError
 from pipeline.face import limits_of
 from pipeline.frame import Clip

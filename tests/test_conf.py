@@ -14,8 +14,8 @@ from clips import run as ffmpeg
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from pipeline.__main__ import GROUPS
 from pipeline.arguments import ENCODERS
+from pipeline.configuration import GROUPS
 from pipeline.parts import TARGET, Template, build, located
 from pipeline.schedule import VARIABLES
 from tests.conftest import READ

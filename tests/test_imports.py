@@ -21,8 +21,8 @@ MODULES = {
 
 HEAVY = {
     # module -> the only files of pipeline/ that may import it
-    "hydra": ("pipeline.__main__",),
-    "omegaconf": ("pipeline.__main__",),
+    "hydra": ("pipeline.__main__", "pipeline.configuration"),
+    "omegaconf": ("pipeline.__main__", "pipeline.configuration"),
     "cv2": ("pipeline.flow", "pipeline.cuts", "pipeline.source", "pipeline.encoder.images"),
     "scenedetect": ("pipeline.cuts",),
     "imageio_ffmpeg": ("pipeline.ffmpeg",),

@@ -10,8 +10,8 @@ import hydra
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.__main__ import CHANGING, config_dir, yaml_of
 from pipeline.beside import Beside
+from pipeline.configuration import CHANGING, config_dir, yaml_of
 from pipeline.face import limits_of
 from pipeline.files_beside import beside_of
 from pipeline.frame import Picture, State
