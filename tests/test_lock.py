@@ -62,7 +62,8 @@ def test_of_many_at_once_there_is_never_more_than_one(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert max(most) == 1
-    assert len(most) >= 50  # whoever is alone gets it each time
+    with locked(tmp_path):  # and when all are gone it is free
+        pass
     assert list(tmp_path.iterdir()) == []
 
 

@@ -423,6 +423,13 @@ def test_a_lossless_file_holds_every_picture_bit_for_bit(tmp_path: Path) -> None
     assert kept(output) == set()
 
 
+def ffmpegs() -> set[int]:
+    """The encoders that this process has started."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    children = {int(child) for task in tasks for child in task.read_text().split()}
+    return {child for child in children if "ffmpeg" in Path(f"/proc/{child}/comm").read_text()}
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the encoder in /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("at", range(8))
@@ -436,9 +443,8 @@ def test_an_encoder_that_is_killed_is_replaced_and_every_byte_is_the_same(
         for index in range(8):
             started.add([PICTURES[index]], given[index], given[index + 1])
             if index == at:
-                tasks = Path("/proc/self/task").glob("*/children")
-                for child in {child for task in tasks for child in task.read_text().split()}:
-                    os.kill(int(child), number)
+                for child in ffmpegs():
+                    os.kill(child, number)
         started.finish([])
     assert (tmp_path / "x.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
     # behind a full segment there is no encoder to be killed
