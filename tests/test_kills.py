@@ -37,9 +37,9 @@ def whole(render: Callable[[Path], Path], home: Path, least: int) -> int:
 
 @pytest.mark.timeout(600)
 def test_killed_at_some_moments_it_comes_out_the_same(home: Path) -> None:
-    """Those that the default run has time for: of every seven one, before or behind."""
+    """Those that the default run has time for: of every thirteen one, before or behind."""
     count = whole(renders.zoom, home, 100)
-    kills = ((kill,) for index, kill in enumerate(everywhere(count)) if index % 7 == 0)
+    kills = ((kill,) for index, kill in enumerate(everywhere(count)) if index % 13 == 0)
     assert all_wrong(renders.zoom, home, NAMES[renders.zoom], kills) == []
 
 

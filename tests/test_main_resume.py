@@ -37,7 +37,7 @@ MODES = {
     "painted gif": (*VIDEO, "output=x.gif"),
 }  # fmt: skip
 
-QUICK = ("mask and guide", "zoom looped", "one of 16 bits", "drawing")
+QUICK = ("mask and guide", "zoom looped", "one of 16 bits")
 """Those that the default run tries; between them they carry all that there is to carry."""
 
 

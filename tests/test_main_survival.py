@@ -75,13 +75,18 @@ def test_in_another_folder_and_from_another_one_every_byte_is_the_same(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("dreamer.iterations=2",), "dreamer.iterations=2 (was 1)"),
         (("seed=1", "frames=9"), "frames=9 (was 12), seed=1 (was 0)"),
-        (("segment_frames=4",), "segment_frames=4 (was 5)"),
-        (("look=bands",), "objective.layers="),
-        (("encoder=hevc",), "encoder.codec=libx265 (was libx264)"),
         (("model=efficientnet_lite1",), "other contents of the weights"),
-        (("mask=clip.mkv",), "mask=clip.mkv (was None)"),
+        *(
+            pytest.param(*one, marks=pytest.mark.slow)
+            for one in (
+                (("dreamer.iterations=2",), "dreamer.iterations=2 (was 1)"),
+                (("segment_frames=4",), "segment_frames=4 (was 5)"),
+                (("look=bands",), "objective.layers="),
+                (("encoder=hevc",), "encoder.codec=libx265 (was libx264)"),
+                (("mask=clip.mkv",), "mask=clip.mkv (was None)"),
+            )
+        ),
     ],
 )
 def test_other_settings_are_refused_by_name(
@@ -165,7 +170,7 @@ def test_another_number_of_threads_is_refused_by_name(folder: Path, whole: bytes
     goes_on(folder, whole)
 
 
-@pytest.mark.parametrize("how", ["replaced", "written into"])
+@pytest.mark.parametrize("how", ["replaced", pytest.param("written into", marks=pytest.mark.slow)])
 def test_an_input_that_changes_meanwhile_is_refused_and_nothing_of_it_is_kept(
     tmp_path: Path, whole: bytes, how: str
 ) -> None:
@@ -222,7 +227,9 @@ def resized(disk: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("free", [700, 800, 900, 1000, 1200, 1400, 1600, 1800])
+@pytest.mark.parametrize(
+    "free", [700, *(pytest.param(size, marks=pytest.mark.slow) for size in range(800, 1900, 100))]
+)
 def test_on_a_full_disk_it_ends_cleanly_and_goes_on_when_there_is_room(
     tmp_path: Path, disk: Path, whole: bytes, free: int
 ) -> None:

@@ -432,7 +432,9 @@ def ffmpegs() -> set[int]:
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the encoder in /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("at", range(8))
+@pytest.mark.parametrize(
+    "at", [1, 2, *(pytest.param(at, marks=pytest.mark.slow) for at in (0, 3, 4, 5, 6, 7))]
+)
 def test_an_encoder_that_is_killed_is_replaced_and_every_byte_is_the_same(
     tmp_path: Path, at: int, number: signal.Signals, caplog: pytest.LogCaptureFixture
 ) -> None:
