@@ -51,11 +51,8 @@ log = logging.getLogger(__name__)
 FIGURES = "figures.jsonl"
 """The name of the file with the figures of each frame that is done."""
 OURS = ("state-*", "segment-*", "last", "pictures-*", "whole*", "partial*",
-        f"*{HALF}", "check-*", "progress.json",
-        FIGURES, MADE_OF, COMPLETE)  # fmt: skip
-"""What only serves to go on. It goes in this order: without a state nothing goes on, and the last
-says that the output is whole.
-"""
+        f"*{HALF}", "check-*", "progress.json", FIGURES, MADE_OF)  # fmt: skip
+"""What only serves to go on, in the order in which it goes: without a state nothing goes on."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +204,8 @@ class Recording:
                 fault = isinstance(error, Exception) and not isinstance(error, UserError)
                 if self._is_new and not self.is_complete and not fault:
                     remove(self.folder)  # but of a fault of ours the log in it tells
+        if not self._states():
+            remove(self.folder / COMPLETE)  # the very last: until then all is known to be well
 
     def _begin(self) -> None:
         """Take up what an earlier render left, or make sure that nothing of it is in the way."""

@@ -154,7 +154,7 @@ def wrong(render: Callable[[Path], Path], home: Path, name: str, *kills: Kill) -
         troubles.append(f"{kills}: other bytes")
     elif figures(output) != figures(whole):
         troubles.append(f"{kills}: other figures")
-    elif left := {path.name for path in folder_of(output).iterdir()} - LEFT - {"lock"}:
+    elif left := {path.name for path in folder_of(output).iterdir()} - LEFT:
         troubles.append(f"{kills}: left {left}")
     if not troubles:
         shutil.rmtree(folder)
