@@ -60,7 +60,8 @@ class Report:
         self._image, self._clock = dreamt.image, time.perf_counter()
         if row is None:
             return
-        if row["index"] == 0:
+        count = self.source.clip.count
+        if row["index"] == 0 or row["index"] + 1 == count:  # noted, should nobody live to tell it
             row["seen"] = self._look()
         self.gain = row.get("gain", self.gain)
         if self.file is None:
@@ -102,7 +103,7 @@ class Report:
         first: dict[str, Any] = next((row["seen"] for row in rows if "seen" in row), {})
         if not any(first.values()):
             return None
-        return {"first": first, "last": self._look() if len(rows) > 1 else first}
+        return {"first": first, "last": rows[-1].get("seen") or self._look()}
 
     def _look(self) -> dict[str, dict[str, float]]:
         """What the network takes the newest picture, and its dream, for."""
