@@ -51,8 +51,9 @@ log = logging.getLogger(__name__)
 FIGURES = "figures.jsonl"
 """The name of the file with the figures of each frame that is done."""
 OURS = ("state-*", "segment-*", "last", "pictures-*", "whole*", "partial*",
-        f"*{HALF}", "check-*", "progress.json", FIGURES, MADE_OF)  # fmt: skip
-"""What only serves to go on, in the order in which it goes: without a state nothing goes on."""
+        f"*{HALF}", "check-*", "progress.json",
+        FIGURES, MADE_OF)  # fmt: skip
+"""What only serves to go on. It goes in this order: without a state nothing goes on."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Recording:
             ) from error
         self._lock.enter_context(locked(self.folder))
         try:
-            self.is_complete = is_complete(self.folder, self.output)
+            self.is_complete = is_complete(self.folder, self.output) and self._is_the_same()
             if not self.is_complete:
                 self._begin()
         except BaseException as error:
@@ -199,13 +200,22 @@ class Recording:
                 with suppress(UserError):
                     self.save()
             self._segments.stop()
-            if self.is_complete or not self._states():
+            if self.is_complete:
                 self._tidy()
+            elif not self._states():
+                self._tidy()
+                remove(self.folder / COMPLETE)
                 fault = isinstance(error, Exception) and not isinstance(error, UserError)
-                if self._is_new and not self.is_complete and not fault:
+                if self._is_new and not fault:
                     remove(self.folder)  # but of a fault of ours the log in it tells
-        if not self._states():
-            remove(self.folder / COMPLETE)  # the very last: until then all is known to be well
+        if self.is_complete:
+            # the last of all, behind the lock too: until then the same command tidies up
+            remove(self.folder / COMPLETE)
+
+    def _is_the_same(self) -> bool:
+        """Whether the output that is complete is what is asked for. Raises UserError."""
+        made_of = self.folder / MADE_OF
+        return not made_of.exists() or self.made_of.goes_on(made_of, overwrite=self.overwrite)
 
     def _begin(self) -> None:
         """Take up what an earlier render left, or make sure that nothing of it is in the way."""
@@ -215,6 +225,7 @@ class Recording:
         made_of = self.folder / MADE_OF
         if not self._states() or not self.made_of.goes_on(made_of, overwrite=self.overwrite):
             self._tidy()
+            remove(self.folder / COMPLETE)
         check_disk(self.folder, self.clip, self.saving.segment_frames)
         self.encoder.check(self.clip, self.folder, self.output.suffix)
         if self._states():

@@ -60,7 +60,8 @@ class Report:
         self._image, self._clock = dreamt.image, time.perf_counter()
         if row is None:
             return
-        if row["index"] in (0, (self.source.clip.count or 0) - 1):
+        count = self.source.clip.count
+        if row["index"] == 0 or row["index"] + 1 == count:  # noted, should nobody live to tell it
             row["seen"] = self._look()
         self.gain = row.get("gain", self.gain)
         if self.file is None:
