@@ -18,6 +18,7 @@ from typing import Any
 
 from pipeline import figures as written
 from pipeline.beside import Beside
+from pipeline.durable import HALF
 from pipeline.errors import UserError, shown
 from pipeline.figures import Row
 from pipeline.fingerprint import MADE_OF, Contents, contents
@@ -104,7 +105,12 @@ def run(
     guide = parts.beside.first_guide()
     _ = Gradient(parts.model, parts.moments(0).objective.of(parts.model, guide)).smallest_side
     album = _Album(parts, beside, order, folder_of(order.output))
+    rows, report = album.work / FIGURES, album.work / "report.json"
     with _folders(album), locked(album.work), kept_log(album.work):
+        if report.exists() and rows.exists() and not (album.work / MADE_OF).exists():
+            # an earlier run was over but for this
+            remove(rows)
+            return Outcome(order.output, json.loads(report.read_text("utf-8")))
         album.go_on()
         write(album.work / "recipe.yaml", order.settings)
         try:
@@ -118,8 +124,9 @@ def run(
             )
         figures: dict[str, object] = {"pictures": album.figures, "left_out": album.left_out}
         figures |= facts(parts.model, order.seed)
-        write(album.work / "report.json", json.dumps(figures, indent=2) + "\n")
-        album.forget()
+        write(report, json.dumps(figures, indent=2) + "\n")
+        remove(album.work / MADE_OF)
+    remove(rows)  # the last of all, behind the lock too: until then the same command tidies up
     return Outcome(order.output, figures)
 
 
@@ -180,15 +187,12 @@ class _Album:
     def go_on(self) -> None:
         """Find what an earlier run of the very same has done. Raises UserError."""
         rows, made_of = self.work / FIGURES, self.work / MADE_OF
+        for half in self.work.glob(f"*{HALF}"):
+            remove(half)  # of those who were killed: the folder is ours
         if not self.order.made_of.goes_on(made_of, overwrite=self.order.overwrite):
             rows.unlink(missing_ok=True)
             self.order.made_of.write(made_of)
         self._earlier = {row["input"]: row for row in written.read(rows)}
-
-    def forget(self) -> None:
-        """All is done: nothing needs to go on."""
-        for path in (self.work / FIGURES, self.work / MADE_OF):
-            path.unlink(missing_ok=True)
 
     def add(self, file: Path, still: Source, name: str) -> None:
         """Dream this still to a file of that name, or say why it is left out."""
@@ -209,29 +213,32 @@ class _Album:
                 )
             if earlier["sha256"] == held.sha256:
                 self.figures[file.name] = earlier["figures"]
+                remove(self.work / name)
                 return
-        self.figures[file.name] = {"output": name} | self._dreamt(parts, held, name)
-        row = {"index": len(self._earlier) + len(self.figures), "input": file.name}
-        row |= {"sha256": held.sha256, "figures": self.figures[file.name]}
-        written.write(self.work / FIGURES, row)
+        self._dream(parts, held, name)
 
-    def _dreamt(self, parts: Parts, held: Contents, name: str) -> dict[str, object]:
-        """The figures of the picture, once it lies in the output by that name."""
+    def _dream(self, parts: Parts, held: Contents, name: str) -> None:
+        """Let the dream of a picture lie in the output by that name, and note its figures."""
         facts = {**self.order.made_of.facts, "contents of input": held.sha256}
         order = replace(
             self.order, output=self.order.output / name, folder=self.work / name,
             made_of=replace(self.order.made_of, facts=facts, inputs=[held]),
         )  # fmt: skip
         recording = order.recording(parts)
-        report = Report(parts.source, self.order.device)
         with recording:
+            report = Report(parts.source, self.order.device, recording.folder / FIGURES)
             if not recording.is_complete:
                 with closing(dreamt(parts, order, recording, report)) as frames:
                     for _ in frames:
                         pass
+            figures = {"output": name} | report.figures()
+            # noted before anything goes that would tell the next run of it
+            index = 1 + max((row["index"] for row in self._earlier.values()), default=-1)
+            row = {"index": index + len(self.figures), "input": held.path.name}
+            row |= {"sha256": held.sha256, "figures": figures}
+            written.write(self.work / FIGURES, row)
         remove(recording.folder)
-        self.gain = report.gain
-        return report.figures()
+        self.figures[held.path.name], self.gain = figures, report.gain
 
 
 @contextmanager
