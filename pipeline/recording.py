@@ -116,7 +116,7 @@ class Recording:
             ) from error
         self._lock.enter_context(locked(self.folder))
         try:
-            self.is_complete = is_complete(self.folder, self.output)
+            self.is_complete = is_complete(self.folder, self.output) and self._is_the_same()
             if not self.is_complete:
                 self._begin()
         except BaseException as error:
@@ -206,6 +206,11 @@ class Recording:
                     remove(self.folder)  # but of a fault of ours the log in it tells
         if not self._states():
             remove(self.folder / COMPLETE)  # the very last: until then all is known to be well
+
+    def _is_the_same(self) -> bool:
+        """Whether the output that is complete is what is asked for. Raises UserError."""
+        made_of = self.folder / MADE_OF
+        return not made_of.exists() or self.made_of.goes_on(made_of, overwrite=self.overwrite)
 
     def _begin(self) -> None:
         """Take up what an earlier render left, or make sure that nothing of it is in the way."""
