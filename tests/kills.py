@@ -13,7 +13,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +26,8 @@ from command_line import PRELOADED, SECONDS
 
 from pipeline.output import folder_of
 
-CALLS = ("rename", "replace", "fsync", "unlink", "remove", "rmdir", "mkdir", "ftruncate")
+CALLS = ("rename", "replace", "fsync", "unlink", "remove", "rmdir", "mkdir",
+         "truncate", "ftruncate")  # fmt: skip
 """Functions of os behind which nothing is as it was."""
 WORKERS = 2
 LEFT = {"recipe.yaml", "render.log", "report.json"}
@@ -32,44 +36,54 @@ TIMED = ("seconds_per_frame", "peak_memory_bytes")
 """Figures that are not the same twice."""
 
 
+Calls = Mapping[str, Sequence[str]]
+"""By the name of its thread, what was called, in order."""
+
+
 @dataclass(frozen=True)
 class Kill:
-    """number: of the call, from 1. behind: when it has returned, and not when it begins."""
+    """number: of the call of this thread, from 1. behind: when it has returned, and not when it
+    begins. thread: what runs ahead counts for itself, or no moment could be found again.
+    """
 
     number: int
     behind: bool
+    thread: str = "MainThread"
+
+    def __str__(self) -> str:
+        return f"{self.thread}-{self.number}-{'behind' if self.behind else 'before'}"
 
 
-def arm(kill: Kill | None) -> list[int]:
-    """Let this process be killed then; None = never. Returns the number of calls, as it grows."""
-    calls = [0]
+def arm(kill: Kill | None) -> Calls:
+    """Let this process be killed then; None = never. Returns what is called, as it grows."""
+    calls: dict[str, list[str]] = defaultdict(list)
 
-    def strike(now: int, *, behind: bool) -> None:
-        if kill == Kill(now, behind):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def watched(call: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def done(*arguments: Any, **options: Any) -> Any:
-            calls[0] += 1
-            now = calls[0]
-            strike(now, behind=False)
+            thread = threading.current_thread().name
+            calls[thread].append(name)
+            now = len(calls[thread])
+            if kill == Kill(now, False, thread):
+                os.kill(os.getpid(), signal.SIGKILL)
             try:
                 return call(*arguments, **options)
             finally:
-                strike(now, behind=True)
+                if kill == Kill(now, True, thread):
+                    os.kill(os.getpid(), signal.SIGKILL)
 
         return done
 
     for name in CALLS:
-        setattr(os, name, watched(getattr(os, name)))
-    subprocess.Popen.wait = watched(subprocess.Popen.wait)  # type: ignore[method-assign]
+        setattr(os, name, watched(name, getattr(os, name)))
+    wait = watched("wait", subprocess.Popen.wait)
+    subprocess.Popen.wait = wait  # type: ignore[method-assign]
     return calls
 
 
 def run(render: Callable[[Path], Path], folder: Path, kill: Kill | None = None) -> int | None:
     """The exit code of this render in that folder, in a process forked from one that knows torch.
 
-    Left beside the folder: what it said on stderr, and the number of calls if it was not killed.
+    Left beside the folder: what it said on stderr, and its calls if it was not killed.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*PRELOADED, "renders"])
@@ -82,27 +96,30 @@ def run(render: Callable[[Path], Path], folder: Path, kill: Kill | None = None) 
     return code
 
 
-def calls(folder: Path) -> int:
-    """How many calls the last whole run in this folder made."""
-    return int(folder.with_suffix(".calls").read_text())
+def calls(folder: Path) -> Calls:
+    """The calls of the last whole run in this folder."""
+    made: Calls = json.loads(folder.with_suffix(".calls").read_text())
+    return made
 
 
 def _main(render: Callable[[Path], Path], folder: Path, kill: Kill | None) -> None:
     import torch
 
+    from pipeline import partial
     from pipeline.errors import UserError
 
     torch.set_num_threads(1)
+    partial.PAUSE = 0  # what is shown meanwhile hangs on no clock
     err = os.open(folder.with_suffix(".err"), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     os.dup2(err, 1)
     os.dup2(err, 2)
-    counted = arm(kill)
+    made = arm(kill)
     try:
         render(folder)
     except UserError as error:
         os.write(2, f"{error}\n".encode())
         os._exit(2)
-    folder.with_suffix(".calls").write_text(str(counted[0]))
+    folder.with_suffix(".calls").write_text(json.dumps(made))
     os._exit(0)
 
 
@@ -127,11 +144,24 @@ def _timeless(node: Any) -> Any:
     return node
 
 
-def everywhere(count: int) -> Iterator[Kill]:
-    """Before and behind each of so many calls."""
-    for number in range(1, count + 1):
-        yield Kill(number, behind=False)
-        yield Kill(number, behind=True)
+def everywhere(made: Calls) -> Iterator[Kill]:
+    """Before and behind each of these calls."""
+    for thread, names in made.items():
+        for number in range(1, len(names) + 1):
+            yield Kill(number, False, thread)
+            yield Kill(number, True, thread)
+
+
+def difference(output: Path, whole: Path) -> str:
+    """What an output and its work folder have otherwise than a whole one's; empty = nothing."""
+    if not (output.exists() and folder_of(output).exists()):
+        return "no output"
+    left = {path.name for path in folder_of(output).iterdir()} ^ LEFT
+    if left:
+        return f"{left} too many, or missing"
+    if content(output) != content(whole):
+        return "other bytes"
+    return "" if figures(output) == figures(whole) else "other figures"
 
 
 def wrong(render: Callable[[Path], Path], home: Path, name: str, *kills: Kill) -> list[str]:
@@ -139,26 +169,19 @@ def wrong(render: Callable[[Path], Path], home: Path, name: str, *kills: Kill) -
 
     home: where the folder `whole` holds an undisturbed one.
     """
-    whole, folder = home / "whole" / name, home / "-".join(map(str, kills))
-    folder.mkdir()
-    for kill in kills:
-        if run(render, folder, kill) == 0:
-            break  # it was over before
-    code, output = run(render, folder), folder / name
+    folder = Path(tempfile.mkdtemp(prefix=f"{kills[0]}-", dir=home))
+    output, whole = folder / name, home / "whole" / name
+    for kill in (*kills, None):
+        code = run(render, folder, kill)
+        differs = difference(output, whole)
+        if not differs:
+            shutil.rmtree(folder)
+            # a single one must strike, or it showed nothing; of several it may be over before
+            return [f"{kill}: never struck"] if kill and len(kills) == 1 and code == 0 else []
+        if kill and code not in (0, -signal.SIGKILL):
+            break
     said = folder.with_suffix(".err").read_text()
-    complete = code == 2 and "must not exist yet" in said.splitlines()[-1]
-    troubles = []
-    if code != 0 and not complete:
-        troubles.append(f"{kills}: exit code {code}: {said[-300:]}")
-    elif content(output) != content(whole):
-        troubles.append(f"{kills}: other bytes")
-    elif figures(output) != figures(whole):
-        troubles.append(f"{kills}: other figures")
-    elif left := {path.name for path in folder_of(output).iterdir()} - LEFT:
-        troubles.append(f"{kills}: left {left}")
-    if not troubles:
-        shutil.rmtree(folder)
-    return troubles
+    return [f"{', '.join(map(str, kills))}: exit code {code}, {differs}: {said[-300:]}"]
 
 
 def all_wrong(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import renders
 from clips import FFV1, write
-from kills import Kill, all_wrong, calls, everywhere, run
+from kills import CALLS, Calls, Kill, all_wrong, calls, difference, everywhere, run
 from renders import NAMES, shots
 from test_source_images import save
 
@@ -26,21 +27,36 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def whole(render: Callable[[Path], Path], home: Path, least: int) -> int:
-    """How many calls an undisturbed render makes; at least so many, or nothing would be tried."""
+def whole(render: Callable[[Path], Path], home: Path, least: int) -> Calls:
+    """The calls of an undisturbed render; at least so many, or nothing would be tried."""
     (home / "whole").mkdir()
     assert run(render, home / "whole") == 0, (home / "whole.err").read_text()
-    count = calls(home / "whole")
-    assert count >= least
-    return count
+    made = calls(home / "whole")
+    assert len(made["MainThread"]) >= least
+    return made
+
+
+def some(made: Calls, every: int) -> list[tuple[Kill]]:
+    """Of every so many kills one, before or behind."""
+    assert every == 1 or every % 2, "an even number would be always before"
+    return [(kill,) for index, kill in enumerate(everywhere(made)) if index % every == 0]
+
+
+def test_of_all_calls_that_change_the_disk_each_kind_is_met(home: Path) -> None:
+    made = whole(renders.video_, home, 150)
+    kinds = {name for names in made.values() for name in names}
+    # that one is there should anyone begin to use it
+    assert kinds == {"wait", *CALLS} - {"remove"}
+    assert made["prefetch"] == ["wait"]
 
 
 @pytest.mark.timeout(600)
-def test_killed_at_some_moments_it_comes_out_the_same(home: Path) -> None:
-    """Those that the default run has time for: of every thirteen one, before or behind."""
-    count = whole(renders.zoom, home, 100)
-    kills = ((kill,) for index, kill in enumerate(everywhere(count)) if index % 13 == 0)
-    assert all_wrong(renders.zoom, home, NAMES[renders.zoom], kills) == []
+@pytest.mark.parametrize(("render", "every"), [(renders.zoom, 17), (renders.album, 19)])
+def test_killed_at_some_moments_it_comes_out_the_same(
+    render: Callable[[Path], Path], every: int, home: Path
+) -> None:
+    """Those that the default run has time for."""
+    assert all_wrong(render, home, NAMES[render], some(whole(render, home, 100), every)) == []
 
 
 @pytest.mark.slow
@@ -52,29 +68,42 @@ def test_killed_at_some_moments_it_comes_out_the_same(home: Path) -> None:
         (renders.zoom, 100, 1),
         (renders.real, 150, 1),
         (renders.real_zoom, 150, 1),
+        (renders.album, 100, 1),
         # what these do otherwise they do in a few places: of their kills some will do
         (renders.pictures, 200, 9),
         (renders.seldom, 50, 3),
         (renders.replaced, 200, 9),
         (renders.zoomed, 150, 9),
-        (renders.album, 100, 5),
     ],
 )
 def test_killed_at_any_moment_it_comes_out_the_same(
     render: Callable[[Path], Path], least: int, every: int, home: Path
 ) -> None:
-    count = whole(render, home, least)
-    kills = ((kill,) for index, kill in enumerate(everywhere(count)) if index % every == 0)
-    assert all_wrong(render, home, NAMES[render], kills) == []
+    assert all_wrong(render, home, NAMES[render], some(whole(render, home, least), every)) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("apart", [7, 29])
 def test_killed_again_and_again_it_comes_out_the_same(apart: int, home: Path) -> None:
     """Each run is killed too, at a moment of its own."""
-    count = whole(renders.pictures, home, 100)
-    chains = (
-        tuple(Kill((first + apart * turn) % 40 + 1, behind=bool(turn % 2)) for turn in range(6))
-        for first in range(0, min(count, 40), 4)
-    )
+    whole(renders.pictures, home, 100)
+    chains = [
+        tuple(Kill((first + apart * turn) % 40 + 1, bool(turn % 2)) for turn in range(6))
+        for first in range(0, 40, 4)
+    ]
     assert all_wrong(renders.pictures, home, "x", chains) == []
+
+
+@pytest.mark.parametrize("number", [60, 90])
+def test_killed_each_time_after_as_many_calls_it_gets_to_its_end(number: int, home: Path) -> None:
+    """Whatever a run came to is kept: some twenty that are all killed are one that is not."""
+    whole(renders.zoomed, home, 150)
+    folder = home / "again"
+    folder.mkdir()
+    for _ in range(20):
+        code = run(renders.zoomed, folder, Kill(number, True))
+        if not difference(folder / "x.mp4", home / "whole" / "x.mp4"):
+            break
+        assert code == -signal.SIGKILL, folder.with_suffix(".err").read_text()
+    else:
+        pytest.fail("no end")
