@@ -51,9 +51,8 @@ log = logging.getLogger(__name__)
 FIGURES = "figures.jsonl"
 """The name of the file with the figures of each frame that is done."""
 OURS = ("state-*", "segment-*", "last", "pictures-*", "whole*", "partial*",
-        f"*{HALF}", "check-*", "progress.json",
-        FIGURES, MADE_OF)  # fmt: skip
-"""What only serves to go on. It goes in this order: without a state nothing goes on."""
+        f"*{HALF}", "check-*", "progress.json", FIGURES, MADE_OF)  # fmt: skip
+"""What only serves to go on, in the order in which it goes: without a state nothing goes on."""
 
 
 @dataclass(frozen=True)
@@ -200,17 +199,13 @@ class Recording:
                 with suppress(UserError):
                     self.save()
             self._segments.stop()
-            if self.is_complete:
+            if self.is_complete or not self._states():
                 self._tidy()
-            elif not self._states():
-                self._tidy()
-                remove(self.folder / COMPLETE)
                 fault = isinstance(error, Exception) and not isinstance(error, UserError)
-                if self._is_new and not fault:
+                if self._is_new and not self.is_complete and not fault:
                     remove(self.folder)  # but of a fault of ours the log in it tells
-        if self.is_complete:
-            # the last of all, behind the lock too: until then the same command tidies up
-            remove(self.folder / COMPLETE)
+        if not self._states():
+            remove(self.folder / COMPLETE)  # the very last: until then all is known to be well
 
     def _is_the_same(self) -> bool:
         """Whether the output that is complete is what is asked for. Raises UserError."""
@@ -225,7 +220,6 @@ class Recording:
         made_of = self.folder / MADE_OF
         if not self._states() or not self.made_of.goes_on(made_of, overwrite=self.overwrite):
             self._tidy()
-            remove(self.folder / COMPLETE)
         check_disk(self.folder, self.clip, self.saving.segment_frames)
         self.encoder.check(self.clip, self.folder, self.output.suffix)
         if self._states():

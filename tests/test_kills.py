@@ -47,11 +47,11 @@ def test_of_all_calls_that_change_the_disk_each_kind_is_met(home: Path) -> None:
     kinds = {name for names in made.values() for name in names}
     # that one is there should anyone begin to use it
     assert kinds == {"wait", *CALLS} - {"remove"}
-    assert made["prefetch"] == ["wait"]
+    assert set(made["prefetch"]) == {"wait"}
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("render", "every"), [(renders.zoom, 11), (renders.album, 15)])
+@pytest.mark.parametrize(("render", "every"), [(renders.zoom, 17), (renders.album, 29)])
 def test_killed_at_some_moments_it_comes_out_the_same(
     render: Callable[[Path], Path], every: int, home: Path
 ) -> None:
@@ -94,14 +94,13 @@ def test_killed_again_and_again_it_comes_out_the_same(apart: int, home: Path) ->
     assert all_wrong(renders.pictures, home, "x", chains) == []
 
 
-@pytest.mark.parametrize("number", [60, 90])
-def test_killed_each_time_after_as_many_calls_it_gets_to_its_end(number: int, home: Path) -> None:
-    """Whatever a run came to is kept: some twenty that are all killed are one that is not."""
+def test_killed_each_time_after_as_many_calls_it_gets_to_its_end(home: Path) -> None:
+    """Whatever a run came to is kept: ninety calls suffice to begin, and for a frame more."""
     whole(renders.zoomed, home, 150)
     folder = home / "again"
     folder.mkdir()
     for _ in range(20):
-        code = run(renders.zoomed, folder, Kill(number, True))
+        code = run(renders.zoomed, folder, Kill(90, True))
         if not difference(folder / "x.mp4", home / "whole" / "x.mp4"):
             break
         assert code == -signal.SIGKILL, folder.with_suffix(".err").read_text()

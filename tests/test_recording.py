@@ -286,15 +286,31 @@ def test_ctrl_c_once_more_saves_nothing_more(output: Path) -> None:
     assert list(output.parent.iterdir()) == []
 
 
-def test_a_finished_output_is_recognised_and_what_is_left_goes(output: Path) -> None:
+def killed_behind_the_rename(output: Path) -> None:
+    """Leave everything as a render does that was killed right then."""
     with recording(Sheets(), output) as started:
         given = states()
         for index in range(8):
             started.add([PICTURES[index]], given[index], given[index + 1])
         started.finish([])
         left = {path.name: path.read_bytes() for path in folder_of(output).iterdir()}
-    for name, content in left.items():  # as if it had been killed right behind the rename
+    for name, content in left.items():
         (folder_of(output) / name).write_bytes(content)
+
+
+def test_a_finished_output_of_other_settings_is_not_taken_for_what_is_asked(output: Path) -> None:
+    killed_behind_the_rename(output)
+    other = Fingerprint({**MADE_OF.facts, "seed": "2"})
+    with pytest.raises(UserError, match=r"got seed=2 \(was 1\)"):
+        record(Sheets(), output, made_of=other)
+    with recording(Sheets(), output, made_of=other, overwrite=True) as anew:
+        assert not anew.is_complete
+        assert anew.state.index == 0
+    assert output.read_bytes() == WHOLE  # it goes only when the new one is whole
+
+
+def test_a_finished_output_is_recognised_and_what_is_left_goes(output: Path) -> None:
+    killed_behind_the_rename(output)
     with recording(Sheets(), output) as again:
         assert again.is_complete
     assert kept(output) == set()
