@@ -287,7 +287,7 @@ def test_killed_at_a_random_moment_it_goes_on(
                 process.kill()
             else:
                 os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=10)  # its ffmpegs hold the pipe: they end by themselves
+        process.communicate(timeout=10)
         if process.returncode == 0:
             break
         assert process.returncode == -9
