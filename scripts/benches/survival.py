@@ -1,4 +1,6 @@
-"""Whether a long render stays as it is: memory, open files, threads and time a frame."""
+"""Whether a long render stays as it is: memory, open files, threads and time a frame; and what
+saving costs.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,17 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+import torch
+
+from benches import parts
 from pipeline import ffmpeg
+from pipeline.fingerprint import Fingerprint
+from pipeline.frame import Clip, State
+from pipeline.recording import Recording, Saving
 
 FRAMES = 10_000
 SIZE = "96x64"
@@ -20,6 +30,9 @@ EARLY, LATE = (1000, 2000), (9000, 10_000)
 """Frames whose figures are compared."""
 PAUSE = 0.25
 """Seconds between two looks at the process."""
+SAVED = Clip(272, 640, Fraction(25))
+"""The size at which saving is timed."""
+SAVES = 30
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,34 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         met[f"{name}: time a frame grows by at most 10 % ({other / one - 1:+.2%})"] = (
             other <= 1.1 * one
         )
+    saving = _saving(out)
+    figures["seconds a save"] = saving
+    every = parts.settings()["save_seconds"]
+    share = saving / every
+    print(f"saving {SAVED.width}x{SAVED.height}: {1000 * saving:.1f} ms, every {every} s")
+    met[f"saving takes {share:.3%} <= 1 % of the time"] = share <= 0.01
     return figures, met
+
+
+def _saving(out: Path) -> float:
+    """Seconds that saving takes in the median, after each sixth frame of noise."""
+    draw, took = torch.Generator().manual_seed(0), []
+    picture = np.random.default_rng(0).integers(0, 256, (SAVED.height, SAVED.width, 3), np.uint8)
+    size, state = (SAVED.height, SAVED.width), State()
+    with Recording(
+        out / "saved.mp4", parts.built(parts.settings(), "encoder"), SAVED, {}, overwrite=True,
+        made_of=Fingerprint(), saving=Saving(60, float("inf")), device=parts.CPU,
+    ) as recording:  # fmt: skip
+        for index in range(1, 6 * SAVES + 1):
+            dream, maturity = (torch.rand(1, n, *size, generator=draw) for n in (3, 1))
+            before, state = state, State(index, picture, dream, maturity)
+            recording.add([picture], before, state)
+            if index % 6 == 0:
+                began = time.perf_counter()
+                recording.save()
+                took.append(time.perf_counter() - began)
+        recording.finish([])
+    return statistics.median(took)
 
 
 def _looks(source: Path, output: Path, words: tuple[str, ...]) -> list[Look]:
