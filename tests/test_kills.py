@@ -66,9 +66,9 @@ def test_killed_at_some_moments_it_comes_out_the_same(
     [
         (renders.video_, 150, 1),
         (renders.zoom, 100, 1),
-        (renders.real, 150, 1),
-        (renders.real_zoom, 150, 1),
-        (renders.album, 100, 1),
+        (renders.real, 150, 5),
+        (renders.real_zoom, 150, 5),
+        (renders.album, 100, 5),
         # what these do otherwise they do in a few places: of their kills some will do
         (renders.pictures, 200, 9),
         (renders.seldom, 50, 3),

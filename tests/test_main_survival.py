@@ -268,7 +268,7 @@ def test_a_disk_that_cannot_be_written_is_one_line(tmp_path: Path, disk: Path) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("whom", ["the process", "its group"])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_killed_at_a_random_moment_it_goes_on(
     tmp_path: Path, whole: bytes, whom: str, seed: int
 ) -> None:
