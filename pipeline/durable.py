@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError, shown
@@ -40,12 +42,19 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def trouble(path: Path, error: OSError) -> UserError:
-    """The error in the user's words: what could not be written at path, and what to do."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return full(path)
-    why = error.strerror or type(error).__name__
-    return UserError(f"{shown(path)}: cannot be written, got {why!r}; choose another folder")
+@contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Raises UserError where the disk does not do its part: what could not be written at path, and
+    what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise full(path) from error
+        why = error.strerror or type(error).__name__
+        line = f"{shown(path)}: cannot be written, got {why!r}; choose another folder"
+        raise UserError(line) from error
 
 
 def full(path: Path) -> UserError:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.durable import trouble
+from pipeline.durable import reported
 
 STAGES = ("decode", "flow", "warp", "dream", "encode")
 
@@ -34,11 +34,8 @@ def read(path: Path) -> list[Row]:
 
 def write(path: Path, row: Row) -> None:
     """Add the row to the file. Raises UserError if it cannot."""
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write("\n" + json.dumps(row))  # in front: half a line may be the last
-    except OSError as error:
-        raise trouble(path, error) from error
+    with reported(path), path.open("a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps(row))  # in front: half a line may be the last
 
 
 def summed(rows: Sequence[Row]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.durable import trouble
+from pipeline.durable import reported
 from pipeline.errors import UserError, shown
 
 NAME = "lock"
@@ -21,10 +21,8 @@ def locked(folder: Path) -> Iterator[None]:
     Raises UserError if another one works there, or the folder cannot be written.
     """
     path = folder / NAME
-    try:
+    with reported(path):
         descriptor = _taken(path)
-    except OSError as error:
-        raise trouble(path, error) from error
     try:
         yield
     finally:

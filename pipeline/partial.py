@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.durable import trouble
+from pipeline.durable import reported
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError
 from pipeline.frame import Clip
@@ -55,11 +55,9 @@ class Partial:
             tracks = replace(tracks, seconds=float(pictures / self._clip.rate))
         clip = replace(self._clip, count=pictures, tracks=tracks)
         new = self.path.with_name(f"partial-new{self.path.suffix}")
-        try:
+        with reported(self.path):
             remove(new)
             self._encoder.join(segments, new, clip, self._metadata)
             if self.path.is_dir():
                 remove(self.path)
             new.replace(self.path)
-        except OSError as error:
-            raise trouble(self.path, error) from error

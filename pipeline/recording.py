@@ -16,8 +16,8 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ from types import TracebackType
 import torch
 
 from pipeline import saved
-from pipeline.durable import HALF, flush, trouble
+from pipeline.durable import HALF, flush, reported
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError, shown
 from pipeline.fingerprint import MADE_OF, Fingerprint
@@ -41,7 +41,7 @@ from pipeline.output import (
     mark_complete,
     missing,
     remove,
-)  # fmt: skip
+)
 from pipeline.partial import Partial
 from pipeline.saved import Saved, digest
 from pipeline.segments import Segments
@@ -147,7 +147,7 @@ class Recording:
         self.made_of.check()
         older = self._states()
         newest = self.folder / f"state-{before.index:08d}"
-        with self._trouble():
+        with reported(self.folder):
             self._segments.settle()
             saved.write(newest, Saved(before, digest(state), number))
             for path in older:
@@ -161,7 +161,7 @@ class Recording:
         Raises UserError.
         """
         self.save()
-        with self._trouble():
+        with reported(self.folder):
             self._segments.take_up()
             segments = self._segments.all()
         line = f"stopped behind frame {self._frames}"
@@ -176,7 +176,7 @@ class Recording:
         self.made_of.check()  # the sound comes from there now
         self._take(rest)
         whole = self.folder / f"whole{self.output.suffix}"
-        with self._trouble():
+        with reported(self.folder):
             remove(whole)
             self.encoder.join(self._segments.all(), whole, self.clip, self.metadata)
             mark_complete(self.folder, whole)
@@ -232,7 +232,7 @@ class Recording:
         *older, newest = self._states()
         before = saved.read(newest, self.device)
         self.state, self._told, self._count = before.state, before.told, before.shown
-        with self._trouble():
+        with reported(self.folder):
             for path in older:
                 path.unlink()
             self._segments.take_up()
@@ -246,7 +246,7 @@ class Recording:
 
     def _take(self, pictures: Iterable[Picture]) -> None:
         """Record these pictures, but those that an earlier render has recorded."""
-        with self._trouble():
+        with reported(self.folder):
             for picture in pictures:
                 if self._count >= self._segments.count:
                     self._segments.append(picture)
@@ -272,11 +272,3 @@ class Recording:
         for pattern in OURS:
             for path in self.folder.glob(pattern):
                 remove(path)
-
-    @contextmanager
-    def _trouble(self) -> Iterator[None]:
-        """Raises UserError where the disk does not do its part."""
-        try:
-            yield
-        except OSError as error:
-            raise trouble(self.folder, error) from error

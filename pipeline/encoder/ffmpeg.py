@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
-from pipeline.durable import trouble
+from pipeline.durable import reported
 from pipeline.encoder.container import CONTAINERS, timescale
 from pipeline.encoder.mux import mux
 from pipeline.encoder.outcome import StoppedError
@@ -77,13 +77,13 @@ class FFmpeg:
             second = 1.0 if tracks.seconds is None else min(1.0, tracks.seconds)
             tracks = replace(tracks, seconds=second)
         trial = replace(clip, count=2, tracks=tracks)
-        try:
-            with tempfile.TemporaryDirectory(prefix="check-", dir=folder) as name:
-                segment = Path(name, "0")
-                self._check_encoding(segment, trial)
-                self.join([segment], Path(name, f"check{suffix}"), trial, {"comment": "check"})
-        except OSError as error:
-            raise trouble(folder, error) from error
+        with (
+            reported(folder),
+            tempfile.TemporaryDirectory(prefix="check-", dir=folder) as name,
+        ):
+            segment = Path(name, "0")
+            self._check_encoding(segment, trial)
+            self.join([segment], Path(name, f"check{suffix}"), trial, {"comment": "check"})
 
     def open(self, path: Path, clip: Clip) -> Segment:
         """A writer of one segment at `path`. Raises UserError if its folder cannot be used."""
@@ -97,13 +97,11 @@ class FFmpeg:
         A .gif has no place for tracks and metadata.
         """
         container = CONTAINERS[path.suffix.lower()]
-        try:
+        with reported(path):
             if container.palette:
                 paint(segments, path, clip, container)
             else:
                 mux(segments, path, clip, container=container, tag=self.tag, metadata=metadata)
-        except OSError as error:
-            raise trouble(path, error) from error
 
     def _arguments(self, clip: Clip) -> list[str]:
         """What stands between ffmpeg's input and output: colours, codec, container."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.durable import flush, half_of, settle, trouble
+from pipeline.durable import flush, half_of, reported, settle
 from pipeline.encoder import Writer, tiff
 from pipeline.encoder.png import stored, tagged
 from pipeline.errors import UserError, shown
@@ -82,15 +82,15 @@ class Images:
                 f"output: a {suffix} file must hold one picture, got {held}; "
                 "name a folder or a video, or set frames=1"
             )
-        try:
-            with tempfile.TemporaryDirectory(prefix="check-", dir=folder) as name:
-                segment = Path(name, "0")
-                with self.open(segment, clip) as writer:
-                    for _ in range(1 if suffix else 2):
-                        writer.write(np.zeros((clip.height, clip.width, 3), f"u{clip.depth // 8}"))
-                self.join([segment], Path(name, f"check{suffix}"), clip, {"comment": "check"})
-        except OSError as error:
-            raise trouble(folder, error) from error
+        with (
+            reported(folder),
+            tempfile.TemporaryDirectory(prefix="check-", dir=folder) as name,
+        ):
+            segment = Path(name, "0")
+            with self.open(segment, clip) as writer:
+                for _ in range(1 if suffix else 2):
+                    writer.write(np.zeros((clip.height, clip.width, 3), f"u{clip.depth // 8}"))
+            self.join([segment], Path(name, f"check{suffix}"), clip, {"comment": "check"})
 
     def open(self, path: Path, clip: Clip) -> PictureSegment:
         """A writer of one segment at `path`. Raises UserError if its folder cannot be used."""
@@ -103,13 +103,11 @@ class Images:
 
         metadata: tags of a single .png; elsewhere there is no place for them. Raises UserError.
         """
-        try:
+        with reported(path):
             if path.suffix.lower() in SINGLE:
                 self._write_single(list(stored(segments)), path, clip, metadata)
             else:
                 _write_folder(segments, path)
-        except OSError as error:
-            raise trouble(path, error) from error
 
     def _write_single(
         self, pictures: Sequence[bytes], path: Path, clip: Clip, metadata: Mapping[str, str]
@@ -164,10 +162,8 @@ class PictureSegment(Writer):
         self._half = half_of(path)
         self._written = 0
         self._open = True
-        try:
+        with reported(path):
             self._file = self._half.open("xb")
-        except OSError as error:
-            raise trouble(path, error) from error
 
     def write(self, picture: Picture) -> None:
         """Append (H, W, 3) RGB of the clip's depth. Raises UserError if the disk is full."""
@@ -177,10 +173,8 @@ class PictureSegment(Writer):
         pixels = picture[..., ::-1]
         if self._cutout is not None:
             pixels = _cut_out(pixels, self._cutout)
-        try:
+        with reported(self._path):
             self._file.write(_encoded(pixels, PNG, self._options))
-        except OSError as error:
-            raise trouble(self._path, error) from error
         self._written += 1
 
     def close(self) -> None:
@@ -188,16 +182,15 @@ class PictureSegment(Writer):
         if not self._open:
             return
         try:
-            self._file.close()
-            got = sum(1 for _ in stored([self._half]))
-            if got != self._written:
-                raise UserError(
-                    f"{shown(self._path)}: must hold all {self._written} pictures, got {got}; "
-                    "choose another disk"
-                )
-            settle(self._half, self._path)
-        except OSError as error:
-            raise trouble(self._path, error) from error
+            with reported(self._path):
+                self._file.close()
+                got = sum(1 for _ in stored([self._half]))
+                if got != self._written:
+                    raise UserError(
+                        f"{shown(self._path)}: must hold all {self._written} pictures, got {got}; "
+                        "choose another disk"
+                    )
+                settle(self._half, self._path)
         finally:
             self.stop()
 

@@ -9,7 +9,7 @@ from subprocess import DEVNULL, PIPE
 
 import numpy as np
 
-from pipeline.durable import half_of, settle, trouble
+from pipeline.durable import half_of, reported, settle
 from pipeline.encoder import Writer
 from pipeline.encoder.outcome import demand_success, tally
 from pipeline.errors import UserError, shown
@@ -35,10 +35,8 @@ class Segment(Writer):
         pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-framerate", rate]
         arguments = [*pictures, "-i", "pipe:0", *options, "-y", f"file:{self._half.name}"]
         run = running(arguments, stdin=PIPE, stdout=DEVNULL, cwd=path.parent)
-        try:
+        with reported(path):
             self._process = self._stack.enter_context(run)
-        except OSError as error:
-            raise trouble(path, error) from error
 
     def write(self, picture: Picture) -> None:
         """Append (H, W, 3) RGB. Raises UserError if ffmpeg ended, on a full disk say.
@@ -64,9 +62,8 @@ class Segment(Writer):
         if not self._open:
             return
         try:
-            self._finish()
-        except OSError as error:
-            raise trouble(self._path, error) from error
+            with reported(self._path):
+                self._finish()
         finally:
             self.stop()
 
