@@ -163,6 +163,7 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
     )
     # of several stills each is held against itself
     apart = () if stills is None else ("input",)
+    picture = told(settings)
     inputs = [contents(key, path) for key, path in named.items() if key not in apart]
     order = job.Order(
         output=output,
@@ -172,9 +173,9 @@ def _render(cfg: DictConfig, folder: Path | None) -> None:
         device=device,
         saving=saving,
         settings=OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False),
-        told=yaml.safe_dump(told(settings), allow_unicode=True, sort_keys=False),
+        told=yaml.safe_dump(picture, allow_unicode=True, sort_keys=False),
         made_of=fingerprint(
-            told(settings), inputs,
+            picture, inputs,
             weights=whole.model.weights_sha256, device=device, trusted=trusted,
         ),
     )  # fmt: skip
