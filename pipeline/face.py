@@ -1,19 +1,20 @@
-"""The settings that belong to no part, checked: seed, device, tile, limits, saving and more"""
+"""The settings that belong to no part, checked: seed, device, tile, limits, saving and more."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import TypeGuard
 
 import torch
 
+from pipeline.allowance import GIB
 from pipeline.errors import UserError
 from pipeline.limits import Limits
 from pipeline.parts import TARGET, build
 from pipeline.recording import Saving
 from pipeline.room import Room
 
-GIB = 2**30
 LIMITS = "pipeline.limits.Limits"
 
 
@@ -28,7 +29,7 @@ def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
     """How many frames end and start of a loop share, 0 if it is none. Raises UserError."""
     if not flag("loop", loop):
         return 0
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= 60:
+    if not _is_number(seconds) or not 0 < seconds <= 60:
         raise UserError(
             f"loop_seconds: must be a number above 0, at most 60, got {seconds!r}; "
             "say loop_seconds=1.5"
@@ -38,7 +39,7 @@ def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
 
 def feather_of(value: object) -> float:
     """The value, which must be pixels that a mask can be softened by. Raises UserError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 500:
+    if not _is_number(value) or not 0 <= value <= 500:
         raise UserError(
             f"mask_feather: must be a number of pixels from 0 to 500, got {value!r}; "
             "say mask_feather=8"
@@ -58,7 +59,7 @@ def room_of(tile: object, memory: object) -> Room | None:
 
     memory: GiB, which count where tile is auto.
     """
-    if isinstance(memory, bool) or not isinstance(memory, int | float) or not 0 < memory < 2**20:
+    if not _is_number(memory) or not 0 < memory < 2**20:
         raise UserError(
             f"tile_memory: must be a number above 0, in GiB, got {memory!r}; say tile_memory=1"
         )
@@ -80,7 +81,7 @@ def saving_of(frames: object, seconds: object) -> Saving:
             f"segment_frames: must be a number of pictures from 1 to 100000, got {frames!r}; "
             "say segment_frames=60"
         )
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1e6:
+    if not _is_number(seconds) or not 0 <= seconds < 1e6:
         raise UserError(
             f"save_seconds: must be a number of seconds from 0 on, got {seconds!r}; "
             "say save_seconds=60"
@@ -119,3 +120,8 @@ def device_of(name: object) -> torch.device:
             f"device: must be auto or one of {', '.join(there)}, got {name!r}; say device=auto"
         )
     return torch.device(str(name))
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is one; true and false are numbers in Python, but none that a user means."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

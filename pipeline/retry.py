@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import torch
 
+from pipeline.allowance import GIB
 from pipeline.dreamer import Dream
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.gradient import Gradient
 from pipeline.memory import keep_no_freed_memory
-from pipeline.room import GIB, Room
+from pipeline.room import Room
 from pipeline.shortage import out_of_memory
 
 log = logging.getLogger(__name__)

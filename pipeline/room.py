@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from pipeline.allowance import GIB
 from pipeline.errors import UserError
 from pipeline.footprint import Footprint, footprint
 from pipeline.memory import give_back_freed_memory
@@ -15,8 +16,6 @@ from pipeline.model import Model
 from pipeline.tiling import PERIOD, Tile, cut
 
 log = logging.getLogger(__name__)
-
-GIB = 2**30
 
 
 @dataclass(frozen=True)

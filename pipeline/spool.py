@@ -59,13 +59,13 @@ class Spool:
         name = f"pictures-{self._first:08d}-{self._first + self._count:08d}"
         settle(self._half, self._folder / name)
 
-    def clear(self, before: int | None = None) -> None:
+    def clear(self, before: int) -> None:
         """Remove every picture that does not count yet, and each piece that ends before or at
-        that number; None = all of them.
+        that number.
         """
         self.close()
         for (_, last), path in self._pieces().items():
-            if before is None or last <= before:
+            if last <= before:
                 path.unlink()
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from command_line import files
 from torch import nn
 
 from pipeline.fingerprint import Fingerprint
@@ -148,6 +149,14 @@ def network() -> Network:
 def gradient(network: Network) -> Gradient:
     """The slope of the toy network's second stage."""
     return Gradient(network, Norm(layers=("second",), weights=None))
+
+
+@pytest.fixture
+def unchanged(folder: Path) -> Iterator[Path]:
+    """The folder of the test's own file; afterwards the same files must lie in it."""
+    before = files(folder)
+    yield folder
+    assert files(folder) == before
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clips import FFV1, counted, limited, video
 from clips import run as ffmpeg
-from command_line import files, rendered, run
+from command_line import rendered, run
 
 from pipeline.errors import UserError
 
@@ -65,14 +64,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ffmpeg("-i", str(clip), "-frames:v", "3", str(folder / "shots" / "%d.png"))
     ffmpeg("-i", str(clip), "-frames:v", "1", "-vf", "scale=256:96", str(folder / "large.png"))
     return folder
-
-
-@pytest.fixture
-def unchanged(folder: Path) -> Iterator[Path]:
-    """The folder; afterwards the same files must lie in it."""
-    before = files(folder)
-    yield folder
-    assert files(folder) == before
 
 
 @pytest.mark.parametrize("case", BAD_LIMITS, ids=lambda case: case[0])

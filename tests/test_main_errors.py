@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import FFV1, counted, write
 from clips import run as ffmpeg
-from command_line import files, run
+from command_line import run
 
 BAD_INPUTS = [
     ("input=notes.mp4", "decode"),
@@ -146,14 +145,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ffmpeg("-f", "lavfi", "-i", "color=s=64x64", "-frames:v", "1",
                str(folder / "shots" / f"{number}.png"))  # fmt: skip
     return folder
-
-
-@pytest.fixture
-def unchanged(folder: Path) -> Iterator[Path]:
-    """The folder; afterwards the same files must lie in it."""
-    before = files(folder)
-    yield folder
-    assert files(folder) == before
 
 
 @pytest.mark.parametrize(("argument", "word"), BAD_INPUTS)

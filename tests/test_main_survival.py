@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from clips import FFV1, counted, write
 from command_line import ended, files, rendered, run, spawn
-from conftest import pan, toy_module
+from conftest import pan
 
 FRAMES = 12
 LITTLE = ("dreamer.octaves=1", "dreamer.iterations=1", f"frames={FRAMES}", "segment_frames=5")
@@ -124,7 +123,6 @@ def test_another_input_is_refused_by_name_and_with_leave_begun_anew(
 
 def test_other_weights_are_refused_by_name(tmp_path: Path) -> None:
     clip(tmp_path)
-    torch.save(toy_module().state_dict(), tmp_path / "a.pth")
     # a small network of torchvision's, with weights of one's own that are random
     code = "from torchvision.models import squeezenet1_1 as n; import torch, sys; "
     code += "[(torch.manual_seed(i), torch.save(n(num_classes=2).state_dict(), f'{i}.pth')) "

@@ -66,7 +66,7 @@ def test_pieces_go_when_they_are_in_a_segment(spool: Spool, tmp_path: Path) -> N
     spool.clear(before=3)
     assert names(tmp_path) == ["pictures-00000003-00000004"]
     spool.append(PICTURES[4], 4)
-    spool.clear()
+    spool.clear(before=4)
     assert names(tmp_path) == []
 
 

@@ -35,8 +35,8 @@ class Feedback:
     path: of the picture; None = noise whose spectrum falls as 1/f, as that of photographs does.
     rate: frames a second. seconds: how long, None = until `frames` are made. frames: the most to
     give. height, width: pixels; one given keeps the picture's shape, or 16:9. seed: of the noise.
-    contrast: its deviation, in [0, 1]. limits: what none of it may
-    ask for more of.
+    contrast: its deviation, in [0, 1]. limits: what none of it may ask for more
+    of.
     """
 
     path: Path | None

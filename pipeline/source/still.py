@@ -34,8 +34,8 @@ class Still:
     """A Source of one picture, upright, in 8 or 16 bits as its file has it.
 
     path: of the picture. height, width: pixels of the result; one given keeps its shape. alpha:
-    whether what is transparent stays so, or is seen before black or white. limits: what
-    it may not ask for more of.
+    whether what is transparent stays so, or is seen before black or white. limits: what it
+    may not ask for more of.
     """
 
     path: Path

@@ -47,8 +47,8 @@ class Video:
     """A video file as a source: upright, square pixels, even sides, constant rate, 8 bit RGB.
 
     start, end: seconds since the first picture. frames: the most to give. height, width: pixels of
-    the result; one given keeps the shape. limits: what none of it may
-    ask for more of. Raises UserError if the path is missing or `end` is not later than `start`.
+    the result; one given keeps the shape. limits: what none of it may ask for more of. Raises
+    UserError if the path is missing or `end` is not later than `start`.
     """
 
     path: Annotated[Path, BeforeValidator(given)]

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from benches import parts
+from pipeline.allowance import GIB
 from pipeline.dreamer import Dreamer
 from pipeline.frame import Image, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
-from pipeline.room import GIB, Room
+from pipeline.room import Room
 from pipeline.source import Source
 from pipeline.tiling import Tile
 from pipeline.warp import pixel_grid, sample
