@@ -15,6 +15,8 @@ SHARE = 0.9
 """Of all the memory there is, what one process may hold if nobody says otherwise."""
 LEAST = 2**28
 """Bytes beyond what the program holds before the first frame, without which none can be dreamt."""
+_most: int | None = None
+"""Bytes that this process is held to; None = it is not held."""
 
 
 def there_is(root: Path = Path("/")) -> int:
@@ -63,16 +65,34 @@ def hold_ourselves(size: int) -> None:
 
     Only Linux can; elsewhere nothing is done. Raises UserError where the program is too large.
     """
+    global _most
     if sys.platform != "linux":
         return
-    import resource
-
     least = _held() + LEAST
     if size < least:
         raise UserError(
             f"limits.memory: must be at least {least / GIB:.1f} GiB on the CPU, for the program "
             f"itself takes most of that, got {size / GIB:.3g}; say limits.memory={least / GIB:.1f}"
         )
+    _most = size
+    _limit(size)
+
+
+def let_what_is_free_be_used() -> None:
+    """Hold this process to what it uses, where it is held: what lies free in it is counted too.
+
+    For when memory has run out, and what was free has been given back: the system has those pages,
+    and yet they are counted for as long as anything lies behind them. Then a new thread's stack or
+    the code that oneDNN makes would get no more, with gigabytes free.
+    """
+    if _most is not None:
+        _limit(_most + _held() - _used())
+
+
+def _limit(size: int) -> None:
+    """Let the system give this process no more than that many bytes that it counts as data."""
+    import resource
+
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = size if hard == resource.RLIM_INFINITY else min(size, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
@@ -80,5 +100,16 @@ def hold_ourselves(size: int) -> None:
 
 def _held() -> int:
     """Bytes of this process that the system counts as data, proc_pid_statm(5)."""
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[5])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return _pages()[5]
+
+
+def _used() -> int:
+    """Bytes of it that are in memory and no file's."""
+    _, resident, shared, *_ = _pages()
+    return resident - shared
+
+
+def _pages() -> list[int]:
+    """What statm says, in bytes."""
+    size = os.sysconf("SC_PAGE_SIZE")
+    return [int(pages) * size for pages in Path("/proc/self/statm").read_text("ascii").split()]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from pipeline.allowance import GIB
+from pipeline.allowance import GIB, let_what_is_free_be_used
 from pipeline.dreamer import Dream
 from pipeline.errors import UserError
 from pipeline.frame import Image
@@ -33,6 +33,7 @@ def dreamt_within_memory(
     while (dream := _tried(dreamt, gradient)) is None:
         # here, where nothing holds on any more to what the last try had come to
         keep_no_freed_memory()
+        let_what_is_free_be_used()
         rng.set_state(start)
         gradient = replace(gradient, room=_smaller(gradient, image))
     return dream, gradient

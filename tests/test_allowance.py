@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -84,6 +85,38 @@ hold_ourselves(4 * 2**30)  # the next job of a sweep may have more
     command = [sys.executable, "-c", code]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["refused", "1", "1000000000"]
+
+
+FREE_BUT_COUNTED = """
+import mmap, resource
+import torch
+from pipeline import allowance
+from pipeline.memory import keep_freed_memory, keep_no_freed_memory
+def more():
+    try:
+        return len(mmap.mmap(-1, 10**8, flags=mmap.MAP_PRIVATE))
+    except OSError:
+        return 0
+allowance.let_what_is_free_be_used()  # nothing where nothing is held
+assert keep_freed_memory()
+allowance.hold_ourselves(allowance._held() + 3 * 10**8)
+blocks = [torch.ones(12_000_000) for _ in range(6)]
+allowed = resource.getrlimit(resource.RLIMIT_DATA)[0]
+del blocks[:5]  # the sixth lies behind them
+keep_no_freed_memory()
+print(more())
+allowance.let_what_is_free_be_used()
+print(more(), resource.getrlimit(resource.RLIMIT_DATA)[0] - allowed)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc_trim is glibc's")
+def test_what_lies_free_in_a_process_that_is_held_may_be_used_for_anything() -> None:
+    told = [sys.executable, "-c", FREE_BUT_COUNTED]
+    ran = subprocess.run(told, check=True, capture_output=True, text=True)
+    before, after, granted = map(int, ran.stdout.split())
+    assert (before, after) == (0, 10**8)
+    assert granted > 5 * 48_000_000
 
 
 @LINUX
