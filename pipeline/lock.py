@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from pipeline.durable import reported
 from pipeline.errors import UserError, shown
 
 NAME = "lock"
+TRIES, PAUSE = 5, 0.05
+"""Whoever only looks whether somebody works there has it for a moment too; seconds between."""
 
 
 @contextmanager
@@ -31,9 +34,26 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether somebody works in the folder."""
+    try:
+        descriptor = os.open(folder / NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _taken(path: Path) -> int:
     """The descriptor of the file, locked. Raises UserError if another process has it."""
+    tries = 0
     while True:
+        tries += 1
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,6 +64,9 @@ def _taken(path: Path) -> int:
         except BlockingIOError:
             process = os.read(descriptor, 20).decode("ascii", "replace").strip() or "another"
             os.close(descriptor)
+            if tries < TRIES:
+                time.sleep(PAUSE)
+                continue
             raise UserError(
                 f"output: only one render may work in {shown(path.parent)}, got a second while "
                 f"process {shown(process)} works there; wait for it, or name another output"

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.lock import locked
+from pipeline.lock import is_locked, locked
 
-HOLDING = "import sys, time; from pathlib import Path; from pipeline.lock import locked\n"
+HOLDING = (
+    "import sys, time; from pathlib import Path; from pipeline.lock import is_locked, locked\n"
+)
 HOLDING += "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 
 
@@ -35,7 +37,9 @@ def test_who_is_killed_leaves_the_way_free(tmp_path: Path) -> None:
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(UserError, match=f"process {holder.pid} works there"), locked(tmp_path):
             pass
+        assert is_locked(tmp_path)
         holder.kill()
+    assert not is_locked(tmp_path)
     with locked(tmp_path):
         assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
 
@@ -70,3 +74,21 @@ def test_of_many_at_once_there_is_never_more_than_one(tmp_path: Path) -> None:
 def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"lock: cannot be written"), locked(tmp_path / "gone"):
         pass
+
+
+def test_who_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            is_locked(tmp_path)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(200):
+            with locked(tmp_path):
+                pass
+    finally:
+        over.set()
+        looking.join()

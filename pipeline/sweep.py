@@ -1,0 +1,162 @@
+"""A sweep's folder: which jobs it has, and what became of each.
+
+sweep.json          its jobs, and the settings in which they differ
+JOB/status.json     what became of that one so far
+JOB/lock            held by whoever works on it
+JOB/dream.mp4       what it made, beside dream.mp4.render as with any render
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from pipeline.errors import UserError, shown
+from pipeline.lock import is_locked
+from pipeline.notes import write
+
+PLAN, STATUS = "sweep.json", "status.json"
+LONGEST = 120
+"""Letters of a job's name that tell what it sets; what is left out stands in a digest."""
+DIGEST = 8
+"""Hexadecimal digits of it."""
+ODD = re.compile(r"[^A-Za-z0-9._=,+-]+")
+"""What a job's name does without, for the sake of shells, other systems and addresses."""
+
+
+class State(StrEnum):
+    """What became of a job."""
+
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    """By the user, or from outside; it goes on."""
+    RUNNING = "running"
+    KILLED = "killed"
+    """It was running, and nobody works on it any more."""
+    MISSING = "missing"
+    """It was never begun."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """line: what it came to, or why it did not. output: the name of what it makes, empty = unknown.
+
+    began, ended: seconds since 1970, None = not yet. device: what computes. made_of: what the
+    result depends on, by name, whatever computes it.
+    """
+
+    state: State
+    line: str = ""
+    output: str = ""
+    began: float | None = None
+    ended: float | None = None
+    device: str = ""
+    made_of: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """name: of its folder. overrides: KEY=VALUE as Hydra reads them, all of the command."""
+
+    name: str
+    overrides: tuple[str, ...]
+
+    def settings(self, keys: Iterable[str]) -> dict[str, str]:
+        """What it says of these settings, as it was said."""
+        said = dict(override.partition("=")[::2] for override in self.overrides)
+        return {key: said[key] for key in keys if key in said}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """keys: settings in which the jobs differ."""
+
+    keys: tuple[str, ...]
+    jobs: tuple[Job, ...]
+
+    @staticmethod
+    def of(jobs: Sequence[Sequence[str]]) -> Plan:
+        """The plan for jobs with these overrides. Raises UserError if two are the same."""
+        said: dict[str, set[str]] = {}
+        for overrides in jobs:
+            for override in overrides:
+                key, _, value = override.partition("=")
+                said.setdefault(key, set()).add(value)
+        keys = tuple(key for key, values in said.items() if len(values) > 1)
+        constant = said.keys() - set(keys)
+        named: dict[str, Job] = {}
+        for overrides in jobs:
+            name = job_name(overrides, constant)
+            if name in named:
+                raise UserError(
+                    f"-m: must give each job something of its own, got {shown(name)} twice; "
+                    "name each value once"
+                )
+            named[name] = Job(name, tuple(overrides))
+        return Plan(keys, tuple(named.values()))
+
+    def and_before(self, other: Plan) -> Plan:
+        """This one, with what else an earlier one had in front."""
+        names = {job.name for job in self.jobs}
+        earlier = [job for job in other.jobs if job.name not in names]
+        return Plan(tuple(dict.fromkeys([*other.keys, *self.keys])), (*earlier, *self.jobs))
+
+    def write(self, folder: Path) -> None:
+        """Note it in the folder. Raises UserError if it cannot be written."""
+        write(folder / PLAN, json.dumps(asdict(self), indent=2) + "\n")
+
+
+def read_plan(folder: Path) -> Plan:
+    """The plan of a sweep. Raises UserError if the folder holds none."""
+    path = folder / PLAN
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        jobs = [Job(str(job["name"]), tuple(map(str, job["overrides"]))) for job in told["jobs"]]
+        return Plan(tuple(map(str, told["keys"])), tuple(jobs))
+    except OSError as error:
+        raise UserError(
+            f"sweep: must be the folder of one, got {shown(folder)} without {PLAN}; "
+            "name the folder that dreamreel -m made"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"sweep: {shown(path)} must be as dreamreel -m wrote it, got something else; "
+            "take it away and run the sweep again"
+        ) from error
+
+
+def job_name(overrides: Sequence[str], constant: Iterable[str] = ()) -> str:
+    """What a job's folder is called: what it sets, but for these settings, which all have alike.
+
+    At most LONGEST letters, a hyphen and DIGEST digits, the last where letters had to go.
+    """
+    apart = set(constant)
+    said = [override for override in overrides if override.partition("=")[0] not in apart]
+    whole = ",".join(said)
+    name = ODD.sub("-", whole.replace("'", ""))[:LONGEST].strip("-.") or "only"
+    if name in (whole, "only"):
+        return name
+    return f"{name}-{hashlib.sha1(whole.encode()).hexdigest()[:DIGEST]}"
+
+
+def note(job: Path, status: Status) -> None:
+    """Leave the status in the job's folder. Raises UserError if it cannot be written."""
+    write(job / STATUS, json.dumps(asdict(status), indent=2) + "\n")
+
+
+def status_of(job: Path) -> Status:
+    """What became of the job in that folder; of one that cannot be read, that it is missing."""
+    try:
+        told = json.loads((job / STATUS).read_text("utf-8"))
+        status = Status(**{**told, "state": State(told["state"])})
+    except (OSError, ValueError, KeyError, TypeError):
+        return Status(State.MISSING)
+    if status.state is State.RUNNING and not is_locked(job):
+        return Status(State.KILLED, "killed", status.output, status.began, device=status.device)
+    return status

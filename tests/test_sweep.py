@@ -1,0 +1,85 @@
+"""pipeline.sweep: what jobs are called, and what is known of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.lock import locked
+from pipeline.sweep import Job, Plan, State, Status, job_name, note, read_plan, status_of
+
+TWO = (("input='a b.mp4'", "look=eyes"), ("input='a b.mp4'", "look=fur"))
+
+
+def test_a_job_is_called_by_what_is_its_own() -> None:
+    plan = Plan.of(TWO)
+    assert plan.keys == ("look",)
+    assert [job.name for job in plan.jobs] == ["look=eyes", "look=fur"]
+    assert plan.jobs[0].settings(plan.keys) == {"look": "eyes"}
+    assert Plan.of([["look=eyes"]]).jobs[0].name == "only"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("input='a b'", "input='a/b'"),
+        ("input='../../etc'", "input='..etc'"),
+        (f"input={'x' * 300}a", f"input={'x' * 300}b"),
+        ("objective.label='größe'", "objective.label='gröse'"),
+        ("input='a\nb'", "input='a\tb'"),
+    ],
+)
+def test_names_are_short_plain_and_never_the_same(one: str, other: str) -> None:
+    names = [job_name([one]), job_name([other])]
+    assert len(set(names)) == 2
+    for name in names:
+        assert len(name) <= 129
+        assert name.isascii()
+        assert name.isprintable()
+        assert "/" not in name
+        assert name[0] not in ".-"
+
+
+def test_two_jobs_that_are_the_same_are_refused() -> None:
+    with pytest.raises(UserError, match="got look=eyes twice; name each value once"):
+        Plan.of([["look=eyes"], ["look=fur"], ["look=eyes"]])
+
+
+def test_a_plan_is_read_back_and_grows(tmp_path: Path) -> None:
+    Plan.of(TWO).write(tmp_path)
+    more = Plan.of([["look=fur", "seed=1"], ["look=fur", "seed=2"]])
+    assert read_plan(tmp_path) == Plan.of(TWO)
+    both = more.and_before(read_plan(tmp_path))
+    assert both.keys == ("look", "seed")
+    assert [job.name for job in both.jobs] == ["look=eyes", "look=fur", "seed=1", "seed=2"]
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"keys": [], "jobs": [1]}', "\xff"])
+def test_what_is_no_plan_is_refused_in_one_line(text: str | None, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "sweep.json").write_text(text, encoding="latin-1")
+    with pytest.raises(UserError, match=r"^sweep: .*must be .*; (name|take)") as refused:
+        read_plan(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_job_that_runs_is_known_from_one_that_was_killed(tmp_path: Path) -> None:
+    assert status_of(tmp_path).state is State.MISSING
+    running = Status(State.RUNNING, "", "dream.mp4", began=1.0, made_of={"seed": "0"})
+    with locked(tmp_path):
+        note(tmp_path, running)
+        assert status_of(tmp_path) == running
+    killed = status_of(tmp_path)
+    assert (killed.state, killed.made_of) == (State.KILLED, {})
+    note(tmp_path, Status(State.DONE, "x"))
+    assert status_of(tmp_path) == Status(State.DONE, "x")
+    (tmp_path / "status.json").write_text(json.dumps({"state": "asleep"}))
+    assert status_of(tmp_path).state is State.MISSING
+
+
+def test_a_job_that_says_a_setting_with_an_equals_sign_keeps_it() -> None:
+    job = Job("x", ("output='a=b.mp4'",))
+    assert job.settings(["output", "seed"]) == {"output": "'a=b.mp4'"}
