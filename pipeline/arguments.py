@@ -9,7 +9,17 @@ from pathlib import Path
 
 from pipeline.errors import UserError, shown
 
-PATHS = ("input", "output", "audio", "mask", "guide", "from", "model.weights", "model.labels")
+PATHS = (
+    "input",
+    "output",
+    "audio",
+    "mask",
+    "guide",
+    "from",
+    "sweep",
+    "model.weights",
+    "model.labels",
+)
 """Keys whose value is a file name, whatever characters it has."""
 
 PICTURES = (
@@ -41,6 +51,8 @@ CHANGING = ("camera.", "warp.", "governor.", "dreamer.", "objective.")
 """How settings begin that may change over time."""
 SCHEDULE = re.compile(r"[()*+/:<>%]|\S \S")
 """What makes a value an expression or keyframes."""
+VALUES = re.compile(r"(range|choice|glob|shuffle|sort|tag)\(")
+"""How Hydra's own functions begin that give the values of a sweep."""
 PARTS = re.compile(r"(?:[^,()'\"]|\([^()]*(?:\([^()]*\)[^()]*)*\)|'[^']*'|\"[^\"]*\")+")
 """Text without a comma but in brackets, two deep, or quotes."""
 
@@ -130,7 +142,7 @@ def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
         return f"{key}={_scheduled(value, sweeping=sweeping)}"
     if not equals or key.lstrip("+") not in PATHS or value in ("", "null") or _is_quoted(value):
         return argument
-    if sweeping and "," in value and not Path(value).exists():
+    if sweeping and "," in value and key != "sweep" and not Path(value).exists():
         return f"{key}=" + ",".join(quote(_at_home(part)) for part in value.split(","))
     return f"{key}={quote(_at_home(value))}"
 
@@ -140,6 +152,8 @@ def _scheduled(value: str, *, sweeping: bool) -> str:
     if value[:1] == "[" and value[-1:] == "]":
         return f"[{','.join(_scheduled(item, sweeping=False) for item in _parted(value[1:-1]))}]"
     if value[:1] in ("{", "[") or "${" in value or not SCHEDULE.search(value):
+        return value
+    if sweeping and VALUES.match(value):
         return value
     if sweeping and ":" not in value:  # the commas of keyframes part no choices
         return ",".join(quote(item) if SCHEDULE.search(item) else item for item in _parted(value))

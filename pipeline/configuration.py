@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pipeline.arguments import hint, no_setting
+from pipeline.engines import missing_extra
 from pipeline.errors import UserError, shown
 from pipeline.presets import check_calls, check_single
 
@@ -88,6 +89,8 @@ def one_line(error: Exception) -> str:
     text = re.sub(r"\s+", " ", str(error).splitlines()[0])
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        if group == "hydra/launcher" and (line := missing_extra(choice)):
+            return line
         those = ", ".join(error.options)
         remedy = hint(choice, error.options, "choose one of these")
         return f"{group}: must be one of {those}, got {choice!r}; {remedy}"

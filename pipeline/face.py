@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import torch
 
@@ -16,6 +17,33 @@ from pipeline.recording import Saving
 from pipeline.room import Room
 
 LIMITS = "pipeline.limits.Limits"
+
+
+@dataclass(frozen=True)
+class Face:
+    """What belongs to no part, whatever the input is and wherever it is computed.
+
+    room: how large tiles may be, None = never any. trusted: packages whose code may be called.
+    """
+
+    overwrite: bool
+    seed: int
+    limits: Limits
+    room: Room | None
+    saving: Saving
+    trusted: list[str]
+
+    @staticmethod
+    def of(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> Face:
+        """What these settings say. defaults: what config.yaml says. Raises UserError."""
+        return Face(
+            overwrite=flag("overwrite", settings["overwrite"]),
+            seed=seed_of(settings["seed"]),
+            limits=limits_of(settings["limits"], defaults["limits"]),
+            room=room_of(settings["tile"], settings["tile_memory"]),
+            saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
+            trusted=["pipeline", *packages(settings["trust"])],
+        )
 
 
 def flag(key: str, value: object) -> bool:

@@ -22,6 +22,8 @@ LARGEST, DEEPEST = 1 << 14, 20
 """Bytes of a preset, and settings within settings, at most."""
 REFERENCE = re.compile(r"\$\{(\w+)\}")
 """To one setting, and nothing beside it."""
+SWEPT = re.compile(r"[a-z_]+(\.\w+)*")
+"""A setting that a sweep may go over."""
 CALL = re.compile(r"(?<!\\)(?:\\\\)*\$\{[^}]*[:$]")
 """Of a resolver, or of what is put together first."""
 
@@ -84,8 +86,24 @@ def _check(path: Path, name: str, face: Collection[str]) -> None:
     if not isinstance(held, dict | None):
         raise UserError(f"{name} must hold settings, KEY: VALUE, got {shown(held)[:80]}; mend it")
     chosen = (held or {}).get("defaults") or []
-    if "hydra" in (held or {}) or "hydra" in str(chosen):
-        raise UserError(f"{name} must set nothing of hydra's own, got hydra; leave it out")
+    if "hydra" in str(chosen) or not _only_sweeps((held or {}).get("hydra", {})):
+        raise UserError(
+            f"{name} must set nothing of hydra's own but mode and sweeper.params, got hydra; "
+            "leave it out"
+        )
+
+
+def _only_sweeps(held: Any) -> bool:
+    """Whether these settings of Hydra's say no more than which jobs a sweep has."""
+    if held == {}:
+        return True
+    try:
+        mode, params = held["mode"], held["sweeper"]["params"]
+        rest = {*held} - {"mode", "sweeper"} | {*held["sweeper"]} - {"params"}
+        plain = all(SWEPT.fullmatch(key) and key.partition(".")[0] != "hydra" for key in params)
+    except (TypeError, KeyError, AttributeError):
+        return False
+    return mode == "MULTIRUN" and not rest and plain
 
 
 def _check_events(content: bytes, name: str, face: Collection[str]) -> None:

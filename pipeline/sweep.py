@@ -68,9 +68,9 @@ class Job:
     overrides: tuple[str, ...]
 
     def settings(self, keys: Iterable[str]) -> dict[str, str]:
-        """What it says of these settings, as it was said."""
+        """What it says of these settings."""
         said = dict(override.partition("=")[::2] for override in self.overrides)
-        return {key: said[key] for key in keys if key in said}
+        return {key: unquoted(said[key]) for key in keys if key in said}
 
 
 @dataclass(frozen=True)
@@ -81,22 +81,24 @@ class Plan:
     jobs: tuple[Job, ...]
 
     @staticmethod
-    def of(jobs: Sequence[Sequence[str]]) -> Plan:
-        """The plan for jobs with these overrides. Raises UserError if two are the same."""
+    def of(jobs: Sequence[Sequence[str]], before: Sequence[str] = ()) -> Plan:
+        """The plan for jobs with these overrides. before: settings in which earlier jobs differ.
+
+        Raises UserError if two are the same.
+        """
         said: dict[str, set[str]] = {}
         for overrides in jobs:
             for override in overrides:
                 key, _, value = override.partition("=")
                 said.setdefault(key, set()).add(value)
-        keys = tuple(key for key, values in said.items() if len(values) > 1)
-        constant = said.keys() - set(keys)
+        keys = tuple(key for key, said_of in said.items() if len(said_of) > 1 or key in before)
         named: dict[str, Job] = {}
         for overrides in jobs:
-            name = job_name(overrides, constant)
+            name = job_name(overrides, keys)
             if name in named:
                 raise UserError(
-                    f"-m: must give each job something of its own, got {shown(name)} twice; "
-                    "name each value once"
+                    "-m: must give each job something of its own, got two that are alike; name "
+                    "each value once"
                 )
             named[name] = Job(name, tuple(overrides))
         return Plan(keys, tuple(named.values()))
@@ -131,18 +133,24 @@ def read_plan(folder: Path) -> Plan:
         ) from error
 
 
-def job_name(overrides: Sequence[str], constant: Iterable[str] = ()) -> str:
-    """What a job's folder is called: what it sets, but for these settings, which all have alike.
+def job_name(overrides: Sequence[str], keys: Iterable[str]) -> str:
+    """What a job's folder is called: what it says of these settings.
 
-    At most LONGEST letters, a hyphen and DIGEST digits, the last where letters had to go.
+    At most LONGEST letters, and where it cannot tell all a hyphen and DIGEST digits.
     """
-    apart = set(constant)
-    said = [override for override in overrides if override.partition("=")[0] not in apart]
-    whole = ",".join(said)
-    name = ODD.sub("-", whole.replace("'", ""))[:LONGEST].strip("-.") or "only"
-    if name in (whole, "only"):
+    of = set(keys)
+    pairs = (override.partition("=") for override in overrides)
+    whole = ",".join(f"{key}={unquoted(value)}" for key, _, value in pairs if key in of)
+    name = ODD.sub("-", whole)[:LONGEST].strip("-.") or "only"
+    if name == whole or not whole:
         return name
     return f"{name}-{hashlib.sha1(whole.encode()).hexdigest()[:DIGEST]}"
+
+
+def unquoted(value: str) -> str:
+    """A value without the quotes that Hydra's grammar may want around it."""
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value
 
 
 def note(job: Path, status: Status) -> None:

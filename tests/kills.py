@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ CALLS = ("rename", "replace", "fsync", "unlink", "remove", "rmdir", "mkdir",
          "truncate", "ftruncate")  # fmt: skip
 """Functions of os behind which nothing is as it was."""
 WORKERS = 2
+READING = threading.Lock()
+"""Held by who reads how a process ended: it can be read once, and to start one reads all others."""
 LEFT = {"recipe.yaml", "render.log", "report.json"}
 """What a finished render leaves in its work folder."""
 TIMED = ("seconds_per_frame", "peak_memory_bytes")
@@ -88,9 +91,11 @@ def run(render: Callable[[Path], Path], folder: Path, kill: Kill | None = None) 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*PRELOADED, "renders"])
     process = context.Process(target=_main, args=(render, folder, kill))
-    process.start()
-    process.join(SECONDS)
-    code = process.exitcode
+    with READING:
+        process.start()
+    connection.wait([process.sentinel], SECONDS)
+    with READING:
+        code = process.exitcode
     process.kill()
     assert code is not None, f"hangs: {kill}"
     return code

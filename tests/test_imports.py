@@ -21,8 +21,11 @@ MODULES = {
 
 HEAVY = {
     # module -> the only files of pipeline/ that may import it
-    "hydra": ("pipeline.__main__", "pipeline.configuration"),
-    "omegaconf": ("pipeline.__main__", "pipeline.configuration"),
+    **dict.fromkeys(
+        ("hydra", "omegaconf"),
+        ("pipeline.__main__", "pipeline.configuration", "pipeline.multirun", "pipeline.task"),
+    ),
+    "ray": ("pipeline.engines",),
     "cv2": ("pipeline.flow", "pipeline.cuts", "pipeline.source", "pipeline.encoder.images"),
     "scenedetect": ("pipeline.cuts",),
     "imageio_ffmpeg": ("pipeline.ffmpeg",),

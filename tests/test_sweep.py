@@ -20,6 +20,9 @@ def test_a_job_is_called_by_what_is_its_own() -> None:
     assert [job.name for job in plan.jobs] == ["look=eyes", "look=fur"]
     assert plan.jobs[0].settings(plan.keys) == {"look": "eyes"}
     assert Plan.of([["look=eyes"]]).jobs[0].name == "only"
+    inputs = Plan.of([["input='a.mp4'"], ["input='b/c.mp4'"]]).jobs
+    assert inputs[0].name == "input=a.mp4"
+    assert inputs[1].name.startswith("input=b-c.mp4-")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +36,7 @@ def test_a_job_is_called_by_what_is_its_own() -> None:
     ],
 )
 def test_names_are_short_plain_and_never_the_same(one: str, other: str) -> None:
-    names = [job_name([one]), job_name([other])]
+    names = [job_name([said], [said.partition("=")[0]]) for said in (one, other)]
     assert len(set(names)) == 2
     for name in names:
         assert len(name) <= 129
@@ -44,17 +47,19 @@ def test_names_are_short_plain_and_never_the_same(one: str, other: str) -> None:
 
 
 def test_two_jobs_that_are_the_same_are_refused() -> None:
-    with pytest.raises(UserError, match="got look=eyes twice; name each value once"):
+    with pytest.raises(UserError, match="got two that are alike; name each value once"):
         Plan.of([["look=eyes"], ["look=fur"], ["look=eyes"]])
 
 
 def test_a_plan_is_read_back_and_grows(tmp_path: Path) -> None:
     Plan.of(TWO).write(tmp_path)
-    more = Plan.of([["look=fur", "seed=1"], ["look=fur", "seed=2"]])
-    assert read_plan(tmp_path) == Plan.of(TWO)
-    both = more.and_before(read_plan(tmp_path))
+    earlier = read_plan(tmp_path)
+    assert earlier == Plan.of(TWO)
+    more = Plan.of([["look=lace", "seed=1"], ["look=lace", "seed=2"]], earlier.keys)
+    both = more.and_before(earlier)
     assert both.keys == ("look", "seed")
-    assert [job.name for job in both.jobs] == ["look=eyes", "look=fur", "seed=1", "seed=2"]
+    names = [job.name for job in both.jobs]
+    assert names == ["look=eyes", "look=fur", "look=lace,seed=1", "look=lace,seed=2"]
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"keys": [], "jobs": [1]}', "\xff"])
@@ -82,4 +87,4 @@ def test_a_job_that_runs_is_known_from_one_that_was_killed(tmp_path: Path) -> No
 
 def test_a_job_that_says_a_setting_with_an_equals_sign_keeps_it() -> None:
     job = Job("x", ("output='a=b.mp4'",))
-    assert job.settings(["output", "seed"]) == {"output": "'a=b.mp4'"}
+    assert job.settings(["output", "seed"]) == {"output": "a=b.mp4"}

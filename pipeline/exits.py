@@ -1,0 +1,38 @@
+"""How the program ends: its exit codes, and the line that goes with each."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import suppress
+from types import FrameType
+from typing import Any, NoReturn
+
+STOPPED = {
+    130: "stopped at once; the same command goes on from what was saved before, if there is any",
+    129: "ended with its terminal; the same command goes on",
+    143: "ended from outside; the same command goes on",
+}
+"""Exit code -> the line that goes with it."""
+
+
+def end(code: Any, line: str | None = None) -> NoReturn:
+    """Exit with this code, after the line that says why."""
+    line = STOPPED.get(code) if line is None else line
+    if line:
+        with suppress(OSError):  # the terminal may be gone
+            print(line, file=sys.stderr, flush=True)
+    sys.exit(code)
+
+
+def end_in_order() -> None:
+    """Let SIGTERM, and the end of the terminal, close all that is open on the way out."""
+    signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else nohup wants it to live on
+        signal.signal(signal.SIGHUP, _terminated)
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    """Leave in order: everything that is open is closed on the way out."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)

@@ -1,0 +1,141 @@
+"""Hydra's side of a sweep: where its jobs lie, how they are called, and what is said in the end.
+
+Imported wherever a job runs, for its folder is named there too.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.configuration import one_line
+from pipeline.engines import check_engine
+from pipeline.errors import UserError, shown
+from pipeline.exits import end
+from pipeline.sweep import PLAN, Job, Plan, State, job_name, read_plan, status_of
+
+SWEEPS = Path("sweeps")
+"""Where sweeps without a name lie."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep that has begun. jobs: those of this command."""
+
+    folder: Path
+    jobs: Sequence[Job]
+
+    def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
+        """Say what became of all jobs. code, line: how the program ended.
+
+        Returns the exit code, and the line that is still to be said.
+        """
+        found = {job.name: status_of(self.folder / job.name) for job in self.jobs}
+        counts = {state: [s.state for s in found.values()].count(state) for state in State}
+        those = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        print(f"{shown(self.folder)}: {len(found)} job{'s' * (len(found) != 1)}: {those}")
+        for name, status in found.items():
+            if status.state is not State.DONE:
+                print(f"{status.state}: {name}{': ' * bool(status.line)}{shown(status.line)}")
+        if code in (0, 1, 2):
+            code = 0 if counts[State.DONE] == len(found) else 1
+        return code, line
+
+
+begun: Sweep | None = None
+"""The sweep that this process began."""
+
+
+class Sweeping(Callback):
+    """What Hydra calls when a sweep begins."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Name the jobs and try what they say, before the first begins."""
+        try:
+            _begin(config)
+        # Hydra would make a warning of any of these, and go on
+        except (UserError, HydraException, OmegaConfBaseException) as error:
+            end(2, one_line(error))
+        except Exception:
+            end(1, f"a fault of ours, please report it:\n{traceback.format_exc()}")
+
+
+def _begin(config: DictConfig) -> None:
+    global begun
+    folder = Path(config.hydra.sweep.dir)
+    earlier = read_plan(folder) if (folder / PLAN).exists() else Plan((), ())
+    plan = Plan.of(_overrides(config), earlier.keys)
+    engine: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
+    check_engine(engine)
+    _check(config, plan.jobs)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"sweep: {shown(folder)} must be a folder that can be written, got "
+            f"{error.strerror!r}; name another"
+        ) from error
+    plan.and_before(earlier).write(folder)
+    with read_write(config), open_dict(config):
+        # goes into the settings of each job, as if it had been said on the command line
+        config.hydra.overrides.hydra.append(f"+hydra.sweep.keys={list(plan.keys)}")
+    begun = Sweep(folder, plan.jobs)
+
+
+def _overrides(config: DictConfig) -> list[list[str]]:
+    """What each job sets, as Hydra's own sweeper takes the command apart."""
+    params = (config.hydra.sweeper.get("params") or {}).items()
+    said = [*(f"{key}={value}" for key, value in params), *config.hydra.overrides.task]
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+    (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides(said), None)
+    return jobs
+
+
+def _check(config: DictConfig, jobs: Sequence[Job]) -> None:
+    """Nothing, if every value is right that a job sets. Raises UserError."""
+    from pipeline.task import check
+
+    loader = GlobalHydra.instance().config_loader()
+    for job in _covering(jobs):
+        composed = loader.load_sweep_config(config, list(job.overrides))
+        HydraConfig.instance().set_config(composed)
+        with read_write(composed), open_dict(composed):
+            del composed["hydra"]
+        check(composed)
+
+
+def _covering(jobs: Sequence[Job]) -> Iterator[Job]:
+    """Of the jobs so many that each value of each setting is met once: to try them all would take
+    a minute where there are hundreds.
+    """
+    met: set[str] = set()
+    for job in jobs:
+        if not met.issuperset(job.overrides):
+            met.update(job.overrides)
+            yield job
+
+
+def _sweep_folder(name: str | None, now: str) -> str:
+    """Where a sweep of that name lies; None = it has none."""
+    return str(SWEEPS / now if name is None else Path(name))
+
+
+def _job_folder(overrides: Sequence[str], keys: Sequence[str]) -> str:
+    """The name of a job's folder."""
+    return job_name(overrides, keys)
+
+
+OmegaConf.register_new_resolver("sweep_folder", _sweep_folder, replace=True)
+OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)

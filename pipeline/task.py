@@ -1,0 +1,269 @@
+"""One render as Hydra describes it, or one job of a sweep: its parts built, then rendered.
+
+Importing this costs nothing: a worker of a sweep does so too, and --help and TAB never need torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.arguments import check_name
+from pipeline.configuration import (
+    CHANGING,
+    FIXED,
+    check_keys,
+    choice_of,
+    face_yaml,
+    one_line,
+    yaml_of,
+)
+from pipeline.errors import UserError, shown
+from pipeline.exits import end
+from pipeline.swept import Noted, noted
+
+log = logging.getLogger("pipeline")
+
+RATE = Fraction(25)
+"""Frames a second, where settings are tried without a video."""
+
+
+def task(cfg: DictConfig) -> None:
+    """Render what this configuration describes."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when a GPU is first used
+    _warn_of_a_namesake(Path.cwd())
+    hydra = HydraConfig.get()
+    with _logged():
+        if hydra.mode == RunMode.MULTIRUN:
+            _job(cfg, Path(os.path.relpath(hydra.runtime.output_dir)))
+            return
+        try:
+            _rendered(cfg)
+        except UserError as error:
+            # raised on, Hydra would print two lines of its own before ours
+            end(2, str(error))
+        except Exception:
+            end(1, f"a fault of ours, please report it:\n{traceback.format_exc()}")
+
+
+def check(cfg: DictConfig) -> None:
+    """Nothing, if the settings are right, whatever files and devices there are. Raises UserError.
+
+    Of a sweep this is asked before its first job begins.
+    """
+    from pipeline import face
+    from pipeline.parts import Template
+    from pipeline.schedule import SOUND, parse
+
+    settings = _settings(cfg)
+    faced = face.Face.of(settings, face_yaml())
+    face.overlap_of(settings["loop"], settings["loop_seconds"], RATE)
+    if settings["output"] is not None:
+        _check_bare(Path(str(settings["output"])))
+    for group in ("cuts", "flow", "encoder"):
+        _built(settings[group], group, faced.trusted)
+    read = partial(parse, rate=float(RATE), count=None)
+    silence = dict.fromkeys(SOUND, 0.0)
+    for group in CHANGING:
+        Template.of(
+            settings[group], group, read, trusted=faced.trusted, defaults=_defaults(group)
+        ).at({"t": 0.0, "frame": 0, "rate": float(RATE), **silence})
+
+
+def _job(cfg: DictConfig, folder: Path) -> None:
+    """The job of a sweep in that folder. What becomes of it is noted there, however it ends.
+
+    An error goes no further: it is said here, and the other jobs go on.
+    """
+    log.info("job %s", folder.name)
+    try:
+        with noted(folder) as job:
+            job.line = _rendered(cfg, job)
+    except UserError as error:
+        log.error("%s", error)
+    except Exception:
+        log.error("a fault of ours, please report it:\n%s", traceback.format_exc())
+
+
+def _rendered(cfg: DictConfig, job: Noted | None = None) -> str:
+    """Render; what it came to. Raises UserError for all that the user can mend."""
+    from pipeline.shortage import told  # and with it torch
+
+    try:
+        with told():
+            line = _render(cfg, job)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error)) from error
+    print(line, flush=True)
+    return line
+
+
+def _settings(cfg: DictConfig) -> dict[str, Any]:
+    """All settings, resolved. Raises UserError."""
+    check_keys(cfg)
+    settings: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    return dict(settings)
+
+
+def _render(cfg: DictConfig, job: Noted | None) -> str:
+    """One render; its summary. What is wrong is found out before it costs."""
+    settings = _settings(cfg)
+
+    from pipeline import album, face
+    from pipeline.allowance import hold_ourselves
+    from pipeline.determinism import same_bits
+    from pipeline.files_beside import beside_of
+    from pipeline.fingerprint import contents, fingerprint
+    from pipeline.job import Order, Parts, run, summary
+    from pipeline.memory import keep_freed_memory
+    from pipeline.parts import Template
+    from pipeline.schedule import parse
+    from pipeline.sound import hear, with_audio
+    from pipeline.source import Several
+    from pipeline.timeline import timeline
+    from pipeline.told import files, told
+
+    faced = face.Face.of(settings, face_yaml())
+    device, trusted = face.device_of(settings["device"]), faced.trusted
+    if device.type == "cpu":  # others reserve addresses without end, and say themselves what fails
+        hold_ourselves(faced.limits.bytes)
+    # what lies in a sweep's own folder may be done anew
+    overwrite = faced.overwrite or job is not None
+    parts = {group: _built(settings[group], group, trusted) for group in FIXED}
+    clip = parts["source"].clip
+    if settings["audio"] is not None:
+        clip = with_audio(clip, Path(str(settings["audio"])), faced.limits)
+    beside = partial(beside_of, settings, yaml=partial(yaml_of, "source"), trusted=trusted)
+    read = partial(parse, rate=float(clip.rate), count=clip.count)
+    templates = {
+        group: Template.of(settings[group], group, read, trusted=trusted, defaults=_defaults(group))
+        for group in CHANGING
+    }
+    moments = timeline(templates, clip, partial(hear, limits=faced.limits))
+    stills = parts["source"] if isinstance(parts["source"], Several) else None
+    named = files(settings)
+    folder = None if job is None else job.folder
+    output = _output(settings, parts, named, folder, overwrite=overwrite)
+    keep_freed_memory()
+    same_bits(device)
+    whole = Parts(
+        **parts,
+        clip=clip,
+        moments=moments,
+        beside=beside(parts["source"]),
+        model=_built(settings["model"], "model", trusted).to(device),
+        room=faced.room,
+    )
+    # of several stills each is held against itself
+    apart = () if stills is None else ("input",)
+    picture = told(settings)
+    inputs = [contents(key, path) for key, path in named.items() if key not in apart]
+    order = Order(
+        output=output,
+        overwrite=overwrite,
+        overlap=face.overlap_of(settings["loop"], settings["loop_seconds"], clip.rate),
+        seed=faced.seed,
+        device=device,
+        saving=faced.saving,
+        settings=OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False),
+        told=yaml.safe_dump(picture, allow_unicode=True, sort_keys=False),
+        made_of=fingerprint(
+            picture, inputs,
+            weights=whole.model.weights_sha256, device=device, trusted=trusted,
+        ),
+    )  # fmt: skip
+    if job is not None and job.is_done(output, order.made_of.facts):
+        return f"{job.line} (was done)"
+    if stills is None:
+        return summary(run(whole, order))
+    return album.summary(album.run(whole, stills, order, beside=beside))
+
+
+def _output(
+    settings: dict[str, Any],
+    parts: dict[str, Any],
+    files: dict[str, Path],
+    folder: Path | None,
+    *,
+    overwrite: bool,
+) -> Path:
+    """Where to write; nothing that is read may be lost by it. Raises UserError.
+
+    folder: of a sweep's job, where it must be; None = it is none.
+    """
+    from pipeline import album, job
+    from pipeline.source import Several
+
+    source, encoder = parts["source"], parts["encoder"]
+    several = isinstance(source, Several)
+    if settings["output"] is None:
+        input_ = files.get("input")
+        output = job.default_output(input_, encoder, source.clip, folder, several=several)
+    else:
+        output = Path(str(settings["output"]))
+        check_name(output, encoder.suffixes, choice_of("encoder"))
+        if folder is not None:
+            _check_bare(output)
+            output = folder / output
+    if several:
+        album.check_output(output, source, overwrite=overwrite)
+    else:
+        job.check_output(output, files, overwrite=overwrite)
+    return output
+
+
+def _check_bare(output: Path) -> None:
+    """Nothing, if this may be the output of each job of a sweep. Raises UserError."""
+    if output.name != str(output):
+        raise UserError(
+            f"output: must be a name without a folder in a sweep, got {shown(output)}; each job "
+            f"has a folder of its own: say output={shown(output.name)}"
+        )
+
+
+def _built(settings: Any, group: str, trusted: list[str]) -> Any:
+    """The part that these settings of a group describe. Raises UserError naming the key."""
+    from pipeline.parts import build
+
+    return build(settings, group, trusted=trusted, defaults=_defaults(group))
+
+
+def _defaults(group: str) -> dict[str, Any]:
+    """What the yaml of the group's choice gives."""
+    return yaml_of(group, choice_of(group))
+
+
+def _warn_of_a_namesake(folder: Path) -> None:
+    """Say so if another `pipeline` lies in the current folder: workers would import that one."""
+    ours = Path(__file__).resolve().parent
+    for other in (folder / "pipeline.py", folder / "pipeline"):
+        if other.exists() and other.resolve() != ours:
+            print(f"warning: {shown(other)} has our package's name; run elsewhere", file=sys.stderr)
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Lines of the log on stderr while a job runs."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
