@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from pipeline import multirun
+from pipeline import earlier, multirun
 from pipeline.arguments import prepared
 from pipeline.configuration import config_dir, face_yaml, one_line
 from pipeline.errors import UserError, shown
@@ -40,7 +40,9 @@ def _run() -> tuple[Any, str | None]:
     """The exit code, and the line that is still to be said; None = the one that goes with it."""
     try:
         groups = [path.name for path in config_dir().iterdir()]
-        sys.argv[1:] = prepared(sys.argv[1:], groups)
+        start, said = earlier.parted(sys.argv[1:])
+        before = [] if start is None else earlier.overrides(start, said)
+        sys.argv[1:] = prepared(said, groups, before)
         check_presets(sys.argv[1:], [*groups, "experiment"], face_yaml())
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(task)()
     except KeyboardInterrupt as stop:

@@ -26,8 +26,8 @@ from pipeline.gradient import Gradient
 from pipeline.job import Order, Outcome, Parts, dreamt, facts, say_what_must_fit
 from pipeline.lock import locked
 from pipeline.loop import looped
-from pipeline.notes import kept_log, write
-from pipeline.output import folder_of, is_complete, remove
+from pipeline.notes import folder_of, kept_log, write
+from pipeline.output import is_complete, remove
 from pipeline.progress import asked_to_stop, shown_progress
 from pipeline.recording import FIGURES
 from pipeline.report import Report

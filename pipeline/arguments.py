@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, hint, shown
+from pipeline.options import parted
 
 PATHS = (
     "input",
@@ -64,54 +64,38 @@ JOINTS = {
 """Groups whose choices a plus joins -> the choice that holds them, its setting, the one of their
 weights, an example."""
 
-OPTIONS = {
-    **dict.fromkeys(("--help", "-h", "--hydra-help", "--version", "--resolve"), 0),
-    **dict.fromkeys(("--run", "-r", "--multirun", "-m", "--shell-completion", "-sc"), 0),
-    **dict.fromkeys(("--cfg", "-c", "--package", "-p", "--config-path", "-cp"), 1),
-    **dict.fromkeys(("--config-name", "-cn", "--config-dir", "-cd", "--info", "-i"), 1),
-    "--experimental-rerun": 1,
-}
-"""Hydra's own options -> how many of the arguments behind one belong to it."""
-
 NO_TEXT = re.compile(r"[+-]?[\d._]*(e[+-]?\d+)?|null|true|false|[+-]?(inf|nan)", re.IGNORECASE)
 """A value that Hydra takes for a number, for a truth or for nothing."""
 
 
-def prepared(arguments: Sequence[str], groups: Collection[str] = ()) -> list[str]:
+def prepared(
+    arguments: Sequence[str], groups: Collection[str] = (), before: Sequence[str] = ()
+) -> list[str]:
     """The arguments with file names quoted, source and encoder added where names imply them.
 
     Hydra's grammar gives ( ) [ ] { } , = ' and more a meaning, and refuses non-ASCII letters; in
     the value of a path they are just letters. A comma in a sweep (-m) parts values, unless a file
-    of the whole name exists. groups: keys whose value is the name of a choice. Raises UserError
-    for an argument that is neither KEY=VALUE nor an option.
+    of the whole name exists. groups: keys whose value is the name of a choice. before: what comes
+    first and is prepared already. Raises UserError for an argument that is neither KEY=VALUE nor
+    an option.
     """
-    _check_form(arguments)
-    sweeping = any(argument in ("-m", "--multirun") for argument in arguments)
+    options, arguments = parted(arguments)
+    for argument in arguments:
+        _check_form(argument)
+    sweeping = any(option in ("-m", "--multirun") for option in options)
     arguments = [word for argument in arguments for word in _joined(argument)]
     quoted = [_quoted(argument, groups, sweeping=sweeping) for argument in arguments]
-    return [*quoted, *_implied(arguments)]
+    return [*options, *before, *quoted, *_implied([*before, *arguments])]
 
 
-def _check_form(arguments: Sequence[str]) -> None:
-    """Nothing, if each argument is KEY=VALUE, ~KEY, or an option of Hydra. Raises UserError."""
-    skip = 0
-    for argument in arguments:
-        if skip:
-            skip -= 1
-        elif argument.startswith("-"):
-            name = argument.partition("=")[0]
-            fitting = [o for o in OPTIONS if o == name or (len(name) > 2 and o.startswith(name))]
-            if not fitting:
-                raise UserError(f"{shown(name)}: is no option; {hint(name, OPTIONS)}")
-            skip = 0 if "=" in argument else OPTIONS[fitting[0]]
-        elif not argument.startswith("~") and not argument.partition("=")[1]:
-            exists = argument != "" and Path(argument).exists()
-            meant = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
-            raise UserError(
-                f"{shown(argument)!r}: must read KEY=VALUE, got no '='; say {shown(meant)}"
-            )
-        elif argument.startswith("="):
-            raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no key; --help has all")
+def _check_form(argument: str) -> None:
+    """Nothing, if it is KEY=VALUE or ~KEY. Raises UserError."""
+    if not argument.startswith("~") and not argument.partition("=")[1]:
+        exists = argument != "" and Path(argument).exists()
+        meant = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
+        raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no '='; say {shown(meant)}")
+    if argument.startswith("="):
+        raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no key; --help has all")
 
 
 def _joined(argument: str) -> list[str]:
@@ -238,12 +222,6 @@ def check_name(output: Path, suffixes: Collection[str], choice: str) -> None:
     where = f" with encoder={choice}" if known else ""
     remedy = f"rename it, or say encoder={ENCODERS[suffix]}" if known else "rename it"
     raise UserError(f"output: must end in {right}{where}, got {shown(output)}; {remedy}")
-
-
-def hint(name: str, known: Collection[str], otherwise: str = "--help lists all") -> str:
-    """Which of the known names may have been meant."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
 def no_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:

@@ -13,9 +13,9 @@ from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from pipeline.arguments import hint, no_setting
+from pipeline.arguments import no_setting
 from pipeline.engines import missing_extra
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, hint, shown
 from pipeline.presets import check_calls, check_single
 
 # In this order they are built: what costs nothing to refuse comes before the network.
@@ -74,6 +74,8 @@ def check_keys(cfg: DictConfig) -> None:
     for key in sorted(known - set(map(str, cfg))):
         raise UserError(f"{key}: must be there, got nothing; leave ~{key} out")
     plain: Any = OmegaConf.to_container(cfg)
+    if plain["from"] is not None:
+        raise UserError("from: must be said on the command line, got it elsewhere; say from=VIDEO")
     check_calls(plain)
     for key in face_yaml():
         check_single(key, plain[key])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
+
 
 class UserError(Exception):
     """One line: the key or file, the rule, the value that broke it, and the remedy.
@@ -15,3 +18,9 @@ def shown(name: object) -> str:
     text = str(name)
     safe = text.encode("utf-8", "backslashreplace").decode()
     return safe if safe.isprintable() else repr(safe)[1:-1]
+
+
+def hint(name: str, known: Collection[str], otherwise: str = "--help lists all") -> str:
+    """Which of the known names may have been meant."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise

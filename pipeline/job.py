@@ -24,9 +24,9 @@ from pipeline.gradient import Gradient
 from pipeline.loop import Loop, looped
 from pipeline.model import Model
 from pipeline.moment import Moment
-from pipeline.notes import kept_log, write
+from pipeline.notes import folder_of, kept_log, write
 from pipeline.objective import needs_guide
-from pipeline.output import check_room, folder_of
+from pipeline.output import check_room
 from pipeline.progress import asked_to_stop, shown_progress
 from pipeline.recorder import Recorder
 from pipeline.recording import FIGURES, Recording, Saving

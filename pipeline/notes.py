@@ -11,6 +11,14 @@ from pathlib import Path
 from pipeline.durable import half_of, settle
 from pipeline.errors import UserError, shown
 
+FOLDER = ".render"
+"""Added to the output's name: the folder that a render works in."""
+
+
+def folder_of(output: Path) -> Path:
+    """The folder in which the render of this output works."""
+    return output.with_name(output.name + FOLDER)
+
 
 def write(path: Path, text: str, *, durable: bool = False) -> None:
     """Write the file so that nobody ever reads half of it. Raises UserError if it cannot.

@@ -15,18 +15,11 @@ from pipeline.notes import write
 
 NUMBERED = re.compile(r"\d+\.png")
 """A picture's name in a folder that a render made."""
-FOLDER = ".render"
-"""Added to the output's name: the folder that a render works in."""
 STATE = 4 * 4 + 3
 """Bytes a pixel of what a render saves: three colours and a maturity in float, and a picture."""
 MB = 1e6
 COMPLETE = "complete.json"
 """Says which file is the complete result, whatever its name is by now."""
-
-
-def folder_of(output: Path) -> Path:
-    """The folder in which the render of this output works."""
-    return output.with_name(output.name + FOLDER)
 
 
 def check_room(output: Path, folder: Path, *, overwrite: bool) -> None:

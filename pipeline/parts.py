@@ -16,8 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from pipeline import faults
-from pipeline.arguments import hint
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, hint, shown
 from pipeline.schedule import Schedule, ScheduleError
 
 TARGET = "_target_"

@@ -78,7 +78,7 @@ def _check(path: Path, name: str, face: Collection[str]) -> None:
         raise UserError(f"{name} must be a file of at most {LARGEST} bytes; take it away")
     try:
         content = path.read_bytes()
-        _check_events(content, name, face)
+        check_plain(content, name, face)
         held = yaml.safe_load(content)
     except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines())
@@ -106,8 +106,12 @@ def _only_sweeps(held: Any) -> bool:
     return mode == "MULTIRUN" and not rest and plain
 
 
-def _check_events(content: bytes, name: str, face: Collection[str]) -> None:
-    """Raises UserError for aliases, tags, depth and references that data has no need of."""
+def check_plain(content: bytes, name: str, face: Collection[str]) -> None:
+    """Nothing, if this yaml is plain data. Raises UserError for aliases, tags, depth and references
+    that it has no need of, and yaml.YAMLError.
+
+    name: of what holds it. face: settings that may be referred to.
+    """
     depth = 0
     for event in yaml.parse(content, Loader=yaml.SafeLoader):
         opens = isinstance(event, yaml.CollectionStartEvent)

@@ -31,12 +31,12 @@ from pipeline.errors import UserError, shown
 from pipeline.fingerprint import MADE_OF, Fingerprint
 from pipeline.frame import Clip, Picture, State
 from pipeline.lock import locked
+from pipeline.notes import folder_of
 from pipeline.output import (
     COMPLETE,
     MB,
     check_disk,
     check_room,
-    folder_of,
     is_complete,
     mark_complete,
     missing,

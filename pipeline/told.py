@@ -10,7 +10,7 @@ BESIDE = ("input", "mask", "guide", "audio")
 """Settings that name what is read."""
 OF_MODELS = ("weights", "labels")
 """The same of a model, or of each of several."""
-ELSEWHERE = ("output", "overwrite", "device", "save_seconds", "limits", "sweep")
+ELSEWHERE = ("output", "overwrite", "device", "save_seconds", "limits", "sweep", "from")
 """Settings of which the same pictures come out, whatever they are; wherever they stand."""
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from command_line import PRELOADED, SECONDS
 
-from pipeline.output import folder_of
+from pipeline.notes import folder_of
 
 CALLS = ("rename", "replace", "fsync", "unlink", "remove", "rmdir", "mkdir",
          "truncate", "ftruncate")  # fmt: skip

@@ -9,8 +9,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from pipeline.arguments import ENCODERS, PICTURES, check_name, hint, no_setting, prepared, quote
-from pipeline.errors import UserError
+from pipeline.arguments import ENCODERS, PICTURES, check_name, no_setting, prepared, quote
+from pipeline.errors import UserError, hint
 from pipeline.source.picture_file import SUFFIXES
 
 PARSER = OverridesParser.create()
@@ -35,7 +35,7 @@ def test_a_path_is_text_whatever_it_looks_like(text: str) -> None:
 
 
 def test_a_quoted_path_and_no_path_at_all_stay_as_they_are() -> None:
-    given = ["input='a b.xyz'", "output=null", "mask=", "seed=3", "dreamer.octaves=[1,2]", "-m"]
+    given = ["input='a b.xyz'", "output=null", "mask=", "seed=3", "dreamer.octaves=[1,2]"]
     assert prepared(given) == given
 
 
@@ -151,3 +151,10 @@ def test_a_sweep_parts_expressions_and_leaves_keyframes_whole() -> None:
     assert one[1] == "camera.zoom_per_second=1.1,'max(1, t)','2*t'"
     other = prepared(["-m", "camera.zoom_per_second=0s: 1, 4s: 2"])
     assert other[1] == "camera.zoom_per_second='0s: 1, 4s: 2'"
+
+
+def test_options_may_stand_among_the_settings() -> None:
+    given = ["seed=3", "-m", "frames=1", "--config-dir", "ours", "width=64"]
+    asked = ["-m", "--config-dir", "ours", "seed=3", "frames=1", "width=64"]
+    assert prepared(given) == asked
+    assert prepared(given, before=["start=1"]) == [*asked[:3], "start=1", *asked[3:]]

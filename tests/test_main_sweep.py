@@ -197,3 +197,18 @@ def test_a_job_of_a_sweep_makes_the_bytes_of_the_same_render_by_itself(folder: P
     rendered(*words, "seed=2", "output=x.mp4", cwd=folder)
     job = folder / "mine" / "seed=2" / "dream.mp4"
     assert job.read_bytes() == (folder / "x.mp4").read_bytes()
+
+
+def test_a_winner_is_rendered_whole_from_its_job_and_from_its_video(folder: Path) -> None:
+    words = ("input=clip.mp4", "dreamer.iterations=1", "frames=2", "sweep=mine")
+    rendered("-m", *words, "look=lace,eyes", cwd=folder)
+    job = folder / "mine" / "look=lace"
+    rendered("from=mine/look=lace", "output=x.mp4", cwd=folder)
+    rendered("from=x.mp4", "output=y.mp4", cwd=folder)
+    assert (job / "dream.mp4").read_bytes() == (folder / "x.mp4").read_bytes()
+    assert (folder / "x.mp4").read_bytes() == (folder / "y.mp4").read_bytes()
+    rendered("from=mine/look=lace", "frames=null", "output=z.mp4", cwd=folder)
+    report = json.loads((folder / "z.mp4.render" / "report.json").read_text())
+    assert report["frames"] == 3
+    line = run("from=clip.mp4", cwd=folder).line
+    assert line.startswith("from: must name a job of a sweep")

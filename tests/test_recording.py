@@ -19,7 +19,7 @@ from pipeline.encoder import Encoder
 from pipeline.errors import UserError
 from pipeline.fingerprint import Fingerprint, contents
 from pipeline.frame import Clip, Picture, State
-from pipeline.output import folder_of
+from pipeline.notes import folder_of
 from pipeline.recording import Recording, Saving
 from tests.conftest import part, texture
 from tests.tracks import seen

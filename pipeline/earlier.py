@@ -1,0 +1,244 @@
+"""What an earlier result was made by, for a command to start from: from=SWEEP/JOB, from=x.mp4."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.arguments import is_pictures, quote
+from pipeline.configuration import GROUPS, config_dir, face_yaml, yaml_of
+from pipeline.errors import UserError, shown
+from pipeline.notes import folder_of
+from pipeline.presets import REFERENCE, check_plain
+from pipeline.sweep import STATUS, status_of
+from pipeline.told import BESIDE, ELSEWHERE
+
+KEY = "from"
+TARGET = "_target_"
+HERE = (*ELSEWHERE, "trust", KEY)
+"""Settings that are of the one render, and of who runs it."""
+PRESETS = ("recipe", "look", "experiment")
+RECIPE = "recipe.yaml"
+LARGEST = 1 << 18
+"""Bytes of settings, at most."""
+COMMENT = re.compile(r"^comment=((?:\\.|[^\\\n])*)", re.MULTILINE | re.IGNORECASE | re.DOTALL)
+"""How ffmpeg writes that tag down; a backslash stands before what would mean something."""
+PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
+"""A name that Hydra's grammar takes as it is."""
+Settings = Mapping[str, Any]
+
+
+def parted(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """The path that from= names, None = there is none, and all other arguments."""
+    of, rest = None, []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if key == KEY and equals:
+            value = value.strip("'\"")
+            of = None if value in ("", "null") else Path(value).expanduser()
+        else:
+            rest.append(argument)
+    return of, rest
+
+
+def overrides(path: Path, arguments: Sequence[str]) -> list[str]:
+    """What makes a command's settings those of an earlier result, but for what it says itself.
+
+    path: a job of a sweep, a work folder, a recipe.yaml, or a result that tells its settings.
+    arguments: the command's own, as they were typed. Raises UserError.
+    """
+    settings = _at_hand(_settings(path), path.parent)
+    for group in GROUPS:
+        if not isinstance(settings.get(group), dict) or TARGET not in settings[group]:
+            raise UserError(f"{KEY}: must tell its {group}, got {shown(path)}; name another result")
+    given = dict(argument.lstrip("+~").partition("=")[::2] for argument in arguments)
+    apart = _said(given, settings)
+    face = [key for key in face_yaml() if key not in HERE and key in settings]
+    found = [*_of_face(settings, face)]
+    for group in GROUPS:
+        found += _of_group(group, settings)
+    return [f"{key}={value}" for key, value in found if not _covered(key.lstrip("+"), apart)]
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """The settings that lie there, resolved. Raises UserError if there are none."""
+    text = _recipe(path) if path.suffix == ".yaml" or path.is_dir() else _comment(path)
+    try:
+        check_plain(text.encode(), f"{KEY}: the settings of {shown(path)}", ())
+        settings = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise _none(path) from error
+    if len(text) > LARGEST or not isinstance(settings, dict):
+        raise _none(path)
+    return settings
+
+
+def _recipe(path: Path) -> str:
+    """The file, or that of a job or work folder. Raises UserError."""
+    file = path
+    if (path / STATUS).is_file():
+        file = folder_of(path / (Path(status_of(path).output).name or "dream.mp4")) / RECIPE
+    elif path.is_dir():
+        file = path / RECIPE
+    try:
+        with file.open(encoding="utf-8") as stream:
+            return stream.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        raise _none(path) from error
+
+
+def _comment(path: Path) -> str:
+    """The settings in a result's own comment. Raises UserError if it has none."""
+    if is_pictures(path.name):
+        from PIL import Image
+
+        try:
+            with Image.open(path) as image:
+                comment = str(image.info.get("comment", ""))
+        except OSError as error:
+            raise _none(path) from error
+    else:
+        from pipeline.limits import Limits  # what --help and TAB do without
+        from pipeline.opening import lines
+
+        limits = Limits(**face_yaml()["limits"])
+        wanted = [b"\n".join(lines(path, (), ("-f", "ffmetadata", "-"), limits))]
+        found = COMMENT.search(wanted[0].decode("utf-8", "replace"))
+        comment = re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL) if found else ""
+    first, _, text = comment.partition("\n")
+    if not first.startswith("dreamreel "):
+        raise _none(path)
+    return text
+
+
+def _none(path: Path) -> UserError:
+    return UserError(
+        f"{KEY}: must name a job of a sweep, a recipe.yaml, or a video or .png that dreamreel "
+        f"made, got {shown(path)}; look whether it lies there"
+    )
+
+
+def _at_hand(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same, with files found beside the result where they are not found from here: a result
+    tells their bare names.
+    """
+    found = {key: settings[key] for key in BESIDE if isinstance(settings.get(key), str)}
+    beside: dict[str, Any] = {
+        key: str(folder / name)
+        for key, name in found.items()
+        if not Path(name).exists() and (folder / name).exists()
+    }
+    if "input" in beside:  # the source has its name too
+        source = settings["source"]
+        named = {key: beside["input"] for key, value in source.items() if value == found["input"]}
+        beside["source"] = source | named
+    return settings | beside
+
+
+def _said(given: Mapping[str, str], settings: Settings) -> set[str]:
+    """The settings, and whole groups, that a command with these arguments says itself."""
+    said = {key.partition("@")[0] for key in given}
+    for preset in PRESETS:
+        path = config_dir() / preset / f"{given.get(preset, '')}.yaml"
+        if given.get(preset) and path.is_file():
+            held = yaml.safe_load(path.read_text("utf-8"))
+            chosen = held.pop("defaults", [])
+            said |= {key.rpartition("/")[2] for choice in chosen for key in choice}
+            said |= {key for key, _ in _leaves(held)}
+            # the settings of an objective belong together
+            said |= {"objective"} & held.keys()
+    suffix = Path(given.get("output", "").strip("'\"")).suffix.lower()
+    if "output" in given and suffix not in settings["encoder"].get("suffixes", ()):
+        said.add("encoder")  # its name implies another
+    if "input" in given and _choice("source", settings["source"]) in ("video", "images"):
+        said.add("source")
+    return said
+
+
+def _covered(key: str, said: Collection[str]) -> bool:
+    """Whether one of these settings is this one, or holds it."""
+    parts = key.split(".")
+    return any(".".join(parts[:end]) in said for end in range(1, len(parts) + 1))
+
+
+def _of_face(settings: Settings, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+    defaults = face_yaml()
+    for key in keys:
+        if settings[key] != defaults[key]:
+            yield key, _text(settings[key], key)
+
+
+def _of_group(group: str, settings: Settings) -> Iterator[tuple[str, str]]:
+    """The choice of a group, and where its settings differ from what that gives."""
+    choice = _choice(group, settings[group])
+    yield group, choice
+    yield from _differing(settings[group], yaml_of(group, choice), group, settings)
+
+
+def _choice(group: str, node: Settings) -> str:
+    """The choice whose settings are the nearest. Raises UserError if there is none."""
+    near = {}
+    for path in sorted((config_dir() / group).glob("*.yaml")):
+        held = yaml_of(group, path.stem)
+        if held.get(TARGET) == node[TARGET]:
+            near[path.stem] = sum(held.get(key) != value for key, value in node.items())
+    if not near:
+        raise UserError(
+            f"{KEY}: must be of choices that are there, got {group}={shown(node[TARGET])}; "
+            f"say {group}=CHOICE, or name another result"
+        )
+    return min(near, key=lambda name: near[name])
+
+
+def _differing(
+    node: Settings, base: Settings, place: str, settings: Settings
+) -> Iterator[tuple[str, str]]:
+    for key, value in node.items():
+        if not PLAIN.fullmatch(str(key)):
+            raise _no_words(place, key)
+        default, where = base.get(key, ...), f"{place}.{key}"
+        reference = REFERENCE.fullmatch(default) if isinstance(default, str) else None
+        if reference:
+            default = settings.get(reference[1])
+        if key == TARGET or default == value or (reference and reference[1] in HERE):
+            continue
+        if isinstance(value, dict) and isinstance(default, dict):
+            yield from _differing(value, default, where, settings)
+        else:
+            yield f"{'++' if default is ... else ''}{where}", _text(value, where)
+
+
+def _leaves(node: Settings, above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _text(value: Any, key: str) -> str:
+    """The value in Hydra's grammar. Raises UserError for what that has no words for."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return quote(value)
+    if isinstance(value, list):
+        return f"[{','.join(_text(item, key) for item in value)}]"
+    if isinstance(value, dict) and all(PLAIN.fullmatch(str(name)) for name in value):
+        return f"{{{','.join(f'{name}:{_text(item, key)}' for name, item in value.items())}}}"
+    raise _no_words(key, value)
+
+
+def _no_words(key: str, value: object) -> UserError:
+    return UserError(
+        f"{KEY}: must tell plain settings, got {shown(value)[:60]} in {shown(key)}; "
+        f"say {shown(key)}= yourself"
+    )
