@@ -1,0 +1,85 @@
+"""A file made of others by ffmpeg, or not at all: whole, in time, and out of no other file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from pipeline import ffmpeg
+from pipeline.durable import half_of, reported
+
+FORMATS = f"{ffmpeg.VIDEOS},webp_pipe,tiff_pipe"
+"""What may lie in a job's folder."""
+MEMORY = 4 << 30
+"""Bytes that ffmpeg may hold: a damaged file asks for more than there is."""
+PIXELS = 1 << 26
+"""The most pixels of a picture, as conf/config.yaml has it."""
+
+SCALED = "flags=area:out_color_matrix=bt709"
+"""How pictures are made smaller, and with which matrix they go into a video."""
+H264 = ("-an", "-sn", "-dn", "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p",
+        "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
+        "-color_range", "tv")  # fmt: skip
+"""A video that every browser plays, in the colours that they take it to have."""
+MP4 = ("-movflags", "+faststart", "-f", "mp4")
+
+
+def converted(
+    inputs: Sequence[Path],
+    target: Path,
+    options: Sequence[str],
+    *,
+    before: Sequence[str] = (),
+    pictures: Sequence[Path] = (),
+    seconds: float,
+) -> bool:
+    """Whether target was made of the inputs, read as descriptors: no name in them opens a file.
+
+    options: of the output, its format among them. before: options of each input. pictures: PNGs
+    that are one more input, at the options' rate. seconds: after which it is given up.
+    Raises UserError where the disk does not do its part.
+    """
+    half = half_of(target)
+    with reported(target), ExitStack() as stack:
+        stack.callback(half.unlink, missing_ok=True)
+        files = [stack.enter_context(path.open("rb")).fileno() for path in inputs]
+        each = [word for file in files for word in
+                (*before, *_guarded(), "-threads", "1", "-fd", str(file), "-i", "fd:")]  # fmt: skip
+        piped = (*before, *_guarded(), "-f", "png_pipe", "-i", "pipe:0") if pictures else ()
+        process = stack.enter_context(
+            ffmpeg.running(
+                [*each, *piped, *options, f"file:{half}"],
+                stdin=subprocess.PIPE if pictures else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=files,
+                memory=MEMORY,
+            )
+        ).popen
+        try:
+            if pictures:
+                _feed(process, pictures)
+            ended = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        if ended or not half.exists() or not half.stat().st_size:
+            return False
+        half.replace(target)
+    return True
+
+
+def _guarded() -> list[str]:
+    return [*ffmpeg.guarded(FORMATS), "-max_pixels", str(PIXELS)]
+
+
+def _feed(process: subprocess.Popen[bytes], pictures: Sequence[Path]) -> None:
+    """Write the pictures one after the other; one that ffmpeg cannot read ends it."""
+    assert process.stdin is not None
+    try:
+        for picture in pictures:
+            process.stdin.write(picture.read_bytes())
+        process.stdin.close()
+    except BrokenPipeError:
+        os.sched_yield()  # it has ended, and its exit code says so
