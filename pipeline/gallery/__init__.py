@@ -5,7 +5,7 @@ found      a card for each job, out of what lies in its folder
 again      the commands that make a job's video once more
 pictures   posters, and copies of what no browser plays
 page       SWEEP/index.html: the cards, live while the sweep runs
-mosaic     SWEEP/mosaic.mp4: what is done, side by side
+cells      SWEEP/mosaic.mp4: what is done, side by side
 keeping    both of them kept true while a sweep runs
 
 Neither torch nor Hydra is imported: the page is there in a fraction of a second. What lies in the
@@ -14,8 +14,8 @@ folder may come from anywhere and be half written: it is looked at, never believ
 
 from __future__ import annotations
 
+from pipeline.gallery.cells import mosaic
 from pipeline.gallery.keeping import kept
-from pipeline.gallery.mosaic import mosaic
 from pipeline.gallery.page import write
 
 __all__ = ["kept", "mosaic", "write"]

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError, shown
+from pipeline.gallery.cells import mosaic
 from pipeline.gallery.found import cards, plan_of
 from pipeline.gallery.keeping import PAUSE
-from pipeline.gallery.mosaic import mosaic
 from pipeline.gallery.page import write
 from pipeline.sweep import State
 

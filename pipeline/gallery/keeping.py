@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.gallery.mosaic import mosaic
+from pipeline.gallery.cells import mosaic
 from pipeline.gallery.page import write
 
 log = logging.getLogger(__name__)

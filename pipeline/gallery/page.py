@@ -36,7 +36,7 @@ SCRIPTS = ("words.js", "clock.js", "screen.js", "card.js", "choice.js", "large.j
 
 @dataclass(frozen=True)
 class Shown:
-    """Paths of what shows a card, None = there is none."""
+    """Paths of what shows a card, None = there is none; an empty file is none either."""
 
     card: Card
     file: Path | None
@@ -109,7 +109,7 @@ def _told(sweep: Path, one: Shown, lines: dict[str, int]) -> dict[str, Any]:
 
 def _address(sweep: Path, path: Path | None, media: Media | None) -> str | None:
     """Of the file, from the page; begun so that no name is taken for a scheme."""
-    if path is None:
+    if path is None or not path.stat().st_size:
         return None
     address = f"./{quote(bytes(path.relative_to(sweep)))}"
     return address if media is None else f"{address}?v={media.version}"

@@ -1,6 +1,7 @@
 """Posters of what the jobs made, and small videos of what no browser plays.
 
-They lie in SWEEP/gallery/, each made once: another file has another name.
+They lie in SWEEP/gallery/, each made once: another file has another name. What cannot be made is an
+empty one, so that it is not tried again and again.
 """
 
 from __future__ import annotations
@@ -40,37 +41,37 @@ def folder_of_pictures(sweep: Path) -> Path:
     return folder
 
 
-def poster(media: Media, seconds: float | None, folder: Path) -> Path | None:
-    """A picture of it: of its middle, or of the newest that is there; None = none can be made.
+def poster(media: Media, seconds: float | None, folder: Path) -> Path:
+    """A picture of it: of its middle, or of the newest that is there; empty = none can be made.
 
     seconds: how long it plays, None = unknown.
     """
     path = folder / _name(media, "webp")
     if path.exists():
-        return _unless_empty(path)
+        return path
     options = ("-vf", SMALL, *POSTER)
     if media.kind is Kind.FRAMES:
         every = numbered(media.path)
         chosen = every[-1:] if media.partial else every[len(every) // 2 :][:1]
         done = bool(chosen) and converted(chosen, path, options, seconds=SECONDS)
-        return _unless_empty(path) if done else _never(path)
+        return path if done else _empty(path)
     there = ["-sseof", "-0.1"] if media.partial else ["-ss", str((seconds or 0) / 2)]
     if media.kind is Kind.PICTURE:
         there = []
     for before in (there, []):  # one so short that there is nothing there begins somewhere
         if converted([media.path], path, options, before=before, seconds=SECONDS):
             return path
-    return _never(path)
+    return _empty(path)
 
 
-def copy(media: Media, rate: Fraction | None, folder: Path) -> Path | None:
-    """A small video of what browsers cannot play; None = none can be made.
+def copy(media: Media, rate: Fraction | None, folder: Path) -> Path:
+    """A small video of what browsers cannot play; empty = none can be made.
 
     rate: of numbered PNGs, frames/s.
     """
     path = folder / _name(media, "mp4")
     if path.exists():
-        return _unless_empty(path)
+        return path
     options = ("-vf", SMALL_AND_EVEN, *COPY)
     if media.kind is Kind.FRAMES:
         before = ("-framerate", str(rate or RATE))
@@ -78,7 +79,7 @@ def copy(media: Media, rate: Fraction | None, folder: Path) -> Path | None:
                          seconds=SECONDS)  # fmt: skip
     else:
         done = converted([media.path], path, options, seconds=SECONDS)
-    return path if done else _never(path)
+    return path if done else _empty(path)
 
 
 def tidy(folder: Path, kept: Collection[Path]) -> None:
@@ -95,11 +96,7 @@ def _name(media: Media, suffix: str) -> str:
     return f"{hashlib.sha1(told.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.{suffix}"
 
 
-def _never(path: Path) -> None:
-    """Remember that it cannot be made: an empty file, so that it is not tried again and again."""
+def _empty(path: Path) -> Path:
     with reported(path):
         path.touch()
-
-
-def _unless_empty(path: Path) -> Path | None:
-    return path if path.stat().st_size else None
+    return path

@@ -81,8 +81,8 @@ function filters(cards, keys, changed) {
       });
       return chip;
     });
-    rows.push(make('b', { textContent: label, title: name.slice(1) }),
-      make('div', { className: 'chips', role: 'group', 'aria-label': label }, ...chips));
+    rows.push(make('div', { className: 'filter' }, make('b', { textContent: label, title: keys.find((key) => name === `=${key}`) || '' }),
+      make('div', { className: 'chips', role: 'group', 'aria-label': label }, ...chips)));
   }
   for (const name of FIGURES) rows.push(...bounds(name, cards, changed));
   return rows;
@@ -102,6 +102,6 @@ function bounds(name, cards, changed) {
     });
     return input;
   });
-  return [make('b', { textContent: NAMES[name] }),
-    make('div', { className: 'chips between' }, inputs[0], 'to', inputs[1])];
+  return [make('div', { className: 'filter' }, make('b', { textContent: NAMES[name] }),
+    make('div', { className: 'chips between' }, inputs[0], 'to', inputs[1]))];
 }

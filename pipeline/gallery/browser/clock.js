@@ -39,7 +39,7 @@ function follow(video, time) {
   const jumped = Number(video.dataset.jumped || 0);
   if (Math.abs(off) > FAR && (performance.now() - jumped > JUMPS || off > clock.length / 2)) {
     video.dataset.jumped = performance.now();
-    video.currentTime = Math.min(end, aim + 0.06 * clock.speed);
+    video.currentTime = Math.min(end, aim + 0.03 * clock.speed);
   }
   const bent = Math.abs(off) < NEAR ? 0 : Math.max(-0.3, Math.min(0.3, off * 1.5));
   const rate = clock.speed * (1 - bent);

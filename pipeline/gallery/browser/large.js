@@ -10,6 +10,7 @@ const large = {
   begin(step, starred) {
     Object.assign(this, { step, starred });
     this.dialog.addEventListener('close', () => this.left());
+    addEventListener('resize', () => this.dialog.open && this.fit());
     this.dialog.addEventListener('keydown', (event) => {
       if (event.metaKey || event.ctrlKey || event.altKey) return;
       const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
@@ -29,6 +30,7 @@ const large = {
     if (!this.dialog.open) {
       document.documentElement.classList.add('dialog-open');
       this.dialog.showModal();
+      this.dialog.querySelector('[data-tool="next"]').focus({ focusVisible: false });
     }
   },
 
@@ -59,6 +61,15 @@ const large = {
   clear() {
     this.screens.forEach((screen) => screen.leave());
     this.screens = [];
+    this.seen = '';
+  },
+
+  /* Two stand as they are larger: side by side, or one above the other. */
+  fit() {
+    const { clientWidth: width, clientHeight: height } = this.dialog.firstChild;
+    const ratio = (this.card.width || 16) / (this.card.height || 9);
+    const beside = Math.min(width / 2, height * ratio);
+    this.dialog.firstChild.classList.toggle('stacked', Math.min(width, (height / 2) * ratio) > beside);
   },
 
   videos() {
@@ -68,10 +79,15 @@ const large = {
   draw() {
     const focused = this.dialog.contains(document.activeElement) ? document.activeElement.dataset.tool : 'next';
     const unfolded = Boolean(this.dialog.querySelector('details[open]'));
-    this.clear();
     const cards = this.held ? [this.held, this.card] : [this.card];
-    const panes = make('div', { className: 'panes' }, ...cards.map((card) => this.pane(card)));
-    this.dialog.replaceChildren(panes, make('aside', {}, this.tools(), ...this.about(this.card, unfolded)));
+    const seen = JSON.stringify(cards.map((card) => [card.name, card.video, card.poster, card.file, card.line]));
+    if (seen !== this.seen) {
+      this.clear();
+      this.dialog.replaceChildren(make('div', { className: 'panes' }, ...cards.map((card) => this.pane(card))), make('aside'));
+    }
+    this.seen = seen; /* what has not changed plays on */
+    this.dialog.lastChild.replaceChildren(this.tools(), ...this.about(this.card, unfolded));
+    this.fit();
     const again = this.dialog.querySelector(`[data-tool="${focused || 'next'}"]`);
     if (this.dialog.open && again) again.focus();
   },
@@ -124,7 +140,7 @@ const large = {
 };
 
 function measured(card) {
-  const rows = FIGURES.filter((name) => card[name] !== null).map((name) => [NAMES[name], UNITS[name](card[name]).replace('/frame', '')]);
+  const rows = FIGURES.filter((name) => card[name] !== null).map((name) => [NAMES[name], UNITS[name](card[name]).replace(' s/frame', '')]);
   if (card.width && card.height) rows.push(['size', `${card.width} × ${card.height} pixels`]);
   if (card.frames) rows.push(['length', `${card.frames} frames${card.seconds ? `, ${card.seconds.toFixed(1)} s at ${card.rate}/s` : ''}`]);
   if (card.device) rows.push(['device', card.device]);

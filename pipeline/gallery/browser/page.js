@@ -58,6 +58,7 @@ function state() {
   const text = words.join(' · ');
   if ($('state').textContent !== text) $('state').textContent = text; /* else it would be read out again */
   const done = data.cards.reduce((sum, card) => sum + (card.state === 'failed' ? 1 : share(card) || 0), 0);
+  document.title = `${data.live ? `${count('done', 'failed')} of ${all} · ` : ''}${data.title} · dreamreel`;
   $('whole').hidden = !data.live;
   $('whole').firstChild.style.setProperty('--share', `${(100 * done) / (all || 1)}%`);
   $('mosaic').hidden = !data.mosaic;

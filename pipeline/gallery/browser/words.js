@@ -18,9 +18,9 @@ const plain = (value) => (value === null ? '–' : value);
 const UNITS = {
   gain: (value) => `${value.toFixed(2)}×`,
   flicker: (value) => value.toPrecision(2),
-  pace: (value) => `${value.toPrecision(3)} s/frame`,
+  pace: (value) => `${value < 10 ? value.toFixed(2) : Math.round(value)} s/frame`,
 };
-const NAMES = { gain: 'gain', flicker: 'flicker', pace: 'seconds a frame' };
+const NAMES = { gain: 'gain', flicker: 'flicker', pace: 's/frame' };
 const STATES = {
   done: 'done', failed: 'failed', stopped: 'stopped', running: 'running',
   killed: 'killed', missing: 'not begun',

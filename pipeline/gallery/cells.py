@@ -67,13 +67,13 @@ def mosaic(sweep: Path, *, seconds: float = 1800) -> Path | None:
         log.warning("%s: the first %d of %d jobs, no more fit", shown(path), MOST, len(done))
     done = done[:MOST]
     labels = [label(plan, card) for card, _ in done]
-    if is_plain(path) and is_plain(note := folder / MADE_OF):
-        if note.read_text("utf-8") == _made_of(done, labels):
-            return path
+    note, of_these = folder / MADE_OF, _made_of(done, labels)
+    if is_plain(path) and is_plain(note) and note.read_text("utf-8") == of_these:
+        return path
     if not _made(path, done, labels, folder, seconds):
         log.warning("%s: could not be made of %d videos", shown(path), len(done))
         return None
-    write(folder / MADE_OF, _made_of(done, labels))
+    write(note, of_these)
     return path
 
 
@@ -95,8 +95,8 @@ def grid(count: int, width: int, height: int) -> Grid:
     rows = math.ceil(count / columns)
     strip = 2 * min(14, max(8, round(min(width, WIDEST / columns) / 36)))
     share = min(1.0, WIDEST / (columns * width), (HIGHEST / rows - strip) / height)
-    even = [max(2, int(side * share) // 2 * 2) for side in (width, height)]
-    return Grid(columns, rows, *even, strip)
+    width, height = (max(2, int(side * share) // 2 * 2) for side in (width, height))
+    return Grid(columns, rows, width, height, strip)
 
 
 def labelled(grid: Grid, labels: Sequence[str]) -> Image.Image:
@@ -128,7 +128,8 @@ def _video(card: Card, folder: Path) -> Path | None:
     media = card.media
     if card.state is not State.DONE or media is None or media.kind is Kind.PICTURE:
         return None
-    return copy(media, card.figures.rate, folder) if media.kind is Kind.FRAMES else media.path
+    path = copy(media, card.figures.rate, folder) if media.kind is Kind.FRAMES else media.path
+    return path if is_plain(path) else None
 
 
 def _made(
