@@ -156,8 +156,10 @@ function command(text, label) {
   const pre = make('pre', { textContent: text, dir: 'ltr' });
   const button = make('button', { type: 'button', textContent: 'Copy', 'aria-label': label });
   button.addEventListener('click', async () => {
-    button.textContent = (await copied(text, pre)) ? 'Copied' : 'Press Ctrl-C';
-    setTimeout(() => { button.textContent = 'Copy'; }, 1500);
+    const say = (word, name) => { button.textContent = word; button.setAttribute('aria-label', name); };
+    const word = (await copied(text, pre)) ? 'Copied' : 'Press Ctrl-C';
+    say(word, word);
+    setTimeout(() => say('Copy', label), 2000);
   });
   return make('div', { className: 'copy' }, pre, button);
 }
