@@ -22,7 +22,7 @@ from sweeps import REPORT, clip, finish, leave, plan, run_on
 from pipeline.errors import UserError
 from pipeline.gallery import kept, mosaic, write
 from pipeline.gallery.again import from_job, in_full, quoted
-from pipeline.gallery.cells import grid
+from pipeline.gallery.cells import MOST, grid
 from pipeline.gallery.command import main
 from pipeline.gallery.found import Card, Figures, cards, plan_of, visible
 from pipeline.gallery.media import Kind
@@ -363,6 +363,21 @@ def test_of_too_many_jobs_the_first_are_in_the_mosaic(
     monkeypatch.setattr("pipeline.gallery.cells.MOST", 2)
     assert mosaic(sweep.parent / "more") is not None
     assert "the first 2 of 3 jobs, no more fit" in caplog.text
+
+
+@pytest.mark.slow
+def test_as_many_jobs_as_fit_are_in_one_mosaic(tmp_path: Path, red: Path) -> None:
+    """Hundreds of decoders and filters at once find room."""
+    for job in plan(tmp_path / "s", *([f"seed={seed}"] for seed in range(MOST + 1))):
+        finish(tmp_path / "s" / job.name, red)
+    path = mosaic(tmp_path / "s")
+    assert path is not None
+    cells = grid(MOST, 160, 90)
+    height, width = cells.rows * (cells.height + cells.strip), cells.columns * cells.width
+    last = frames_of(path, height, width)[-1]
+    for index in (0, MOST // 2, MOST - 1):
+        x, y = cells.corner(index)
+        assert np.abs(last[y + 60, x + 80].astype(int) - (255, 0, 0)).max() < 16
 
 
 def test_the_gallery_is_kept_while_a_sweep_runs(

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.durable import half_of, reported
 from pipeline.errors import shown
-from pipeline.gallery.convert import H264, MP4, SCALED, converted
+from pipeline.gallery.convert import H264, MP4, SCALED, TAGGED, converted
 from pipeline.gallery.found import Card, cards, plan_of
 from pipeline.gallery.media import Kind, is_plain
 from pipeline.gallery.page import MOSAIC
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 WIDEST, HIGHEST = 3840, 2160
 """Pixels of the whole."""
 MOST = 144
-"""Jobs in it: 16 x 9, of 240 pixels each where they are 16:9. Of more, the plan's first."""
+"""Jobs in it, 12 x 12 of about 290 pixels where they are 16:9. Of more, the plan's first."""
 SHAPE = 16 / 9
 LETTERING = 0.6
 """Height of the letters, as a share of their strip's."""
@@ -85,15 +85,19 @@ def label(plan: Plan, card: Card) -> str:
 
 
 def grid(count: int, width: int, height: int) -> Grid:
-    """The one nearest to 16:9 for so many cells of that shape, none larger than it, pixels."""
+    """For so many cells of that shape, none larger than it, pixels: near to 16:9, few left empty."""
 
-    def shape(columns: int) -> float:
-        ratio = columns * width / (math.ceil(count / columns) * height)
-        return abs(math.log(ratio / SHAPE))
+    def strip_of(columns: int) -> int:
+        return 2 * min(14, max(8, round(min(width, WIDEST / columns) / 36)))
 
-    columns = min(range(1, count + 1), key=shape)
+    def cost(columns: int) -> float:
+        rows = math.ceil(count / columns)
+        ratio = columns * width / (rows * (height + strip_of(columns)))
+        return abs(math.log(ratio / SHAPE)) + rows * columns / count
+
+    columns = min(range(1, count + 1), key=cost)
     rows = math.ceil(count / columns)
-    strip = 2 * min(14, max(8, round(min(width, WIDEST / columns) / 36)))
+    strip = strip_of(columns)
     share = min(1.0, WIDEST / (columns * width), (HIGHEST / rows - strip) / height)
     width, height = (max(2, int(side * share) // 2 * 2) for side in (width, height))
     return Grid(columns, rows, width, height, strip)
@@ -143,7 +147,9 @@ def _made(
     try:
         with reported(sheet):
             labelled(cells, labels).save(sheet, "png", compress_level=1)
-        options = ("-filter_complex", _filters(cells, len(done), str(rate)), "-map", "[out]")
+        # one thread for each filter: with one for each processor, hundreds of them find no room
+        options = ("-filter_complex_threads", "1", "-filter_complex",
+                   _filters(cells, len(done), str(rate)), "-map", "[out]")  # fmt: skip
         inputs = [*(video for _, video in done), sheet]
         return converted(inputs, path, (*options, "-r", str(rate), *CODEC), seconds=seconds)
     finally:
@@ -163,7 +169,7 @@ def _filters(grid: Grid, count: int, rate: str) -> str:
     corners = "|".join("{}_{}".format(*grid.corner(index)) for index in range(count))
     cells = "".join(f"[c{index}]" for index in range(count))
     chains.append(f"{cells}xstack=inputs={count}:layout={corners}:fill={ground}[all]")
-    chains.append(f"[all][{count}:v:0]overlay=eof_action=repeat,format=yuv420p[out]")
+    chains.append(f"[all][{count}:v:0]overlay=eof_action=repeat,format=yuv420p,{TAGGED}[out]")
     return ";".join(chains)
 
 

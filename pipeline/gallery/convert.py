@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 from collections.abc import Sequence
@@ -10,20 +11,25 @@ from pathlib import Path
 
 from pipeline import ffmpeg
 from pipeline.durable import half_of, reported
+from pipeline.errors import shown
+
+log = logging.getLogger(__name__)
 
 FORMATS = f"{ffmpeg.VIDEOS},webp_pipe,tiff_pipe"
 """What may lie in a job's folder."""
-MEMORY = 4 << 30
-"""Bytes that ffmpeg may hold: a damaged file asks for more than there is."""
+MEMORY, EACH = 4 << 30, 32 << 20
+"""Bytes that ffmpeg may hold, for a damaged file asks for more than there is; and for each further
+input, whose two threads have stacks.
+"""
 PIXELS = 1 << 26
 """The most pixels of a picture, as conf/config.yaml has it."""
 
 SCALED = "flags=area:out_color_matrix=bt709"
 """How pictures are made smaller, and with which matrix they go into a video."""
-H264 = ("-an", "-sn", "-dn", "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p",
-        "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
-        "-color_range", "tv")  # fmt: skip
-"""A video that every browser plays, in the colours that they take it to have."""
+TAGGED = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+"""The last filter: what is not said players guess, each otherwise."""
+H264 = ("-an", "-sn", "-dn", "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p")
+"""A video that every browser plays."""
 MP4 = ("-movflags", "+faststart", "-f", "mp4")
 
 
@@ -49,22 +55,24 @@ def converted(
         each = [word for file in files for word in
                 (*before, *_guarded(), "-threads", "1", "-fd", str(file), "-i", "fd:")]  # fmt: skip
         piped = (*before, *_guarded(), "-f", "png_pipe", "-i", "pipe:0") if pictures else ()
-        process = stack.enter_context(
+        running = stack.enter_context(
             ffmpeg.running(
                 [*each, *piped, *options, f"file:{half}"],
                 stdin=subprocess.PIPE if pictures else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=files,
-                memory=MEMORY,
+                memory=MEMORY + EACH * len(files),
             )
-        ).popen
+        )
         try:
             if pictures:
-                _feed(process, pictures)
-            ended = process.wait(seconds)
+                _feed(running.popen, pictures)
+            ended = running.popen.wait(seconds)
         except subprocess.TimeoutExpired:
+            log.info("%s: not made within %g s", shown(target), seconds)
             return False
         if ended or not half.exists() or not half.stat().st_size:
+            log.info("%s: not made: %s", shown(target), shown(" ".join(running.complaints())[:300]))
             return False
         half.replace(target)
     return True

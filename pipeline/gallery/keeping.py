@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,8 @@ from pipeline.gallery.page import write
 
 log = logging.getLogger(__name__)
 
-PAUSE = 3.0
-"""Seconds between two looks at the sweep."""
+PAUSE, SHARE = 3.0, 20
+"""Seconds between two looks at the sweep, and as many times as long as the last one took."""
 LAST = 60.0
 """Seconds that the mosaic may take once the sweep is over; the page is written before."""
 
@@ -40,7 +41,7 @@ def kept(sweep: Path) -> Iterator[None]:
 def _keep(sweep: Path, over: threading.Event, well: threading.Event) -> None:
     warned = False
     while True:
-        last = over.is_set()
+        last, began = over.is_set(), time.monotonic()
         try:
             write(sweep, live=not last)
             if last and well.is_set():
@@ -53,4 +54,4 @@ def _keep(sweep: Path, over: threading.Event, well: threading.Event) -> None:
             warned = True
         if last:
             return
-        over.wait(PAUSE)
+        over.wait(max(PAUSE, SHARE * (time.monotonic() - began)))

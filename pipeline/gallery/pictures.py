@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.durable import reported
 from pipeline.errors import UserError, shown
-from pipeline.gallery.convert import H264, MP4, SCALED, converted
+from pipeline.gallery.convert import H264, MP4, SCALED, TAGGED, converted
 from pipeline.gallery.media import Kind, Media, is_folder, numbered
 
 FOLDER = "gallery"
@@ -26,7 +26,7 @@ SECONDS = 60
 RATE = Fraction(25)
 """Frames/s of numbered PNGs of which no report says it."""
 SMALL = f"scale='min({WIDTH},iw)':-1:flags=area"
-SMALL_AND_EVEN = f"scale='trunc(min({WIDTH},iw+1)/2)*2':-2:{SCALED}"
+SMALL_AND_EVEN = f"scale='trunc(min({WIDTH},iw+1)/2)*2':-2:{SCALED},{TAGGED}"
 POSTER = ("-an", "-sn", "-frames:v", "1", "-c:v", "libwebp", "-quality", "80", "-f", "image2pipe")
 COPY = (*H264, "-crf", "20", *MP4)
 

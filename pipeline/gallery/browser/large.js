@@ -123,7 +123,7 @@ const large = {
   about(card, unfolded) {
     const { keys, lines } = this.data;
     const parts = [make('h2', { className: 'name', textContent: keys.map((key, at) => card.settings[at]).filter(Boolean).join(' · ') || card.name })];
-    const how = card.state === 'done' ? card.line : [mark(card), card.line].filter(Boolean).join(': ');
+    const how = card.state === 'done' ? '' : [mark(card), card.line].filter(Boolean).join(': ');
     if (how) parts.push(make('p', { className: card.state === 'failed' ? 'bad' : '', textContent: how }));
     if (keys.length) parts.push(make('h2', { textContent: 'Its own' }), table(keys.map((key, at) => [key, plain(card.settings[at])])));
     const figures = measured(card);
