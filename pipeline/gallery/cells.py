@@ -85,7 +85,7 @@ def label(plan: Plan, card: Card) -> str:
 
 
 def grid(count: int, width: int, height: int) -> Grid:
-    """For so many cells of that shape, none larger than it, pixels: near to 16:9, few left empty."""
+    """For so many cells of that shape, none larger, pixels: near to 16:9, and few left empty."""
 
     def strip_of(columns: int) -> int:
         return 2 * min(14, max(8, round(min(width, WIDEST / columns) / 36)))

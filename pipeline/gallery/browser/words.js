@@ -16,7 +16,7 @@ const short = (key) => key.slice(key.lastIndexOf('.') + 1);
 const plain = (value) => (value === null ? '–' : value);
 
 const UNITS = {
-  gain: (value) => `${value.toFixed(2)}×`,
+  gain: (value) => `${value < 100 ? value.toFixed(2) : Math.round(value)}×`,
   flicker: (value) => value.toPrecision(2),
   pace: (value) => `${value < 10 ? value.toFixed(2) : Math.round(value)} s/frame`,
 };
