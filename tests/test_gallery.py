@@ -25,7 +25,8 @@ from pipeline.gallery.again import from_job, in_full, quoted
 from pipeline.gallery.cells import MOST, grid
 from pipeline.gallery.command import main
 from pipeline.gallery.found import Card, Figures, cards, plan_of, visible
-from pipeline.gallery.media import Kind
+from pipeline.gallery.media import Kind, Media
+from pipeline.gallery.pictures import copy, poster
 from pipeline.lock import locked
 from pipeline.output import folder_of
 from pipeline.sweep import Job, Plan, State, Status, note
@@ -240,6 +241,15 @@ def test_what_ffmpeg_cannot_read_has_no_poster_and_is_not_tried_again(
     assert data_of(sweep)["cards"][0]["poster"] is None
 
 
+@pytest.mark.parametrize("kind", [Kind.VIDEO, Kind.PICTURE, Kind.COPY, Kind.FRAMES])
+def test_what_goes_while_it_is_looked_at_has_no_picture(kind: Kind, sweep: Path) -> None:
+    """A render replaces its partial result whenever it likes."""
+    media = Media(sweep / "gone", kind, "1", partial=True)
+    (sweep / "gallery").mkdir()
+    for path in (poster(media, None, sweep / "gallery"), copy(media, None, sweep / "gallery")):
+        assert path.stat().st_size == 0
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -267,9 +277,9 @@ def test_what_browsers_do_not_play_in_step_is_shown_as_a_copy(
         leave(first(sweep), Status(State.DONE, "", name))
     card = data_of(sweep)["cards"][0]
     assert re.fullmatch(r"\./gallery/[0-9a-f]{16}\.mp4\?v=[0-9a-f]{8}", card["video"])
-    copy = sweep / card["video"].partition("?")[0]
+    made = sweep / card["video"].partition("?")[0]
     # ten frames, as `framecrc` lists them
-    assert run("-i", str(copy), "-f", "framecrc", "-").count(b"\n0,") == 10
+    assert run("-i", str(made), "-f", "framecrc", "-").count(b"\n0,") == 10
     assert card["poster"]
 
 

@@ -425,6 +425,8 @@ def test_a_phone_shows_all_of_it_and_is_touched(sweep: Path, go: Go) -> None:
     page.locator(".open").first.tap()
     page.wait_for_selector("dialog[open] video")
     assert page.evaluate("document.querySelector('aside').scrollWidth") <= 360
+    page.tap("dialog .pane")
+    assert page.get_attribute("#play", "aria-pressed") == "false"
     page.get_by_role("button", name="Close (Esc)").tap()
     page.wait_for_selector("dialog:not([open])", state="attached")
 

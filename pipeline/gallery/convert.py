@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from pipeline import ffmpeg
@@ -46,12 +45,15 @@ def converted(
 
     options: of the output, its format among them. before: options of each input. pictures: PNGs
     that are one more input, at the options' rate. seconds: after which it is given up.
-    Raises UserError where the disk does not do its part.
+    What went while we looked is not made. Raises UserError where the disk does not do its part.
     """
     half = half_of(target)
     with reported(target), ExitStack() as stack:
         stack.callback(half.unlink, missing_ok=True)
-        files = [stack.enter_context(path.open("rb")).fileno() for path in inputs]
+        try:
+            files = [stack.enter_context(path.open("rb")).fileno() for path in inputs]
+        except OSError:
+            return False
         each = [word for file in files for word in
                 (*before, *_guarded(), "-threads", "1", "-fd", str(file), "-i", "fd:")]  # fmt: skip
         piped = (*before, *_guarded(), "-f", "png_pipe", "-i", "pipe:0") if pictures else ()
@@ -83,11 +85,10 @@ def _guarded() -> list[str]:
 
 
 def _feed(process: subprocess.Popen[bytes], pictures: Sequence[Path]) -> None:
-    """Write the pictures one after the other; one that ffmpeg cannot read ends it."""
+    """Write the pictures one after the other, until one is gone or ffmpeg cannot read it."""
     assert process.stdin is not None
-    try:
+    with suppress(OSError):  # of ffmpeg the exit code tells
         for picture in pictures:
             process.stdin.write(picture.read_bytes())
+    with suppress(BrokenPipeError):
         process.stdin.close()
-    except BrokenPipeError:
-        os.sched_yield()  # it has ended, and its exit code says so

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,19 +70,24 @@ def own(folder: Path, name: object) -> Path | None:
 
 def is_folder(path: Path) -> bool:
     """Whether it is a folder, and no link to one."""
-    return stat.S_ISDIR(_mode(path))
+    facts = _facts(path)
+    return facts is not None and stat.S_ISDIR(facts.st_mode)
 
 
 def is_plain(path: Path, most: int | None = None) -> bool:
     """Whether it is a file that holds something, and no link. most: bytes, None = any number."""
-    if not stat.S_ISREG(_mode(path)):
+    facts = _facts(path)
+    if facts is None or not stat.S_ISREG(facts.st_mode):
         return False
-    return 0 < path.lstat().st_size <= (most or float("inf"))
+    return 0 < facts.st_size <= (most or float("inf"))
 
 
 def numbered(folder: Path) -> Sequence[Path]:
-    """The numbered PNGs of a folder, in order."""
-    found = (path for path in folder.iterdir() if NUMBERED.fullmatch(path.name))
+    """The numbered PNGs of a folder, in order; none of one that is gone."""
+    try:
+        found = [path for path in folder.iterdir() if NUMBERED.fullmatch(path.name)]
+    except OSError:
+        return []
     return sorted(filter(is_plain, found), key=lambda path: int(path.stem))
 
 
@@ -91,14 +97,16 @@ def _media(path: Path, *, partial: bool) -> Media | None:
         kind = Kind.FRAMES
     elif kind is None or not is_plain(path):
         return None
-    facts = path.lstat()
+    facts = _facts(path)
+    if facts is None:  # it went while we looked
+        return None
     told = f"{facts.st_mtime_ns} {facts.st_size}"
     return Media(path, kind, hashlib.sha1(told.encode()).hexdigest()[:8], partial)
 
 
-def _mode(path: Path) -> int:
-    """What lstat says of it; 0 = it cannot be there."""
+def _facts(path: Path) -> os.stat_result | None:
+    """What lstat says of it; None = it is not there."""
     try:
-        return path.lstat().st_mode
+        return path.lstat()
     except (OSError, ValueError):  # ValueError: broken letters in the name
-        return 0
+        return None

@@ -109,7 +109,7 @@ def _told(sweep: Path, one: Shown, lines: dict[str, int]) -> dict[str, Any]:
 
 def _address(sweep: Path, path: Path | None, media: Media | None) -> str | None:
     """Of the file, from the page; begun so that no name is taken for a scheme."""
-    if path is None or not path.stat().st_size:
+    if path is None or not is_plain(path):
         return None
     address = f"./{quote(bytes(path.relative_to(sweep)))}"
     return address if media is None else f"{address}?v={media.version}"

@@ -6,9 +6,10 @@ const large = {
   card: null,
   screens: [],
 
-  /* step(by): the next card in that direction; starred(card): after its star was pressed. */
-  begin(step, starred) {
-    Object.assign(this, { step, starred });
+  /* step(by): the next card in that direction; starred(card): after its star was pressed;
+     pressed(): after the picture was. */
+  begin(step, starred, pressed) {
+    Object.assign(this, { step, starred, pressed });
     this.dialog.addEventListener('close', () => this.left());
     addEventListener('resize', () => this.dialog.open && this.fit());
     this.dialog.addEventListener('keydown', (event) => {
@@ -95,6 +96,7 @@ const large = {
   pane(card) {
     const place = make('figure', { className: 'pane' });
     const screen = new Screen(place);
+    place.addEventListener('click', this.pressed);
     screen.image.loading = 'eager';
     screen.show(card.video ? card.poster : card.file || card.poster, card.video);
     screen.enter();

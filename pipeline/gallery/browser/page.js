@@ -182,7 +182,7 @@ function wire() {
     const at = order.findIndex((card) => card.name === large.card.name);
     const next = order[(at + by + order.length) % order.length];
     if (next) large.show(next, data);
-  }, favour);
+  }, favour, () => play(!clock.playing));
   large.closed = (card) => { const view = views.get(card.name); if (view) view.open.focus(); };
 }
 
