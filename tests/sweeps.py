@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import Any
 
 from clips import X264, run
 
+from pipeline.gallery import write
+from pipeline.gallery.found import Card, cards, plan_of
 from pipeline.output import folder_of
 from pipeline.sweep import Job, Plan, State, Status, note
 
 RECIPE = "input: clip.mp4\ndreamer:\n  _target_: pipeline.dreamer.octaves.Octaves\n  octaves: 4\n"
+LOOKS = (["look=eyes", "seed=1"], ["look=lace", "seed=2"])
 REPORT: dict[str, Any] = {
     "frames": 50, "rate": "25", "width": 160, "height": 90, "flicker": 0.0123,
     "gain": {"mean": 2.5, "min": 2.0, "max": 3.0, "first": 2.0, "last": 3.0},
@@ -72,3 +76,21 @@ def run_on(job: Path, media: Path, done: int, frames: int = 50) -> None:
     told = {"done": done, "frames": frames, "seconds_per_frame": 1.5, "seconds_left": 45.0,
             "gain": 2.25}  # fmt: skip
     (work / "progress.json").write_text(json.dumps(told))
+
+
+def found(sweep: Path) -> list[Card]:
+    """The gallery's cards of it."""
+    return list(cards(sweep, plan_of(sweep)))
+
+
+def data_of(sweep: Path) -> dict[str, Any]:
+    """What the page says, as its script reads it."""
+    page = write(sweep).read_text("utf-8")
+    (text,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', page)
+    told: dict[str, Any] = json.loads(text)
+    return told
+
+
+def first(sweep: Path) -> Path:
+    """The folder of the first of LOOKS."""
+    return sweep / "look=eyes,seed=1"

@@ -8,20 +8,22 @@ from pathlib import Path
 
 from pipeline.sweep import Job
 
-CLIPPED = "start=null", "end=null"
-"""Of what the sweep looked at a few seconds of, all is dreamt."""
+CLIPPED = ("start", "end", "frames")
+"""Settings that choose the few seconds that a sweep looks at: in full there are none."""
+APART = (*CLIPPED, "output", "sweep")
 
 
 def from_job(folder: Path, job: Job, suffix: str) -> str:
     """By the settings of the job in that folder, whatever they are. suffix: of what it makes."""
-    return command([f"from={folder / job.name}", *CLIPPED, f"output={job.name}{suffix}"])
+    clipped = [key for key in CLIPPED if key != "frames" or job.settings([key])]
+    whole = [f"{key}=null" for key in clipped]
+    return command([f"from={folder / job.name}", *whole, f"output={_output(job, suffix)}"])
 
 
 def in_full(job: Job, suffix: str) -> str:
     """By every setting that the job was given."""
-    apart = {"output", "sweep", *(setting.partition("=")[0] for setting in CLIPPED)}
-    said = [word for word in job.overrides if word.partition("=")[0] not in apart]
-    return command([*said, *CLIPPED, f"output={job.name}{suffix}"])
+    said = [word for word in job.overrides if word.partition("=")[0] not in APART]
+    return command([*said, f"output={_output(job, suffix)}"])
 
 
 def command(words: Sequence[str]) -> str:
@@ -44,3 +46,8 @@ def _visible(letter: str) -> str:
     if letter.isprintable():
         return letter
     return "".join(f"\\{byte:03o}" for byte in letter.encode("utf-8", "surrogatepass"))
+
+
+def _output(job: Job, suffix: str) -> str:
+    """Named after the job; a folder's dots would look like a suffix."""
+    return f"{job.name}{suffix}" if suffix else job.name.replace(".", "-")
