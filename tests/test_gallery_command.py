@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -128,4 +129,20 @@ def test_watching_ends_with_the_last_job(sweep: Path, red: Path) -> None:
     finally:
         watching.kill()
     assert watching.returncode == 0
+    assert '"live": false' in (sweep / "gallery" / "live.js").read_text()
+
+
+def test_ctrl_c_ends_watching_and_leaves_a_page_that_asks_no_more(sweep: Path) -> None:
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.gallery.command", str(sweep), "--watch"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert watching.stdout is not None
+        assert watching.stdout.readline() == f"{sweep / 'index.html'}\n"
+        watching.send_signal(signal.SIGINT)
+        _, err = watching.communicate(timeout=60)
+    finally:
+        watching.kill()
+    assert (watching.returncode, err) == (130, "")
     assert '"live": false' in (sweep / "gallery" / "live.js").read_text()

@@ -53,8 +53,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _watch(sweep: Path) -> None:
     """Write the page every few seconds until every job is done or has failed, or Ctrl-C."""
-    print(shown(write(sweep, live=True)), flush=True)
     try:
+        print(shown(write(sweep, live=True)), flush=True)
         while not all(card.state in OVER for card in cards(sweep, plan_of(sweep))):
             time.sleep(PAUSE)
             write(sweep, live=True)
