@@ -8,10 +8,13 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import UserError, shown
-from pipeline.frame import Clip
 from pipeline.notes import write
+
+if TYPE_CHECKING:  # and with it torch, without which the gallery finds what lies where
+    from pipeline.frame import Clip
 
 NUMBERED = re.compile(r"\d+\.png")
 """A picture's name in a folder that a render made."""

@@ -51,7 +51,9 @@ def run(installed: Path, *arguments: str, cwd: Path) -> Ran:
 
 def test_the_wheel_holds_the_package_its_settings_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    code = {str(path.relative_to(ROOT)) for path in (ROOT / "pipeline").rglob("*.py")}
+    files = [path for path in (ROOT / "pipeline").rglob("*.*") if path.suffix != ".pyc"]
+    code = {str(path.relative_to(ROOT)) for path in files}
+    assert "pipeline/gallery/browser/page.html.jinja" in code
     conf = {f"pipeline/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert code | conf <= names
     assert {Path(name).parts[0].split("-")[0] for name in names} == {"pipeline", "dreamreel"}

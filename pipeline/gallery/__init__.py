@@ -1,0 +1,21 @@
+"""A sweep to look at: one page of all its jobs, playing in step, and one video of them all.
+
+media      what of a job can be looked at, if it may be
+found      a card for each job, out of what lies in its folder
+again      the commands that make a job's video once more
+pictures   posters, and copies of what no browser plays
+page       SWEEP/index.html: the cards, live while the sweep runs
+cells      SWEEP/mosaic.mp4: what is done, side by side
+keeping    both of them kept true while a sweep runs
+
+Neither torch nor Hydra is imported: the page is there in a fraction of a second. What lies in the
+folder may come from anywhere and be half written: it is looked at, never believed.
+"""
+
+from __future__ import annotations
+
+from pipeline.gallery.cells import mosaic
+from pipeline.gallery.keeping import kept
+from pipeline.gallery.page import write
+
+__all__ = ["kept", "mosaic", "write"]

@@ -1,0 +1,167 @@
+/* One job large, with all that is known of it; or two side by side. */
+
+const large = {
+  dialog: $('large'),
+  held: null, /* the card beside which the other is looked at */
+  card: null,
+  screens: [],
+
+  /* step(by): the next card in that direction; starred(card): after its star was pressed;
+     pressed(): after the picture was. */
+  begin(step, starred, pressed) {
+    Object.assign(this, { step, starred, pressed });
+    this.dialog.addEventListener('close', () => this.left());
+    addEventListener('resize', () => this.dialog.open && this.fit());
+    this.dialog.addEventListener('keydown', (event) => {
+      if (event.metaKey || event.ctrlKey || event.altKey) return;
+      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (by && !event.target.closest('pre, details')) this.step(by);
+      else if (event.key === 'c') this.compare();
+      else if (event.key === 'f') this.starred(this.card);
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  },
+
+  show(card, data) {
+    this.card = card;
+    this.data = data;
+    this.draw();
+    if (!this.dialog.open) {
+      document.documentElement.classList.add('dialog-open');
+      this.dialog.showModal();
+      this.dialog.querySelector('[data-tool="next"]').focus({ focusVisible: false });
+    }
+  },
+
+  /* Shows news of what is open; what has not changed plays on. */
+  renew(data) {
+    if (!this.dialog.open) return;
+    this.data = data;
+    const find = (old) => old && (data.cards.find((card) => card.name === old.name) || old);
+    const [card, held] = [find(this.card), find(this.held)];
+    const changed = JSON.stringify([card, held]) !== JSON.stringify([this.card, this.held]);
+    Object.assign(this, { card, held });
+    if (changed) this.draw();
+  },
+
+  compare() {
+    this.held = this.held ? null : this.card;
+    if (this.held) this.step(1);
+    else this.draw();
+  },
+
+  left() {
+    this.clear();
+    this.held = null;
+    document.documentElement.classList.remove('dialog-open');
+    this.closed(this.card);
+  },
+
+  clear() {
+    this.screens.forEach((screen) => screen.leave());
+    this.screens = [];
+    this.seen = '';
+  },
+
+  /* Two stand as they are larger: side by side, or one above the other. */
+  fit() {
+    const { clientWidth: width, clientHeight: height } = this.dialog.firstChild;
+    const ratio = (this.card.width || 16) / (this.card.height || 9);
+    const beside = Math.min(width / 2, height * ratio);
+    this.dialog.firstChild.classList.toggle('stacked', Math.min(width, (height / 2) * ratio) > beside);
+  },
+
+  videos() {
+    return this.screens.map((screen) => screen.video).filter(Boolean);
+  },
+
+  draw() {
+    const focused = this.dialog.contains(document.activeElement) ? document.activeElement.dataset.tool : 'next';
+    const unfolded = Boolean(this.dialog.querySelector('details[open]'));
+    const cards = this.held ? [this.held, this.card] : [this.card];
+    const seen = JSON.stringify(cards.map((card) => [card.name, card.video, card.poster, card.file, card.line]));
+    if (seen !== this.seen) {
+      this.clear();
+      this.dialog.replaceChildren(make('div', { className: 'panes' }, ...cards.map((card) => this.pane(card))), make('aside'));
+    }
+    this.seen = seen; /* what has not changed plays on */
+    this.dialog.lastChild.replaceChildren(this.tools(), ...this.about(this.card, unfolded));
+    this.fit();
+    const again = this.dialog.querySelector(`[data-tool="${focused || 'next'}"]`);
+    if (this.dialog.open && again) again.focus();
+  },
+
+  pane(card) {
+    const place = make('figure', { className: 'pane' });
+    const screen = new Screen(place);
+    place.addEventListener('click', this.pressed);
+    screen.image.loading = 'eager';
+    screen.show(card.video ? card.poster : card.file || card.poster, card.video);
+    screen.enter();
+    this.screens.push(screen);
+    if (!card.poster && !card.video && !card.file) place.append(make('p', { className: 'why', textContent: card.line || STATES[card.state] }));
+    if (this.held) place.append(make('figcaption', { textContent: spoken(card, this.data.keys).replace(/, done$/, '') }));
+    return place;
+  },
+
+  tools() {
+    const tool = (name, label, text, act, pressed) => {
+      const button = make('button', { type: 'button', textContent: text, title: label, 'aria-label': label });
+      button.dataset.tool = name;
+      if (pressed !== undefined) button.setAttribute('aria-pressed', pressed);
+      button.addEventListener('click', act);
+      return button;
+    };
+    return make('div', { className: 'tools' },
+      tool('back', 'The one before (←)', '←', () => this.step(-1)),
+      tool('next', 'The next (→)', '→', () => this.step(1)),
+      tool('star', 'Favourite (f)', '★', () => this.starred(this.card), stars.has(this.card.name)),
+      tool('compare', 'Hold this one, and look at others beside it (c)', this.held ? 'Stop comparing' : 'Compare', () => this.compare(), Boolean(this.held)),
+      Object.assign(tool('close', 'Close (Esc)', '✕', () => this.dialog.close()), { className: 'close' }));
+  },
+
+  about(card, unfolded) {
+    const { keys, lines } = this.data;
+    const parts = [make('h2', { className: 'name', textContent: keys.map((key, at) => card.settings[at]).filter(Boolean).join(' · ') || card.name })];
+    const how = card.state === 'done' ? '' : [mark(card), card.line].filter(Boolean).join(': ');
+    if (how) parts.push(make('p', { className: card.state === 'failed' ? 'bad' : '', textContent: how }));
+    if (keys.length) parts.push(make('h2', { textContent: 'Its own' }), table(keys.map((key, at) => [key, plain(card.settings[at])])));
+    const figures = measured(card);
+    if (figures.length) parts.push(make('h2', { textContent: 'Measured' }), table(figures));
+    parts.push(make('h2', { textContent: 'The whole clip like this' }), command(card.again, 'Copy the command'),
+      make('h2', { textContent: 'The same, every setting said' }), command(card.whole, 'Copy the command with every setting'));
+    if (card.file) parts.push(make('p', {}, make('a', { href: card.file, textContent: 'The file itself', target: '_blank', rel: 'noopener' })));
+    if (card.recipe.some((line) => lines[line])) {
+      parts.push(make('details', { open: unfolded }, make('summary', { textContent: 'All settings, as resolved' }),
+        make('pre', { textContent: card.recipe.map((line) => lines[line]).join('\n'), tabIndex: 0 })));
+    }
+    return parts;
+  },
+};
+
+function measured(card) {
+  const rows = FIGURES.filter((name) => card[name] !== null).map((name) => [NAMES[name], UNITS[name](card[name]).replace(' s/frame', '')]);
+  if (card.width && card.height) rows.push(['size', `${card.width} × ${card.height} pixels`]);
+  if (card.frames) rows.push(['length', `${card.frames} frames${card.seconds ? `, ${card.seconds.toFixed(1)} s at ${card.rate}/s` : ''}`]);
+  if (card.device) rows.push(['device', card.device]);
+  return rows;
+}
+
+function table(rows) {
+  return make('dl', {}, ...rows.flatMap(([name, value]) => [
+    make('dt', { textContent: name }), make('dd', {}, make('bdi', { textContent: value }))]));
+}
+
+function command(text, label) {
+  const pre = make('pre', { textContent: text, dir: 'ltr' });
+  const button = make('button', { type: 'button', textContent: 'Copy', 'aria-label': label });
+  button.addEventListener('click', async () => {
+    const say = (word, name) => { button.textContent = word; button.setAttribute('aria-label', name); };
+    const word = (await copied(text, pre)) ? 'Copied' : 'Press Ctrl-C';
+    say(word, word);
+    setTimeout(() => say('Copy', label), 2000);
+  });
+  return make('div', { className: 'copy' }, pre, button);
+}

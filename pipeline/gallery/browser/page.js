@@ -1,0 +1,225 @@
+/* The page: the bar, the keys, and news while the sweep runs. */
+
+let data = JSON.parse($('data').textContent);
+const views = new Map();
+const watcher = new Watcher();
+let order = [];
+
+function show(news) {
+  data = news;
+  const names = new Set(data.cards.map((card) => card.name));
+  for (const [name, view] of views) {
+    if (names.has(name)) continue;
+    watcher.forget(view.open);
+    view.element.remove();
+    views.delete(name);
+  }
+  for (const card of data.cards) {
+    if (!views.has(card.name)) {
+      const view = new CardView(() => large.show(view.card, data), () => favour(view.card));
+      views.set(card.name, view);
+      watcher.watch(view.open, view.screen);
+    }
+    views.get(card.name).show(card, data.keys);
+  }
+  sized();
+  sorts();
+  watcher.settle();
+  arrange();
+  told();
+  large.renew(data);
+}
+
+/* Puts the cards that are chosen into their order; those that stay where they are are not touched. */
+function arrange() {
+  order = choice.of([...data.cards], data.keys);
+  const wanted = order.map((card) => views.get(card.name).element);
+  const kept = new Set(wanted);
+  for (const view of views.values()) if (!kept.has(view.element)) view.element.remove();
+  wanted.forEach((element, at) => {
+    const there = $('grid').children[at];
+    if (there !== element) $('grid').insertBefore(element, there || null);
+  });
+  $('none').hidden = order.length > 0 || !data.cards.length;
+  $('filtered').textContent = choice.count() || '';
+  $('stars').textContent = data.cards.filter((card) => stars.has(card.name)).length || '';
+  $('starred').setAttribute('aria-pressed', choice.starred);
+  state();
+}
+
+function state() {
+  const all = data.cards.length;
+  const count = (...states) => data.cards.filter((card) => states.includes(card.state)).length;
+  const words = [order.length < all ? `${order.length} of ${all} shown` : `${all} ${all === 1 ? 'job' : 'jobs'}`];
+  for (const name of ['done', 'running', 'failed', 'stopped', 'killed', 'missing']) {
+    const number = count(name);
+    if (number && (number < all || name !== 'done')) words.push(`${number} ${STATES[name]}`);
+  }
+  const text = words.join(' · ');
+  if ($('state').textContent !== text) $('state').textContent = text; /* else it would be read out again */
+  const done = data.cards.reduce((sum, card) => sum + (card.state === 'failed' ? 1 : share(card) || 0), 0);
+  document.title = `${data.live ? `${count('done', 'failed')} of ${all} · ` : ''}${data.title} · dreamreel`;
+  $('whole').hidden = !data.live;
+  $('whole').firstChild.style.setProperty('--share', `${(100 * done) / (all || 1)}%`);
+  $('mosaic').hidden = !data.mosaic;
+  if (data.mosaic) $('mosaic').href = data.mosaic;
+}
+
+/* The choices that the data has; those that were made stay. */
+function told() {
+  const values = data.cards.map((card) => [card.state, card.settings, FIGURES.map((name) => card[name] !== null)]);
+  const stamp = JSON.stringify([data.keys, values]);
+  if (stamp === told.stamp || $('filters').contains(document.activeElement)) return;
+  told.stamp = stamp;
+  $('filters').replaceChildren(...filters(data.cards, data.keys, arrange));
+}
+
+function sorts() {
+  const options = [['plan', 'as planned'], ...data.keys.map((key) => [`=${key}`, short(key)]),
+    ...FIGURES.map((name) => [name, NAMES[name]])];
+  const stamp = JSON.stringify(options);
+  if (stamp === sorts.stamp) return;
+  sorts.stamp = stamp;
+  $('sort').replaceChildren(...options.map(([value, text]) => make('option', { value, textContent: `by ${text}`.replace('by as', 'as') })));
+  $('sort').value = choice.sort;
+}
+
+function sized() {
+  const known = data.cards.find((card) => card.width && card.height);
+  if (known) document.documentElement.style.setProperty('--ratio', `${known.width} / ${known.height}`);
+}
+
+function favour(card) {
+  stars.toggle(card.name);
+  views.get(card.name).favour();
+  arrange();
+  if (large.dialog.open) large.draw();
+}
+
+/* The clock's round: as long as the longest that is shown. */
+function tick() {
+  const open = large.dialog.open;
+  const videos = open ? large.videos() : watcher.videos();
+  const known = order.map((card) => card.seconds || 0);
+  const loaded = videos.map((video) => video.duration || 0).filter(Number.isFinite);
+  const length = Math.max(0, ...known, ...loaded);
+  if (Math.abs(length - clock.length) > 0.001) clock.change({ length });
+  const time = clock.now();
+  for (const video of videos) follow(video, time);
+  if (open) for (const video of watcher.videos()) if (!video.paused) video.pause();
+  $('time').max = length || 1;
+  if (!tick.held) $('time').value = time;
+  $('moment').textContent = `${time.toFixed(1)} s`;
+}
+
+function play(playing) {
+  clock.change({ playing });
+  $('play').setAttribute('aria-pressed', playing);
+  $('play').setAttribute('aria-label', playing ? 'Pause all' : 'Play all');
+  tick();
+}
+
+/* One frame on or back, of the first rate that is known: to the middle of it, where seeking is sure. */
+function step(by) {
+  const rate = (order.find((card) => card.rate) || { rate: 25 }).rate;
+  play(false);
+  clock.set((Math.floor(clock.now() * rate + 0.01) + by + 0.5) / rate);
+  tick();
+}
+
+/* From the card with the focus to the next in that direction, by where they stand. */
+function walk(key) {
+  const buttons = [...$('grid').querySelectorAll('.open')];
+  const at = buttons.indexOf(document.activeElement);
+  if (at < 0) {
+    const seen = buttons.find((button) => button.getBoundingClientRect().bottom > 80);
+    if (seen) seen.focus();
+    return;
+  }
+  const top = (button) => Math.round(button.getBoundingClientRect().top);
+  const columns = Math.max(1, buttons.filter((button) => top(button) === top(buttons[0])).length);
+  const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[key];
+  const next = buttons[at + by];
+  if (next) next.focus();
+}
+
+function keys(event) {
+  if (event.metaKey || event.ctrlKey || event.altKey) return;
+  const typing = event.target.matches('input, select, summary');
+  if (event.key === ' ' && !event.target.matches('input[type="number"], select, summary, button:not(.open)')) play(!clock.playing);
+  else if (event.key === ',' && !typing) step(-1);
+  else if (event.key === '.' && !typing) step(1);
+  else if (large.dialog.open || typing) return;
+  else if (event.key.startsWith('Arrow')) walk(event.key);
+  else if (event.key === 'f' && event.target.matches('.open')) favour(views.get(event.target.closest('.card').dataset.name).card);
+  else return;
+  event.preventDefault();
+}
+
+function wire() {
+  const on = (id, event, act) => $(id).addEventListener(event, act);
+  on('play', 'click', () => play(!clock.playing));
+  on('back', 'click', () => step(-1));
+  on('on', 'click', () => step(1));
+  on('speed', 'change', () => clock.change({ speed: Number($('speed').value) }));
+  on('time', 'input', () => { clock.set(Math.min(Number($('time').value), clock.length - 0.001)); tick(); });
+  on('sort', 'change', () => { choice.sort = $('sort').value; arrange(); });
+  on('turn', 'click', () => {
+    choice.down = !choice.down;
+    $('turn').textContent = choice.down ? '↓' : '↑';
+    $('turn').setAttribute('aria-pressed', choice.down);
+    arrange();
+  });
+  on('filter', 'click', () => {
+    $('filters').hidden = !$('filters').hidden;
+    $('filter').setAttribute('aria-expanded', !$('filters').hidden);
+  });
+  on('starred', 'click', () => { choice.starred = !choice.starred; arrange(); });
+  on('all', 'click', () => { choice.clear(); told.stamp = ''; told(); arrange(); });
+  on('size', 'input', resize);
+  document.addEventListener('keydown', keys);
+  large.begin((by) => {
+    const at = order.findIndex((card) => card.name === large.card.name);
+    const next = order[(at + by + order.length) % order.length];
+    if (next) large.show(next, data);
+  }, favour, () => play(!clock.playing));
+  large.closed = (card) => { const view = views.get(card.name); if (view) view.open.focus(); };
+}
+
+function resize() {
+  const size = Number($('size').value);
+  document.documentElement.style.setProperty('--cell', `${size}px`);
+  $('grid').classList.toggle('small', size < 260);
+}
+
+/* While the sweep runs: the data again, as a script, for nothing else may be read from the disk. */
+const news = (() => {
+  const address = (stamp) => `./gallery/live.js?${Number(stamp)}`;
+  const policy = window.trustedTypes ? trustedTypes.createPolicy('dreamreel', { createScriptURL: address }) : { createScriptURL: address };
+  const [SOON, LATE] = [3000, 60000];
+  let pause = SOON;
+  let last = '';
+  window.dreamreelGallery = (told) => {
+    const text = JSON.stringify(told);
+    pause = text === last ? Math.min(LATE, pause * 1.2) : SOON;
+    last = text;
+    show(told);
+  };
+  return function ask() {
+    if (!data.live) return;
+    const script = document.createElement('script');
+    const again = () => { script.remove(); setTimeout(ask, pause); };
+    script.onload = again;
+    script.onerror = again;
+    script.src = policy.createScriptURL(Date.now());
+    document.head.append(script);
+  };
+})();
+
+wire();
+if (matchMedia('(max-width: 760px)').matches) $('size').value = 320;
+resize();
+show(data);
+setInterval(tick, 100);
+setTimeout(news, 1000);
+if (!matchMedia('(prefers-reduced-motion: reduce)').matches) play(true);

@@ -1,0 +1,84 @@
+/* What is said, and the elements that say it: text is only ever text. */
+
+function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith('aria-')) element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const $ = (id) => document.getElementById(id);
+
+const short = (key) => key.slice(key.lastIndexOf('.') + 1);
+const plain = (value) => (value === null ? '–' : value);
+
+const UNITS = {
+  gain: (value) => `${value < 100 ? value.toFixed(2) : Math.round(value)}×`,
+  flicker: (value) => value.toPrecision(2),
+  pace: (value) => `${value < 10 ? value.toFixed(2) : Math.round(value)} s/frame`,
+};
+const NAMES = { gain: 'gain', flicker: 'flicker', pace: 's/frame' };
+const STATES = {
+  done: 'done', failed: 'failed', stopped: 'stopped', running: 'running',
+  killed: 'killed', missing: 'not begun',
+};
+
+function duration(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
+}
+
+/* How far a job is, as a share; null = nobody knows. */
+function share(card) {
+  if (card.state === 'done') return 1;
+  return card.done && card.frames ? Math.min(1, card.done / card.frames) : null;
+}
+
+/* What stands on the picture of a job that is not done. */
+function mark(card) {
+  if (card.state === 'done') return '';
+  const words = [STATES[card.state]];
+  if (card.done) words.push(card.frames ? `${card.done} of ${card.frames} frames` : `${card.done} frames`);
+  if (card.state === 'running' && card.left !== null) words.push(`${duration(card.left)} left`);
+  return words.join(' · ');
+}
+
+function spoken(card, keys) {
+  const said = keys.map((key, at) => `${short(key)} ${plain(card.settings[at])}`).join(', ');
+  return `${said || card.name}, ${mark(card) || 'done'}`;
+}
+
+/* What outlives the page where the browser lets it, else what lives as long as the page. */
+const stars = (() => {
+  const key = `dreamreel ${location.pathname} favourites`;
+  let names = new Set();
+  try {
+    names = new Set(JSON.parse(localStorage.getItem(key) || '[]'));
+  } catch { /* no storage, or not ours: none */ }
+  return {
+    has: (name) => names.has(name),
+    toggle(name) {
+      if (!names.delete(name)) names.add(name);
+      try {
+        localStorage.setItem(key, JSON.stringify([...names]));
+      } catch { /* kept for as long as the page is open */ }
+    },
+  };
+})();
+
+async function copied(text, beside) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { /* only secure pages have it: the old way, by a selection */
+    const range = document.createRange();
+    range.selectNodeContents(beside);
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    return document.execCommand('copy');
+  }
+  return true;
+}

@@ -1,0 +1,94 @@
+"""A file made of others by ffmpeg, or not at all: whole, in time, and out of no other file."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from pipeline import ffmpeg
+from pipeline.durable import half_of, reported
+from pipeline.errors import shown
+
+log = logging.getLogger(__name__)
+
+FORMATS = f"{ffmpeg.VIDEOS},webp_pipe,tiff_pipe"
+"""What may lie in a job's folder."""
+MEMORY, EACH = 4 << 30, 32 << 20
+"""Bytes that ffmpeg may hold, for a damaged file asks for more than there is; and for each further
+input, whose two threads have stacks.
+"""
+PIXELS = 1 << 26
+"""The most pixels of a picture, as conf/config.yaml has it."""
+
+SCALED = "flags=area:out_color_matrix=bt709"
+"""How pictures are made smaller, and with which matrix they go into a video."""
+TAGGED = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+"""The last filter: what is not said players guess, each otherwise."""
+H264 = ("-an", "-sn", "-dn", "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p")
+"""A video that every browser plays."""
+MP4 = ("-movflags", "+faststart", "-f", "mp4")
+
+
+def converted(
+    inputs: Sequence[Path],
+    target: Path,
+    options: Sequence[str],
+    *,
+    before: Sequence[str] = (),
+    pictures: Sequence[Path] = (),
+    seconds: float,
+) -> bool:
+    """Whether target was made of the inputs, read as descriptors: no name in them opens a file.
+
+    options: of the output, its format among them. before: options of each input. pictures: PNGs
+    that are one more input, at the options' rate. seconds: after which it is given up.
+    What went while we looked is not made. Raises UserError where the disk does not do its part.
+    """
+    half = half_of(target)
+    with reported(target), ExitStack() as stack:
+        stack.callback(half.unlink, missing_ok=True)
+        try:
+            files = [stack.enter_context(path.open("rb")).fileno() for path in inputs]
+        except OSError:
+            return False
+        each = [word for file in files for word in
+                (*before, *_guarded(), "-threads", "1", "-fd", str(file), "-i", "fd:")]  # fmt: skip
+        piped = (*before, *_guarded(), "-f", "png_pipe", "-i", "pipe:0") if pictures else ()
+        running = stack.enter_context(
+            ffmpeg.running(
+                [*each, *piped, *options, f"file:{half}"],
+                stdin=subprocess.PIPE if pictures else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=files,
+                memory=MEMORY + EACH * len(files),
+            )
+        )
+        try:
+            if pictures:
+                _feed(running.popen, pictures)
+            ended = running.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            log.info("%s: not made within %g s", shown(target), seconds)
+            return False
+        if ended or not half.exists() or not half.stat().st_size:
+            log.info("%s: not made: %s", shown(target), shown(" ".join(running.complaints())[:300]))
+            return False
+        half.replace(target)
+    return True
+
+
+def _guarded() -> list[str]:
+    return [*ffmpeg.guarded(FORMATS), "-max_pixels", str(PIXELS)]
+
+
+def _feed(process: subprocess.Popen[bytes], pictures: Sequence[Path]) -> None:
+    """Write the pictures one after the other, until one is gone or ffmpeg cannot read it."""
+    assert process.stdin is not None
+    with suppress(OSError):  # of ffmpeg the exit code tells
+        for picture in pictures:
+            process.stdin.write(picture.read_bytes())
+    with suppress(BrokenPipeError):
+        process.stdin.close()

@@ -1,0 +1,112 @@
+"""What of a job can be looked at: files of its own folder, of a kind that is known."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pipeline.output import NUMBERED, folder_of
+from pipeline.sweep import State, Status
+
+TEXT = 1 << 20
+"""The most bytes of a file that is read for what it tells: those that we write are far smaller."""
+
+
+class Kind(StrEnum):
+    """How it is shown."""
+
+    VIDEO = "video"
+    """As it is: browsers play it."""
+    PICTURE = "picture"
+    """As it is: browsers show it."""
+    COPY = "copy"
+    """As a small video, for browsers cannot, or not in step."""
+    FRAMES = "frames"
+    """As a small video of the numbered PNGs in it."""
+
+
+KINDS = {
+    ".mp4": Kind.VIDEO, ".webm": Kind.VIDEO,
+    ".mov": Kind.COPY, ".mkv": Kind.COPY, ".gif": Kind.COPY, ".tif": Kind.COPY, ".tiff": Kind.COPY,
+    ".png": Kind.PICTURE, ".jpg": Kind.PICTURE, ".jpeg": Kind.PICTURE, ".webp": Kind.PICTURE,
+}  # fmt: skip
+"""By the suffixes that INTERFACE names."""
+
+
+@dataclass(frozen=True)
+class Media:
+    """path: inside the sweep. version: another one as soon as the file is. partial: there will be
+    more of it.
+    """
+
+    path: Path
+    kind: Kind
+    version: str
+    partial: bool = False
+
+
+def media_of(job: Path, status: Status) -> Media | None:
+    """What the job made, or what is there of it; None = nothing that may be shown."""
+    output = own(job, status.output)
+    if output is None:
+        return None
+    if status.state is State.DONE:
+        return _media(output, partial=False)
+    work = folder_of(output)
+    return _media(work / f"partial{output.suffix}", partial=True) if is_folder(work) else None
+
+
+def own(folder: Path, name: object) -> Path | None:
+    """What is called so in the folder itself; None = that is no such name."""
+    if not isinstance(name, str) or name in ("", ".", "..") or set(name) & set("/\\\0"):
+        return None
+    return folder / name
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder, and no link to one."""
+    facts = _facts(path)
+    return facts is not None and stat.S_ISDIR(facts.st_mode)
+
+
+def is_plain(path: Path, most: int | None = None) -> bool:
+    """Whether it is a file that holds something, and no link. most: bytes, None = any number."""
+    facts = _facts(path)
+    if facts is None or not stat.S_ISREG(facts.st_mode):
+        return False
+    return 0 < facts.st_size <= (most or float("inf"))
+
+
+def numbered(folder: Path) -> Sequence[Path]:
+    """The numbered PNGs of a folder, in order; none of one that is gone."""
+    try:
+        found = [path for path in folder.iterdir() if NUMBERED.fullmatch(path.name)]
+    except OSError:
+        return []
+    return sorted(filter(is_plain, found), key=lambda path: int(path.stem))
+
+
+def _media(path: Path, *, partial: bool) -> Media | None:
+    kind = KINDS.get(path.suffix.lower())
+    if is_folder(path):
+        kind = Kind.FRAMES
+    elif kind is None or not is_plain(path):
+        return None
+    facts = _facts(path)
+    if facts is None:  # it went while we looked
+        return None
+    told = f"{facts.st_mtime_ns} {facts.st_size}"
+    return Media(path, kind, hashlib.sha1(told.encode()).hexdigest()[:8], partial)
+
+
+def _facts(path: Path) -> os.stat_result | None:
+    """What lstat says of it; None = it is not there."""
+    try:
+        return path.lstat()
+    except (OSError, ValueError):  # ValueError: broken letters in the name
+        return None
