@@ -56,7 +56,13 @@ def _run() -> tuple[Any, str | None]:
         return 2, f"--config-dir: must hold yaml that can be read, got: {reason[:300]}; mend it"
     except BrokenPipeError:
         return 1, None
-    except Exception:
+    except Exception as error:
+        if multirun.begun is not None:  # our own are a job's, and stand in its status
+            reason = shown(" ".join(str(error).split())[:300])
+            return 1, (
+                f"hydra/launcher: must run all jobs, got {type(error).__name__}: {reason}; "
+                "the same command goes on"
+            )
         return 1, f"a fault of ours, please report it:\n{traceback.format_exc()}"
     return 0, None
 

@@ -13,10 +13,16 @@ from typing import Any
 
 from pipeline.errors import UserError
 
+RAY, SLURM = "RayLauncher", "SlurmLauncher"
 PACKAGES = {"joblib": ("hydra_joblib_launcher", "local"),
             "ray": ("hydra_ray_launcher", "ray"),
             "submitit_slurm": ("hydra_submitit_launcher", "slurm")}  # fmt: skip
 """Hydra's name of the engine -> the package that brings it, and the extra that brings that."""
+
+
+def kind_of(launcher: Mapping[str, Any]) -> str:
+    """Which engine these settings of Hydra's launcher are of: RAY, SLURM, or another."""
+    return str(launcher["_target_"]).rpartition(".")[2]
 
 
 def check_engine(launcher: Mapping[str, Any]) -> None:
@@ -24,10 +30,9 @@ def check_engine(launcher: Mapping[str, Any]) -> None:
 
     Raises UserError.
     """
-    kind = str(launcher["_target_"]).rpartition(".")[2]
-    if kind == "RayLauncher":
+    if kind_of(launcher) == RAY:
         _check_ray(launcher["ray"])
-    if kind == "SlurmLauncher" and shutil.which("sbatch") is None:
+    if kind_of(launcher) == SLURM and shutil.which("sbatch") is None:
         raise UserError(
             "hydra/launcher: must find Slurm's commands for slurm, got no sbatch; run it where "
             "jobs are submitted, or say hydra/launcher=gpus or local"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.configuration import one_line
-from pipeline.engines import check_engine
+from pipeline.engines import SLURM, check_engine, kind_of
 from pipeline.errors import UserError, shown
 from pipeline.exits import end
+from pipeline.queue import Queue
 from pipeline.sweep import PLAN, Job, Plan, State, job_name, read_plan, status_of
 
 SWEEPS = Path("sweeps")
@@ -32,16 +34,25 @@ SWEEPS = Path("sweeps")
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep that has begun. jobs: those of this command."""
+    """A sweep that has begun. jobs: those of this command. queue: Slurm's, None = another engine
+    runs them. gallery: kept true to it until it is left.
+    """
 
     folder: Path
     jobs: Sequence[Job]
+    queue: Queue | None
+    gallery: AbstractContextManager[None]
 
     def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
         """Say what became of all jobs. code, line: how the program ended.
 
         Returns the exit code, and the line that is still to be said.
         """
+        if self.queue is not None and code in (0, 1, 2):
+            self.queue.wait()  # the engine may have given up at the first that was killed
+        # who pressed Ctrl-C does not wait for the mosaic
+        stopped = None if code in (0, 1, 2) else KeyboardInterrupt
+        self.gallery.__exit__(stopped, stopped and stopped(), None)
         found = {job.name: status_of(self.folder / job.name) for job in self.jobs}
         counts = {state: [s.state for s in found.values()].count(state) for state in State}
         those = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
@@ -49,6 +60,7 @@ class Sweep:
         for name, status in found.items():
             if status.state is not State.DONE:
                 print(f"{status.state}: {name}{': ' * bool(status.line)}{shown(status.line)}")
+        print(f"side by side: {shown(self.folder / 'index.html')}")
         if code in (0, 1, 2):
             code = 0 if counts[State.DONE] == len(found) else 1
         return code, line
@@ -88,10 +100,16 @@ def _begin(config: DictConfig) -> None:
             f"{error.strerror!r}; name another"
         ) from error
     plan.and_before(earlier).write(folder)
+    from pipeline.gallery import kept  # what --help and TAB do without
+
+    queue = Queue.of(folder) if kind_of(engine) == SLURM else None
     with read_write(config), open_dict(config):
         # goes into the settings of each job, as if it had been said on the command line
         config.hydra.overrides.hydra.append(f"+hydra.sweep.keys={list(plan.keys)}")
-    begun = Sweep(folder, plan.jobs)
+    begun = Sweep(folder, plan.jobs, queue, kept(folder))
+    begun.gallery.__enter__()
+    if queue is not None:
+        queue.watch([folder / job.name for job in plan.jobs])
 
 
 def _overrides(config: DictConfig) -> list[list[str]]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -47,8 +47,9 @@ class State(StrEnum):
 class Status:
     """line: what it came to, or why it did not. output: the name of what it makes, empty = unknown.
 
-    began, ended: seconds since 1970, None = not yet. device: what computes. made_of: what the
-    result depends on, by name, whatever computes it.
+    began, ended: seconds since 1970, None = not yet. device: what computes. gpus: those that the
+    engine let it see, by their numbers there, empty = all. made_of: what the result depends on, by
+    name, whatever computes it.
     """
 
     state: State
@@ -57,6 +58,7 @@ class Status:
     began: float | None = None
     ended: float | None = None
     device: str = ""
+    gpus: str = ""
     made_of: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -166,5 +168,5 @@ def status_of(job: Path) -> Status:
     except (OSError, ValueError, KeyError, TypeError):
         return Status(State.MISSING)
     if status.state is State.RUNNING and not is_locked(job):
-        return Status(State.KILLED, "killed", status.output, status.began, device=status.device)
+        return replace(status, state=State.KILLED, line="killed", made_of={})
     return status

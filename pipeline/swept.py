@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -58,7 +59,8 @@ def noted(folder: Path) -> Iterator[Noted]:
     """
     with locked(folder):
         before = status_of(folder)
-        job = Noted(folder, Status(State.RUNNING, began=time.time()), before)
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        job = Noted(folder, Status(State.RUNNING, began=time.time(), gpus=gpus), before)
         note(folder, job.status)
         try:
             yield job

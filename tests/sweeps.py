@@ -13,7 +13,7 @@ from clips import X264, run
 
 from pipeline.gallery import write
 from pipeline.gallery.found import Card, cards, plan_of
-from pipeline.output import folder_of
+from pipeline.notes import folder_of
 from pipeline.sweep import Job, Plan, State, Status, note
 
 RECIPE = "input: clip.mp4\ndreamer:\n  _target_: pipeline.dreamer.octaves.Octaves\n  octaves: 4\n"

@@ -18,7 +18,7 @@ from pipeline.gallery.again import from_job, in_full, quoted
 from pipeline.gallery.found import Figures, visible
 from pipeline.gallery.media import Kind
 from pipeline.lock import locked
-from pipeline.output import folder_of
+from pipeline.notes import folder_of
 from pipeline.sweep import Job, Plan, State, Status, note
 
 

@@ -41,7 +41,9 @@ def test_each_job_has_a_folder_named_by_what_differs(folder: Path) -> None:
             "dream.mp4", "dream.mp4.render", "status.json",
             *(f"dream.mp4.render/{kept}" for kept in ("recipe.yaml", "render.log", "report.json")),
         }  # fmt: skip
-    assert ran.out.splitlines()[-1] == "mine: 4 jobs: 4 done"
+    assert ran.out.splitlines()[-2:] == ["mine: 4 jobs: 4 done", "side by side: mine/index.html"]
+    assert (folder / "mine" / "mosaic.mp4").exists()
+    assert (folder / "mine" / "index.html").read_text().count("seed=2") > 0
 
 
 def test_a_sweep_without_a_name_lies_by_its_time(folder: Path) -> None:
@@ -91,7 +93,7 @@ def test_a_job_that_fails_does_not_end_the_others(folder: Path) -> None:
     words = ("-m", "input=broken.mp4,clip.mp4", "dreamer=none", "sweep=mine", "seed=1,2")
     ran = run(*words, cwd=folder)
     assert ran.code == 1
-    *_, counts, first, second = ran.out.splitlines()
+    *_, counts, first, second, _ = ran.out.splitlines()
     assert counts == "mine: 4 jobs: 2 done, 2 failed"
     assert first.startswith("failed: input=broken.mp4,seed=1: input: must be a video")
     assert second.startswith("failed: input=broken.mp4,seed=2: input: must be a video")

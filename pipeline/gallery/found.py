@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.errors import UserError, shown
 from pipeline.gallery.again import from_job, in_full
 from pipeline.gallery.media import TEXT, Media, is_folder, is_plain, media_of, own
-from pipeline.output import folder_of
+from pipeline.notes import folder_of
 from pipeline.sweep import PLAN, STATUS, Job, Plan, State, Status, read_plan, status_of
 
 LETTERS = 2000

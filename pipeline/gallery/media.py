@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pipeline.output import NUMBERED, folder_of
+from pipeline.notes import folder_of
+from pipeline.output import NUMBERED
 from pipeline.sweep import State, Status
 
 TEXT = 1 << 20
