@@ -60,6 +60,8 @@ class Sweep:
         for name, status in found.items():
             if status.state is not State.DONE:
                 print(f"{status.state}: {name}{': ' * bool(status.line)}{shown(status.line)}")
+        if self.queue is not None and (left := self.queue.jobs()):
+            print(f"Slurm still has jobs of it; to end them: scancel {' '.join(sorted(left))}")
         print(f"side by side: {shown(self.folder / 'index.html')}")
         if code in (0, 1, 2):
             code = 0 if counts[State.DONE] == len(found) else 1

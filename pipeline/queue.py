@@ -38,17 +38,17 @@ class Queue:
         """The queue of a sweep in that folder, before it begins."""
         return Queue(sweep / ".submitit", frozenset(_numbers(sweep / ".submitit")))
 
-    def has_jobs(self) -> bool:
-        """Whether a job of ours waits or runs."""
+    def jobs(self) -> set[str]:
+        """Slurm's numbers of our jobs that wait or run."""
         ours = {number.partition("_")[0] for number in _numbers(self.folder) - self.known}
         command = ["squeue", "--noheader", "--me", "--format=%F"]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        # a controller that is just not to be reached says nothing of them
-        return ran.returncode != 0 or bool(ours & {*ran.stdout.split()})
+        # a controller that cannot be reached just now says nothing of them
+        return ours if ran.returncode else ours & {*ran.stdout.split()}
 
     def wait(self) -> None:
         """Until no job of ours waits or runs."""
-        while self.has_jobs():
+        while self.jobs():
             time.sleep(PAUSE)
 
     def watch(self, jobs: Sequence[Path]) -> None:
@@ -63,7 +63,7 @@ class Queue:
         while looks < LOOKS:
             time.sleep(PAUSE)
             handed = _numbers(self.folder) - self.known
-            looks = looks + 1 if handed and not self.has_jobs() else 0
+            looks = looks + 1 if handed and not self.jobs() else 0
         if any(status_of(job).state not in OVER for job in jobs):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 

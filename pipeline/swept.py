@@ -19,15 +19,19 @@ ANY = ("device", "OMP_NUM_THREADS")
 
 @dataclass
 class Noted:
-    """A job while it runs. line: what it came to, known in the end. before: how it ended before."""
+    """A job while it runs. line: what it came to, known in the end. before: how it ended before.
+
+    status: as it is noted, None = nothing is yet, and what stands there is true.
+    """
 
     folder: Path
-    status: Status
     before: Status
+    began: float
     line: str = ""
+    status: Status | None = None
 
     def is_done(self, output: Path, facts: Mapping[str, str]) -> bool:
-        """Whether that was done before; else it is noted what now begins.
+        """Whether that was done before; else it is noted that it begins.
 
         facts: what the output depends on, by name, see Fingerprint.
         """
@@ -35,20 +39,19 @@ class Noted:
         before = self.before
         same = (before.state, before.output, before.made_of) == (State.DONE, output.name, made_of)
         if same and output.exists():
-            self.status, self.line = before, before.line
+            self.line = before.line
             return True
-        self.status = replace(
-            self.status, output=output.name, device=facts["device"], made_of=made_of
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        self.status = Status(
+            State.RUNNING, "", output.name, self.began, None, facts["device"], gpus, made_of
         )
         note(self.folder, self.status)
         return False
 
     def ended(self, state: State, line: str) -> None:
-        """Note how it ended, unless that was before."""
-        if self.status is not self.before:
-            note(self.folder, replace(self.status, state=state, line=line, ended=time.time()))
-        else:
-            note(self.folder, self.before)
+        """Note how it ended."""
+        status = self.status or Status(state, began=self.began)
+        note(self.folder, replace(status, state=state, line=line, ended=time.time()))
 
 
 @contextmanager
@@ -58,22 +61,20 @@ def noted(folder: Path) -> Iterator[Noted]:
     Raises UserError if somebody works there.
     """
     with locked(folder):
-        before = status_of(folder)
-        gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-        job = Noted(folder, Status(State.RUNNING, began=time.time(), gpus=gpus), before)
-        note(folder, job.status)
+        job = Noted(folder, status_of(folder), time.time())
         try:
             yield job
         except UserError as error:
             job.ended(State.FAILED, str(error))
             raise
         except Exception as error:
-            job.ended(
-                State.FAILED, f"a fault of ours, see its log: {type(error).__name__}: {error}"
-            )
+            reason = f"{type(error).__name__}: {error}"
+            job.ended(State.FAILED, f"a fault of ours, see its log: {reason}")
             raise
         except BaseException:
             with suppress(UserError):  # a full disk must not hide why it stopped
-                job.ended(State.STOPPED, "stopped; the same command goes on")
+                if job.status is not None:
+                    job.ended(State.STOPPED, "stopped; the same command goes on")
             raise
-        job.ended(State.DONE, job.line)
+        if job.status is not None:
+            job.ended(State.DONE, job.line)

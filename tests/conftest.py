@@ -11,6 +11,7 @@ from urllib.error import URLError
 import cv2
 import numpy as np
 import pytest
+import sweeps
 import torch
 import yaml
 from command_line import files
@@ -171,3 +172,16 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "torch" / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def red(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of nothing but red."""
+    return sweeps.clip(tmp_path_factory.mktemp("clip") / "red.mp4")
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """The folder of a sweep of two jobs that were not begun."""
+    sweeps.plan(tmp_path / "sweep", *sweeps.LOOKS)
+    return tmp_path / "sweep"

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from sweeps import LOOKS, REPORT, clip, data_of, finish, first, found, leave, plan, run_on
+from sweeps import REPORT, data_of, finish, first, found, leave, plan, run_on
 
 from pipeline.errors import UserError
 from pipeline.gallery import write
@@ -20,18 +20,6 @@ from pipeline.gallery.media import Kind
 from pipeline.lock import locked
 from pipeline.notes import folder_of
 from pipeline.sweep import Job, Plan, State, Status, note
-
-
-@pytest.fixture(scope="module")
-def red(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clip(tmp_path_factory.mktemp("clip") / "red.mp4")
-
-
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    """A sweep of two jobs that were not begun."""
-    plan(tmp_path / "sweep", *LOOKS)
-    return tmp_path / "sweep"
 
 
 def test_a_card_says_what_the_job_left(sweep: Path, red: Path) -> None:

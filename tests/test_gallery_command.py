@@ -12,23 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from sweeps import LOOKS, clip, finish, first, leave, plan
+from sweeps import finish, first, leave
 
 from pipeline.gallery import kept
 from pipeline.gallery.command import main
 from pipeline.sweep import State, Status
-
-
-@pytest.fixture(scope="module")
-def red(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clip(tmp_path_factory.mktemp("clip") / "red.mp4")
-
-
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    """A sweep of two jobs that were not begun."""
-    plan(tmp_path / "sweep", *LOOKS)
-    return tmp_path / "sweep"
 
 
 def test_the_gallery_is_kept_while_a_sweep_runs(

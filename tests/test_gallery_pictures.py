@@ -9,25 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from clips import run
-from sweeps import LOOKS, clip, data_of, finish, first, leave, plan, run_on
+from sweeps import clip, data_of, finish, first, leave, plan, run_on
 
 from pipeline.gallery import mosaic, write
 from pipeline.gallery.cells import MOST, grid
 from pipeline.gallery.media import Kind, Media
 from pipeline.gallery.pictures import copy, poster
 from pipeline.sweep import State, Status
-
-
-@pytest.fixture(scope="module")
-def red(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return clip(tmp_path_factory.mktemp("clip") / "red.mp4")
-
-
-@pytest.fixture
-def sweep(tmp_path: Path) -> Path:
-    """A sweep of two jobs that were not begun."""
-    plan(tmp_path / "sweep", *LOOKS)
-    return tmp_path / "sweep"
 
 
 def test_writing_twice_changes_nothing(sweep: Path, red: Path) -> None:

@@ -142,6 +142,19 @@ def test_ctrl_c_ends_the_sweep_and_says_what_is_missing(folder: Path) -> None:
     assert states(folder / "mine") == {"seed=1": State.DONE, "seed=2": State.DONE}
 
 
+def test_who_looks_at_a_sweep_that_is_done_and_ends_it_loses_nothing(folder: Path) -> None:
+    command = ("-m", "pipeline", "-m", *QUICK, "seed=1,2")
+    assert ended(spawn(*command, cwd=folder)).code == 0
+    statuses = [folder / "mine" / f"seed={seed}" / "status.json" for seed in (1, 2)]
+    before = [status.read_bytes() for status in statuses]
+    process = spawn(*command, cwd=folder)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "job seed=1\n"
+    process.kill()
+    ended(process)
+    assert [status.read_bytes() for status in statuses] == before
+
+
 def test_a_sweep_that_is_killed_goes_on_and_the_killed_job_is_told(folder: Path) -> None:
     command = ("-m", "pipeline", "-m", "input=clip.mp4", "sweep=mine", "seed=1,2")
     process = spawn(*command, cwd=folder)
