@@ -168,5 +168,5 @@ def status_of(job: Path) -> Status:
     except (OSError, ValueError, KeyError, TypeError):
         return Status(State.MISSING)
     if status.state is State.RUNNING and not is_locked(job):
-        return replace(status, state=State.KILLED, line="killed", made_of={})
+        return replace(status, state=State.KILLED, line="", made_of={})
     return status

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import FFV1, counted, write
+from clips import run as ffmpeg
 from command_line import ended, files, rendered, run, spawn
 from conftest import pan
 
@@ -251,6 +252,42 @@ def test_on_a_full_disk_it_ends_cleanly_and_goes_on_when_there_is_room(
         rendered(*words, cwd=tmp_path)
     assert (disk / "x.mp4").read_bytes() == whole
     assert files(disk / "x.mp4.render") == LEFT
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every picture in the folder."""
+    return {path.name: path.read_bytes() for path in folder.glob("*.png")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["video", "still"])
+def test_on_a_full_disk_a_folder_of_pictures_goes_on_when_there_is_room(
+    tmp_path: Path, disk: Path, recipe: str
+) -> None:
+    """Frames of a video, and stills each by itself, from no room at all to enough."""
+    clip(tmp_path)
+    (tmp_path / "stills").mkdir()
+    ffmpeg("-i", str(tmp_path / "clip.mkv"), "-frames:v", "5", str(tmp_path / "stills" / "%d.png"))
+    input_ = {"video": "clip.mkv", "still": "stills"}[recipe]
+    words = (f"recipe={recipe}", f"input={input_}", *LITTLE, "save_seconds=0")
+    rendered(*words, "output=whole", cwd=tmp_path)
+    resized(disk, "size=64m")
+    (disk / "filler").write_bytes(bytes(1 << 20))
+    struck = 0
+    for free in range(40, 2000, 30):
+        resized(disk, f"size={(1 << 20) + (free << 10)}")
+        ran = run(*words, "output=disk/x", cwd=tmp_path)
+        if ran.code == 0:
+            break
+        struck += bool(list(disk.glob("x*/*")))
+        assert ran.code == 2, ran.err
+        last = ran.err.splitlines()[-1]
+        assert "room" in last, ran.err
+        assert "Traceback" not in ran.err
+    else:
+        pytest.fail("never enough")
+    assert struck >= 2, "it was refused before anything was there"
+    assert contents(disk / "x") == contents(tmp_path / "whole")
 
 
 def test_a_disk_that_cannot_be_written_is_one_line(tmp_path: Path, disk: Path) -> None:
