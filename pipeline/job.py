@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from pipeline import figures, shots
 from pipeline.beside import ALONE, Beside
 from pipeline.cuts import Cuts
 from pipeline.encoder import Encoder
@@ -27,6 +28,7 @@ from pipeline.moment import Moment
 from pipeline.notes import folder_of, kept_log, write
 from pipeline.objective import needs_guide
 from pipeline.output import check_room
+from pipeline.part import Part
 from pipeline.progress import asked_to_stop, shown_progress
 from pipeline.recorder import Recorder
 from pipeline.recording import FIGURES, Recording, Saving
@@ -69,7 +71,8 @@ class Order:
     overlap: frames that end and start share, 0 = the end joins nothing. settings: the resolved
     configuration as yaml. told: that part of it which makes the pictures; it goes into the result.
     made_of: what every byte of the result depends on. folder: where to work, None = beside the
-    output.
+    output. part: of the whole, that alone is asked for, None = all. shots: the folder in which the
+    parts of the whole lie, None = it is rendered.
     """
 
     output: Path
@@ -82,14 +85,21 @@ class Order:
     told: str
     made_of: Fingerprint
     folder: Path | None = None
+    part: Part | None = None
+    shots: Path | None = None
 
     def recording(self, parts: Parts) -> Recording:
         """What the pictures go to."""
         return Recording(
-            self.output, parts.encoder, looped(parts.clip, self.overlap), comment(self.told),
+            self.output, parts.encoder, self.clip(parts), comment(self.told),
             overwrite=self.overwrite, made_of=self.made_of, saving=self.saving,
-            device=self.device, folder=self.folder,
+            device=self.device, folder=self.folder, part=self.part,
         )  # fmt: skip
+
+    def clip(self, parts: Parts) -> Clip:
+        """The shape of what comes out."""
+        clip = looped(parts.clip, self.overlap)
+        return clip if self.part is None else self.part.clip(clip)
 
 
 @dataclass(frozen=True)
@@ -116,26 +126,50 @@ def run(parts: Parts, order: Order) -> Outcome:
         if not recording.is_complete:
             (folder / "report.json").unlink(missing_ok=True)  # of an output that is replaced
             write(folder / "recipe.yaml", order.settings)
-            say_what_must_fit(parts, order.device)
-            frames = dreamt(parts, order, recording, report)
-            done = shown_progress(parts.clip.count, "frame", folder, recording.state.index)
-            with done as progress, closing(frames):
-                for frame in frames:
-                    progress(report.gain)
-                    if stop and frame.frame.index + 1 != parts.clip.count:
-                        raise KeyboardInterrupt(recording.stop())
-        figures = report.figures() | {"loop_frames": order.overlap}
-        figures |= facts(parts.model, order.seed)
-        write(folder / "report.json", json.dumps(figures, indent=2) + "\n")
-    return Outcome(order.output, figures)
+            if order.shots is None:
+                _render(parts, order, recording, report, stop)
+            else:
+                _join(order.shots, order, recording)
+        told = report.figures() | {"loop_frames": order.overlap}
+        told |= facts(parts.model, order.seed)
+        write(folder / "report.json", json.dumps(told, indent=2) + "\n")
+    return Outcome(order.output, told)
+
+
+def _render(
+    parts: Parts, order: Order, recording: Recording, report: Report, stop: Sequence[int]
+) -> None:
+    """Dream and record every frame. Raises KeyboardInterrupt when asked to stop, and UserError."""
+    say_what_must_fit(parts, order.device)
+    count, first = parts.clip.count, 0
+    if order.part is not None:
+        count, first = order.part.count, order.part.first
+    frames = dreamt(parts, order, recording, report)
+    done = shown_progress(count, "frame", recording.folder, recording.state.index - first)
+    with done as progress, closing(frames):
+        for frame in frames:
+            progress(report.gain)
+            if stop and frame.frame.index + 1 - first != count:
+                raise KeyboardInterrupt(recording.stop())
+
+
+def _join(folder: Path, order: Order, recording: Recording) -> None:
+    """Complete the output from the parts that others have rendered. Raises UserError."""
+    found = shots.read(folder)
+    works = shots.done(folder, found, order.made_of)
+    recording.adopt(shots.segments(works, found))
+    for row in (row for work in works for row in figures.read(work / FIGURES)):
+        figures.write(recording.folder / FIGURES, row)
+    recording.finish(())
 
 
 def dreamt(
     parts: Parts, order: Order, recording: Recorder, report: Report
 ) -> Generator[Dreamt, None, None]:
     """Yield every frame once it is dreamt, recorded and reported. Raises UserError."""
+    cuts = parts.cuts if order.part is None else order.part.ended(parts.cuts)
     frames = render(
-        parts.source, parts.cuts, parts.flow, parts.moments, parts.model.to(order.device),
+        parts.source, cuts, parts.flow, parts.moments, parts.model.to(order.device),
         recording, loop=Loop(order.overlap, parts.clip.count), beside=parts.beside,
         seed=order.seed, device=order.device, room=parts.room,
     )  # fmt: skip

@@ -15,10 +15,13 @@ class Recorder(Protocol):
     def state(self) -> State:
         """Where to begin: before the newest frame of an earlier render, or before the first."""
 
-    def add(self, pictures: Sequence[Picture], before: State, state: State) -> None:
+    def add(
+        self, pictures: Sequence[Picture], before: State, state: State, *, fresh: bool = False
+    ) -> None:
         """Record a frame: the pictures, (H, W, 3) RGB, that can be shown now, perhaps none.
 
-        before, state: what it started from, and what the next one starts from. Raises UserError
+        before, state: what it started from, and what the next one starts from. fresh: whether
+        nothing of what came earlier is in these pictures, or in any that follow. Raises UserError
         if it cannot, or if an earlier render's newest frame came to something else.
         """
 

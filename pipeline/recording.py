@@ -4,7 +4,7 @@ Killed at any moment it goes on from there, and every byte comes out as if it ne
 that end no file that counts is ever changed: each is written aside, flushed and renamed, and what
 lies in the folder says how far the render is.
 
-    segment-0000 ...    so many pictures each, encoded
+    segment-A-B ...     those from number A to before B, encoded: so many, or to the end of a shot
     pictures-A-B ...    those from number A to before B that are in no segment yet, as they are
     state-N             all that frame N depends on, and what it came to
     made_of.json        what the bytes depend on: only the same goes on
@@ -42,6 +42,7 @@ from pipeline.output import (
     missing,
     remove,
 )
+from pipeline.part import Part
 from pipeline.partial import Partial
 from pipeline.saved import Saved, digest
 from pipeline.segments import Segments
@@ -53,11 +54,14 @@ FIGURES = "figures.jsonl"
 OURS = ("state-*", "segment-*", "last", "pictures-*", "whole*", "partial*",
         f"*{HALF}", "check-*", "progress.json", FIGURES, MADE_OF)  # fmt: skip
 """What only serves to go on, in the order in which it goes: without a state nothing goes on."""
+OF_A_PART = ("segment-*", FIGURES)
+"""What of it the whole is joined from."""
 
 
 @dataclass(frozen=True)
 class Saving:
-    """How a render is kept. segment_frames: pictures a segment; another number makes other bytes.
+    """How a render is kept. segment_frames: the most pictures a segment; another number makes
+    other bytes.
 
     seconds: of work that a kill may cost, beside the frame in hand.
     """
@@ -71,7 +75,8 @@ class Recording:
 
     Entered, it has made sure that the whole chain works, sound and tags included, and that what an
     earlier render left is of the very same making. Left before `finish`, it keeps what is needed
-    to go on, if there is any. folder: where it works, None = the output's own. Raises UserError.
+    to go on, if there is any. folder: where it works, None = the output's own. part: of the whole,
+    which this is; its segments stay, for the whole to be joined from. Raises UserError.
     """
 
     def __init__(
@@ -86,17 +91,19 @@ class Recording:
         saving: Saving,
         device: torch.device,
         folder: Path | None = None,
+        part: Part | None = None,
     ) -> None:
         self.output, self.folder = output, folder or folder_of(output)
         self.encoder, self.clip, self.metadata = encoder, clip, metadata
         self.overwrite, self.made_of, self.saving, self.device = overwrite, made_of, saving, device
-        self.state = State()
+        first = 0 if part is None else part.first
+        self.state, self._part = State(index=first), part
         self.is_complete = False
         partial = self.folder / f"partial{output.suffix}"
         self._partial = Partial(partial, encoder, clip, metadata)
-        self._segments = Segments(self.folder, encoder, clip, saving.segment_frames)
+        self._segments = Segments(self.folder, encoder, clip, saving.segment_frames, first)
         self._told: str | None = None  # what the newest frame came to in an earlier render
-        self._count = 0  # pictures that were handed in; an earlier render may have had more
+        self._count = first  # pictures that were handed in; an earlier render may have had more
         self._frames = 0
         self._unsaved: tuple[State, State, int] | None = None
         self._saved_at = time.monotonic()
@@ -124,7 +131,9 @@ class Recording:
             raise
         return self
 
-    def add(self, pictures: Sequence[Picture], before: State, state: State) -> None:
+    def add(
+        self, pictures: Sequence[Picture], before: State, state: State, *, fresh: bool = False
+    ) -> None:
         """Record a frame, and save all that is needed to go on when it is time to."""
         if self._told is not None and digest(state) != self._told:
             raise UserError(
@@ -133,7 +142,7 @@ class Recording:
                 "overwrite=true to start anew"
             )
         self._told, number = None, self._count
-        self._take(pictures)
+        self._take(pictures, fresh=fresh)
         self._unsaved, self._frames = (before, state, number), state.index
         if time.monotonic() - self._saved_at >= self.saving.seconds:
             self.save()
@@ -155,6 +164,12 @@ class Recording:
                     path.unlink()
         self._unsaved, self._saved_at = None, time.monotonic()
 
+    def adopt(self, segments: Sequence[Path]) -> None:
+        """Take these segments, in which others have recorded all there is. Raises UserError."""
+        with reported(self.folder):
+            self._segments.adopt(segments)
+        self._count = self._segments.count
+
     def stop(self) -> str:
         """Save, show all that is done, and end; the line that says how to go on.
 
@@ -166,7 +181,7 @@ class Recording:
             segments = self._segments.all()
         line = f"stopped behind frame {self._frames}"
         if segments:
-            self._partial.make(segments, self._segments.count)
+            self._partial.make(segments, self._segments.count - self._segments.first)
             line += f", {shown(self._partial.path)} shows what is done"
         return f"{line}; the same command goes on"
 
@@ -175,6 +190,9 @@ class Recording:
         self.save()
         self.made_of.check()  # the sound comes from there now
         self._take(rest)
+        if self._part is not None:
+            with reported(self.folder):
+                self._segments.close()
         whole = self.folder / f"whole{self.output.suffix}"
         with reported(self.folder):
             remove(whole)
@@ -244,18 +262,19 @@ class Recording:
         total = "" if self.clip.count is None else f" of {self.clip.count}"
         log.info("goes on behind frame %d%s", self.state.index, total)
 
-    def _take(self, pictures: Iterable[Picture]) -> None:
+    def _take(self, pictures: Iterable[Picture], *, fresh: bool = False) -> None:
         """Record these pictures, but those that an earlier render has recorded."""
         with reported(self.folder):
             for picture in pictures:
                 if self._count >= self._segments.count:
-                    self._segments.append(picture)
+                    self._segments.append(picture, fresh=fresh)
                 self._count += 1
+                fresh = False
 
     def _look_ahead(self) -> None:
         """Show what is done, and say once if the disk will not do; it may be mended meanwhile."""
         segments = self._segments.full()
-        done = len(segments) * self.saving.segment_frames
+        done = self._segments.end - self._segments.first
         self._partial.renew(segments, done)
         lack = 0 if self._warned else missing(self.folder, segments, done, self.clip.count)
         if lack:
@@ -268,7 +287,10 @@ class Recording:
         return sorted(self.folder.glob("state-*"))
 
     def _tidy(self) -> None:
-        """Remove what only serves to go on."""
+        """Remove what only serves to go on; of a part that is done, what the whole needs stays."""
+        stay = OF_A_PART if self._part is not None and self.is_complete else ()
         for pattern in OURS:
+            if pattern in stay:
+                continue
             for path in self.folder.glob(pattern):
                 remove(path)

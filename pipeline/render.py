@@ -101,7 +101,8 @@ def render(
             ends, finished = loop.taken(state.ends, image, picture, frame)
             after = state.after(frame, dream.image, dream.maturity, dream.memory)
             before, state = state, replace(after, ends=ends, room=gradient.bytes)
-            recording.add(finished, before, state)  # encode  (ffmpeg)
+            fresh = frame.cut and not loop.overlap
+            recording.add(finished, before, state, fresh=fresh)  # encode  (ffmpeg)
             clock.append(time.perf_counter())
             spent = frame.seconds | _spans(clock)
             yield Dreamt(frame, canvas, gradient, held.strength, dream, image, mask, state, spent)

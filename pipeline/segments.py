@@ -1,9 +1,12 @@
-"""The pictures of a render on the disk: encoded, so many a segment, and the newest as they are."""
+"""The pictures of a render on the disk: encoded in segments, and the newest as they are."""
 
 from __future__ import annotations
 
 import logging
-from itertools import count, takewhile
+import os
+import re
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.durable import flush
@@ -15,17 +18,26 @@ from pipeline.spool import Spool
 log = logging.getLogger(__name__)
 
 
-class Segments:
-    """Takes pictures in order. Each segment has an encoder of its own, and is full or not there.
+SEGMENT = re.compile(r"segment-(\d+)-(\d+)")
+"""A file's name: the number of its first picture, and of the first that is no longer in it."""
 
-    A picture whose segment is not full yet also lies in the spool, so that whenever a render is
+
+class Segments:
+    """Takes pictures in order. Each segment has an encoder of its own, and is closed or not there.
+
+    A picture whose segment is not closed yet also lies in the spool, so that whenever a render is
     stopped, the segment can be begun again and comes out as it would have. folder: where all lie.
-    length: pictures a segment. Its methods raise UserError, and OSError.
+    length: the most pictures a segment; one ends where a shot does, too. first: number of the first
+    picture. Its methods raise UserError, and OSError.
     """
 
-    def __init__(self, folder: Path, encoder: Encoder, clip: Clip, length: int) -> None:
-        self.count = 0
-        """Pictures that were taken; only those up to the last `settle` survive whatever comes."""
+    def __init__(
+        self, folder: Path, encoder: Encoder, clip: Clip, length: int, first: int = 0
+    ) -> None:
+        self.first, self.count = first, first
+        """Number of the first picture, and behind the last that was taken; only those up to the
+        last `settle` survive whatever comes.
+        """
         self._folder, self._encoder, self._clip, self._length = folder, encoder, clip, length
         self._last = folder / "last"
         self._spool = Spool(folder, clip)
@@ -35,14 +47,16 @@ class Segments:
     def take_up(self) -> None:
         """Go on behind the pictures that are there."""
         self.stop()
-        first = len(self.full()) * self._length
+        first = self.end
         self._spool.clear(before=first)
         self.count = self._spool.end(first)
         for picture in self._spool.pictures(first):
             self._encode(picture)
 
-    def append(self, picture: Picture) -> None:
-        """Take the next picture, (H, W, 3) RGB of the clip's depth."""
+    def append(self, picture: Picture, *, fresh: bool = False) -> None:
+        """Take the next picture, (H, W, 3) RGB of the clip's depth. fresh: it begins a shot."""
+        if fresh:
+            self.close()
         self._spool.append(picture, self.count)
         self.count += 1
         try:
@@ -50,13 +64,26 @@ class Segments:
         except KilledError as error:
             self._begin_again(error)
 
+    def close(self) -> None:
+        """Let the open segment, if there is one, be closed as it is."""
+        try:
+            self._close()
+        except KilledError as error:
+            self._begin_again(error)
+            self._close()
+
     def settle(self) -> None:
         """Let no picture that was taken be lost."""
         self._spool.settle()
 
     def full(self) -> list[Path]:
-        """The segments that are full, in order."""
-        return list(takewhile(Path.exists, map(self._segment, count())))
+        """The segments that are closed, in order."""
+        return [path for _, path in spans(self._folder, self.first)]
+
+    @property
+    def end(self) -> int:
+        """The number behind the last picture of those."""
+        return max((end for end, _ in spans(self._folder, self.first)), default=self.first)
 
     def all(self) -> list[Path]:
         """All segments, the last of them closed early; nothing more can be taken."""
@@ -95,12 +122,41 @@ class Segments:
         self._writer.write(picture)
         self._written += 1
         if self._written == self._length:
-            self._writer.close()
-            self._writer = None
-            closed = len(self.full()) + 1
-            self._last.rename(self._segment(closed - 1))
-            flush(self._folder)
-            self._spool.clear(before=closed * self._length)
+            self._close()
 
-    def _segment(self, number: int) -> Path:
-        return self._folder / f"segment-{number:04d}"
+    def _close(self) -> None:
+        if self._writer is None:
+            return
+        self._writer.close()
+        self._writer = None
+        first = self.end
+        closed = first + self._written
+        self._last.rename(self._folder / f"segment-{first:08d}-{closed:08d}")
+        flush(self._folder)
+        self._spool.clear(before=closed)
+
+    def adopt(self, segments: Sequence[Path]) -> None:
+        """Take these, made elsewhere of the same pictures, in order, in the place of all others."""
+        for path in segments:
+            here = self._folder / path.name
+            remove(here)
+            try:
+                os.link(path, here)
+            except OSError:  # of another disk
+                shutil.copyfile(path, here)
+        self.count = self.end
+
+
+def spans(folder: Path, first: int) -> list[tuple[int, Path]]:
+    """Every closed segment from that picture on, each behind the one before, with the number behind
+    its last picture.
+    """
+    found = {}
+    for path in folder.glob("segment-*"):
+        if match := SEGMENT.fullmatch(path.name):
+            found[int(match[1])] = int(match[2]), path
+    chain = []
+    while first in found:
+        chain.append(found[first])
+        first = found[first][0]
+    return chain

@@ -17,6 +17,11 @@ ANY = ("device", "OMP_NUM_THREADS")
 """What a result that is done may have been made with otherwise: it need not be made again."""
 
 
+def lasting(facts: Mapping[str, str]) -> dict[str, str]:
+    """Of what a result depends on, what it may not have been made of otherwise."""
+    return {name: fact for name, fact in facts.items() if name not in ANY}
+
+
 @dataclass
 class Noted:
     """A job while it runs. line: what it came to, known in the end. before: how it ended before.
@@ -35,8 +40,7 @@ class Noted:
 
         facts: what the output depends on, by name, see Fingerprint.
         """
-        made_of = {name: fact for name, fact in facts.items() if name not in ANY}
-        before = self.before
+        made_of, before = lasting(facts), self.before
         same = (before.state, before.output, before.made_of) == (State.DONE, output.name, made_of)
         if same and output.exists():
             self.line = before.line

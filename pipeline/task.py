@@ -131,6 +131,7 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     from pipeline.fingerprint import contents, fingerprint
     from pipeline.job import Order, Parts, run, summary
     from pipeline.memory import keep_freed_memory
+    from pipeline.part import Part
     from pipeline.parts import Template
     from pipeline.schedule import parse
     from pipeline.sound import hear, with_audio
@@ -173,10 +174,11 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     apart = () if stills is None else ("input",)
     picture = told(settings)
     inputs = [contents(key, path) for key, path in named.items() if key not in apart]
+    overlap = face.overlap_of(settings["loop"], settings["loop_seconds"], clip.rate)
     order = Order(
         output=output,
         overwrite=overwrite,
-        overlap=face.overlap_of(settings["loop"], settings["loop_seconds"], clip.rate),
+        overlap=overlap,
         seed=faced.seed,
         device=device,
         saving=faced.saving,
@@ -186,6 +188,8 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
             picture, inputs,
             weights=whole.model.weights_sha256, device=device, trusted=trusted,
         ),
+        part=Part.of(settings["part"], overlap),
+        shots=None if settings["shots"] is None else Path(str(settings["shots"])),
     )  # fmt: skip
     if job is not None and job.is_done(output, order.made_of.facts):
         return f"{job.line} (was done)"

@@ -10,7 +10,9 @@ BESIDE = ("input", "mask", "guide", "audio")
 """Settings that name what is read."""
 OF_MODELS = ("weights", "labels")
 """The same of a model, or of each of several."""
-ELSEWHERE = ("output", "overwrite", "device", "save_seconds", "limits", "sweep", "from")
+ELSEWHERE = (
+    *("output", "overwrite", "device", "save_seconds", "limits", "sweep", "from", "part", "shots"),
+)
 """Settings of which the same pictures come out, whatever they are; wherever they stand."""
 
 

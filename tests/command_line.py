@@ -90,8 +90,8 @@ def _end_behind(frames: int) -> None:
     recorded = Recording.add
     left = [frames]
 
-    def add(*arguments: Any) -> None:
-        recorded(*arguments)
+    def add(*arguments: Any, **options: Any) -> None:
+        recorded(*arguments, **options)
         left[0] -= 1
         if not left[0]:
             signal.raise_signal(signal.SIGTERM)

@@ -40,7 +40,7 @@ HEAVY = {
     "simpleeval": ("pipeline.schedule",),
     "jinja2": ("pipeline.gallery",),
     "markupsafe": ("pipeline.gallery",),
-    "PIL": ("pipeline.gallery",),
+    "PIL": ("pipeline.gallery", "pipeline.earlier"),
     "timm": ("pipeline.model.timm",),
     "safetensors": ("pipeline.weights", "pipeline.saved"),
 }

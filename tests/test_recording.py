@@ -255,7 +255,7 @@ def test_inputs_that_change_meanwhile_are_refused_and_nothing_of_them_is_saved(
 
 def test_a_missing_segment_is_told(output: Path) -> None:
     record(Sheets(), output, until=7)
-    (folder_of(output) / "segment-0000").unlink()
+    (folder_of(output) / "segment-00000000-00000003").unlink()
     with pytest.raises(UserError, match=r"must hold the 6 pictures made by now, got 0; say overw"):
         record(Sheets(), output)
 

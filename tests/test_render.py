@@ -60,8 +60,13 @@ class Kept:
     states: list[State] = field(default_factory=list)
     finished: bool = False
 
-    def add(self, pictures: Sequence[Picture], before: State, state: State) -> None:
+    fresh: list[int] = field(default_factory=list)
+
+    def add(
+        self, pictures: Sequence[Picture], before: State, state: State, *, fresh: bool = False
+    ) -> None:
         assert not self.finished
+        self.fresh += [len(self.pictures)] * fresh
         assert before is (self.states[-1] if self.states else self.state)
         self.pictures += pictures
         self.states.append(state)

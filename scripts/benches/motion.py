@@ -48,7 +48,9 @@ class Shown:
     pictures: list[Picture] = field(default_factory=list)
     state: State = field(default_factory=State)
 
-    def add(self, pictures: Sequence[Picture], before: State, state: State) -> None:
+    def add(
+        self, pictures: Sequence[Picture], before: State, state: State, *, fresh: bool = False
+    ) -> None:
         """Keep them."""
         self.pictures += pictures
 

@@ -33,7 +33,9 @@ class Kept:
 
     state = State()
 
-    def add(self, pictures: Sequence[Picture], before: State, state: State) -> None:
+    def add(
+        self, pictures: Sequence[Picture], before: State, state: State, *, fresh: bool = False
+    ) -> None:
         """Nothing."""
 
     def finish(self, rest: Iterable[Picture]) -> None:

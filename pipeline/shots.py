@@ -1,0 +1,99 @@
+"""A video in parts, each of them a job of a sweep, and the whole that they make together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.cuts import Change, Cuts
+from pipeline.errors import UserError, shown
+from pipeline.fingerprint import Fingerprint
+from pipeline.frame import Picture
+from pipeline.notes import folder_of, write
+from pipeline.part import Part
+from pipeline.segments import spans
+from pipeline.sweep import State, read_plan, status_of
+from pipeline.swept import lasting
+
+SHOTS = "shots.json"
+"""The name of the file that lists them, beside the jobs."""
+
+
+@dataclass(frozen=True)
+class Shots:
+    """parts: in order, from the first frame to the last, each but the first beginning at a cut."""
+
+    parts: tuple[Part, ...]
+
+    @staticmethod
+    def found(pictures: Iterable[Picture | None], cuts: Cuts, least: int) -> Shots:
+        """Those of a video whose pictures these are; least: frames of a part, if there are more.
+
+        Raises UserError where there are none, or where what is dreamt was never filmed.
+        """
+        begins, count = [0], 0
+        for picture, change in cuts(pictures):
+            if picture is None:
+                raise UserError(
+                    "source: must be filmed to have shots, got one that feeds on itself; "
+                    "render it as one"
+                )
+            if change is Change.CUT and count - begins[-1] >= least:
+                begins.append(count)
+            count += 1
+        if len(begins) > 1 and count - begins[-1] < least:
+            begins.pop()
+        ends = [*begins[1:], count]
+        return Shots(tuple(Part(*span) for span in zip(begins, ends, strict=True)))
+
+    def write(self, folder: Path) -> None:
+        """Note them in the folder of their sweep. Raises UserError."""
+        write(folder / SHOTS, json.dumps([str(part) for part in self.parts]) + "\n")
+
+
+def read(folder: Path) -> Shots:
+    """The shots that are noted there. Raises UserError."""
+    try:
+        told = json.loads((folder / SHOTS).read_text("utf-8"))
+        return Shots(tuple(part for text in told if (part := Part.of(text))))
+    except (OSError, ValueError, TypeError, UserError) as error:
+        raise UserError(
+            f"shots: must be a folder that scripts/render_shots.py made, got {shown(folder)}; "
+            "run that"
+        ) from error
+
+
+def done(folder: Path, shots: Shots, made_of: Fingerprint) -> list[Path]:
+    """The work folders of all parts, in order. made_of: what the whole depends on.
+
+    Raises UserError if a part is not done, or was made of something else.
+    """
+    jobs = {job.settings(["part"]).get("part"): folder / job.name for job in read_plan(folder).jobs}
+    works = []
+    for part in shots.parts:
+        job = jobs.get(str(part), folder)
+        status = status_of(job)
+        if status.state is not State.DONE or status.made_of != lasting(made_of.facts):
+            state = status.state if status.state is not State.DONE else "done with others"
+            raise UserError(
+                f"shots: must all be done with these settings, got part {part} of {shown(folder)} "
+                f"{state}; run scripts/render_shots.py again"
+            )
+        works.append(folder_of(job / status.output))
+    return works
+
+
+def segments(works: Sequence[Path], shots: Shots) -> list[Path]:
+    """The segments of all parts, in order. Raises UserError if one is missing."""
+    found: list[Path] = []
+    for work, part in zip(works, shots.parts, strict=True):
+        held = spans(work, part.first)
+        if not held or held[-1][0] != part.last:
+            raise UserError(
+                f"shots: must hold all segments, got {shown(work)} without some; remove it and run "
+                "scripts/render_shots.py again"
+            )
+        found += [path for _, path in held]
+    return found

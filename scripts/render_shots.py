@@ -1,0 +1,81 @@
+"""A long video in parts, each from a cut to a later one, as jobs of a sweep; then joined.
+
+python scripts/render_shots.py input=feature.mp4 output=dream.mp4 hydra/launcher=gpus
+python scripts/render_shots.py input=feature.mp4 output=dream.mp4 hydra/launcher=slurm look=lace
+python scripts/render_shots.py input=clip.mp4 hydra/launcher=local --least 60
+
+Nothing is carried across a cut, so every byte is the one that a single process would have made. The
+same command goes on, whatever happened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benches import parts
+from tqdm import tqdm
+
+from pipeline.arguments import prepared
+from pipeline.errors import UserError, shown
+from pipeline.shots import Shots
+
+LEAST = 240
+"""Frames of a part, that it may be worth beginning a job for."""
+DREAMREEL = (sys.executable, "-m", "pipeline")
+
+
+def main() -> None:
+    """Render what the command line asks for and exit as dreamreel does."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("settings", nargs="+", metavar="KEY=VALUE", help="of dreamreel; input=...")
+    parser.add_argument("--least", type=int, default=LEAST, metavar="FRAMES",
+                        help="of a part at least: shots in a row go together")  # fmt: skip
+    asked = parser.parse_intermixed_args()
+    try:
+        sys.exit(render(asked.settings, asked.least))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def render(settings: Sequence[str], least: int) -> int:
+    """Find the shots, render each part, join them; the exit code. Raises UserError."""
+    said = dict(word.partition("=")[::2] for word in settings)
+    here = [word for word in settings if not word.startswith(("output=", "hydra", "+hydra"))]
+    engine = [word for word in settings if word.startswith(("hydra", "+hydra"))]
+    if not said.get("output"):
+        raise UserError("output: must be given, got nothing; say output=NAME.mp4")
+    output = Path(said["output"])
+    folder = output.with_name(f"{output.name}.shots")
+    if said.get("loop", "false") != "false":
+        raise UserError("loop: must be false where parts are rendered; its end needs its start")
+    shots = found(here, least)
+    folder.mkdir(parents=True, exist_ok=True)
+    shots.write(folder)
+    print(f"{shown(folder)}: {len(shots.parts)} parts", flush=True)
+    ranges = f"part={','.join(map(str, shots.parts))}"
+    suffix = f"output=dream{output.suffix}"
+    sweep = [*DREAMREEL, "-m", *here, *engine, ranges, suffix, f"sweep={folder}"]
+    if code := subprocess.run(sweep, check=False).returncode:
+        return code
+    return subprocess.run([*DREAMREEL, *here, f"output={output}", f"shots={folder}"],
+                          check=False).returncode  # fmt: skip
+
+
+def found(settings: Sequence[str], least: int) -> Shots:
+    """The parts of the video that these settings are for. Raises UserError."""
+    config = parts.settings(prepared(settings))
+    source, cuts = parts.built(config, "source"), parts.built(config, "cuts")
+    pictures = tqdm(source.pictures(), total=source.clip.count, unit="frame", disable=None)
+    return Shots.found(pictures, cuts, least)
+
+
+if __name__ == "__main__":
+    main()
