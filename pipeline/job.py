@@ -157,8 +157,10 @@ def _join(folder: Path, order: Order, recording: Recording) -> None:
     """Complete the output from the parts that others have rendered. Raises UserError."""
     found = shots.read(folder)
     works = shots.done(folder, found, order.made_of)
+    rows = [row for work in works for row in figures.read(work / FIGURES)]
+    shots.check(found, [row["index"] for row in rows if row["cut"]])
     recording.adopt(shots.segments(works, found))
-    for row in (row for work in works for row in figures.read(work / FIGURES)):
+    for row in rows:
         figures.write(recording.folder / FIGURES, row)
     recording.finish(())
 
@@ -167,7 +169,7 @@ def dreamt(
     parts: Parts, order: Order, recording: Recorder, report: Report
 ) -> Generator[Dreamt, None, None]:
     """Yield every frame once it is dreamt, recorded and reported. Raises UserError."""
-    cuts = parts.cuts if order.part is None else order.part.ended(parts.cuts)
+    cuts = parts.cuts if order.part is None else order.part.within(parts.cuts, parts.source)
     frames = render(
         parts.source, cuts, parts.flow, parts.moments, parts.model.to(order.device),
         recording, loop=Loop(order.overlap, parts.clip.count), beside=parts.beside,

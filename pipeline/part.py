@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, repeat
 
 from pipeline.cuts import Change, Cuts
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Picture
+from pipeline.source import Source
+
+LEAD = 64
+"""Frames before a part among which its first are judged: more than a flash and its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +56,24 @@ class Part:
         """The shape of it alone; what is heard is of the whole."""
         return replace(clip, count=self.count, tracks=None)
 
-    def ended(self, cuts: Cuts) -> Cuts:
-        """The same cuts, until this part is over."""
-        return _Ended(cuts, self.last)
+    def within(self, cuts: Cuts, source: Source) -> Cuts:
+        """The same cuts of the same pictures, but nothing is seen of what lies long before this
+        part, or behind it: what is decoded only to be skipped is neither scaled nor looked at.
+        """
+        return _Within(cuts, source, max(0, self.first - LEAD), self.last)
 
 
 @dataclass(frozen=True)
-class _Ended:
+class _Within:
     cuts: Cuts
-    last: int
+    source: Source
+    begin: int
+    end: int
 
     def __call__(
         self, pictures: Iterable[Picture | None]
     ) -> Iterator[tuple[Picture | None, Change]]:
-        return islice(self.cuts(pictures), self.last)
+        """pictures: the source's, from its beginning; they are not asked for."""
+        yield from repeat((None, Change.NONE), self.begin)
+        late = self.source.pictures(start=self.begin)
+        yield from islice(self.cuts(late), self.end - self.begin)

@@ -19,50 +19,75 @@ from pipeline.swept import lasting
 
 SHOTS = "shots.json"
 """The name of the file that lists them, beside the jobs."""
+LEAST, MOST = 240, 64
+"""Frames of a part that is worth a job, and parts in all: each decodes what lies before it."""
 
 
 @dataclass(frozen=True)
 class Shots:
-    """parts: in order, from the first frame to the last, each but the first beginning at a cut."""
+    """parts: in order, from the first frame to the last, each but the first beginning at a cut.
+
+    cuts: the frames at which shots begin, all of them.
+    """
 
     parts: tuple[Part, ...]
+    cuts: tuple[int, ...]
 
     @staticmethod
-    def found(pictures: Iterable[Picture | None], cuts: Cuts, least: int) -> Shots:
-        """Those of a video whose pictures these are; least: frames of a part, if there are more.
+    def found(pictures: Iterable[Picture | None], cuts: Cuts, least: int | None = None) -> Shots:
+        """Those of a video whose pictures these are.
 
-        Raises UserError where there are none, or where what is dreamt was never filmed.
+        least: frames of a part, None = an even share of MOST parts, and no fewer than LEAST. Raises
+        UserError where what is dreamt was never filmed.
         """
-        begins, count = [0], 0
+        marks, count = [], 0
         for picture, change in cuts(pictures):
             if picture is None:
                 raise UserError(
                     "source: must be filmed to have shots, got one that feeds on itself; "
                     "render it as one"
                 )
-            if change is Change.CUT and count - begins[-1] >= least:
-                begins.append(count)
+            if change is Change.CUT:
+                marks.append(count)
             count += 1
+        least = max(LEAST, count // MOST) if least is None else least
+        begins = [0]
+        for mark in marks:
+            if mark - begins[-1] >= least:
+                begins.append(mark)
         if len(begins) > 1 and count - begins[-1] < least:
             begins.pop()
         ends = [*begins[1:], count]
-        return Shots(tuple(Part(*span) for span in zip(begins, ends, strict=True)))
+        parts = tuple(Part(*span) for span in zip(begins, ends, strict=True))
+        return Shots(parts, tuple(marks))
 
     def write(self, folder: Path) -> None:
         """Note them in the folder of their sweep. Raises UserError."""
-        write(folder / SHOTS, json.dumps([str(part) for part in self.parts]) + "\n")
+        told = {"parts": [str(part) for part in self.parts], "cuts": self.cuts}
+        write(folder / SHOTS, json.dumps(told) + "\n")
 
 
 def read(folder: Path) -> Shots:
     """The shots that are noted there. Raises UserError."""
     try:
         told = json.loads((folder / SHOTS).read_text("utf-8"))
-        return Shots(tuple(part for text in told if (part := Part.of(text))))
-    except (OSError, ValueError, TypeError, UserError) as error:
+        parts = tuple(part for text in told["parts"] if (part := Part.of(text)))
+        return Shots(parts, tuple(map(int, told["cuts"])))
+    except (OSError, ValueError, TypeError, KeyError, UserError) as error:
         raise UserError(
             f"shots: must be a folder that scripts/render_shots.py made, got {shown(folder)}; "
             "run that"
         ) from error
+
+
+def check(shots: Shots, cuts: Sequence[int]) -> None:
+    """Nothing, if the jobs saw shots begin at these frames, which are those. Raises UserError."""
+    if tuple(cuts) != shots.cuts:
+        other = min({*cuts} ^ {*shots.cuts})
+        raise UserError(
+            f"shots: must have their cuts where they were found, got another at frame {other}; "
+            "render the video as one"
+        )
 
 
 def done(folder: Path, shots: Shots, made_of: Fingerprint) -> list[Path]:

@@ -23,8 +23,6 @@ from pipeline.arguments import prepared
 from pipeline.errors import UserError, shown
 from pipeline.shots import Shots
 
-LEAST = 240
-"""Frames of a part, that it may be worth beginning a job for."""
 DREAMREEL = (sys.executable, "-m", "pipeline")
 
 
@@ -33,8 +31,8 @@ def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("settings", nargs="+", metavar="KEY=VALUE", help="of dreamreel; input=...")
-    parser.add_argument("--least", type=int, default=LEAST, metavar="FRAMES",
-                        help="of a part at least: shots in a row go together")  # fmt: skip
+    parser.add_argument("--least", type=int, metavar="FRAMES",
+                        help="of a part: shots in a row go together; else in 64")  # fmt: skip
     asked = parser.parse_intermixed_args()
     try:
         sys.exit(render(asked.settings, asked.least))
@@ -45,7 +43,7 @@ def main() -> None:
         sys.exit(130)
 
 
-def render(settings: Sequence[str], least: int) -> int:
+def render(settings: Sequence[str], least: int | None) -> int:
     """Find the shots, render each part, join them; the exit code. Raises UserError."""
     said = dict(word.partition("=")[::2] for word in settings)
     here = [word for word in settings if not word.startswith(("output=", "hydra", "+hydra"))]
@@ -69,7 +67,7 @@ def render(settings: Sequence[str], least: int) -> int:
                           check=False).returncode  # fmt: skip
 
 
-def found(settings: Sequence[str], least: int) -> Shots:
+def found(settings: Sequence[str], least: int | None) -> Shots:
     """The parts of the video that these settings are for. Raises UserError."""
     config = parts.settings(prepared(settings))
     source, cuts = parts.built(config, "source"), parts.built(config, "cuts")

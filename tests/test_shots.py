@@ -10,17 +10,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import FFV1, write
 from command_line import ONE_THREAD, Ran, ended, rendered, run
-from conftest import pan
+from conftest import pan, part
 
 from pipeline.cuts import Change
 from pipeline.errors import UserError
-from pipeline.frame import Picture
+from pipeline.frame import Clip, Picture
 from pipeline.part import Part
 from pipeline.shots import Shots, read
 from pipeline.sweep import State, read_plan, status_of
@@ -40,6 +43,17 @@ class Marked:
     ) -> Iterator[tuple[Picture | None, Change]]:
         for index, picture in enumerate(pictures):
             yield picture, Change.CUT if index in self.cuts else Change.NONE
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """A source of these pictures."""
+
+    held: list[Picture]
+    clip: Clip
+
+    def pictures(self, start: int = 0) -> Iterator[Picture]:
+        return iter(self.held[start:])
 
 
 @pytest.fixture
@@ -82,6 +96,10 @@ def test_shots_go_together_until_they_are_worth_a_job() -> None:
     )
     assert Shots.found(pictures, Marked(5, 8, 25), 8).parts == (Part(0, 8), Part(8, 30))
     assert Shots.found(pictures, Marked(), 8).parts == (Part(0, 30),)
+    assert Shots.found(pictures, Marked(5, 8, 25), 8).cuts == (5, 8, 25)
+    many = [pictures[0]] * 64 * 500
+    assert len(Shots.found(many, Marked(*range(100, 32_000, 100))).parts) == 64
+    assert len(Shots.found(many[:1000], Marked(*range(100, 1000, 100))).parts) == 3
     with pytest.raises(UserError, match="source: must be filmed to have shots"):
         Shots.found([None], Marked(), 1)
 
@@ -145,6 +163,33 @@ def test_who_is_killed_goes_on_with_the_parts_that_are_missing(folder: Path) -> 
     ran = shots_rendered("output=x.mp4", "--least", "1", cwd=folder)
     assert ran.out.count("(was done)") >= 1
     assert (folder / "x.mp4").read_bytes() == (folder / "whole.mp4").read_bytes()
+
+
+def test_where_a_part_begins_late_its_cuts_are_those_of_the_whole() -> None:
+    """Cuts, flashes and a wild camera: from any cut on they come out the same."""
+    rng = np.random.default_rng(5)
+    pictures: list[Picture] = []
+    while len(pictures) < 400:
+        count, seed = int(rng.integers(1, 25)), int(rng.integers(1 << 30))
+        move = (int(rng.integers(-3, 4)), int(rng.integers(-3, 4)))
+        shade = rng.uniform(0, 1, 3)
+        shot = pan(count, height=48, width=64, velocity=move, seed=seed)
+        shot = [(picture * shade).astype(np.uint8) for picture in shot]
+        if count > 16:
+            shot[8:10] = [np.full_like(shot[0], 255)] * 2  # lightning
+        pictures += shot
+    cuts = part("cuts", "adaptive")
+    changes = [change for _, change in cuts(pictures)]
+    marks = [index for index, change in enumerate(changes) if change is Change.CUT]
+    assert len(marks) > 10
+    assert Change.FLASH in changes
+    source = Filmed(pictures, Clip(48, 64, Fraction(25)))
+    for first, last in pairwise([*marks, len(pictures)]):
+        late = list(Part(first, last).within(cuts, source)(iter(())))
+        assert len(late) == last
+        assert [change for _, change in late[first:]] == changes[first:last]
+        seen = [picture for picture, _ in late[first:]]
+        assert all(one is other for one, other in zip(seen, pictures[first:last], strict=True))
 
 
 @pytest.mark.slow
