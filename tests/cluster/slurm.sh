@@ -18,12 +18,14 @@ if [ "${2:-}" = stop ]; then
 fi
 
 mkdir -p "$folder"/{state,spool}
-# munge's own folders: nobody else may enter ours
-install -d -o munge -g munge -m 755 /run/munge
-[ -f /etc/munge/munge.key ] || mungekey --create
-chown munge /etc/munge/munge.key
-setpriv --reuid=munge --regid=munge --clear-groups munged --force --pid-file=/run/munge/munged.pid
-ln -sf /run/munge/munged.pid "$folder/munged.pid"
+if ! munge -n > /dev/null 2>&1; then  # one that runs already will do
+    # munge's own folders: nobody else may enter ours
+    install -d -o munge -g munge -m 755 /run/munge
+    [ -f /etc/munge/munge.key ] || mungekey --create
+    chown munge /etc/munge/munge.key
+    setpriv --reuid=munge --regid=munge --clear-groups munged --force --pid-file=/run/munge/munged.pid
+    ln -sf /run/munge/munged.pid "$folder/munged.pid"
+fi
 
 for number in 0 1; do
     [ -e "$folder/gpu$number" ] || mknod "$folder/gpu$number" c 1 3
