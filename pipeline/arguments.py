@@ -127,7 +127,8 @@ def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
     if not equals or key.lstrip("+") not in PATHS or value in ("", "null") or _is_quoted(value):
         return argument
     if sweeping and "," in value and key != "sweep" and not Path(value).exists():
-        return f"{key}=" + ",".join(quote(_at_home(part)) for part in value.split(","))
+        parts = value.split(",")
+        return f"{key}=" + ",".join(p if _is_quoted(p) else quote(_at_home(p)) for p in parts)
     return f"{key}={quote(_at_home(value))}"
 
 

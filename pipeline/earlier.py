@@ -14,7 +14,7 @@ from pipeline.configuration import GROUPS, config_dir, face_yaml, yaml_of
 from pipeline.errors import UserError, shown
 from pipeline.notes import folder_of
 from pipeline.presets import REFERENCE, check_plain
-from pipeline.sweep import STATUS, status_of
+from pipeline.sweep import PLAN, STATUS, read_plan, status_of
 from pipeline.told import BESIDE, ELSEWHERE
 
 KEY = "from"
@@ -66,6 +66,8 @@ def overrides(path: Path, arguments: Sequence[str]) -> list[str]:
 
 def _settings(path: Path) -> dict[str, Any]:
     """The settings that lie there, resolved. Raises UserError if there are none."""
+    if not path.exists():
+        raise _none(path)
     text = _recipe(path) if path.suffix == ".yaml" or path.is_dir() else _comment(path)
     try:
         check_plain(text.encode(), f"{KEY}: the settings of {shown(path)}", ())
@@ -116,9 +118,16 @@ def _comment(path: Path) -> str:
 
 
 def _none(path: Path) -> UserError:
+    if not path.exists():
+        got, remedy = f"{shown(path)}, which is not there", "check the name"
+    elif (path / PLAN).exists():
+        jobs = [job.name for job in read_plan(path).jobs]
+        got, remedy = f"the whole sweep {shown(path)}", f"say from={shown(path / jobs[0])}"
+    else:
+        got, remedy = f"{shown(path)}, which tells no settings", "name another"
     return UserError(
         f"{KEY}: must name a job of a sweep, a recipe.yaml, or a video or .png that dreamreel "
-        f"made, got {shown(path)}; look whether it lies there"
+        f"made, got {got}; {remedy}"
     )
 
 

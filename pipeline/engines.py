@@ -8,11 +8,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, shown
 
+SECONDS = 60
+"""Within which Slurm's controller answers, or does not."""
 RAY, SLURM = "RayLauncher", "SlurmLauncher"
 PACKAGES = {"joblib": ("hydra_joblib_launcher", "local"),
             "ray": ("hydra_ray_launcher", "ray"),
@@ -32,11 +35,8 @@ def check_engine(launcher: Mapping[str, Any]) -> None:
     """
     if kind_of(launcher) == RAY:
         _check_ray(launcher["ray"])
-    if kind_of(launcher) == SLURM and shutil.which("sbatch") is None:
-        raise UserError(
-            "hydra/launcher: must find Slurm's commands for slurm, got no sbatch; run it where "
-            "jobs are submitted, or say hydra/launcher=gpus or local"
-        )
+    if kind_of(launcher) == SLURM:
+        _check_slurm()
 
 
 def missing_extra(name: str) -> str | None:
@@ -52,6 +52,24 @@ def missing_extra(name: str) -> str | None:
         f"hydra/launcher: needs what the extra [{extra}] brings, got no {package}; "
         f"pip install 'dreamreel[{extra}]'"
     )
+
+
+def _check_slurm() -> None:
+    """Nothing, if jobs can be handed to Slurm from here. Raises UserError."""
+    if shutil.which("sbatch") is None:
+        raise UserError(
+            "hydra/launcher: must find Slurm's commands for slurm, got no sbatch; run it where "
+            "jobs are submitted, or say hydra/launcher=gpus or local"
+        )
+    try:
+        asked = ["sinfo", "--noheader", "--format=%P"]
+        subprocess.run(asked, check=True, capture_output=True, text=True, timeout=SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
+        raise UserError(
+            f"hydra/launcher: must reach Slurm's controller for slurm, got: {shown(said)[:200]}; "
+            "look whether it runs"
+        ) from error
 
 
 def _check_ray(settings: Mapping[str, Any]) -> None:

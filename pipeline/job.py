@@ -104,10 +104,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job came to: the file, and the figures of its report.json."""
+    """What a job came to: the file, and the figures of its report.json.
+
+    stop: whether the user pressed Ctrl-C when there was nothing left to stop.
+    """
 
     output: Path
     figures: Mapping[str, object]
+    stop: bool = False
 
 
 def run(parts: Parts, order: Order) -> Outcome:
@@ -133,7 +137,7 @@ def run(parts: Parts, order: Order) -> Outcome:
         told = report.figures() | {"loop_frames": order.overlap}
         told |= facts(parts.model, order.seed)
         write(folder / "report.json", json.dumps(told, indent=2) + "\n")
-    return Outcome(order.output, told)
+    return Outcome(order.output, told, bool(stop))
 
 
 def _render(

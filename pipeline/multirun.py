@@ -30,6 +30,9 @@ from pipeline.sweep import PLAN, Job, Plan, State, job_name, read_plan, status_o
 
 SWEEPS = Path("sweeps")
 """Where sweeps without a name lie."""
+REASONS = {State.MISSING: "not begun", State.KILLED: "goes on with the same command",
+           State.STOPPED: "goes on with the same command"}  # fmt: skip
+"""What is said of jobs that say nothing themselves."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Sweep:
         print(f"{shown(self.folder)}: {len(found)} job{'s' * (len(found) != 1)}: {those}")
         for name, status in found.items():
             if status.state is not State.DONE:
-                print(f"{status.state}: {name}{': ' * bool(status.line)}{shown(status.line)}")
+                reason = status.line or REASONS.get(status.state, "")
+                print(f"{status.state}: {name}{': ' * bool(reason)}{shown(reason)}")
         if self.queue is not None and (left := self.queue.jobs()):
             print(f"Slurm still has jobs of it; to end them: scancel {' '.join(sorted(left))}")
         print(f"side by side: {shown(self.folder / 'index.html')}")

@@ -70,7 +70,8 @@ class _Progress:
         if self.bar.disable:
             total = "" if self.total is None else f" of {self.total}"
             ends = "" if left is None else f", {left:.0f} s left"
-            log.info("%s %d%s, %.2f s a %s%s, %s", unit, done, total, seconds, unit, ends, shown)
+            gained = f", {shown}" if shown else ""
+            log.info("%s %d%s, %.2f s a %s%s%s", unit, done, total, seconds, unit, ends, gained)
 
 
 @contextmanager

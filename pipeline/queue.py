@@ -6,6 +6,7 @@ would be never.
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import threading
@@ -20,6 +21,10 @@ from pipeline.sweep import State, status_of
 
 PAUSE = 5.0
 """Seconds between two looks at the queue."""
+NUMBER = re.compile(r"\d+(_\d+)?")
+"""What a folder is called that is a job's."""
+PATIENCE = 60
+"""Looks in a row at which the queue cannot be reached, until nobody waits for it any more."""
 LOOKS = 3
 """In a row without a job of ours: one that is put back into the queue is in it all the time."""
 OVER = (State.DONE, State.FAILED)
@@ -40,15 +45,22 @@ class Queue:
 
     def jobs(self) -> set[str]:
         """Slurm's numbers of our jobs that wait or run."""
+        return self._found() or set()
+
+    def _found(self) -> set[str] | None:
+        """The same; None = the queue cannot be reached."""
         ours = {number.partition("_")[0] for number in _numbers(self.folder) - self.known}
+        if not ours:
+            return set()
         command = ["squeue", "--noheader", "--me", "--format=%F"]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        # a controller that cannot be reached just now says nothing of them
-        return ours if ran.returncode else ours & {*ran.stdout.split()}
+        return None if ran.returncode else ours & {*ran.stdout.split()}
 
     def wait(self) -> None:
         """Until no job of ours waits or runs."""
-        while self.jobs():
+        vain = 0
+        while (found := self._found()) != set() and vain < PATIENCE:
+            vain = vain + 1 if found is None else 0
             time.sleep(PAUSE)
 
     def watch(self, jobs: Sequence[Path]) -> None:
@@ -63,14 +75,14 @@ class Queue:
         while looks < LOOKS:
             time.sleep(PAUSE)
             handed = _numbers(self.folder) - self.known
-            looks = looks + 1 if handed and not self.jobs() else 0
+            looks = looks + 1 if handed and self._found() == set() else 0
         if any(status_of(job).state not in OVER for job in jobs):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
 
 def _numbers(folder: Path) -> set[str]:
     """Slurm's numbers of the jobs that were handed over."""
-    return {path.name for path in folder.glob("[0-9]*")}
+    return {path.name for path in folder.glob("*") if NUMBER.fullmatch(path.name)}
 
 
 def _lost(number: int, frame: FrameType | None) -> None:

@@ -26,7 +26,8 @@ def lasting(facts: Mapping[str, str]) -> dict[str, str]:
 class Noted:
     """A job while it runs. line: what it came to, known in the end. before: how it ended before.
 
-    status: as it is noted, None = nothing is yet, and what stands there is true.
+    status: as it is noted, None = nothing is yet, and what stands there is true. stop: whether no
+    other is to begin.
     """
 
     folder: Path
@@ -34,6 +35,7 @@ class Noted:
     began: float
     line: str = ""
     status: Status | None = None
+    stop: bool = False
 
     def is_done(self, output: Path, facts: Mapping[str, str]) -> bool:
         """Whether that was done before; else it is noted that it begins.
@@ -78,7 +80,7 @@ def noted(folder: Path) -> Iterator[Noted]:
         except BaseException:
             with suppress(UserError):  # a full disk must not hide why it stopped
                 if job.status is not None:
-                    job.ended(State.STOPPED, "stopped; the same command goes on")
+                    job.ended(State.STOPPED, "")
             raise
         if job.status is not None:
             job.ended(State.DONE, job.line)

@@ -53,12 +53,20 @@ def task(cfg: DictConfig) -> None:
             _job(cfg, Path(os.path.relpath(hydra.runtime.output_dir)))
             return
         try:
+            _check_single(cfg, str(hydra.launcher["_target_"]))
             _rendered(cfg)
         except UserError as error:
             # raised on, Hydra would print two lines of its own before ours
             end(2, str(error))
         except Exception:
             end(1, f"a fault of ours, please report it:\n{traceback.format_exc()}")
+
+
+def _check_single(cfg: DictConfig, launcher: str) -> None:
+    """Nothing, if this says nothing that only a sweep has a use for. Raises UserError."""
+    said = "sweep" if cfg.get("sweep") is not None else "hydra/launcher"
+    if said == "sweep" or not launcher.endswith(".BasicLauncher"):
+        raise UserError(f"{said}: must go with a sweep, got a single render; say dreamreel -m ...")
 
 
 def check(cfg: DictConfig) -> None:
@@ -98,6 +106,9 @@ def _job(cfg: DictConfig, folder: Path) -> None:
         log.error("%s", error)
     except Exception:
         log.error("a fault of ours, please report it:\n%s", traceback.format_exc())
+    else:
+        if job.stop:
+            raise KeyboardInterrupt("stopped behind that job; the same command goes on")
 
 
 def _rendered(cfg: DictConfig, job: Noted | None = None) -> str:
@@ -194,7 +205,10 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     if job is not None and job.is_done(output, order.made_of.facts):
         return f"{job.line} (was done)"
     if stills is None:
-        return summary(run(whole, order))
+        outcome = run(whole, order)
+        if job is not None:
+            job.stop = outcome.stop
+        return summary(outcome)
     return album.summary(album.run(whole, stills, order, beside=beside))
 
 

@@ -53,7 +53,10 @@ def render(settings: Sequence[str], least: int | None) -> int:
     output = Path(said["output"])
     folder = output.with_name(f"{output.name}.shots")
     if said.get("loop", "false") != "false":
-        raise UserError("loop: must be false where parts are rendered; its end needs its start")
+        raise UserError(
+            f"loop: must be false where parts are rendered, got {said['loop']}; its end needs its "
+            "start, so render it as one"
+        )
     shots = found(here, least)
     folder.mkdir(parents=True, exist_ok=True)
     shots.write(folder)

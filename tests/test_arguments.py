@@ -153,6 +153,12 @@ def test_a_sweep_parts_expressions_and_leaves_keyframes_whole() -> None:
     assert other[1] == "camera.zoom_per_second='0s: 1, 4s: 2'"
 
 
+def test_files_of_a_sweep_may_be_quoted_each_or_not() -> None:
+    asked = ["-m", "input='my clip (1).mp4','other.mp4'"]
+    assert prepared(["-m", "input='my clip (1).mp4',other.mp4"]) == asked
+    assert prepared(["-m", "input=my clip (1).mp4,other.mp4"]) == asked
+
+
 def test_options_may_stand_among_the_settings() -> None:
     given = ["seed=3", "-m", "frames=1", "--config-dir", "ours", "width=64"]
     asked = ["-m", "--config-dir", "ours", "seed=3", "frames=1", "width=64"]

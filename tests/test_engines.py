@@ -202,6 +202,17 @@ def test_without_slurms_commands_it_is_said_at_once(monkeypatch: pytest.MonkeyPa
     check_engine({"_target_": "a.BasicLauncher"})
 
 
+def test_where_slurms_controller_cannot_be_reached_it_is_said_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, code in (("sbatch", 0), ("sinfo", 1)):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho 'sinfo: error: no host' >&2\nexit {code}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="must reach Slurm's controller for slurm, got: sinfo: err"):
+        check_engine({"_target_": "a.SlurmLauncher"})
+
+
 def test_an_engine_that_is_not_installed_is_named_with_its_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

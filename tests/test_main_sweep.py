@@ -225,5 +225,31 @@ def test_a_winner_is_rendered_whole_from_its_job_and_from_its_video(folder: Path
     rendered("from=mine/look=lace", "frames=null", "output=z.mp4", cwd=folder)
     report = json.loads((folder / "z.mp4.render" / "report.json").read_text())
     assert report["frames"] == 3
-    line = run("from=clip.mp4", cwd=folder).line
-    assert line.startswith("from: must name a job of a sweep")
+    for words, said in (
+        ("from=clip.mp4", "got clip.mp4, which tells no settings; name another"),
+        ("from=nix.mp4", "got nix.mp4, which is not there; check the name"),
+        ("from=mine", "got the whole sweep mine; say from=mine/look=lace"),
+    ):
+        assert run(words, cwd=folder).line.endswith(said)
+
+
+def test_what_only_a_sweep_has_a_use_for_is_refused_without_one(folder: Path) -> None:
+    for word in ("sweep=mine", "hydra/launcher=local"):
+        line = run("input=clip.mp4", "dreamer=none", word, cwd=folder).line
+        key = word.partition("=")[0]
+        assert line == f"{key}: must go with a sweep, got a single render; say dreamreel -m ..."
+
+
+def test_ctrl_c_in_the_last_frame_of_a_job_ends_the_sweep_behind_it(folder: Path) -> None:
+    command = ("-m", "pipeline", "-m", "input=clip.mp4", "frames=1", "sweep=mine", "seed=1,2,3")
+    process = spawn(*command, "dreamer.iterations=60", cwd=folder)
+    while status_of(folder / "mine" / "seed=1").output == "" and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    os.kill(process.pid, signal.SIGINT)
+    ran = ended(process)
+    assert ran.code == 130, ran.err
+    assert states(folder / "mine") == {
+        "seed=1": State.DONE, "seed=2": State.MISSING, "seed=3": State.MISSING
+    }, ran.err  # fmt: skip
+    assert "stopped behind that job; the same command goes on" in ran.err
