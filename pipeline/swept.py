@@ -47,16 +47,21 @@ class Noted:
         if same and output.exists():
             self.line = before.line
             return True
-        gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-        self.status = Status(
-            State.RUNNING, "", output.name, self.began, None, facts["device"], gpus, made_of
+        self.status = replace(
+            self._status, output=output.name, device=facts["device"], made_of=made_of
         )
         note(self.folder, self.status)
         return False
 
+    @property
+    def _status(self) -> Status:
+        """Before more is known."""
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        return Status(State.RUNNING, began=self.began, gpus=gpus)
+
     def ended(self, state: State, line: str) -> None:
         """Note how it ended."""
-        status = self.status or Status(state, began=self.began)
+        status = self.status or self._status
         note(self.folder, replace(status, state=state, line=line, ended=time.time()))
 
 
