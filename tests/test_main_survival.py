@@ -148,7 +148,8 @@ def test_other_code_is_refused_by_name(tmp_path: Path) -> None:
     here = {"PYTHONPATH": str(tmp_path / "copy"), "PYTHONSAFEPATH": "1"}
     # it breaks at the third frame, in a way that leaves no trace in the code
     breaking = "import pipeline.recording as r; add = r.Recording.add\n"
-    breaking += "def once(s, p, b, n, **o):\n add(s, p, b, n, **o)\n if n.index == 2: raise SystemExit(143)\n"
+    breaking += "def once(s, p, b, n, **o):\n add(s, p, b, n, **o)\n"
+    breaking += " if n.index == 2: raise SystemExit(143)\n"
     breaking += "r.Recording.add = once; import pipeline.__main__ as m, sys; "
     breaking += f"sys.argv[1:] = {asked[2:]!r}; m.main()"
     assert ended(spawn("-c", breaking, cwd=tmp_path, **here)).code == 143
