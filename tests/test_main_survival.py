@@ -323,9 +323,10 @@ def test_killed_at_a_random_moment_it_goes_on(
                 process.kill()
             else:
                 os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=10)
-        if process.returncode == 0:
+        said, _ = process.communicate(timeout=10)
+        # killed behind the very last of it, when only Python had yet to end, it was whole by then
+        if process.returncode == 0 or b"output: must not exist yet" in said:
             break
-        assert process.returncode == -9
+        assert process.returncode == -9, said
     assert (tmp_path / "x.mp4").read_bytes() == whole
     assert files(tmp_path / "x.mp4.render") == LEFT
