@@ -122,13 +122,13 @@ def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
     key, equals, value = argument.partition("=")
     if key in groups and equals and NO_TEXT.fullmatch(value):
         return f"{key}={quote(value)}"  # a choice by that name is looked for, and not found
-    if equals and key.lstrip("+").startswith(CHANGING) and not _is_quoted(value):
+    if equals and key.lstrip("+").startswith(CHANGING) and not is_quoted(value):
         return f"{key}={_scheduled(value, sweeping=sweeping)}"
-    if not equals or key.lstrip("+") not in PATHS or value in ("", "null") or _is_quoted(value):
+    if not equals or key.lstrip("+") not in PATHS or value in ("", "null") or is_quoted(value):
         return argument
     if sweeping and "," in value and key != "sweep" and not Path(value).exists():
         parts = value.split(",")
-        return f"{key}=" + ",".join(p if _is_quoted(p) else quote(_at_home(p)) for p in parts)
+        return f"{key}=" + ",".join(p if is_quoted(p) else quote(_at_home(p)) for p in parts)
     return f"{key}={quote(_at_home(value))}"
 
 
@@ -174,7 +174,8 @@ def _doubled_at_end(text: str) -> str:
     return bare + "\\" * 2 * (len(text) - len(bare))
 
 
-def _is_quoted(value: str) -> bool:
+def is_quoted(value: str) -> bool:
+    """Whether a value stands in quotes of Hydra's grammar."""
     return len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
 
 

@@ -19,7 +19,7 @@ from pipeline.told import BESIDE, ELSEWHERE
 
 KEY = "from"
 TARGET = "_target_"
-HERE = (*ELSEWHERE, "trust", KEY)
+HERE = (*ELSEWHERE, "trust")
 """Settings that are of the one render, and of who runs it."""
 PRESETS = ("recipe", "look", "experiment")
 RECIPE = "recipe.yaml"
@@ -108,8 +108,8 @@ def _comment(path: Path) -> str:
         from pipeline.opening import lines
 
         limits = Limits(**face_yaml()["limits"])
-        wanted = [b"\n".join(lines(path, (), ("-f", "ffmetadata", "-"), limits))]
-        found = COMMENT.search(wanted[0].decode("utf-8", "replace"))
+        told = b"\n".join(lines(path, (), ("-f", "ffmetadata", "-"), limits))
+        found = COMMENT.search(told.decode("utf-8", "replace"))
         comment = re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL) if found else ""
     first, _, text = comment.partition("\n")
     if not first.startswith("dreamreel "):

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from pipeline.errors import UserError
-from pipeline.sweep import State, status_of
+from pipeline.sweep import OVER, status_of
 
 PAUSE = 5.0
 """Seconds between two looks at the queue."""
@@ -27,8 +27,6 @@ PATIENCE = 60
 """Looks in a row at which the queue cannot be reached, until nobody waits for it any more."""
 LOOKS = 3
 """In a row without a job of ours: one that is put back into the queue is in it all the time."""
-OVER = (State.DONE, State.FAILED)
-"""States of jobs of which the engine hears by itself."""
 
 
 @dataclass(frozen=True)

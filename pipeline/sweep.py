@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from pipeline.arguments import is_quoted
 from pipeline.errors import UserError, shown
 from pipeline.lock import is_locked
 from pipeline.notes import write
@@ -41,6 +42,10 @@ class State(StrEnum):
     """It was running, and nobody works on it any more."""
     MISSING = "missing"
     """It was never begun."""
+
+
+OVER = (State.DONE, State.FAILED)
+"""States in which nothing more becomes of a job by itself."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +156,7 @@ def job_name(overrides: Sequence[str], keys: Iterable[str]) -> str:
 
 def unquoted(value: str) -> str:
     """A value without the quotes that Hydra's grammar may want around it."""
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if quoted else value
+    return value[1:-1] if is_quoted(value) else value
 
 
 def note(job: Path, status: Status) -> None:

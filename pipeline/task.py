@@ -9,12 +9,12 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
@@ -36,6 +36,10 @@ from pipeline.configuration import (
 from pipeline.errors import UserError, shown
 from pipeline.exits import end
 from pipeline.swept import Noted, noted
+
+if TYPE_CHECKING:
+    from pipeline.parts import Template
+    from pipeline.schedule import Schedule
 
 log = logging.getLogger("pipeline")
 
@@ -75,7 +79,6 @@ def check(cfg: DictConfig) -> None:
     Of a sweep this is asked before its first job begins.
     """
     from pipeline import face
-    from pipeline.parts import Template
     from pipeline.schedule import SOUND, parse
 
     settings = _settings(cfg)
@@ -87,10 +90,8 @@ def check(cfg: DictConfig) -> None:
         _built(settings[group], group, faced.trusted)
     read = partial(parse, rate=float(RATE), count=None)
     silence = dict.fromkeys(SOUND, 0.0)
-    for group in CHANGING:
-        Template.of(
-            settings[group], group, read, trusted=faced.trusted, defaults=_defaults(group)
-        ).at({"t": 0.0, "frame": 0, "rate": float(RATE), **silence})
+    for template in _templates(settings, read, faced.trusted).values():
+        template.at({"t": 0.0, "frame": 0, "rate": float(RATE), **silence})
 
 
 def _job(cfg: DictConfig, folder: Path) -> None:
@@ -143,7 +144,6 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     from pipeline.job import Order, Parts, run, summary
     from pipeline.memory import keep_freed_memory
     from pipeline.part import Part
-    from pipeline.parts import Template
     from pipeline.schedule import parse
     from pipeline.sound import hear, with_audio
     from pipeline.source import Several
@@ -162,11 +162,9 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
         clip = with_audio(clip, Path(str(settings["audio"])), faced.limits)
     beside = partial(beside_of, settings, yaml=partial(yaml_of, "source"), trusted=trusted)
     read = partial(parse, rate=float(clip.rate), count=clip.count)
-    templates = {
-        group: Template.of(settings[group], group, read, trusted=trusted, defaults=_defaults(group))
-        for group in CHANGING
-    }
-    moments = timeline(templates, clip, partial(hear, limits=faced.limits))
+    moments = timeline(
+        _templates(settings, read, trusted), clip, partial(hear, limits=faced.limits)
+    )
     stills = parts["source"] if isinstance(parts["source"], Several) else None
     named = files(settings)
     folder = None if job is None else job.folder
@@ -259,6 +257,18 @@ def _built(settings: Any, group: str, trusted: list[str]) -> Any:
     from pipeline.parts import build
 
     return build(settings, group, trusted=trusted, defaults=_defaults(group))
+
+
+def _templates(
+    settings: dict[str, Any], read: Callable[[str], Schedule], trusted: list[str]
+) -> dict[str, Template]:
+    """By group, what each part that may change is made from. Raises UserError naming the key."""
+    from pipeline.parts import Template
+
+    return {
+        group: Template.of(settings[group], group, read, trusted=trusted, defaults=_defaults(group))
+        for group in CHANGING
+    }
 
 
 def _defaults(group: str) -> dict[str, Any]:

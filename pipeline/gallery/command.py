@@ -14,9 +14,7 @@ from pipeline.gallery.cells import mosaic
 from pipeline.gallery.found import cards, plan_of
 from pipeline.gallery.keeping import PAUSE
 from pipeline.gallery.page import write
-from pipeline.sweep import State
-
-OVER = (State.DONE, State.FAILED)
+from pipeline.sweep import OVER
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
