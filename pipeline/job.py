@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pipeline import figures, shots
 from pipeline.beside import ALONE, Beside
@@ -35,6 +36,7 @@ from pipeline.recording import FIGURES, Recording, Saving
 from pipeline.render import Dreamt, render
 from pipeline.report import Report
 from pipeline.room import Room
+from pipeline.seams import Seam, keep, measured
 from pipeline.shortage import told
 from pipeline.source import Source
 
@@ -125,6 +127,7 @@ def run(parts: Parts, order: Order) -> Outcome:
     folder = recording.folder
     with asked_to_stop() as stop, recording, kept_log(folder):
         report = Report(parts.source, order.device, folder / FIGURES, recording.state)
+        seams: list[Seam] = []
         if recording.is_complete and (folder / "report.json").exists():
             return Outcome(order.output, json.loads((folder / "report.json").read_text("utf-8")))
         if not recording.is_complete:
@@ -133,8 +136,8 @@ def run(parts: Parts, order: Order) -> Outcome:
             if order.shots is None:
                 _render(parts, order, recording, report, stop)
             else:
-                _join(order.shots, order, recording)
-        told = report.figures() | {"loop_frames": order.overlap}
+                seams = _join(order.shots, order, recording)
+        told = report.figures() | {"loop_frames": order.overlap, "seams": seams}
         told |= facts(parts.model, order.seed)
         write(folder / "report.json", json.dumps(told, indent=2) + "\n")
     return Outcome(order.output, told, bool(stop))
@@ -145,28 +148,42 @@ def _render(
 ) -> None:
     """Dream and record every frame. Raises KeyboardInterrupt when asked to stop, and UserError."""
     say_what_must_fit(parts, order.device)
-    count, first = parts.clip.count, 0
-    if order.part is not None:
-        count, first = order.part.count, order.part.first
+    part, count, begin = order.part, parts.clip.count, 0
+    if part is not None:
+        count, begin = part.last - part.begin, part.begin
     frames = dreamt(parts, order, recording, report)
-    done = shown_progress(count, "frame", recording.folder, recording.state.index - first)
+    done = shown_progress(count, "frame", recording.folder, recording.state.index - begin)
     with done as progress, closing(frames):
         for frame in frames:
+            behind = frame.frame.index + 1
+            if part is not None and behind in (part.first, part.last):
+                keep(_layer(frame), behind, recording.folder)
             progress(report.gain)
-            if stop and frame.frame.index + 1 - first != count:
+            if stop and behind - begin != count:
                 raise KeyboardInterrupt(recording.stop())
 
 
-def _join(folder: Path, order: Order, recording: Recording) -> None:
-    """Complete the output from the parts that others have rendered. Raises UserError."""
+def _layer(dreamt: Dreamt) -> Tensor:
+    """What the dream adds to the picture, (1, 3, H, W)."""
+    picture = dreamt.canvas.picture
+    return dreamt.image if picture is None else dreamt.image - picture
+
+
+def _join(folder: Path, order: Order, recording: Recording) -> list[Seam]:
+    """Complete the output from the parts that others have rendered; the seams between them.
+
+    Raises UserError.
+    """
     found = shots.read(folder)
     works = shots.done(folder, found, order.made_of)
     rows = [row for work in works for row in figures.read(work / FIGURES)]
     shots.check(found, [row["index"] for row in rows if row["cut"]])
+    seams = measured(works, found.parts)
     recording.adopt(shots.segments(works, found))
     for row in rows:
         figures.write(recording.folder / FIGURES, row)
     recording.finish(())
+    return seams
 
 
 def dreamt(
@@ -181,7 +198,8 @@ def dreamt(
     )  # fmt: skip
     with told(), closing(frames):
         for frame in frames:
-            report.add(frame)
+            if order.part is None or frame.frame.index >= order.part.first:
+                report.add(frame)
             yield frame
 
 
@@ -231,6 +249,10 @@ def summary(outcome: Outcome) -> str:
         parts.append(f"gain {gain['mean']:.2f}")
     if figures["flicker"] is not None:
         parts.append(f"flicker {figures['flicker']}")
+    seams: Any = figures.get("seams")  # an earlier version's report has none
+    if seams:
+        worst = max(seams, key=lambda seam: float(seam["difference"]))
+        parts.append(f"seams {len(seams)}, the worst {worst['difference']} at {worst['frame']}")
     return f"{shown(outcome.output)}: {', '.join(parts)}"
 
 

@@ -1,4 +1,7 @@
-"""A part of a render, from one cut to another: it comes out by itself as in the whole."""
+"""A part of a render, from one cut to another: it comes out by itself as in the whole.
+
+One that begins within a shot does not: it begins a run-up earlier, for its dream to grow.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,20 @@ LEAD = 64
 
 @dataclass(frozen=True)
 class Part:
-    """Frames of the whole, counted from 0: from `first` to before `last`."""
+    """Frames of the whole, counted from 0: from `first` to before `last`.
+
+    run_up: frames before those, which are dreamt and not shown; 0 where a shot begins.
+    """
 
     first: int
     last: int
+    run_up: int = 0
 
     @staticmethod
     def of(text: object, overlap: int = 0) -> Part | None:
-        """The part that reads FIRST-LAST; None = there is none. Raises UserError.
+        """The part that reads FIRST-LAST or FIRST-LAST+RUN_UP; None = there is none.
 
+        Raises UserError.
         overlap: frames that end and start of the whole share, which then has no parts.
         """
         if text is None:
@@ -35,21 +43,27 @@ class Part:
             raise UserError(
                 "loop: must be false where parts are rendered, got true; its end needs its start"
             )
-        match = re.fullmatch(r"(\d{1,9})-(\d{1,9})", str(text))
-        part = Part(int(match[1]), int(match[2])) if match else None
-        if part is None or part.first >= part.last:
+        match = re.fullmatch(r"(\d{1,9})-(\d{1,9})(?:\+(\d{1,9}))?", str(text))
+        part = Part(int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+        if part is None or part.first >= part.last or part.begin < 0:
             raise UserError(
-                f"part: must be the numbers of two frames, the second larger, got {text!r}; "
-                "say part=0-100"
+                "part: must be the numbers of two frames, the second larger, and of frames to run "
+                f"up to the first, got {text!r}; say part=0-100 or part=100-200+48"
             )
         return part
 
     def __str__(self) -> str:
-        return f"{self.first:09d}-{self.last:09d}"
+        run_up = f"+{self.run_up}" if self.run_up else ""
+        return f"{self.first:09d}-{self.last:09d}{run_up}"
+
+    @property
+    def begin(self) -> int:
+        """The first frame that is dreamt."""
+        return self.first - self.run_up
 
     @property
     def count(self) -> int:
-        """Frames in it."""
+        """Frames in it that are shown."""
         return self.last - self.first
 
     def clip(self, clip: Clip) -> Clip:
@@ -60,20 +74,22 @@ class Part:
         """The same cuts of the same pictures, but nothing is seen of what lies long before this
         part, or behind it: what is decoded only to be skipped is neither scaled nor looked at.
         """
-        return _Within(cuts, source, max(0, self.first - LEAD), self.last)
+        return _Within(cuts, source, self, max(0, self.begin - LEAD))
 
 
 @dataclass(frozen=True)
 class _Within:
     cuts: Cuts
     source: Source
-    begin: int
-    end: int
+    part: Part
+    seen: int
 
     def __call__(
         self, pictures: Iterable[Picture | None]
     ) -> Iterator[tuple[Picture | None, Change]]:
         """pictures: the source's, from its beginning; they are not asked for."""
-        yield from repeat((None, Change.NONE), self.begin)
-        late = self.source.pictures(start=self.begin)
-        yield from islice(self.cuts(late), self.end - self.begin)
+        yield from repeat((None, Change.NONE), self.seen)
+        late = self.cuts(self.source.pictures(start=self.seen))
+        for index, (picture, change) in enumerate(islice(late, self.part.last - self.seen)):
+            begins = self.part.run_up and self.seen + index == self.part.begin
+            yield picture, Change.CUT if begins else change

@@ -45,16 +45,17 @@ from pipeline.output import (
 from pipeline.part import Part
 from pipeline.partial import Partial
 from pipeline.saved import Saved, digest
+from pipeline.seams import EDGES
 from pipeline.segments import Segments
 
 log = logging.getLogger(__name__)
 
 FIGURES = "figures.jsonl"
 """The name of the file with the figures of each frame that is done."""
-OURS = ("state-*", "segment-*", "last", "pictures-*", "whole*", "partial*",
+OURS = ("state-*", "segment-*", EDGES, "last", "pictures-*", "whole*", "partial*",
         f"*{HALF}", "check-*", "progress.json", FIGURES, MADE_OF)  # fmt: skip
 """What only serves to go on, in the order in which it goes: without a state nothing goes on."""
-OF_A_PART = ("segment-*", FIGURES)
+OF_A_PART = ("segment-*", EDGES, FIGURES)
 """What of it the whole is joined from."""
 
 
@@ -96,8 +97,8 @@ class Recording:
         self.output, self.folder = output, folder or folder_of(output)
         self.encoder, self.clip, self.metadata = encoder, clip, metadata
         self.overwrite, self.made_of, self.saving, self.device = overwrite, made_of, saving, device
-        first = 0 if part is None else part.first
-        self.state, self._part = State(index=first), part
+        first, begin = (0, 0) if part is None else (part.first, part.begin)
+        self.state, self._part = State(index=begin), part
         self.is_complete = False
         partial = self.folder / f"partial{output.suffix}"
         self._partial = Partial(partial, encoder, clip, metadata)
@@ -142,7 +143,8 @@ class Recording:
                 "overwrite=true to start anew"
             )
         self._told, number = None, self._count
-        self._take(pictures, fresh=fresh)
+        if self._part is None or before.index >= self._part.first:
+            self._take(pictures, fresh=fresh)
         self._unsaved, self._frames = (before, state, number), state.index
         if time.monotonic() - self._saved_at >= self.saving.seconds:
             self.save()

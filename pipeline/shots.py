@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from pipeline.cuts import Change, Cuts
@@ -25,7 +26,8 @@ LEAST, MOST = 240, 64
 
 @dataclass(frozen=True)
 class Shots:
-    """parts: in order, from the first frame to the last, each but the first beginning at a cut.
+    """parts: in order, from the first frame to the last, each but the first beginning at a cut, or
+    behind a run-up.
 
     cuts: the frames at which shots begin, all of them.
     """
@@ -34,11 +36,19 @@ class Shots:
     cuts: tuple[int, ...]
 
     @staticmethod
-    def found(pictures: Iterable[Picture | None], cuts: Cuts, least: int | None = None) -> Shots:
+    def found(
+        pictures: Iterable[Picture | None],
+        cuts: Cuts,
+        least: int | None = None,
+        longest: int | None = None,
+        run_up: int = 0,
+    ) -> Shots:
         """Those of a video whose pictures these are.
 
-        least: frames of a part, None = an even share of MOST parts, and no fewer than LEAST. Raises
-        UserError where what is dreamt was never filmed.
+        least: frames of a part, None = an even share of MOST parts, and no fewer than LEAST.
+        longest: frames of a part; what is longer is split where no cut is, and each piece has a
+        run-up of so many frames, within its shot. None = only cuts part. Raises UserError where
+        what is dreamt was never filmed.
         """
         marks, count = [], 0
         for picture, change in cuts(pictures):
@@ -50,16 +60,24 @@ class Shots:
             if change is Change.CUT:
                 marks.append(count)
             count += 1
-        least = max(LEAST, count // MOST) if least is None else least
+        if least is None:
+            least = min(max(LEAST, count // MOST), longest or count)
         begins = [0]
         for mark in marks:
             if mark - begins[-1] >= least:
                 begins.append(mark)
         if len(begins) > 1 and count - begins[-1] < least:
             begins.pop()
-        ends = [*begins[1:], count]
-        parts = tuple(Part(*span) for span in zip(begins, ends, strict=True))
-        return Shots(parts, tuple(marks))
+        if longest is not None:
+            begins = [first + (end - first) * piece // pieces
+                      for first, end in pairwise([*begins, count])
+                      for pieces in [-(-(end - first) // longest)]
+                      for piece in range(pieces)]  # fmt: skip
+        parts = []
+        for first, end in pairwise([*begins, count]):
+            cut = max(mark for mark in (0, *marks) if mark <= first)
+            parts.append(Part(first, end, min(run_up, first - cut)))
+        return Shots(tuple(parts), tuple(marks))
 
     def write(self, folder: Path) -> None:
         """Note them in the folder of their sweep. Raises UserError."""

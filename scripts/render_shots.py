@@ -5,7 +5,9 @@ python scripts/render_shots.py input=feature.mp4 output=dream.mp4 hydra/launcher
 python scripts/render_shots.py input=clip.mp4 hydra/launcher=local --least 60
 
 Nothing is carried across a cut, so every byte is the one that a single process would have made. The
-same command goes on, whatever happened.
+same command goes on, whatever happened. A shot that is too long for one job is split by --longest:
+each piece then grows its own dream in frames before it, which are not shown, and the report says
+how far the dreams on both sides of a seam are from one another.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from benches import parts
@@ -23,6 +26,8 @@ from pipeline.arguments import prepared
 from pipeline.errors import UserError, shown
 from pipeline.shots import Shots
 
+RUN_UP = 48
+"""Frames in which a dream grows to what it would be."""
 DREAMREEL = (sys.executable, "-m", "pipeline")
 
 
@@ -31,11 +36,16 @@ def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("settings", nargs="+", metavar="KEY=VALUE", help="of dreamreel; input=...")
-    parser.add_argument("--least", type=int, metavar="FRAMES",
+    parser.add_argument("--least", type=_number, metavar="FRAMES",
                         help="of a part: shots in a row go together; else in 64")  # fmt: skip
+    parser.add_argument("--longest", type=_number, metavar="FRAMES",
+                        help="of a part: a longer one is split, where no cut is too")  # fmt: skip
+    parser.add_argument("--run-up", type=_number, default=RUN_UP, metavar="FRAMES",
+                        help="dreamt before such a piece, not shown; else %(default)s")  # fmt: skip
     asked = parser.parse_intermixed_args()
     try:
-        sys.exit(render(asked.settings, asked.least))
+        find = partial(Shots.found, least=asked.least, longest=asked.longest, run_up=asked.run_up)
+        sys.exit(render(asked.settings, find))
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -43,8 +53,11 @@ def main() -> None:
         sys.exit(130)
 
 
-def render(settings: Sequence[str], least: int | None) -> int:
-    """Find the shots, render each part, join them; the exit code. Raises UserError."""
+def render(settings: Sequence[str], find: Callable[..., Shots]) -> int:
+    """Find the shots, render each part, join them; the exit code. Raises UserError.
+
+    find: the shots, from pictures and cuts.
+    """
     said = dict(word.partition("=")[::2] for word in settings)
     here = [word for word in settings if not word.startswith(("output=", "hydra", "+hydra"))]
     engine = [word for word in settings if word.startswith(("hydra", "+hydra"))]
@@ -57,7 +70,7 @@ def render(settings: Sequence[str], least: int | None) -> int:
             f"loop: must be false where parts are rendered, got {said['loop']}; its end needs its "
             "start, so render it as one"
         )
-    shots = found(here, least)
+    shots = found(here, find)
     folder.mkdir(parents=True, exist_ok=True)
     shots.write(folder)
     print(f"{shown(folder)}: {len(shots.parts)} parts", flush=True)
@@ -70,12 +83,19 @@ def render(settings: Sequence[str], least: int | None) -> int:
                           check=False).returncode  # fmt: skip
 
 
-def found(settings: Sequence[str], least: int | None) -> Shots:
+def found(settings: Sequence[str], find: Callable[..., Shots]) -> Shots:
     """The parts of the video that these settings are for. Raises UserError."""
     config = parts.settings(prepared(settings))
     source, cuts = parts.built(config, "source"), parts.built(config, "cuts")
     pictures = tqdm(source.pictures(), total=source.clip.count, unit="frame", disable=None)
-    return Shots.found(pictures, cuts, least)
+    return find(pictures, cuts)
+
+
+def _number(text: str) -> int:
+    """A number from 1, as argparse wants it."""
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"must be a number of frames from 1, got {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from typing import Any
 from command_line import PRELOADED, SECONDS
 
 from pipeline.notes import folder_of
+from pipeline.recording import FIGURES, OF_A_PART
 
 CALLS = ("rename", "replace", "fsync", "unlink", "remove", "rmdir", "mkdir",
          "truncate", "ftruncate")  # fmt: skip
@@ -161,10 +162,16 @@ def difference(output: Path, whole: Path) -> str:
     """What an output and its work folder have otherwise than a whole one's; empty = nothing."""
     if not (output.exists() and folder_of(output).exists()):
         return "no output"
-    left = {path.name for path in folder_of(output).iterdir()} ^ LEFT
+    kept, right = (
+        {path.name: path for pattern in OF_A_PART for path in folder_of(one).glob(pattern)}
+        for one in (output, whole)
+    )
+    left = {path.name for path in folder_of(output).iterdir()} ^ {*LEFT, *right}
     if left:
         return f"{left} too many, or missing"
-    if content(output) != content(whole):
+    same = [kept[name].read_bytes() == right[name].read_bytes() for name in right
+            if name != FIGURES]  # fmt: skip
+    if content(output) != content(whole) or not all(same):
         return "other bytes"
     return "" if figures(output) == figures(whole) else "other figures"
 

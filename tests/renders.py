@@ -16,6 +16,7 @@ from conftest import order, part, toy_network
 
 from pipeline.job import Parts, run
 from pipeline.moment import Moment
+from pipeline.part import Part
 from pipeline.recording import Saving
 from pipeline.source.feedback import Feedback
 
@@ -63,6 +64,13 @@ def replaced(folder: Path) -> Path:
         os.makedirs(output)  # noqa: PTH103  this one is not to be counted
         (output / "0.png").write_text("old")
     _toy(images(folder.parent / "shots"), output, "images", overwrite=True)
+    return output
+
+
+def piece(folder: Path) -> Path:
+    """A part of them behind a run-up."""
+    output = folder / "x"
+    _toy(images(folder.parent / "shots"), output, "images", part=Part(4, 11, 2))
     return output
 
 
@@ -116,7 +124,7 @@ def album(folder: Path) -> Path:
 
 
 NAMES: dict[Callable[[Path], Path], str] = {
-    pictures: "x", seldom: "x", replaced: "x", zoom: "x", album: "x",
+    pictures: "x", seldom: "x", replaced: "x", piece: "x", zoom: "x", album: "x",
     video_: "x.mp4", zoomed: "x.mp4", real: "x.mp4", real_zoom: "x.mp4",
 }  # fmt: skip
 """Render -> the name of its output."""

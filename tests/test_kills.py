@@ -73,6 +73,7 @@ def test_killed_at_some_moments_it_comes_out_the_same(
         (renders.pictures, 200, 9),
         (renders.seldom, 50, 3),
         (renders.replaced, 200, 9),
+        (renders.piece, 100, 3),
         (renders.zoomed, 150, 9),
     ],
 )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import FFV1, write
+from clips import FFV1, video, write
 from command_line import ONE_THREAD, Ran, ended, rendered, run
 from conftest import pan, part
 
@@ -104,7 +104,24 @@ def test_shots_go_together_until_they_are_worth_a_job() -> None:
         Shots.found([None], Marked(), 1)
 
 
-@pytest.mark.parametrize("text", ["", "5", "5-5", "9-3", "-3-5", "a-b", "1-2-3", 7])
+def test_what_is_too_long_is_split_and_runs_up_within_its_shot() -> None:
+    pictures = [np.zeros((2, 2, 3), np.uint8)] * 30
+    found = Shots.found(pictures, Marked(5, 20), 1, longest=6, run_up=4)
+    assert found.parts == (
+        Part(0, 5), Part(5, 10), Part(10, 15, 4), Part(15, 20, 4), Part(20, 25), Part(25, 30, 4)
+    )  # fmt: skip
+    assert Shots.found(pictures, Marked(28), 1, longest=15, run_up=99).parts == (
+        Part(0, 14), Part(14, 28, 14), Part(28, 30)
+    )  # fmt: skip
+    # shots that go together are split anywhere: a cut within is no reason to run up from before it
+    assert Shots.found(pictures, Marked(14), 20, longest=15, run_up=9).parts == (
+        Part(0, 15), Part(15, 30, 1)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "5-5", "9-3", "-3-5", "a-b", "1-2-3", 7, "3-5+4", "3-5+"]
+)
 def test_what_is_no_part_is_refused(text: object) -> None:
     with pytest.raises(UserError, match=r"^part: must be the numbers of two frames"):
         Part.of(text)
@@ -112,6 +129,7 @@ def test_what_is_no_part_is_refused(text: object) -> None:
 
 def test_a_part_is_read_as_it_is_written() -> None:
     assert Part.of(str(Part(7, 120))) == Part(7, 120)
+    assert Part.of(str(Part(70, 120, 48))) == Part(70, 120, 48)
     assert Part.of(None, overlap=5) is None
     with pytest.raises(UserError, match="loop: must be false where parts are rendered"):
         Part.of("0-5", overlap=5)
@@ -147,6 +165,34 @@ def test_parts_make_the_same_of_other_outputs_too(folder: Path, words: tuple[str
 def content(output: Path) -> dict[str, bytes]:
     files = sorted(output.iterdir()) if output.is_dir() else [output]
     return {file.name: file.read_bytes() for file in files}
+
+
+def test_a_shot_that_is_split_says_how_far_its_dreams_are_apart(folder: Path) -> None:
+    """With a run-up through the whole shot nothing is another dream; with a short one it is."""
+    outputs = {"whole": (), "x": ("99",), "y": ("2",)}
+    rendered(*LITTLE, "output=whole.mkv", cwd=folder)
+    reports = {}
+    for name, run_up in outputs.items():
+        if run_up:
+            longest = ("--least", "1", "--longest", "7", "--run-up", *run_up)
+            ran = shots_rendered(f"output={name}.mkv", *longest, cwd=folder)
+            assert f"seams 2, the worst {'0.0 at' if name == 'x' else '0.'}" in ran.out
+        report = folder / f"{name}.mkv.render" / "report.json"
+        reports[name] = json.loads(report.read_text())
+    assert reports["whole"]["seams"] == []
+    assert reports["x"]["seams"] == [{"frame": at, "difference": 0.0} for at in (6, 23)]
+    assert [seam["frame"] for seam in reports["y"]["seams"]] == [6, 23]
+    assert all(0.01 < seam["difference"] < 0.6 for seam in reports["y"]["seams"])
+    for figure in ("frames", "cuts", "gain"):
+        assert reports["x"][figure] == reports["whole"][figure]
+    assert pixels(folder / "x.mkv") == pixels(folder / "whole.mkv")
+    assert len(pixels(folder / "y.mkv")) == len(pixels(folder / "whole.mkv"))
+    assert pixels(folder / "y.mkv") != pixels(folder / "whole.mkv")
+
+
+def pixels(path: Path) -> list[bytes]:
+    """Every frame of it."""
+    return [picture.tobytes() for picture in video(path).pictures()]
 
 
 @pytest.mark.slow
