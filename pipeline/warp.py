@@ -44,7 +44,7 @@ class Canvas:
 
 @part(frozen=True)
 class Warp:
-    """canvas = picture + persistence * confidence * W(last dream - last picture).
+    """canvas = picture + persistence * kept * W(last dream - last picture).
 
     W samples at x + flow(x), the flow backward. Carrying the layer, not the picture, leaves the
     source sharp; the transport is that of Ruder, Dosovitskiy, Brox 2016, applied to the layer.
@@ -52,11 +52,14 @@ class Warp:
     Where nothing was filmed, canvas = W(last dream): zoom-in feedback. There the dream is its own
     picture, and never mature: what flies towards us must be dreamt anew at every size.
 
-    persistence: the share of the layer that is kept from one frame to the next. border: what lies
-    beyond the edges, the frame mirrored (reflect) or over again (wrap).
+    persistence: the share of the layer that is kept from one frame to the next. least_kept: kept is
+    the confidence in the motion, but no less than this: 0 = what was hidden, or moves too wildly,
+    is dreamt anew; more = the dream that lay there is dreamt on. border: what lies beyond the
+    edges, the frame mirrored (reflect) or over again (wrap).
     """
 
     persistence: Annotated[float, Field(ge=0, le=1)]
+    least_kept: Annotated[float, Field(ge=0, le=1)]
     border: Border
 
     @torch.no_grad()
@@ -82,8 +85,9 @@ class Warp:
         layer = state.dream - to_image(state.picture, device)
         # One sampling for both: positions cost more than channels.
         carried = sample(torch.cat([layer, state.maturity], dim=1), positions, self.border)
-        maturity = carried[:, 3:].clamp(0, 1) * confidence
-        image = (picture + self.persistence * confidence * carried[:, :3]).clamp_(0, 1)
+        kept = confidence.clamp(min=self.least_kept)
+        maturity = carried[:, 3:].clamp(0, 1) * kept
+        image = (picture + self.persistence * kept * carried[:, :3]).clamp_(0, 1)
         return Canvas(image, picture, maturity, positions, confidence, self.border)
 
     def _carried_whole(self, frame: Frame, state: State, camera: Camera, rate: float) -> Canvas:

@@ -42,8 +42,8 @@ def state(layer: Tensor, maturity: float = 1) -> State:
     return State(1, GREY, to_image(GREY, CPU) + layer, torch.full((1, 1, HEIGHT, WIDTH), maturity))
 
 
-def carried(frame: Frame, before: State, persistence: float = 1) -> Canvas:
-    warp = Warp(persistence=persistence, border="reflect")
+def carried(frame: Frame, before: State, persistence: float = 1, least_kept: float = 0) -> Canvas:
+    warp = Warp(persistence=persistence, least_kept=least_kept, border="reflect")
     return warp(frame, before, Still(), rate=25, device=CPU)
 
 
@@ -181,6 +181,16 @@ def test_half_trusted_is_half_carried() -> None:
     torch.testing.assert_close(layer_of(canvas), wave() / 2, atol=1e-6, rtol=0)
 
 
+def test_of_what_is_not_trusted_some_can_be_kept() -> None:
+    """As little trusted as it may be, and as trusted as it is; the confidence itself is told."""
+    for confidence, kept in ((0, 0.3), (0.2, 0.3), (0.6, 0.6), (1, 1)):
+        canvas = carried(frame(motion(0, 0, confidence)), state(wave()), least_kept=0.3)
+        torch.testing.assert_close(layer_of(canvas), wave() * kept, atol=1e-6, rtol=0)
+        torch.testing.assert_close(canvas.maturity, torch.full_like(canvas.maturity, kept))
+        assert float(canvas.confidence.mean()) == pytest.approx(confidence)
+    assert float(layer_of(carried(frame(cut=True), state(wave()), least_kept=1)).abs().max()) == 0
+
+
 def test_the_layer_fades_by_its_persistence_and_its_maturity_does_not() -> None:
     canvas = carried(frame(motion(0, 0)), state(wave()), persistence=0.75)
     torch.testing.assert_close(layer_of(canvas), 0.75 * wave(), atol=1e-6, rtol=0)
@@ -212,7 +222,7 @@ def test_a_camera_sees_the_positions_that_the_flow_has_moved() -> None:
             return positions / 2
 
     camera = Halves()
-    warp = Warp(persistence=1, border="reflect")
+    warp = Warp(persistence=1, least_kept=0, border="reflect")
     canvas = warp(frame(motion(4, -6)), state(wave()), camera, rate=25, device=CPU)
     expected = (pixel_grid(HEIGHT, WIDTH, CPU) + torch.tensor([-4.0, 6.0])) / 2
     assert canvas.positions is not None
@@ -258,4 +268,4 @@ def test_a_first_frame_without_a_picture_is_refused() -> None:
 @pytest.mark.parametrize("persistence", [-0.1, 1.1])
 def test_a_persistence_outside_its_range_is_refused(persistence: float) -> None:
     with pytest.raises(ValidationError, match="persistence"):
-        Warp(persistence=persistence, border="reflect")
+        Warp(persistence=persistence, least_kept=0, border="reflect")
