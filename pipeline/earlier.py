@@ -21,7 +21,7 @@ KEY = "from"
 TARGET = "_target_"
 HERE = (*ELSEWHERE, "trust")
 """Settings that are of the one render, and of who runs it."""
-PRESETS = ("recipe", "look", "experiment")
+PRESETS = ("recipe", "quality", "look", "experiment")
 RECIPE = "recipe.yaml"
 LARGEST = 1 << 18
 """Bytes of settings, at most."""

@@ -21,8 +21,8 @@ from pipeline.schedule import VARIABLES
 from tests.conftest import READ
 
 CONF = Path(__file__).parent.parent / "conf"
-YAMLS = sorted(CONF.glob("*/*.yaml"))
-PARTS = [path for path in YAMLS if path.parent.name in GROUPS]
+YAMLS = sorted([*CONF.glob("*/*.yaml"), *CONF.glob("quality/*/*.yaml")])
+PARTS = [path for path in YAMLS if path.parent.parent == CONF and path.parent.name in GROUPS]
 DOWNLOADS = (
     "pipeline.model.torchvision.classifier",
     "pipeline.model.timm.named",
@@ -131,10 +131,32 @@ def test_an_encoders_suffixes_can_all_be_asked_for(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted([*CONF.glob("recipe/*.yaml"), *CONF.glob("look/*.yaml")]), ids=name
+    "path",
+    sorted([*CONF.glob("recipe/*.yaml"), *CONF.glob("look/*.yaml"), *CONF.glob("quality/*.yaml")]),
+    ids=name,
 )
 def test_a_preset_holds_known_settings_and_only_differences(path: Path) -> None:
     overrides = settings(path)
     plain = composed()
     for key, value in overrides.items():
         assert key == "defaults" or (key in plain and plain[key] != value), key
+
+
+@pytest.mark.parametrize("path", sorted(CONF.glob("quality/*/*.yaml")), ids=str)
+def test_a_quality_sets_what_the_chosen_part_has_and_to_something_else(path: Path) -> None:
+    group = path.parent.name
+    quality, _, choice = path.stem.partition("_")
+    (given,) = settings(path).values()
+    usual = settings(CONF / group / f"{choice}.yaml")
+    assert all(key in usual and usual[key] != value for key, value in given.items())
+    assert composed(f"quality={quality}", f"{group}={choice}")[group] == {
+        **composed(f"{group}={choice}")[group], **given
+    }  # fmt: skip
+
+
+def test_a_quality_gives_way_to_what_is_said_and_to_parts_that_it_does_not_know() -> None:
+    assert composed("quality=draft", "dreamer.iterations=7")["dreamer"]["iterations"] == 7
+    assert composed("quality=draft", "recipe=visualise") == {
+        **composed("recipe=visualise"), "warp": composed("quality=draft")["warp"]
+    }  # fmt: skip
+    assert composed("quality=normal") == composed()
