@@ -27,6 +27,8 @@ class Face:
     """
 
     overwrite: bool
+    plan: bool
+    profile: bool
     seed: int
     limits: Limits
     room: Room | None
@@ -38,6 +40,8 @@ class Face:
         """What these settings say. defaults: what config.yaml says. Raises UserError."""
         return Face(
             overwrite=flag("overwrite", settings["overwrite"]),
+            plan=flag("plan", settings["plan"]),
+            profile=flag("profile", settings["profile"]),
             seed=seed_of(settings["seed"]),
             limits=limits_of(settings["limits"], defaults["limits"]),
             room=room_of(settings["tile"], settings["tile_memory"]),

@@ -23,6 +23,8 @@ Field: TypeAlias = npt.NDArray[np.float32]
 """(H, W) or (H, W, 2) float32, on the CPU."""
 Image: TypeAlias = Tensor
 """(1, 3, H, W) float32 RGB in [0, 1], on the device."""
+Span: TypeAlias = tuple[float, float]
+"""When something began and ended, in seconds of time.perf_counter."""
 Memory: TypeAlias = Mapping[str, Tensor]
 """What a dreamer keeps from frame to frame beside its image, by names of its own: momentum, say."""
 
@@ -57,7 +59,7 @@ class Frame:
     picture: None where nothing was filmed. motion: None where none was asked for, and at a cut.
     cut: nothing may be carried into this frame. flash: for a moment something else is seen; the
     dream stays where it was. mask: (H, W) in [0, 1], how strongly to dream where; None = fully.
-    guide: what to look for, None = nothing. seconds: what each stage took to make it.
+    guide: what to look for, None = nothing. spans: when each stage of making it was at work.
     """
 
     index: int
@@ -68,7 +70,7 @@ class Frame:
     flash: bool = False
     mask: Field | None = None
     guide: Guide | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
+    spans: Mapping[str, Span] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

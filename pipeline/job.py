@@ -30,6 +30,7 @@ from pipeline.notes import folder_of, kept_log, write
 from pipeline.objective import needs_guide
 from pipeline.output import check_room
 from pipeline.part import Part
+from pipeline.profile import TRACE, profiled
 from pipeline.progress import asked_to_stop, shown_progress
 from pipeline.recorder import Recorder
 from pipeline.recording import FIGURES, Recording, Saving
@@ -74,7 +75,7 @@ class Order:
     configuration as yaml. told: that part of it which makes the pictures; it goes into the result.
     made_of: what every byte of the result depends on. folder: where to work, None = beside the
     output. part: of the whole, that alone is asked for, None = all. shots: the folder in which the
-    parts of the whole lie, None = it is rendered.
+    parts of the whole lie, None = it is rendered. profile: whether to write a timeline of it.
     """
 
     output: Path
@@ -89,6 +90,7 @@ class Order:
     folder: Path | None = None
     part: Part | None = None
     shots: Path | None = None
+    profile: bool = False
 
     def recording(self, parts: Parts) -> Recording:
         """What the pictures go to."""
@@ -153,8 +155,10 @@ def _render(
         count, begin = part.last - part.begin, part.begin
     frames = dreamt(parts, order, recording, report)
     done = shown_progress(count, "frame", recording.folder, recording.state.index - begin)
-    with done as progress, closing(frames):
+    trace = recording.folder / TRACE if order.profile else None
+    with profiled(trace) as note, done as progress, closing(frames):
         for frame in frames:
+            note(frame.frame.index, frame.spans)
             behind = frame.frame.index + 1
             if part is not None and behind in (part.first, part.last):
                 keep(_layer(frame), behind, recording.folder)

@@ -25,6 +25,7 @@ from pipeline.configuration import one_line
 from pipeline.engines import SLURM, check_engine, kind_of
 from pipeline.errors import UserError, shown
 from pipeline.exits import end
+from pipeline.forecast import FILE, read, summed
 from pipeline.queue import Queue
 from pipeline.sweep import PLAN, Job, Plan, State, job_name, read_plan, status_of
 
@@ -38,13 +39,13 @@ REASONS = {State.MISSING: "not begun", State.KILLED: "goes on with the same comm
 @dataclass(frozen=True)
 class Sweep:
     """A sweep that has begun. jobs: those of this command. queue: Slurm's, None = another engine
-    runs them. gallery: kept true to it until it is left.
+    runs them. gallery: kept true to it until it is left; None = nobody chooses among the jobs.
     """
 
     folder: Path
     jobs: Sequence[Job]
     queue: Queue | None
-    gallery: AbstractContextManager[None]
+    gallery: AbstractContextManager[None] | None
 
     def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
         """Say what became of all jobs. code, line: how the program ended.
@@ -53,9 +54,10 @@ class Sweep:
         """
         if self.queue is not None and code in (0, 1, 2):
             self.queue.wait()  # the engine may have given up at the first that was killed
-        # who pressed Ctrl-C does not wait for the mosaic
-        stopped = None if code in (0, 1, 2) else KeyboardInterrupt
-        self.gallery.__exit__(stopped, stopped and stopped(), None)
+        if self.gallery is not None:
+            # who pressed Ctrl-C does not wait for the mosaic
+            stopped = None if code in (0, 1, 2) else KeyboardInterrupt
+            self.gallery.__exit__(stopped, stopped and stopped(), None)
         found = {job.name: status_of(self.folder / job.name) for job in self.jobs}
         counts = {state: [s.state for s in found.values()].count(state) for state in State}
         those = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
@@ -66,13 +68,30 @@ class Sweep:
                 print(f"{status.state}: {name}{': ' * bool(reason)}{shown(reason)}")
         if self.queue is not None and (left := self.queue.jobs()):
             print(f"Slurm still has jobs of it; to end them: scancel {' '.join(sorted(left))}")
-        print(f"side by side: {shown(self.folder / 'index.html')}")
+        if self.gallery is not None:
+            print(f"side by side: {shown(self.folder / 'index.html')}")
         if code in (0, 1, 2):
             code = 0 if counts[State.DONE] == len(found) else 1
         return code, line
 
 
-begun: Sweep | None = None
+@dataclass(frozen=True)
+class Planned:
+    """A sweep whose jobs only say what they would take."""
+
+    folder: Path
+    jobs: Sequence[Job]
+
+    def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
+        """Say what all would take together; as of Sweep."""
+        told = [found for job in self.jobs if (found := read(self.folder / job.name))]
+        print(f"{shown(self.folder)}: {len(told)} of {len(self.jobs)} jobs {summed(told)}")
+        if code in (0, 1, 2):
+            code = 0 if len(told) == len(self.jobs) else 1
+        return code, line
+
+
+begun: Sweep | Planned | None = None
 """The sweep that this process began."""
 
 
@@ -106,14 +125,22 @@ def _begin(config: DictConfig) -> None:
             f"{error.strerror!r}; name another"
         ) from error
     plan.and_before(earlier).write(folder)
-    from pipeline.gallery import kept  # what --help and TAB do without
-
-    queue = Queue.of(folder) if kind_of(engine) == SLURM else None
     with read_write(config), open_dict(config):
         # goes into the settings of each job, as if it had been said on the command line
         config.hydra.overrides.hydra.append(f"+hydra.sweep.keys={list(plan.keys)}")
-    begun = Sweep(folder, plan.jobs, queue, kept(folder))
-    begun.gallery.__enter__()
+    if config.plan is True:
+        for job in plan.jobs:
+            (folder / job.name / FILE).unlink(missing_ok=True)
+        begun = Planned(folder, plan.jobs)
+        return
+    from pipeline.gallery import kept  # what --help and TAB do without
+
+    queue = Queue.of(folder) if kind_of(engine) == SLURM else None
+    # parts of one video are to be joined, and nobody chooses among them
+    gallery = None if plan.keys == ("part",) else kept(folder)
+    begun = Sweep(folder, plan.jobs, queue, gallery)
+    if gallery is not None:
+        gallery.__enter__()
     if queue is not None:
         queue.watch([folder / job.name for job in plan.jobs])
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from pipeline.beside import ALONE, Beside
 from pipeline.cuts import Cuts
 from pipeline.dreamer import Dream
 from pipeline.flow import Flow, with_motion
-from pipeline.frame import Frame, Image, State, to_picture
+from pipeline.frame import Frame, Image, Span, State, to_picture
 from pipeline.gradient import Gradient
 from pipeline.loop import Loop
 from pipeline.mask import as_shown, on_device, shown, weighed
@@ -34,8 +35,8 @@ class Dreamt:
 
     canvas: what it was carried to. gradient: what was climbed. strength: the governor's factor on
     the steps. image: what is seen of the dream, (1, 3, H, W) in [0, 1]. mask: (1, 1, H, W) of it,
-    None = all. state: what the next frame starts from. seconds: what each stage took, by its name;
-    decode and flow ran beside the others.
+    None = all. state: what the next frame starts from. spans: when each stage was at work, by its
+    name; decode and flow were beside the others, wait is for them.
     """
 
     frame: Frame
@@ -46,7 +47,7 @@ class Dreamt:
     image: Image
     mask: Tensor | None
     state: State
-    seconds: Mapping[str, float]
+    spans: Mapping[str, Span]
 
 
 def render(
@@ -78,8 +79,9 @@ def render(
     frames = with_motion(cuts(pictures), flow, clip.rate, start=state.index)  # flow    (CPU)
     frames = beside(frames)  # mask and guide  (CPU)
     with prefetch(frames) as ahead:  # they run ahead in a thread
+        asked = time.perf_counter()
         for frame in ahead:
-            now, clock = moments(frame.index), [time.perf_counter()]
+            now, clock = moments(frame.index), [asked, time.perf_counter()]
             mask = on_device(frame, device)
             last = as_shown(state, frame, mask)
             canvas = now.warp(frame, last, now.camera, rate=rate, device=device)  # (device)
@@ -104,8 +106,9 @@ def render(
             fresh = frame.cut and not loop.overlap
             recording.add(finished, before, state, fresh=fresh)  # encode  (ffmpeg)
             clock.append(time.perf_counter())
-            spent = frame.seconds | _spans(clock)
-            yield Dreamt(frame, canvas, gradient, held.strength, dream, image, mask, state, spent)
+            spans = {**frame.spans, **_spans(clock)}
+            yield Dreamt(frame, canvas, gradient, held.strength, dream, image, mask, state, spans)
+            asked = time.perf_counter()
     recording.finish(loop.rest(state.ends))
 
 
@@ -119,7 +122,6 @@ def _rng(seed: int, frame: Frame) -> torch.Generator:
     return torch.Generator().manual_seed((seed + own) % 2**63)
 
 
-def _spans(clock: list[float]) -> dict[str, float]:
-    """Seconds of warp, dream and encode from the four times between them."""
-    names = ("warp", "dream", "encode")
-    return {name: clock[i + 1] - clock[i] for i, name in enumerate(names)}
+def _spans(clock: list[float]) -> dict[str, Span]:
+    """When the stages of this thread were at work, from the times between them."""
+    return dict(zip(("wait", "warp", "dream", "encode"), pairwise(clock), strict=True))

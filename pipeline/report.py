@@ -94,7 +94,8 @@ class Report:
             told = asdict(vitals(dream.image)).items()
             row["vitals"] = {name: round(float(value), 5) for name, value in told}
             row["vitals"]["strength"] = round(float(dreamt.strength), 4)
-        row["seconds"] = {stage: dreamt.seconds.get(stage, 0.0) for stage in STAGES}
+        spans = {stage: dreamt.spans.get(stage, (0.0, 0.0)) for stage in STAGES}
+        row["seconds"] = {stage: end - begin for stage, (begin, end) in spans.items()}
         row["seconds"]["total"] = time.perf_counter() - self._clock
         return row
 

@@ -38,8 +38,10 @@ from pipeline.exits import end
 from pipeline.swept import Noted, noted
 
 if TYPE_CHECKING:
+    from pipeline.job import Order, Parts
     from pipeline.parts import Template
     from pipeline.schedule import Schedule
+    from pipeline.source import Several
 
 log = logging.getLogger("pipeline")
 
@@ -155,7 +157,7 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     if device.type == "cpu":  # others reserve addresses without end, and say themselves what fails
         hold_ourselves(faced.limits.bytes)
     # what lies in a sweep's own folder may be done anew
-    overwrite = faced.overwrite or job is not None
+    overwrite = faced.overwrite or job is not None or faced.plan
     parts = {group: _built(settings[group], group, trusted) for group in FIXED}
     clip = parts["source"].clip
     if settings["audio"] is not None:
@@ -199,7 +201,10 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
         ),
         part=Part.of(settings["part"], overlap),
         shots=None if settings["shots"] is None else Path(str(settings["shots"])),
+        profile=faced.profile,
     )  # fmt: skip
+    if faced.plan:
+        return _planned(whole, order, stills, folder)
     if job is not None and job.is_done(output, order.made_of.facts):
         return f"{job.line} (was done)"
     if stills is None:
@@ -208,6 +213,16 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
             job.stop = outcome.stop
         return summary(outcome)
     return album.summary(album.run(whole, stills, order, beside=beside))
+
+
+def _planned(parts: Parts, order: Order, stills: Several | None, folder: Path | None) -> str:
+    """What a render would take, in a line. folder: of a sweep's job, which sums them up."""
+    from pipeline.estimate import estimate, of_all
+
+    found = estimate(parts, order) if stills is None else of_all(stills, parts, order)
+    if folder is not None:
+        found.write(folder)
+    return found.line(order.output)
 
 
 def _output(

@@ -12,6 +12,7 @@ OF_MODELS = ("weights", "labels")
 """The same of a model, or of each of several."""
 ELSEWHERE = (
     *("output", "overwrite", "device", "save_seconds", "limits", "sweep", "from", "part", "shots"),
+    *("plan", "profile"),
 )
 """Settings of which the same pictures come out, whatever they are; wherever they stand."""
 

@@ -54,7 +54,7 @@ def with_motion(
                 motion=motion,
                 cut=change is Change.CUT,
                 flash=change is Change.FLASH,
-                seconds={"decode": decoded - began, "flow": time.perf_counter() - decoded},
+                spans={"decode": (began, decoded), "flow": (decoded, time.perf_counter())},
             )
         if change is not Change.FLASH:
             previous = picture

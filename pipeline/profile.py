@@ -1,0 +1,85 @@
+"""Who waited for whom: a timeline of a render that trace viewers show, and its sum in lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO, TypeAlias
+
+from pipeline.errors import shown
+from pipeline.frame import Span
+
+log = logging.getLogger(__name__)
+
+TRACE = "trace.json"
+"""The name of the file, in Chrome's trace event format (ui.perfetto.dev opens it)."""
+LANES = {"dreams": ("wait", "warp", "dream", "encode"), "runs ahead": ("decode", "flow")}
+"""What each of the two threads does for a frame, by stage."""
+MEANING = {"wait": "waits for pictures and flow", "encode": "hands over to the encoder"}
+REST = {"dreams": "figures, progress, saving", "runs ahead": "waits for the dream"}
+"""What a thread does in the rest of the time."""
+
+Note: TypeAlias = Callable[[int, Mapping[str, Span]], None]
+"""Takes a frame's index, and when each of its stages began and ended, seconds of perf_counter."""
+
+
+@contextmanager
+def profiled(path: Path | None) -> Iterator[Note]:
+    """What to tell each frame to, for a trace at `path`; None = nobody wants one."""
+    if path is None:
+        yield lambda index, spans: None
+        return
+    with path.open("w", encoding="utf-8") as file:
+        profile = _Profile(file)
+        try:
+            yield profile.add
+        finally:
+            file.write("\n]\n")
+    for line in profile.lines(path):
+        log.info("%s", line)
+
+
+class _Profile:
+    """Writes each frame at once, so that a long render takes no memory."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._frames = 0
+        self._began = self._ended = 0.0
+        self._sums: dict[str, float] = dict.fromkeys(chain(*LANES.values()), 0.0)
+        file.write("[")
+        for number, lane in enumerate(LANES):
+            self._event("M", number, name="thread_name", args={"name": lane})
+
+    def add(self, index: int, spans: Mapping[str, Span]) -> None:
+        """Write the frame down."""
+        if not self._frames:
+            self._began = min(begin for begin, _ in spans.values())
+        self._frames += 1
+        for number, stages in enumerate(LANES.values()):
+            for stage in stages:
+                begin, end = spans[stage]
+                self._sums[stage] += end - begin
+                self._ended = max(self._ended, end)
+                at, till = (round(1e6 * (moment - self._began)) for moment in spans[stage])
+                self._event("X", number, name=stage, ts=at, dur=till - at, args={"frame": index})
+
+    def lines(self, path: Path) -> Iterator[str]:
+        """What it comes to: of each thread the shares of its time."""
+        seconds = self._ended - self._began
+        if not self._frames or not seconds:
+            return
+        yield f"{shown(path)}: {self._frames} frames in {seconds:.1f} s; open it in ui.perfetto.dev"
+        for lane, stages in LANES.items():
+            shares = {MEANING.get(stage, stage): self._sums[stage] / seconds for stage in stages}
+            shares[REST[lane]] = max(0.0, 1 - sum(shares.values()))
+            largest = sorted(shares.items(), key=lambda share: -share[1])
+            yield f"what {lane}: " + ", ".join(f"{share:.1%} {name}" for name, share in largest)
+
+    def _event(self, phase: str, thread: int, **more: Any) -> None:
+        comma = "," if self._frames or thread else ""
+        self._file.write(f"{comma}\n" + json.dumps({"ph": phase, "pid": 1, "tid": thread, **more}))
