@@ -70,11 +70,15 @@ def render(settings: Sequence[str], find: Callable[..., Shots]) -> int:
             f"loop: must be false where parts are rendered, got {said['loop']}; its end needs its "
             "start, so render it as one"
         )
+    if said.get("plan", "false") != "false":
+        return subprocess.run([*DREAMREEL, *here, f"output={output}"], check=False).returncode
     shots = found(here, find)
     folder.mkdir(parents=True, exist_ok=True)
     shots.write(folder)
     print(f"{shown(folder)}: {len(shots.parts)} parts", flush=True)
-    ranges = f"part={','.join(map(str, shots.parts))}"
+    # the longest first: what begins last should not be what ends last
+    longest_first = sorted(shots.parts, key=lambda part: -part.count)
+    ranges = f"part={','.join(map(str, longest_first))}"
     suffix = f"output=dream{output.suffix}"
     sweep = [*DREAMREEL, "-m", *here, *engine, ranges, suffix, f"sweep={folder}"]
     if code := subprocess.run(sweep, check=False).returncode:

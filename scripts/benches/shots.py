@@ -74,10 +74,8 @@ def _by_shots(folder: Path) -> tuple[dict[str, float], dict[str, bool]]:
     same = (folder / "one.mp4").read_bytes() == (folder / "shots.mp4").read_bytes()
     return found, {
         "the bytes are those of one process": same,
-        f"two workers take at most {SLACK} times half of the work in the parts":
-            shots <= SLACK * work / 2,
-        f"and at most {SLACK} times what one process takes with two threads":
-            shots <= SLACK * both,
+        f"two workers take {shots / both:.3f} <= {SLACK} times as long as one process with both "
+        f"cores (half of the work in the parts is {work / 2 / both:.3f})": shots <= SLACK * both,
     }  # fmt: skip
 
 
