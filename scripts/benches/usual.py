@@ -1,0 +1,101 @@
+"""The field's usual ways to dream over a video, written anew, to hold ours against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benches import parts, scene
+from pipeline.dreamer import Slope
+from pipeline.dreamer.octaves import Octaves
+from pipeline.frame import Image, Picture, to_image
+from pipeline.warp import sample
+
+Dreams: TypeAlias = Iterator[tuple[Image, float]]
+"""Dreams, and the steps that each took, weighted by their share of the frame."""
+OCTAVES, OCTAVE_SCALE, STEP = 4, 1.4, 0.03
+
+
+class Usual:
+    """The slope of the mean square of a network's last map, taken as it usually is: the weights
+    want gradients too, batch norms stand by themselves, maps lie channel by channel.
+
+    blocks: the network up to that map. mean, deviation: what it expects its input to be shifted
+    and divided by.
+    """
+
+    def __init__(self, blocks: nn.Module, mean: Sequence[float], deviation: Sequence[float]):
+        self.blocks = blocks.eval().requires_grad_(True)
+        self.mean, self.deviation = (torch.tensor(x).view(1, 3, 1, 1) for x in (mean, deviation))
+
+    @torch.enable_grad()
+    def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
+        """The gradient, (1, 3, H, W), and the score, a scalar."""
+        image = image.detach().clone().requires_grad_()
+        seen: Tensor = self.blocks((image - self.mean) / self.deviation)
+        score = seen.square().mean()
+        score.backward()  # type: ignore[no-untyped-call]
+        assert image.grad is not None
+        return image.grad, score.detach()
+
+
+def octaves(iterations: int, count: int = OCTAVES) -> Octaves:
+    """The field's settings: step .03, no smoothing, every octave anew each frame."""
+    return Octaves(
+        octaves=count, octave_scale=OCTAVE_SCALE, iterations=iterations, step_size=STEP, jitter=32,
+        smoothing=0, pyramid=0, falloff=0, decorrelation=0, total_variation=0, distance=0, chroma=0,
+        upkeep_iterations=0, upkeep_step_size=0, entering_iterations=0, entering_step_size=0,
+        settling_frames=1,
+    )  # fmt: skip
+
+
+def dreamt(canvas: Image, slope: Slope, dreamer: Octaves) -> tuple[Image, float]:
+    """One frame, as if it were the first."""
+    rng = torch.Generator().manual_seed(0)
+    nothing = torch.zeros_like(canvas[:, :1])
+    dream = dreamer(canvas, nothing, slope, index=0, strength=torch.ones(()), source=None,
+                    memory={}, rng=rng)  # fmt: skip
+    return dream.image, dream.steps
+
+
+def alone(pictures: Iterable[Picture], slope: Slope) -> Dreams:
+    """Each frame by itself."""
+    for picture in pictures:
+        yield dreamt(to_image(picture, parts.CPU), slope, octaves(10))
+
+
+def blended(pictures: Iterable[Picture], slope: Slope, share: float) -> Dreams:
+    """The last dream mixed under each frame, unmoved; share: of the frame (pytorch-deepdream)."""
+    last: Image | None = None
+    for picture in pictures:
+        canvas = to_image(picture, parts.CPU)
+        if last is not None:
+            canvas = share * canvas + (1 - share) * last
+        last, steps = dreamt(canvas, slope, octaves(10))
+        yield last, steps
+
+
+def warped_blend(pictures: Iterable[Picture], slope: Slope) -> Dreams:
+    """The last dream moved by the negated forward flow and mixed in half and half where the moved
+    picture looks like the new one (after deepdream-video-pytorch, 2026)."""
+    last: Image | None = None
+    before: Picture | None = None
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    for picture in pictures:
+        canvas = to_image(picture, parts.CPU)
+        if last is not None and before is not None:
+            then, now = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (before, picture))
+            forward = flow.calc(then, now, np.zeros((*now.shape, 2), np.float32))
+            where = scene.positions(-np.asarray(forward, np.float32))
+            moved = sample(to_image(before, parts.CPU), where)
+            error = (moved - canvas).square().mean(dim=1, keepdim=True)
+            mask = 0.5 * torch.exp(-error / 0.005)
+            canvas = (1 - mask) * canvas + mask * sample(last, where).clamp(0, 1)
+        last, steps = dreamt(canvas, slope, octaves(5))
+        before = picture
+        yield last, steps
