@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from hydra.errors import HydraException
@@ -22,7 +22,7 @@ from pipeline.presets import check_presets
 from pipeline.task import task
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 our fault, 2 the user can mend it, 130 Ctrl-C.
 
     A sweep: 1 if a job of it is not done.

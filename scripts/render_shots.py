@@ -13,15 +13,18 @@ how far the dreams on both sides of a seam are from one another.
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from benches import parts
 from tqdm import tqdm
 
+from pipeline.__main__ import main as dreamreel
 from pipeline.arguments import prepared
 from pipeline.errors import UserError, shown
 from pipeline.shots import Shots
@@ -45,7 +48,7 @@ def main() -> None:
     asked = parser.parse_intermixed_args()
     try:
         find = partial(Shots.found, least=asked.least, longest=asked.longest, run_up=asked.run_up)
-        sys.exit(render(asked.settings, find))
+        render(asked.settings, find)
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -53,8 +56,8 @@ def main() -> None:
         sys.exit(130)
 
 
-def render(settings: Sequence[str], find: Callable[..., Shots]) -> int:
-    """Find the shots, render each part, join them; the exit code. Raises UserError.
+def render(settings: Sequence[str], find: Callable[..., Shots]) -> NoReturn:
+    """Find the shots, render each part, join them, and exit. Raises UserError.
 
     find: the shots, from pictures and cuts.
     """
@@ -71,7 +74,7 @@ def render(settings: Sequence[str], find: Callable[..., Shots]) -> int:
             "start, so render it as one"
         )
     if said.get("plan", "false") != "false":
-        return subprocess.run([*DREAMREEL, *here, f"output={output}"], check=False).returncode
+        _dreamreel(*here, f"output={output}")
     shots = found(here, find)
     folder.mkdir(parents=True, exist_ok=True)
     shots.write(folder)
@@ -81,10 +84,24 @@ def render(settings: Sequence[str], find: Callable[..., Shots]) -> int:
     ranges = f"part={','.join(map(str, longest_first))}"
     suffix = f"output=dream{output.suffix}"
     sweep = [*DREAMREEL, "-m", *here, *engine, ranges, suffix, f"sweep={folder}"]
-    if code := subprocess.run(sweep, check=False).returncode:
-        return code
-    return subprocess.run([*DREAMREEL, *here, f"output={output}", f"shots={folder}"],
-                          check=False).returncode  # fmt: skip
+    if code := _ended(sweep):
+        sys.exit(code)
+    _dreamreel(*here, f"output={output}", f"shots={folder}")
+
+
+def _ended(command: Sequence[str]) -> int:
+    """The exit code of the command. Of Ctrl-C it hears too, and ends in its own way."""
+    with subprocess.Popen(command) as process:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        code = process.wait()
+        signal.signal(signal.SIGINT, before)
+    return code if code >= 0 else 128 - code  # as a shell tells a signal
+
+
+def _dreamreel(*words: str) -> NoReturn:
+    """The command line with these words, in this process: it has imported what that needs."""
+    sys.argv = ["dreamreel", *words]
+    dreamreel()
 
 
 def found(settings: Sequence[str], find: Callable[..., Shots]) -> Shots:
