@@ -25,6 +25,10 @@ CHANGING = ("camera", "warp", "governor", "dreamer", "objective")
 GROUPS = (*FIXED, *CHANGING, "model")
 
 MEANINGS = (
+    (  # what a quality does stands under the name of this choice
+        r"Error resolving interpolation '\$\{quality\}_\$\{(\w+)\}'",
+        "{0}: must be one choice, got none or several; say {0}=CHOICE, and leave ~{0} out",
+    ),
     (r"Could not delete from config\. '([^']+)'", "{0}: is not there, so ~{0} must be left out"),
     (r"Multiple values for (\S+)\. To", "{0}: is chosen already; say {0}=CHOICE, without the +"),
     (

@@ -15,11 +15,11 @@ from pipeline.errors import UserError, shown
 from pipeline.notes import folder_of
 from pipeline.presets import REFERENCE, check_plain
 from pipeline.sweep import PLAN, STATUS, read_plan, status_of
-from pipeline.told import BESIDE, ELSEWHERE
+from pipeline.told import ASKED, BESIDE, ELSEWHERE
 
 KEY = "from"
 TARGET = "_target_"
-HERE = (*ELSEWHERE, "trust")
+HERE = (*ELSEWHERE, *ASKED, "trust")
 """Settings that are of the one render, and of who runs it."""
 PRESETS = ("recipe", "quality", "look", "experiment")
 RECIPE = "recipe.yaml"

@@ -17,8 +17,8 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 
-from pipeline.dreamer.octaves import resize
 from pipeline.encoder import Writer
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast
@@ -137,7 +137,7 @@ def _step_seconds(
     first = next(iter(parts.source.pictures()))
     assert first is not None
     image = to_image(first, order.device)
-    return {size: _timed(slope, resize(image, size)) for size in sizes}
+    return {size: _timed(slope, F.interpolate(image, size)) for size in sizes}
 
 
 def _timed(slope: Gradient, image: Image) -> float:

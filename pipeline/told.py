@@ -12,9 +12,10 @@ OF_MODELS = ("weights", "labels")
 """The same of a model, or of each of several."""
 ELSEWHERE = (
     *("output", "overwrite", "device", "save_seconds", "limits", "sweep", "from", "part", "shots"),
-    *("plan", "profile"),
 )
 """Settings of which the same pictures come out, whatever they are; wherever they stand."""
+ASKED = ("plan", "profile")
+"""The same of those that are no part's: an encoder may have a profile of its own."""
 
 
 def files(settings: Mapping[str, Any]) -> dict[str, Path]:
@@ -30,7 +31,8 @@ def told(settings: Mapping[str, Any]) -> dict[str, Any]:
     out elsewhere, and whoever gets the video need not know them.
     """
     bare = {str(path): path.name for path in files(settings).values()}
-    picture: dict[str, Any] = _replaced(settings, bare)
+    making = {key: value for key, value in settings.items() if key not in ASKED}
+    picture: dict[str, Any] = _replaced(making, bare)
     return picture
 
 

@@ -186,7 +186,7 @@ def test_every_frame_moves_against_the_one_before_it_but_the_first() -> None:
     assert [frame.motion is None for frame in made] == [True, False, False]
     assert [frame.index for frame in made] == [0, 1, 2]
     assert [frame.time for frame in made] == [0, 0.04, 0.08]
-    assert all(set(frame.seconds) == {"decode", "flow"} for frame in made)
+    assert all(set(frame.spans) == {"decode", "flow"} for frame in made)
 
 
 def test_nothing_moves_across_a_cut() -> None:
