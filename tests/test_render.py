@@ -148,8 +148,8 @@ def test_every_frame_is_dreamt_recorded_and_yielded_in_order(gradient: Gradient)
     for dreamt, picture, recorded in zip(made, pictures, kept.pictures, strict=True):
         assert dreamt.frame.picture is picture
         assert np.array_equal(recorded, to_picture(dreamt.dream.image))
-        assert set(dreamt.seconds) == {"decode", "flow", "warp", "dream", "encode"}
-        assert min(dreamt.seconds.values()) >= 0
+        assert set(dreamt.spans) == {"decode", "flow", "wait", "warp", "dream", "encode"}
+        assert all(begin <= end for begin, end in dreamt.spans.values())
 
 
 def test_a_still_scene_gives_a_still_dream(gradient: Gradient) -> None:

@@ -70,7 +70,7 @@ def dreamt(
         dream if mask is None else image.lerp(dream, mask),
         mask,
         State(index + 1, picture, dream, whole),
-        {"decode": 0.001, "flow": 0.002, "warp": 0.003, "dream": 0.004, "encode": 0.005},
+        {stage: (index, index + n / 1000) for n, stage in enumerate(STAGES, start=1)},
     )
 
 
