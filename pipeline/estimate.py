@@ -28,7 +28,7 @@ from pipeline.job import Order, Parts, dreamt, say_what_must_fit
 from pipeline.loop import Loop
 from pipeline.model import Activations, Model
 from pipeline.part import Part
-from pipeline.render import Dreamt, render
+from pipeline.render import render
 from pipeline.report import Report, peak_memory_bytes
 from pipeline.source import Several, Source
 
@@ -49,8 +49,9 @@ def estimate(parts: Parts, order: Order) -> Forecast:
     walked = list(_walked(parts, order))
     first, rest = walked[0], walked[1:]
     step = _step_seconds(parts, order, {size for one in walked for size in one.work})
-    count, memory = parts.clip.count, peak_memory_bytes(order.device)
+    count = parts.clip.count
     if not rest:
+        memory = peak_memory_bytes(order.device)
         return Forecast(count, first.steps, first.cost(step), memory, None)
     real = rest[: REAL - 1]
     begun, went_on, sizes = _rendered(parts, order, 1 + len(real))
@@ -158,19 +159,14 @@ def _rendered(parts: Parts, order: Order, count: int) -> tuple[float, float, tup
     with tempfile.TemporaryDirectory(prefix="dreamreel-") as name:
         one, all_ = Path(name) / "one", Path(name) / "all"
         with parts.encoder.open(all_, clip) as writer:
-            kept = _Kept(State(), writer)
-            ends = [_encoded(frame) for frame in dreamt(parts, order, kept, Report(
-                parts.source, order.device))]  # fmt: skip
+            kept, report = _Kept(State(), writer), Report(parts.source, order.device)
+            spans = [frame.spans for frame in dreamt(parts, order, kept, report)]
         with parts.encoder.open(one, clip) as writer:
             writer.write(kept.pictures[0])
         first = one.stat().st_size
         another = (all_.stat().st_size - first) // (count - 1)
-    return ends[0][1] - ends[0][0], ends[-1][1] - ends[0][1], (first, another)
-
-
-def _encoded(frame: Dreamt) -> tuple[float, float]:
-    """When work on it began in this thread, and when it was encoded."""
-    return frame.spans["warp"][0], frame.spans["encode"][1]
+    begun, (_, ready), (_, ended) = spans[0]["warp"][0], spans[0]["encode"], spans[-1]["encode"]
+    return ready - begun, ended - ready, (first, another)
 
 
 class _Kept:

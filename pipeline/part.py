@@ -34,8 +34,8 @@ class Part:
     def of(text: object, overlap: int = 0) -> Part | None:
         """The part that reads FIRST-LAST or FIRST-LAST+RUN_UP; None = there is none.
 
-        Raises UserError.
-        overlap: frames that end and start of the whole share, which then has no parts.
+        overlap: frames that end and start of the whole share, which then has no parts. Raises
+        UserError.
         """
         if text is None:
             return None

@@ -6,6 +6,7 @@ lies in the folder says how far the render is.
 
     segment-A-B ...     those from number A to before B, encoded: so many, or to the end of a shot
     pictures-A-B ...    those from number A to before B that are in no segment yet, as they are
+    edge-N              of a part, the dream layer before frame N: what seams are told from
     state-N             all that frame N depends on, and what it came to
     made_of.json        what the bytes depend on: only the same goes on
     complete.json       which file is the whole, whatever it is called by now

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -69,20 +70,24 @@ class Shots:
         if len(begins) > 1 and count - begins[-1] < least:
             begins.pop()
         if longest is not None:
-            begins = [first + (end - first) * piece // pieces
-                      for first, end in pairwise([*begins, count])
-                      for pieces in [-(-(end - first) // longest)]
-                      for piece in range(pieces)]  # fmt: skip
-        parts = []
+            begins = list(_split(begins, count, longest))
+        shots, parts = [0, *marks], []
         for first, end in pairwise([*begins, count]):
-            cut = max(mark for mark in (0, *marks) if mark <= first)
-            parts.append(Part(first, end, min(run_up, first - cut)))
+            shot = shots[bisect_right(shots, first) - 1]
+            parts.append(Part(first, end, min(run_up, first - shot)))
         return Shots(tuple(parts), tuple(marks))
 
     def write(self, folder: Path) -> None:
         """Note them in the folder of their sweep. Raises UserError."""
         told = {"parts": [str(part) for part in self.parts], "cuts": self.cuts}
         write(folder / SHOTS, json.dumps(told) + "\n")
+
+
+def _split(begins: Sequence[int], count: int, longest: int) -> Iterator[int]:
+    """These beginnings, and so many more between them that nothing is longer, evenly."""
+    for first, end in pairwise([*begins, count]):
+        pieces = -(-(end - first) // longest)
+        yield from (first + (end - first) * piece // pieces for piece in range(pieces))
 
 
 def read(folder: Path) -> Shots:

@@ -30,7 +30,7 @@ from pipeline.errors import UserError, shown
 from pipeline.shots import Shots
 
 RUN_UP = 48
-"""Frames in which a dream grows to what it would be."""
+"""Frames in which a dream grows nearly as strong as it would be; it is another one."""
 DREAMREEL = (sys.executable, "-m", "pipeline")
 
 
