@@ -225,8 +225,9 @@ def test_one_is_looked_at_large_by_keys_alone(sweep: Path, go: Go) -> None:
     page.locator("summary").click()
     assert "  octaves: 4" in page.locator("details pre").inner_text()
     page.keyboard.press("Escape")
-    page.wait_for_selector("dialog:not([open])", state="attached")
-    assert page.evaluate("document.activeElement.closest('.card').dataset.name") == "look=c"
+    # The browser tells of the closing a moment after it; the focus follows what was shown last.
+    page.wait_for_selector(".card[data-name='look=c'] .open:focus")
+    assert page.locator("dialog[open]").count() == 0
     assert page.get_attribute("#play", "aria-pressed") == "true"
     page.keyboard.press(" ")
     assert page.get_attribute("#play", "aria-pressed") == "false"
