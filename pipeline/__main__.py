@@ -8,6 +8,7 @@ import traceback
 from typing import Any, NoReturn
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -25,8 +26,10 @@ from pipeline.task import task
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 our fault, 2 the user can mend it, 130 Ctrl-C.
 
-    A sweep: 1 if a job of it is not done.
+    A sweep: 1 if a job of it is not done. What an earlier call in this process left is forgotten.
     """
+    GlobalHydra.instance().clear()
+    multirun.begun = None
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us whole; we put them into one line
     end_in_order()
     OmegaConf.register_new_resolver("conf_folder", _conf_folder, replace=True)

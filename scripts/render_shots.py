@@ -13,8 +13,6 @@ how far the dreams on both sides of a seam are from one another.
 from __future__ import annotations
 
 import argparse
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,7 +29,6 @@ from pipeline.shots import Shots
 
 RUN_UP = 48
 """Frames in which a dream grows nearly as strong as it would be; it is another one."""
-DREAMREEL = (sys.executable, "-m", "pipeline")
 
 
 def main() -> None:
@@ -74,7 +71,7 @@ def render(settings: Sequence[str], find: Callable[..., Shots]) -> NoReturn:
             "start, so render it as one"
         )
     if said.get("plan", "false") != "false":
-        _dreamreel(*here, f"output={output}")
+        sys.exit(_dreamreel(*here, f"output={output}"))
     shots = found(here, find)
     folder.mkdir(parents=True, exist_ok=True)
     shots.write(folder)
@@ -83,25 +80,19 @@ def render(settings: Sequence[str], find: Callable[..., Shots]) -> NoReturn:
     longest_first = sorted(shots.parts, key=lambda part: -part.count)
     ranges = f"part={','.join(map(str, longest_first))}"
     suffix = f"output=dream{output.suffix}"
-    sweep = [*DREAMREEL, "-m", *here, *engine, ranges, suffix, f"sweep={folder}"]
-    if code := _ended(sweep):
-        sys.exit(code)
-    _dreamreel(*here, f"output={output}", f"shots={folder}")
+    sys.exit(_dreamreel("-m", *here, *engine, ranges, suffix, f"sweep={folder}")
+             or _dreamreel(*here, f"output={output}", f"shots={folder}"))  # fmt: skip
 
 
-def _ended(command: Sequence[str]) -> int:
-    """The exit code of the command. Of Ctrl-C it hears too, and ends in its own way."""
-    with subprocess.Popen(command) as process:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        code = process.wait()
-        signal.signal(signal.SIGINT, before)
-    return code if code >= 0 else 128 - code  # as a shell tells a signal
-
-
-def _dreamreel(*words: str) -> NoReturn:
-    """The command line with these words, in this process: it has imported what that needs."""
+def _dreamreel(*words: str) -> str | int | None:
+    """The exit code of the command line with these words, in this process: it has imported what
+    that needs.
+    """
     sys.argv = ["dreamreel", *words]
-    dreamreel()
+    try:
+        dreamreel()
+    except SystemExit as ended:
+        return ended.code
 
 
 def found(settings: Sequence[str], find: Callable[..., Shots]) -> Shots:
