@@ -30,6 +30,8 @@ SOUNDS = "wav,w64,mp3,flac,aac,aiff,au,caf,ac3,eac3,wv,tta,amr"
 
 SIGNALLED = 255
 """Exit code after a signal that asks it to end: it closes what it writes, as if that were all."""
+REFUSED = "Operation not permitted"
+"""What it says where that code is not of a signal: the same is left of an error of number -1."""
 STARVED = (-errno.ENOMEM & 0xFF, -errno.EAGAIN & 0xFF)
 """Exit codes for want of memory: of a block, and of the stack of a thread."""
 WANT = re.compile(r"annot allocate memory|ailed to allocate|pthread_create|get_buffer\(\) failed")
@@ -76,7 +78,9 @@ class Process:
     @property
     def was_killed(self) -> bool:
         """Whether it, having ended, was ended from outside: what it wrote is not all."""
-        return self.popen.returncode < 0 or self.popen.returncode == SIGNALLED
+        if self.popen.returncode == SIGNALLED:
+            return not any(REFUSED in line for line in self.complaints())
+        return self.popen.returncode < 0
 
     @property
     def starved(self) -> bool:

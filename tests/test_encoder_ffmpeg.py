@@ -7,11 +7,13 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
 from pipeline.encoder import KilledError
@@ -270,6 +272,19 @@ def test_a_codec_or_pixel_format_that_is_not_there_is_named(tmp_path: Path) -> N
     # libx264 would take yuv444p in its place and say so in a warning only.
     with pytest.raises(UserError, match=r"gbrp.*encoder\.pixel_format"):
         encoder("h264", pixel_format="gbrp").check(clip(), tmp_path, ".mp4")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="an NVIDIA GPU is here")
+def test_a_gpu_that_is_missing_is_named_with_what_does_without(tmp_path: Path) -> None:
+    # ffmpeg ends with the code that a signal would leave, too
+    with pytest.raises(UserError, match=r"^encoder: h264_nvenc .*NVIDIA GPU.* encoder=h264$") as e:
+        encoder("nvenc").check(clip(), tmp_path, ".mp4")
+    a_line(e)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU is here")
+def test_a_gpu_encodes(tmp_path: Path) -> None:
+    encoder("nvenc").check(replace(clip(), height=256, width=256), tmp_path, ".mp4")
 
 
 def test_a_suffix_of_another_encoder_is_refused_with_the_right_ones(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from pipeline.ffmpeg import QUIET, executable
 from pipeline.frame import Clip, Picture
 
 CONF = Path(__file__).parent.parent / "conf" / "encoder"
-CODECS = sorted(path.stem for path in CONF.glob("*.yaml") if path.stem != "images")
+# nvenc needs a GPU
+CODECS = sorted({path.stem for path in CONF.glob("*.yaml")} - {"images", "nvenc"})
 HEIGHT, WIDTH = 48, 64
 RATE = Fraction(25)
 HERTZ = 48_000

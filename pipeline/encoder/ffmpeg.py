@@ -164,6 +164,11 @@ class FFmpeg:
                         f"({shown(line)}); choose another value"
                     )
         said = shown(lines[0]) if lines else "it said nothing"
+        if "nvenc" in self.codec:
+            return UserError(
+                f"encoder: {self.codec} must find an NVIDIA GPU that encodes {self.pixel_format}, "
+                f"got: {said}; say encoder=h264"
+            )
         return UserError(
             f"encoder: {self.codec} must encode {self.pixel_format}, got: {said}; "
             "choose other encoder.options or another encoder.pixel_format"
