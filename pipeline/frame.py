@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -157,8 +157,16 @@ def to_image(picture: Picture, device: torch.device | str) -> Image:
     """The picture on the device: (1, 3, H, W) float32 in [0, 1] from (H, W, 3) of 8 or 16 bits."""
     # unsigned numbers of two bytes are not known to every device
     known = picture if picture.dtype == np.uint8 else picture.astype(np.int32)
-    tensor = torch.from_numpy(np.ascontiguousarray(known)).to(device)
-    return tensor.permute(2, 0, 1)[None].float().div_(np.iinfo(picture.dtype).max)
+    return sent(known, device).permute(2, 0, 1)[None].float().div_(np.iinfo(picture.dtype).max)
+
+
+def sent(numbers: npt.NDArray[Any], device: torch.device | str) -> Tensor:
+    """The same numbers on the device. The CPU does not wait for an NVIDIA GPU to have them."""
+    tensor, device = torch.from_numpy(np.ascontiguousarray(numbers)), torch.device(device)
+    if device.type == "cuda":
+        # copied from pageable memory, torch would wait until the GPU has done all before
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def to_picture(image: Image, depth: int = 8) -> Picture:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
-from pipeline.frame import Field, Frame, Image, Picture, State, to_image
+from pipeline.frame import Field, Frame, Image, Picture, State, sent, to_image
 from pipeline.metrics import blur
 from pipeline.track import Track
 
@@ -50,7 +50,7 @@ class Mask:
 
 def on_device(frame: Frame, device: torch.device) -> Tensor | None:
     """The mask of the frame, (1, 1, H, W) in [0, 1], on the device; None = it has none."""
-    return None if frame.mask is None else torch.from_numpy(frame.mask).to(device)[None, None]
+    return None if frame.mask is None else sent(frame.mask, device)[None, None]
 
 
 def shown(dream: Image, picture: Image | None, mask: Tensor | None) -> Image:

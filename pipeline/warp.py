@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass as part
 from torch import Tensor
 
 from pipeline.camera import Camera
-from pipeline.frame import Frame, Image, State, to_image
+from pipeline.frame import Frame, Image, State, sent, to_image
 
 Border: TypeAlias = Literal["reflect", "wrap"]
 """What lies beyond a picture's edges."""
@@ -79,8 +79,8 @@ class Warp:
         positions = pixel_grid(picture.shape[2], picture.shape[3], device)
         confidence = torch.ones_like(picture[:, :1])
         if frame.motion is not None:
-            positions = positions + torch.from_numpy(frame.motion.flow).to(device)[None]
-            confidence = torch.from_numpy(frame.motion.confidence).to(device)[None, None]
+            positions = positions + sent(frame.motion.flow, device)[None]
+            confidence = sent(frame.motion.confidence, device)[None, None]
         positions = camera(positions, frame.time, rate)
         layer = state.dream - to_image(state.picture, device)
         # One sampling for both: positions cost more than channels.
