@@ -27,6 +27,7 @@ from pipeline.gradient import Gradient
 from pipeline.job import Order, Parts, dreamt, say_what_must_fit
 from pipeline.loop import Loop
 from pipeline.model import Activations, Model
+from pipeline.model.wrapped import Wrapped
 from pipeline.part import Part
 from pipeline.render import render
 from pipeline.report import Report, peak_memory_bytes
@@ -190,40 +191,22 @@ class _Kept:
         """Nothing."""
 
 
-class _Blind:
+class _Blind(Wrapped):
     """A Model that sees nothing: maps of the right shapes, all 0, at next to no cost."""
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        super().__init__(model)
         self._shapes: dict[tuple[tuple[int, ...], tuple[str, ...]], dict[str, torch.Size]] = {}
-        self.weights_sha256 = model.weights_sha256
-
-    @property
-    def scores(self) -> Mapping[str, tuple[str, ...]]:
-        """The model's."""
-        return self._model.scores
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
         """Maps of nothing, as those of the image are."""
         asked = tuple(image.shape), tuple(layers)
         if asked not in self._shapes:
             with torch.no_grad():
-                seen = self._model(image, layers)
+                seen = self.model(image, layers)
             self._shapes[asked] = {name: map_.shape for name, map_ in seen.items()}
         nothing = image.mean() * 0
         return {name: nothing.expand(shape) for name, shape in self._shapes[asked].items()}
-
-    def layers(self) -> Sequence[str]:
-        """The model's."""
-        return self._model.layers()
-
-    def channels(self, layer: str) -> int:
-        """The model's."""
-        return self._model.channels(layer)
-
-    def smallest_side(self, layers: Sequence[str]) -> int:
-        """The model's."""
-        return self._model.smallest_side(layers)
 
     def to(self, device: torch.device) -> Model:
         """Itself: it is there already."""

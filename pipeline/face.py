@@ -1,4 +1,4 @@
-"""The settings that belong to no part, checked: seed, device, tile, limits, saving and more."""
+"""The settings that belong to no part, checked: seed, device, precision, tile, limits and more."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pipeline.allowance import GIB
 from pipeline.errors import UserError
 from pipeline.limits import Limits
 from pipeline.parts import TARGET, build
+from pipeline.precision import NAMES
 from pipeline.recording import Saving
 from pipeline.room import Room
 
@@ -30,6 +31,7 @@ class Face:
     plan: bool
     profile: bool
     seed: int
+    precision: str
     limits: Limits
     room: Room | None
     saving: Saving
@@ -43,6 +45,7 @@ class Face:
             plan=flag("plan", settings["plan"]),
             profile=flag("profile", settings["profile"]),
             seed=seed_of(settings["seed"]),
+            precision=precision_of(settings["precision"]),
             limits=limits_of(settings["limits"], defaults["limits"]),
             room=room_of(settings["tile"], settings["tile_memory"]),
             saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
@@ -84,6 +87,16 @@ def seed_of(value: object) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
         raise UserError(f"seed: must be a whole number from 0 on, got {value!r}; say seed=0")
     return value
+
+
+def precision_of(name: object) -> str:
+    """The name, which must be one of a precision. Raises UserError."""
+    if name not in NAMES:
+        raise UserError(
+            f"precision: must be {', '.join(NAMES[:-1])} or {NAMES[-1]}, got {name!r}; "
+            "say precision=auto"
+        )
+    return str(name)
 
 
 def room_of(tile: object, memory: object) -> Room | None:

@@ -146,6 +146,7 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     from pipeline.job import Order, Parts, run, summary
     from pipeline.memory import keep_freed_memory
     from pipeline.part import Part
+    from pipeline.precision import precise
     from pipeline.schedule import parse
     from pipeline.sound import hear, with_audio
     from pipeline.source import Several
@@ -178,7 +179,7 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
         clip=clip,
         moments=moments,
         beside=beside(parts["source"]),
-        model=_built(settings["model"], "model", trusted).to(device),
+        model=precise(_built(settings["model"], "model", trusted), faced.precision, device),
         room=faced.room,
     )
     # of several stills each is held against itself

@@ -64,13 +64,18 @@ class View:
         """Add to the slope of the whole image what they ask of the pixels.
 
         wanted: the slope of the score in them. keep: whether the view is asked again.
+
+        On the way back its largest number lies near 1, for a mean over a whole picture is so flat
+        that small numbers of 16 bits have no room for its slope. A power of two costs no digit.
         """
         core = self.cores()[layer]
-        (own,) = torch.autograd.grad(core, self.image, wanted, retain_graph=keep)
+        size = torch.frexp(wanted.abs().max()).exponent.clamp(min=-100)
+        (own,) = torch.autograd.grad(core, self.image, wanted * (-size).exp2(), retain_graph=keep)
+        scale = size.exp2()
         if self.strides[layer]:
             # The margin too: other cores see it as well, and add their part.
-            self.tile.of(slope).add_(own)
+            self.tile.of(slope).addcmul_(own, scale)
         else:
             # A mean over the tile, whatever its core; the margin is core elsewhere.
             mine = self.tile.core(own)
-            self.tile.within(slope).add_(mine, alpha=own.numel() / mine.numel())
+            self.tile.within(slope).addcmul_(mine, scale, value=own.numel() / mine.numel())

@@ -90,6 +90,8 @@ BAD_VALUES = [
     ("end=0", "end: must be more than 0"),
     ("width=4", "width", "16", "4x2"),
     ("device=cuda:99", "device", "cpu", "cuda:99", "device=auto"),
+    ("precision=half", "precision: must be auto, float32, tf32, bf16 or fp16", "'half'"),
+    ("precision=16", "precision: must be", "got 16"),
     ("tile=half", "tile: must be auto, null, or a number of pixels", "'half'", "say tile=auto"),
     ("tile=0", "tile: must be", "got 0"),
     ("tile=true", "tile: must be", "True"),

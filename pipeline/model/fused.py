@@ -41,10 +41,11 @@ class Fused(nn.Module):
         sides = zip(self.reach, x.shape[2:], strict=True)
         padding = [reach + side % 2 for reach, side in sides] if self.padded else self.padding
         way = (self.stride, padding, self.dilation, self.groups)
-        if self.capped:
+        if self.capped and not torch.is_autocast_enabled("cpu"):
             y: Tensor = _Capped.apply(x, self.weight, self.bias, *way)
             return y
-        return F.conv2d(x, self.weight, self.bias, *way)
+        y = F.conv2d(x, self.weight, self.bias, *way)
+        return F.relu6(y) if self.capped else y
 
 
 class _Capped(torch.autograd.Function):

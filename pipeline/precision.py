@@ -1,0 +1,55 @@
+"""How finely a network is computed: a GPU is quicker with fewer digits, and dreams the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from pipeline.errors import UserError
+from pipeline.frame import Image
+from pipeline.model import Activations, Model
+from pipeline.model.wrapped import Wrapped
+
+TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""Of numbers with half as many bits, by name: 8 bits of the exponent, or 5."""
+NAMES = ("auto", "float32", "tf32", *TYPES)
+
+
+def precise(model: Model, name: str, device: torch.device) -> Model:
+    """The model on this device, computed with that precision; it gives float32 all the same.
+
+    float32: all of it. tf32: products of 10 bits, sums in float32, on NVIDIA's GPUs from Ampere on.
+    bf16, fp16: what torch's autocast holds to be safe, in such numbers. auto: tf32 where there is
+    such a GPU, else float32; halves are left to who asks for them, for how much they gain hangs on
+    the GPU. Raises UserError.
+    """
+    ampere = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+    if name == "tf32" and not ampere:
+        raise UserError(
+            f"precision: tf32 must go with an NVIDIA GPU from Ampere on, got {device}; "
+            "say precision=auto"
+        )
+    products = "tf32" if name == "tf32" or (name == "auto" and ampere) else "ieee"
+    torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
+    torch.backends.cuda.matmul.fp32_precision = products
+    there = model.to(device)
+    return Halved(there, TYPES[name]) if name in TYPES else there
+
+
+class Halved(Wrapped):
+    """A Model whose inner numbers have half as many bits. kind: of them."""
+
+    def __init__(self, model: Model, kind: torch.dtype) -> None:
+        super().__init__(model)
+        self.kind = kind
+
+    def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
+        """The activations, float32 again: what is made of them sums thousands."""
+        with torch.autocast(image.device.type, self.kind):
+            seen = self.model(image, layers)
+        return {layer: activation.float() for layer, activation in seen.items()}
+
+    def to(self, device: torch.device) -> Model:
+        """The same on this device."""
+        return Halved(self.model.to(device), self.kind)

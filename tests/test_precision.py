@@ -1,0 +1,114 @@
+"""Fewer digits: the same dream, in float32 outside, and nothing lost on the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from pipeline.errors import UserError
+from pipeline.frame import Image
+from pipeline.gradient import Gradient
+from pipeline.model import Model
+from pipeline.model.efficientnet_lite import efficientnet_lite
+from pipeline.objective.norm import Norm
+from pipeline.precision import TYPES, precise
+from pipeline.tiling import cut
+from pipeline.view import View
+from tests.conftest import toy_network
+
+CPU = torch.device("cpu")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU is here")
+
+
+@pytest.fixture(autouse=True)
+def undone() -> Iterator[None]:
+    """Whatever is set for the whole process is undone."""
+    flags = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)  # type: ignore[attr-defined]
+    before = [flag.fp32_precision for flag in flags]
+    yield
+    for flag, precision in zip(flags, before, strict=True):
+        flag.fp32_precision = precision
+
+
+def picture(height: int = 96, width: int = 128) -> Image:
+    """Noise, from dark to light."""
+    noise = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(3))
+    return noise.lerp(torch.linspace(0, 1, width).expand_as(noise), 0.7)
+
+
+def likeness(one: Tensor, other: Tensor) -> float:
+    """The cosine between two slopes: 1 = the same direction."""
+    return float(torch.cosine_similarity(one.cpu().flatten(), other.cpu().flatten(), 0))
+
+
+def slope(model: Model, layer: str, image: Image) -> Tensor:
+    """What the norm of this layer asks of the image."""
+    return Gradient(model, Norm(layers=(layer,), weights=None))(image)[0]
+
+
+def test_whole_numbers_are_the_model_itself() -> None:
+    network = toy_network()
+    assert precise(network, "auto", CPU) is network
+    assert precise(network, "float32", CPU) is network
+
+
+@pytest.mark.parametrize(("name", "least"), [("bf16", 0.7), ("fp16", 0.95)])
+def test_halves_lead_the_same_way(name: str, least: float) -> None:
+    network, image = efficientnet_lite(version=0), picture(136, 200)
+    halved = precise(network, name, CPU)
+    seen = halved(image, ["blocks.7"])["blocks.7"]
+    whole = network(image, ["blocks.7"])["blocks.7"]
+    assert seen.dtype == torch.float32
+    assert not torch.equal(seen, whole)  # it is computed otherwise
+    assert likeness(seen, whole) > 0.99
+    ours, theirs = slope(halved, "blocks.7", image), slope(network, "blocks.7", image)
+    assert likeness(ours, theirs) > least
+    assert float(ours.std()) == pytest.approx(float(theirs.std()), rel=0.1)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_slope_too_flat_for_half_a_number_is_kept(name: str) -> None:
+    """A mean over a large picture divides by millions: 5 bits of an exponent end at 6e-8."""
+    network, image = toy_network(), picture()
+    halved, flat = precise(network, name, CPU), 1e-12
+
+    def asked(model: Model, share: float) -> Tensor:
+        view = View.of(image, cut(96, 128)[0], model, {"second": 2})
+        wanted, slope = view.seen["second"].detach() * share, torch.zeros_like(image)
+        view.add_slope(slope, "second", wanted, keep=True)
+        return slope
+
+    whole = asked(network, 1.0)
+    assert likeness(asked(halved, flat) / flat, whole) > 0.99
+    view = View.of(image, cut(96, 128)[0], halved, {"second": 2})
+    lost = torch.autograd.grad(view.seen["second"], view.image, view.seen["second"] * flat)[0]
+    assert bool(lost.any()) == (name == "bf16")  # without help, 16 bits with 5 of exponent lose it
+
+
+@pytest.mark.parametrize("share", [1.0, 1e-12, 0.0])
+def test_whole_numbers_lose_not_a_bit_by_that(share: float) -> None:
+    network, image = toy_network(), picture()
+    view = View.of(image, cut(96, 128)[0], network, {"second": 2})
+    wanted, slope = view.seen["second"].detach() * share, torch.zeros_like(image)
+    view.add_slope(slope, "second", wanted, keep=True)
+    assert torch.equal(slope, torch.autograd.grad(view.seen["second"], view.image, wanted)[0])
+
+
+def test_only_a_gpu_has_tf32() -> None:
+    with pytest.raises(UserError, match=r"^precision: tf32 must go with an NVIDIA GPU .* got cpu"):
+        precise(toy_network(), "tf32", CPU)
+
+
+@needs_gpu
+@pytest.mark.parametrize(
+    ("name", "least"), [("float32", 0.9999), ("auto", 0.99), ("bf16", 0.7), ("fp16", 0.95)]
+)
+def test_a_gpu_leads_the_same_way(name: str, least: float) -> None:
+    network, image = efficientnet_lite(version=0), picture(272, 640)
+    expected = slope(network, "blocks.7", image)
+    device = torch.device("cuda")
+    ours = slope(precise(network, name, device), "blocks.7", image.to(device))
+    assert likeness(ours, expected) > least
