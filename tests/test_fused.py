@@ -115,3 +115,30 @@ def test_a_class_made_of_a_convolution_is_left_alone() -> None:
 
     module = nn.Sequential(Doubled(3, 4, 3), nn.ReLU6()).eval().requires_grad_(False)
     assert fused_count(module, ["1"]) == 0
+
+
+@pytest.mark.parametrize("size", [(64, 96), (63, 96), (64, 95), (31, 47), (9, 11)])
+@pytest.mark.parametrize(("kernel", "padding"), [(7, 3), (5, 2), (5, 0), (6, 1), (7, 5), (6, 2)])
+def test_the_way_back_by_phases_is_the_same(
+    kernel: int, padding: int, size: tuple[int, int], plain: Callable[[], None]
+) -> None:
+    torch.manual_seed(1)
+    module = nn.Sequential(nn.Conv2d(3, 8, kernel, 2, padding), nn.ReLU(), nn.Conv2d(8, 4, 1))
+    module = module.eval().requires_grad_(False)
+    picture = torch.rand(1, 3, *size)
+    assert fused_count(module, ["2"]) == 1
+    ours = seen(module, ["2"], picture)
+    plain()
+    assert fused_count(module, ["2"]) == 0
+    torch.testing.assert_close(ours, seen(module, ["2"], picture), rtol=1e-4, atol=1e-7)
+
+
+def test_a_capped_stem_goes_back_by_phases(plain: Callable[[], None]) -> None:
+    torch.manual_seed(1)
+    module = nn.Sequential(nn.Conv2d(3, 8, 7, 2, 3), nn.ReLU6(), nn.Conv2d(8, 4, 1))
+    module[0].weight.data.mul_(20)
+    module = module.eval().requires_grad_(False)
+    picture = torch.rand(1, 3, 64, 95)
+    ours = seen(module, ["2"], picture)
+    plain()
+    torch.testing.assert_close(ours, seen(module, ["2"], picture), rtol=1e-4, atol=1e-5)
