@@ -13,6 +13,7 @@ from torchvision.models.feature_extraction import create_feature_extractor, get_
 from torchvision.ops.misc import ConvNormActivation
 
 from pipeline.model.fused import fuse_passes
+from pipeline.model.pooled import pool_first
 
 
 class Traced:
@@ -55,6 +56,7 @@ class Traced:
             folded = fuse(plain, inplace=True, no_trace=True)
         assert isinstance(folded, GraphModule)
         folded.requires_grad_(False).to(device)
+        pool_first(folded)
         if device.type == "cpu":
             fuse_passes(folded)
         folded.to(memory_format=torch.channels_last)
