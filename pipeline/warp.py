@@ -123,13 +123,21 @@ def sample(image: Tensor, positions: Tensor, border: Border = "reflect") -> Tens
         positions = torch.remainder(positions + half, 2 * half) - half
         image = F.pad(image, [KERNEL] * 4, mode="circular")
         half = half + KERNEL
-    return F.grid_sample(
-        image,
-        _even(positions, half - 0.5) / half,
+    # A CPU samples each picture of a batch in one thread: bands of rows are such pictures.
+    bands = _bands(positions.shape[1]) if image.device.type == "cpu" else 1
+    sampled = F.grid_sample(
+        image.expand(bands, -1, -1, -1),
+        (_even(positions, half - 0.5) / half).reshape(bands, -1, positions.shape[2], 2),
         mode="bicubic",
         padding_mode="reflection",
         align_corners=False,
     )
+    return sampled.transpose(0, 1).flatten(1, 2)[None]
+
+
+def _bands(height: int) -> int:
+    """Into how many equal bands so many rows are best cut: as many as threads, or nearly."""
+    return max(n for n in range(1, torch.get_num_threads() + 1) if height % n == 0)
 
 
 def sample_finely(image: Tensor, positions: Tensor, border: Border = "reflect") -> Tensor:

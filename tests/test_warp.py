@@ -269,3 +269,18 @@ def test_a_first_frame_without_a_picture_is_refused() -> None:
 def test_a_persistence_outside_its_range_is_refused(persistence: float) -> None:
     with pytest.raises(ValidationError, match="persistence"):
         Warp(persistence=persistence, least_kept=0, border="reflect")
+
+
+@pytest.mark.parametrize("size", [(24, 40), (21, 33), (7, 13)])
+def test_however_many_threads_sample_it_is_the_same(size: tuple[int, int]) -> None:
+    draw = torch.Generator().manual_seed(2)
+    image = torch.rand(1, 4, *size, generator=draw)
+    positions = pixel_grid(*size, CPU) + 3 * torch.randn(1, *size, 2, generator=draw)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3, 5):
+            torch.set_num_threads(threads)
+            found.append(sample(image, positions))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(found[0], one) for one in found)
