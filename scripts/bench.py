@@ -7,18 +7,36 @@ import json
 import sys
 from pathlib import Path
 
-from benches import coherence, endurance, motion, peers, shaping, shots, speed, survival, tiles
+from benches import (
+    coherence,
+    cost,
+    endurance,
+    motion,
+    pareto,
+    peers,
+    shaping,
+    shots,
+    speed,
+    startup,
+    step,
+    survival,
+    tiles,
+)
 
 from pipeline.memory import keep_freed_memory
 
 BENCHES = {
     "coherence": coherence.run,
+    "cost": cost.run,
     "endurance": endurance.run,
     "motion": motion.run,
+    "pareto": pareto.run,
     "peers": peers.run,
     "shaping": shaping.run,
     "shots": shots.run,
     "speed": speed.run,
+    "startup": startup.run,
+    "step": step.run,
     "survival": survival.run,
     "tiles": tiles.run,
 }
@@ -29,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")
-    parser.add_argument("--clip", type=Path, help="a real clip, for peers, shots and speed")
+    parser.add_argument("--clip", type=Path, help="a real clip, bikes.mp4 say; most want one")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()  # as the command line does

@@ -94,12 +94,12 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
     equal: dict[str, str] = {}
-    for peer in (_lite0(), _googlenet(out)):
+    for peer in (lite0(), googlenet(out)):
         words = [f"input={clip}", f"frames={FRAMES}", *peer.words]
         faster = _step(peer, parts.settings(words))
         told[f"{peer.name}: a step"] = faster
         met[f"{peer.name}: a step {faster:.2f} times faster >= {peer.step}"] = faster >= peer.step
-        found = _compared(peer, words, out)
+        found = compared(peer, words, out, METHODS, OURS)
         told[peer.name] = table = {name: one.row for name, one in found.items()}
         print(f"\n{peer.name:50s} s/frame   gain  flicker  steps")
         for name, row in table.items():
@@ -132,18 +132,27 @@ def _judged(network: str, table: Table, equal: Mapping[str, str]) -> dict[str, b
     return met
 
 
-def _compared(peer: Peer, words: Sequence[str], out: Path) -> dict[str, Found]:
-    """Every method, by its name: the field's and ours in turns, so that all see the same load."""
+def compared(
+    peer: Peer,
+    words: Sequence[str],
+    out: Path,
+    methods: Mapping[str, Method],
+    others: Mapping[str, Sequence[str]],
+) -> dict[str, Found]:
+    """Every method, by its name: the field's and ours in turns, so that all see the same load.
+
+    words: what ours are told in any case. others: what each of ours is told beside that.
+    """
     config = parts.settings(words)
     frames, judge = _filmed(config), parts.gradient(config)
-    found = {name: Found() for name in (*METHODS, *OURS)}
+    found = {name: Found() for name in (*methods, *others)}
     share = len(WINDOWS) // ROUNDS
     for turn in range(ROUNDS):
-        for name, method in METHODS.items():
+        for name, method in methods.items():
             for begin in WINDOWS[turn * share : (turn + 1) * share]:
                 window = [frames[begin + n] for n in range(LONG)]
                 _usual(method, peer.slope, window, judge, found[name])
-        for name, said in OURS.items():
+        for name, said in others.items():
             _ours([*words, *said], frames, out, judge, found[name])
     return found
 
@@ -236,14 +245,14 @@ def _step(peer: Peer, config: DictConfig) -> float:
     return statistics.median(ratios)
 
 
-def _lite0() -> Peer:
+def lite0() -> Peer:
     """EfficientNet-Lite0 to blocks.9, with its real weights."""
     module = trained(0)
     blocks = nn.Sequential(module.stem, *module.blocks[:10])
     return Peer("EfficientNet-Lite0 to blocks.9", Usual(blocks, MEAN, DEVIATION), (), 4.0)
 
 
-def _googlenet(out: Path) -> Peer:
+def googlenet(out: Path) -> Peer:
     """GoogLeNet to inception4c, with weights drawn at random, which serve for time."""
     torch.manual_seed(0)
     module = untrained("googlenet", 1000)

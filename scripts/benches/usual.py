@@ -63,24 +63,26 @@ def dreamt(canvas: Image, slope: Slope, dreamer: Octaves) -> tuple[Image, float]
     return dream.image, dream.steps
 
 
-def alone(pictures: Iterable[Picture], slope: Slope) -> Dreams:
+def alone(pictures: Iterable[Picture], slope: Slope, iterations: int = 10) -> Dreams:
     """Each frame by itself."""
     for picture in pictures:
-        yield dreamt(to_image(picture, parts.CPU), slope, octaves(10))
+        yield dreamt(to_image(picture, parts.CPU), slope, octaves(iterations))
 
 
-def blended(pictures: Iterable[Picture], slope: Slope, share: float) -> Dreams:
+def blended(
+    pictures: Iterable[Picture], slope: Slope, share: float, iterations: int = 10
+) -> Dreams:
     """The last dream mixed under each frame, unmoved; share: of the frame (pytorch-deepdream)."""
     last: Image | None = None
     for picture in pictures:
         canvas = to_image(picture, parts.CPU)
         if last is not None:
             canvas = share * canvas + (1 - share) * last
-        last, steps = dreamt(canvas, slope, octaves(10))
+        last, steps = dreamt(canvas, slope, octaves(iterations))
         yield last, steps
 
 
-def warped_blend(pictures: Iterable[Picture], slope: Slope) -> Dreams:
+def warped_blend(pictures: Iterable[Picture], slope: Slope, iterations: int = 5) -> Dreams:
     """The last dream moved by the negated forward flow and mixed in half and half where the moved
     picture looks like the new one (after deepdream-video-pytorch, 2026)."""
     last: Image | None = None
@@ -96,6 +98,6 @@ def warped_blend(pictures: Iterable[Picture], slope: Slope) -> Dreams:
             error = (moved - canvas).square().mean(dim=1, keepdim=True)
             mask = 0.5 * torch.exp(-error / 0.005)
             canvas = (1 - mask) * canvas + mask * sample(last, where).clamp(0, 1)
-        last, steps = dreamt(canvas, slope, octaves(5))
+        last, steps = dreamt(canvas, slope, octaves(iterations))
         before = picture
         yield last, steps

@@ -1,0 +1,91 @@
+"""Gain against seconds a frame, and flicker, of the field's ways and of ours: drawn as a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from benches import peers, usual
+from benches.peers import Found
+from pipeline.errors import UserError
+
+EACH = (2, 5, 10)
+"""Iterations an octave of the field's ways."""
+FIELD: Mapping[str, tuple[str, Callable[..., usual.Dreams]]] = {
+    "each frame by itself": ("o", usual.alone),
+    "blend .85": ("s", partial(usual.blended, share=0.85)),
+    "flow-warped blend": ("^", usual.warped_blend),
+}
+"""By name, the mark that it is drawn with, and the method, which is told its iterations."""
+UPKEEP = (1, 4, 6)
+"""Steps a frame of a draft, beside its own two."""
+OURS = {
+    **{f"draft, {n} a frame": ("quality=draft", f"dreamer.upkeep_iterations={n}") for n in UPKEEP},
+    "draft": ("quality=draft",),
+    "normal": (),
+    "fine": ("quality=fine",),
+}
+NAMED = ("draft", "normal", "fine")
+
+
+def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
+    """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    if clip is None:
+        raise UserError("--clip: must be given for pareto, got nothing; say --clip bikes.mp4")
+    torch.set_num_threads(2)
+    peer = peers.lite0()
+    methods = {f"{name}, {n} an octave": partial(method, iterations=n)
+               for name, (_, method) in FIELD.items() for n in EACH}  # fmt: skip
+    words = [f"input={clip}", f"frames={peers.FRAMES}"]
+    found = peers.compared(peer, words, out, methods, OURS)
+    rows = {name: one.row for name, one in found.items()}
+    for name, row in rows.items():
+        print(f"{name:36s} {row['seconds a frame']:6.2f} s, gain {row['gain']:5.2f}, "
+              f"flicker {row['flicker']:.4f}")  # fmt: skip
+    _drawn(found, list(methods), list(OURS), out / "pareto.png")
+    beaten = [name for name in methods if not any(_beats(rows[one], rows[name]) for one in OURS)]
+    return dict(rows), {
+        f"of {len(methods)} ways of the field, each has one of ours that is quicker, gains as much "
+        f"and flickers less (not so: {', '.join(beaten) or 'none'})": not beaten,
+    }  # fmt: skip
+
+
+def _beats(ours: Mapping[str, float], theirs: Mapping[str, float]) -> bool:
+    """Whether ours is better in all three."""
+    quicker = ours["seconds a frame"] < theirs["seconds a frame"]
+    return quicker and ours["gain"] >= theirs["gain"] and ours["flicker"] < theirs["flicker"]
+
+
+def _drawn(
+    found: Mapping[str, Found], methods: Sequence[str], ours: Sequence[str], path: Path
+) -> None:
+    """Two plots over seconds a frame, side by side: gain and flicker."""
+    try:
+        import matplotlib.pyplot as plt
+    except ModuleNotFoundError as error:
+        raise UserError("pareto: must have matplotlib, got none; pip install '.[plot]'") from error
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for axis, figure_name in zip(axes, ("gain", "flicker"), strict=True):
+        for name, (mark, _) in FIELD.items():
+            own = [found[method].row for method in methods if method.startswith(name)]
+            axis.plot([row["seconds a frame"] for row in own], [row[figure_name] for row in own],
+                      mark, linestyle=":", color="0.45", label=name)  # fmt: skip
+        rows = sorted((found[name].row["seconds a frame"], found[name].row[figure_name], name)
+                      for name in ours)  # fmt: skip
+        axis.plot([row[0] for row in rows], [row[1] for row in rows], "o-", color="tab:red",
+                  label="dreamreel")  # fmt: skip
+        for seconds, value, name in rows:
+            if name in NAMED:
+                axis.annotate(name, (seconds, value), xytext=(5, -12), textcoords="offset points",
+                              color="tab:red")  # fmt: skip
+        axis.set_xscale("log")
+        axis.set_xlabel("seconds a frame")
+        axis.set_ylabel(figure_name)
+        axis.grid(alpha=0.3, which="both")
+    axes[1].set_yscale("log")
+    axes[0].legend()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

@@ -1,0 +1,170 @@
+"""One gradient step: over the bare network's, and the network over what the chip can do."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from benches import parts, peers
+from pipeline.dreamer import Slope
+from pipeline.errors import UserError
+from pipeline.frame import Image, to_image
+from pipeline.model.network import Network
+
+ROUNDS = 15
+STEPS = 4
+"""Of a frame: what is done once for all of them is a share of each."""
+THREADS = (1, 2)
+SIDE = 2048
+"""Of the matrices that are multiplied, and half of the channels by rows that are convolved."""
+BESIDE = ("view", "expand", "detach", "alias", "t.", "permute", "as_strided", "slice", "select")
+"""Operations that move no numbers."""
+MOST, LEAST = 1.08, 0.85
+
+
+class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """What every operation within does, (floating point operations, bytes read and written)."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.rows: list[tuple[int, int]] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        out = func(*args, **(kwargs or {}))
+        name = func.name().partition("::")[2]
+        if not name.startswith(BESIDE):
+            moved = [leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor)]
+            bytes_ = sum(tensor.numel() * tensor.itemsize for tensor in moved)
+            if "convolution_backward" in name:
+                bytes_ -= args[1].numel() * args[1].itemsize  # its input is named, and not read
+            self.rows.append((_operations(name, args, out), bytes_))
+        return out
+
+
+def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
+    """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    if clip is None:
+        raise UserError("--clip: must be given for step, got nothing; say --clip bikes.mp4")
+    told: dict[str, object] = {}
+    met: dict[str, bool] = {}
+    for peer in (peers.lite0(), peers.googlenet(out)):
+        config = parts.settings([f"input={clip}", "width=640", *peer.words])
+        picture = to_image(next(parts.built(config, "source").pictures()), parts.CPU)
+        slope, layer = parts.gradient(config), config.objective.layers[0]
+        assert isinstance(slope.model, Network)
+        bare = partial(_bare, slope.model, layer, picture)
+        dreamer = parts.built(parts.settings(["dreamer.octaves=1", f"dreamer.iterations={STEPS}"]),
+                              "dreamer")  # fmt: skip
+        step = partial(_steps, dreamer, picture, slope)
+        rows: dict[int, dict[str, float]] = {}
+        for threads in THREADS:
+            torch.set_num_threads(threads)
+            rows[threads] = _rated(bare, step)
+            print(f"{peer.name}, {threads} threads: "
+                  + ", ".join(f"{key} {value:.3g}" for key, value in rows[threads].items()),
+                  flush=True)  # fmt: skip
+        told[peer.name] = rows
+        best = rows[THREADS[-1]]
+        met |= {
+            f"{peer.name}: a step over the bare network {best['step over bare']:.3f} <= {MOST}":
+                best["step over bare"] <= MOST,
+            f"{peer.name}: of what the chip can do {best['share of the roof']:.2f} >= {LEAST}":
+                best["share of the roof"] >= LEAST,
+            f"{peer.name}: as many threads as cores are quickest":
+                best["bare ms"] == min(row["bare ms"] for row in rows.values()),
+        }  # fmt: skip
+    return told, met
+
+
+def _rated(bare: Callable[[], object], step: Callable[[], object]) -> dict[str, float]:
+    """Times in turns, and what they come to."""
+    with Counted() as counted:
+        bare()
+    product, convolution, copy = _matrices(), _maps(), _memory()
+    spans = _in_turns([bare, step, product[0], convolution[0], copy[0]])
+    rates = [amount / span for (_, amount), span
+             in zip((product, convolution, copy), spans[2:], strict=True)]  # fmt: skip
+    peak, bandwidth = max(rates[:2]), rates[2]
+    operations, bytes_ = (sum(column) for column in zip(*counted.rows, strict=True))
+    # each operation takes as long as its sums or its memory, whichever is longer
+    least = sum(max(sums / peak, moved / bandwidth) for sums, moved in counted.rows)
+    return {
+        "bare ms": spans[0] * 1e3,
+        "step over bare": spans[1] / STEPS / spans[0],
+        "GFLOP/s": operations / spans[0] / 1e9,
+        "chip's GFLOP/s": peak / 1e9,
+        "GB/s": bytes_ / spans[0] / 1e9,
+        "chip's GB/s": bandwidth / 1e9,
+        "share of the roof": least / spans[0],
+    }
+
+
+def _in_turns(ways: Sequence[Callable[[], object]]) -> list[float]:
+    """Seconds of each, the median of many rounds, so that all see the same load."""
+    spans: list[list[float]] = [[] for _ in ways]
+    for turn in range(ROUNDS + 2):
+        for way, found in zip(ways, spans, strict=True):
+            began = time.perf_counter()
+            way()
+            if turn >= 2:  # the first times are slower
+                found.append(time.perf_counter() - began)
+    return [statistics.median(found) for found in spans]
+
+
+@torch.enable_grad()
+def _bare(network: Network, layer: str, picture: Image) -> Tensor:
+    """Forward and backward of the cut network alone, on what was made ready for it."""
+    ready = picture.contiguous(memory_format=torch.channels_last).detach().requires_grad_()
+    seen: Mapping[str, Any] = network._cut((layer,))(ready)
+    return torch.autograd.grad(seen[layer].square().mean(), ready)[0]
+
+
+def _steps(dreamer: Any, picture: Image, slope: Slope) -> None:
+    """So many steps at full size, with all that goes with one."""
+    nothing = torch.zeros_like(picture[:, :1])
+    dreamer(picture, nothing, slope, index=0, strength=torch.ones(()), source=None, memory={},
+            rng=torch.Generator().manual_seed(0))  # fmt: skip
+
+
+def _matrices() -> tuple[Callable[[], object], int]:
+    """A product of matrices, and its operations."""
+    one = torch.rand(SIDE, SIDE)
+    return partial(torch.mm, one, one), 2 * SIDE**3
+
+
+def _maps() -> tuple[Callable[[], object], int]:
+    """A dense convolution, which is as good as they come, and its operations."""
+    maps = torch.rand(1, 256, 64, 64).contiguous(memory_format=torch.channels_last)
+    weight = torch.rand(256, 256, 3, 3).contiguous(memory_format=torch.channels_last)
+    return partial(F.conv2d, maps, weight, padding=1), 2 * maps.numel() * 256 * 9
+
+
+def _memory() -> tuple[Callable[[], object], int]:
+    """A copy far larger than the caches, and its bytes, read and written."""
+    source = torch.rand(1 << 26)
+    target = torch.empty_like(source)
+    return partial(target.copy_, source), 2 * source.numel() * source.itemsize
+
+
+def _operations(name: str, args: Sequence[Any], out: object) -> int:
+    """Of a convolution, or of its way back to the input; of others none: their memory counts."""
+    if "convolution_backward" in name:
+        made, weight = args[0], args[2]
+    elif "convolution" in name:
+        made, weight = out, args[1]
+    else:
+        return 0
+    assert isinstance(made, Tensor)
+    return int(2 * made.numel() * weight[0].numel())
