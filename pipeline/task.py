@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pipeline")
 
+ONE_BY_ONE = ".BasicLauncher"
+"""How the name of the launcher ends that runs a job behind the other."""
 RATE = Fraction(25)
 """Frames a second, where settings are tried without a video."""
 
@@ -54,10 +56,15 @@ def task(cfg: DictConfig) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when a GPU is first used
     _warn_of_a_namesake(Path.cwd())
     hydra = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN:
+        folder = Path(os.path.relpath(hydra.runtime.output_dir))
+        # one after the other, the first line of each says whose the others are
+        alone = str(hydra.launcher["_target_"]).endswith(ONE_BY_ONE)
+        with _logged("" if alone else f"{folder.name}: "):
+            log.info(f"job {folder.name}" if alone else "begins")
+            _job(cfg, folder)
+        return
     with _logged():
-        if hydra.mode == RunMode.MULTIRUN:
-            _job(cfg, Path(os.path.relpath(hydra.runtime.output_dir)))
-            return
         try:
             _check_single(cfg, str(hydra.launcher["_target_"]))
             _rendered(cfg)
@@ -71,7 +78,7 @@ def task(cfg: DictConfig) -> None:
 def _check_single(cfg: DictConfig, launcher: str) -> None:
     """Nothing, if this says nothing that only a sweep has a use for. Raises UserError."""
     said = "sweep" if cfg.get("sweep") is not None else "hydra/launcher"
-    if said == "sweep" or not launcher.endswith(".BasicLauncher"):
+    if said == "sweep" or not launcher.endswith(ONE_BY_ONE):
         raise UserError(f"{said}: must go with a sweep, got a single render; say dreamreel -m ...")
 
 
@@ -101,7 +108,6 @@ def _job(cfg: DictConfig, folder: Path) -> None:
 
     An error goes no further: it is said here, and the other jobs go on.
     """
-    log.info("job %s", folder.name)
     try:
         with noted(folder) as job:
             job.line = _rendered(cfg, job)
@@ -301,10 +307,10 @@ def _warn_of_a_namesake(folder: Path) -> None:
 
 
 @contextmanager
-def _logged() -> Iterator[None]:
-    """Lines of the log on stderr while a job runs."""
+def _logged(whose: str = "") -> Iterator[None]:
+    """Lines of the log on stderr while a job runs. whose: what each begins with."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(logging.Formatter(f"{whose.replace('%', '%%')}%(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:

@@ -107,6 +107,14 @@ def test_jobs_run_side_by_side_on_this_machine(folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_lines_of_jobs_side_by_side_say_whose_they_are(folder: Path) -> None:
+    ran = sweep("hydra/launcher=local", "input=1.mp4,broken.mp4", "dreamer=none", cwd=folder)
+    assert "input=1.mp4: begins\n" in ran.err
+    assert "input=1.mp4: frame 1 of " in ran.err
+    assert "input=broken.mp4: input: must be a video" in ran.err
+
+
+@pytest.mark.slow
 def test_ray_gives_each_job_a_gpu_of_its_own(folder: Path) -> None:
     one_each(six_jobs(RAY, folder))
 
