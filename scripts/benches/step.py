@@ -59,7 +59,8 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         raise UserError("--clip: must be given for step, got nothing; say --clip bikes.mp4")
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
-    for peer in (peers.lite0(), peers.googlenet(out)):
+    # of depthwise layers there is no telling what a chip owes them: their bytes are counted
+    for peer, least in ((peers.lite0(), None), (peers.googlenet(out), LEAST)):
         config = parts.settings([f"input={clip}", "width=640", *peer.words])
         picture = to_image(next(parts.built(config, "source").pictures()), parts.CPU)
         slope, layer = parts.gradient(config), config.objective.layers[0]
@@ -80,11 +81,14 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         met |= {
             f"{peer.name}: a step over the bare network {best['step over bare']:.3f} <= {MOST}":
                 best["step over bare"] <= MOST,
-            f"{peer.name}: of what the chip can do {best['share of the roof']:.2f} >= {LEAST}":
-                best["share of the roof"] >= LEAST,
             f"{peer.name}: as many threads as cores are quickest":
                 best["bare ms"] == min(row["bare ms"] for row in rows.values()),
         }  # fmt: skip
+        if least is not None:
+            share = best["GFLOP/s"] / best["chip's GFLOP/s"]
+            met[f"{peer.name}: sums over the chip's own rate {share:.2f} >= {least}"] = (
+                share >= least
+            )
     return told, met
 
 
