@@ -27,11 +27,11 @@ from pipeline.gradient import Gradient
 from pipeline.job import Order, Parts, dreamt, say_what_must_fit
 from pipeline.loop import Loop
 from pipeline.model import Activations, Model
-from pipeline.model.wrapped import Wrapped
 from pipeline.part import Part
 from pipeline.render import render
 from pipeline.report import Report, peak_memory_bytes
 from pipeline.source import Several, Source
+from pipeline.wrapped import Wrapped
 
 WINDOWS, LONG = 8, 16
 """Stretches of a video that are walked through, and frames of each."""

@@ -9,7 +9,7 @@ import torch
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.model import Activations, Model
-from pipeline.model.wrapped import Wrapped
+from pipeline.wrapped import Wrapped
 
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """Of numbers with half as many bits, by name: 8 bits of the exponent, or 5."""
@@ -30,9 +30,10 @@ def precise(model: Model, name: str, device: torch.device) -> Model:
             f"precision: tf32 must go with an NVIDIA GPU from Ampere on, got {device}; "
             "say precision=auto"
         )
-    products = "tf32" if name == "tf32" or (name == "auto" and ampere) else "ieee"
-    torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
-    torch.backends.cuda.matmul.fp32_precision = products
+    if device.type == "cuda":
+        products = "tf32" if ampere and name in ("tf32", "auto") else "ieee"
+        torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
+        torch.backends.cuda.matmul.fp32_precision = products
     there = model.to(device)
     return Halved(there, TYPES[name]) if name in TYPES else there
 
@@ -51,5 +52,6 @@ class Halved(Wrapped):
         return {layer: activation.float() for layer, activation in seen.items()}
 
     def to(self, device: torch.device) -> Model:
-        """The same on this device."""
-        return Halved(self.model.to(device), self.kind)
+        """The same on this device; itself, if it is there already."""
+        there = self.model.to(device)
+        return self if there is self.model else Halved(there, self.kind)
