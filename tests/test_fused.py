@@ -13,9 +13,8 @@ from pipeline.model.efficientnet_lite import efficientnet_lite
 from pipeline.model.fused import Fused
 from pipeline.model.padding import SamePadding
 from pipeline.model.torchvision import untrained
-from pipeline.model.traced import Traced, opened
-
-CPU = torch.device("cpu")
+from pipeline.model.traced import opened
+from tests.cuts import graph, seen
 
 
 class Small(nn.Module):
@@ -36,20 +35,9 @@ class Small(nn.Module):
         return y
 
 
-def seen(module: nn.Module, layers: list[str], picture: Tensor) -> tuple[list[Tensor], Tensor]:
-    """What the layers give, and the slope of the sum of their squares."""
-    cut = Traced(module, leaves=[SamePadding], functions=[]).cut(layers, CPU)
-    picture = picture.clone().requires_grad_()
-    outputs = [output for output in cut(picture).values() if isinstance(output, Tensor)]
-    score = torch.stack([output.square().mean() for output in outputs]).sum()
-    (slope,) = torch.autograd.grad(score, picture)
-    return outputs, slope
-
-
 def fused_count(module: nn.Module, layers: list[str]) -> int:
     """How many of the cut network's convolutions do more than one thing."""
-    cut = Traced(module, leaves=[SamePadding], functions=[]).cut(layers, CPU)
-    return sum(isinstance(part, Fused) for part in cut.__self__.modules())  # type: ignore[attr-defined]
+    return sum(isinstance(part, Fused) for part in graph(module, layers).modules())
 
 
 @pytest.fixture

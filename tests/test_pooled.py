@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from pipeline.model import traced
 from pipeline.model.torchvision import untrained
-from pipeline.model.traced import Traced, opened
-
-CPU = torch.device("cpu")
+from pipeline.model.traced import opened
+from tests.cuts import graph, seen
 
 
 class Functional(nn.Module):
@@ -32,20 +31,9 @@ class Functional(nn.Module):
         return F.max_pool2d(z, 2) + F.avg_pool2d(z, 2)
 
 
-def seen(module: nn.Module, layers: list[str], picture: Tensor) -> tuple[list[Tensor], Tensor]:
-    """What the layers give, and the slope of the sum of their squares."""
-    cut = Traced(module, leaves=[], functions=[]).cut(layers, CPU)
-    picture = picture.clone().requires_grad_()
-    outputs = [output for output in cut(picture).values() if isinstance(output, Tensor)]
-    score = torch.stack([output.square().mean() for output in outputs]).sum()
-    return outputs, torch.autograd.grad(score, picture)[0]
-
-
 def order(module: nn.Module, layers: list[str]) -> str:
     """The operations of the cut, one after the other."""
-    cut = Traced(module, leaves=[], functions=[]).cut(layers, CPU)
-    nodes = cut.__self__.graph.nodes  # type: ignore[attr-defined]
-    return " ".join(node.name for node in nodes)
+    return " ".join(node.name for node in graph(module, layers).graph.nodes)
 
 
 @pytest.fixture(autouse=True)
