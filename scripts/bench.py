@@ -23,6 +23,7 @@ from benches import (
     tiles,
 )
 
+from pipeline.errors import UserError
 from pipeline.memory import keep_freed_memory
 
 BENCHES = {
@@ -51,7 +52,11 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()  # as the command line does
-    figures, met = BENCHES[arguments.name](arguments.out, arguments.clip)
+    try:
+        figures, met = BENCHES[arguments.name](arguments.out, arguments.clip)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
     path = arguments.out / f"{arguments.name}.json"
     path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     for rule, holds in met.items():

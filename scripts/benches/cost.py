@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from benches import parts
 from pipeline import ffmpeg
-from pipeline.errors import UserError
 from pipeline.gradient import Gradient
 
 SIZES = ((320, 180), (640, 360), (960, 540), (1280, 720), (1920, 1080))
@@ -28,8 +27,7 @@ Vector = npt.NDArray[np.float64]
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
-    if clip is None:
-        raise UserError("--clip: must be given for cost, got nothing; say --clip bikes.mp4")
+    clip = parts.needed(clip, "cost")
     slope = parts.gradient(parts.settings([f"input={clip}"]))
     by_size = {size: _by_size(clip, size, slope) for size in SIZES}
     pixels = np.array([width * height for width, height in SIZES], float)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from benches import peers, usual
-from benches.peers import Found
+from benches import parts, peers, usual
 from pipeline.errors import UserError
 
 EACH = (2, 5, 10)
@@ -33,11 +32,10 @@ NAMED = ("draft", "normal", "fine")
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
-    if clip is None:
-        raise UserError("--clip: must be given for pareto, got nothing; say --clip bikes.mp4")
+    clip = parts.needed(clip, "pareto")
     torch.set_num_threads(2)
     peer = peers.lite0()
-    methods = {f"{name}, {n} an octave": partial(method, iterations=n)
+    methods = {_told(name, n): partial(method, iterations=n)
                for name, (_, method) in FIELD.items() for n in EACH}  # fmt: skip
     words = [f"input={clip}", f"frames={peers.FRAMES}"]
     found = peers.compared(peer, words, out, methods, OURS)
@@ -45,12 +43,17 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     for name, row in rows.items():
         print(f"{name:36s} {row['seconds a frame']:6.2f} s, gain {row['gain']:5.2f}, "
               f"flicker {row['flicker']:.4f}")  # fmt: skip
-    _drawn(found, list(methods), list(OURS), out / "pareto.png")
-    beaten = [name for name in methods if not any(_beats(rows[one], rows[name]) for one in OURS)]
+    _drawn(rows, out / "pareto.png")
+    unbeaten = [name for name in methods if not any(_beats(rows[one], rows[name]) for one in OURS)]
     return dict(rows), {
         f"of {len(methods)} ways of the field, each has one of ours that is quicker, gains as much "
-        f"and flickers less (not so: {', '.join(beaten) or 'none'})": not beaten,
+        f"and flickers less (not so: {', '.join(unbeaten) or 'none'})": not unbeaten,
     }  # fmt: skip
+
+
+def _told(method: str, iterations: int) -> str:
+    """What a way of the field is called with so many iterations an octave."""
+    return f"{method}, {iterations} an octave"
 
 
 def _beats(ours: Mapping[str, float], theirs: Mapping[str, float]) -> bool:
@@ -59,9 +62,7 @@ def _beats(ours: Mapping[str, float], theirs: Mapping[str, float]) -> bool:
     return quicker and ours["gain"] >= theirs["gain"] and ours["flicker"] < theirs["flicker"]
 
 
-def _drawn(
-    found: Mapping[str, Found], methods: Sequence[str], ours: Sequence[str], path: Path
-) -> None:
+def _drawn(rows: peers.Table, path: Path) -> None:
     """Two plots over seconds a frame, side by side: gain and flicker."""
     try:
         import matplotlib.pyplot as plt
@@ -70,14 +71,14 @@ def _drawn(
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for axis, figure_name in zip(axes, ("gain", "flicker"), strict=True):
         for name, (mark, _) in FIELD.items():
-            own = [found[method].row for method in methods if method.startswith(name)]
+            own = [rows[_told(name, iterations)] for iterations in EACH]
             axis.plot([row["seconds a frame"] for row in own], [row[figure_name] for row in own],
                       mark, linestyle=":", color="0.45", label=name)  # fmt: skip
-        rows = sorted((found[name].row["seconds a frame"], found[name].row[figure_name], name)
-                      for name in ours)  # fmt: skip
-        axis.plot([row[0] for row in rows], [row[1] for row in rows], "o-", color="tab:red",
+        ours = sorted((rows[name]["seconds a frame"], rows[name][figure_name], name)
+                      for name in OURS)  # fmt: skip
+        axis.plot([one[0] for one in ours], [one[1] for one in ours], "o-", color="tab:red",
                   label="dreamreel")  # fmt: skip
-        for seconds, value, name in rows:
+        for seconds, value, name in ours:
             if name in NAMED:
                 axis.annotate(name, (seconds, value), xytext=(5, -12), textcoords="offset points",
                               color="tab:red")  # fmt: skip

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.beside import Beside
 from pipeline.configuration import CHANGING, config_dir, yaml_of
+from pipeline.errors import UserError
 from pipeline.face import limits_of
 from pipeline.files_beside import beside_of
 from pipeline.fingerprint import Fingerprint
@@ -45,6 +46,13 @@ class Kept:
 
     def finish(self, rest: Iterable[Picture]) -> None:
         """Nothing."""
+
+
+def needed(clip: Path | None, bench: str) -> Path:
+    """The clip, which this bench cannot do without. Raises UserError."""
+    if clip is None:
+        raise UserError(f"--clip: must be given for {bench}, got nothing; say --clip bikes.mp4")
+    return clip
 
 
 def settings(overrides: Sequence[str] = ()) -> DictConfig:

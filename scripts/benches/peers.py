@@ -19,7 +19,6 @@ from torch import nn
 from benches import parts, scene, usual
 from benches.usual import Usual
 from pipeline.dreamer import Slope
-from pipeline.errors import UserError
 from pipeline.flow import with_motion
 from pipeline.frame import Frame, Image, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
@@ -88,8 +87,7 @@ class Found:
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
-    if clip is None:
-        raise UserError("--clip: must be given for peers, got nothing; say --clip bikes.mp4")
+    clip = parts.needed(clip, "peers")
     torch.set_num_threads(2)
     told: dict[str, object] = {}
     met: dict[str, bool] = {}

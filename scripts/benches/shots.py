@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from benches import parts
 from pipeline import figures
-from pipeline.errors import UserError
 from pipeline.notes import folder_of
 from pipeline.recording import FIGURES
 from pipeline.sweep import read_plan
@@ -39,8 +39,7 @@ NEEDS = {"local": "joblib", "gpus": "ray"}
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet."""
-    if clip is None:
-        raise UserError("--clip: must be given for shots, got nothing; say --clip bikes.mp4")
+    clip = parts.needed(clip, "shots")
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
     with tempfile.TemporaryDirectory(dir=out) as name:

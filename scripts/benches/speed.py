@@ -28,8 +28,7 @@ WIDTH = 160
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4 say."""
-    if clip is None:
-        raise SystemExit("speed wants --clip FILE, a real video")
+    clip = parts.needed(clip, "speed")
     ratios = _ratios(clip, out / "speed.mp4")
     ratio = statistics.median(ratios)
     long_clip = _lengthened(clip, out / "long.mp4")

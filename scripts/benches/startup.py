@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from benches import parts
 from pipeline.errors import UserError
 
 ROUNDS = 7
@@ -28,8 +29,7 @@ LATER, HELP, TAB = 2.0, 1.5, 0.7
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
-    if clip is None:
-        raise UserError("--clip: must be given for startup, got nothing; say --clip bikes.mp4")
+    clip = parts.needed(clip, "startup")
     render = [f"input={clip}", f"output={out / 'startup.mp4'}", "overwrite=true", "width=640"]
     ways = {
         "import torch, torchvision": ["-c", "import torch, torchvision"],

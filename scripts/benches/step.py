@@ -15,9 +15,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benches import parts, peers
-from pipeline.dreamer import Slope
-from pipeline.errors import UserError
+from benches import parts, peers, usual
 from pipeline.frame import Image, to_image
 from pipeline.model.network import Network
 
@@ -26,7 +24,7 @@ STEPS = 4
 """Of a frame: what is done once for all of them is a share of each."""
 THREADS = (1, 2)
 SIDE = 2048
-"""Of the matrices that are multiplied, and half of the channels by rows that are convolved."""
+"""Of the matrices that are multiplied."""
 BESIDE = ("view", "expand", "detach", "alias", "t.", "permute", "as_strided", "slice", "select")
 """Operations that move no numbers."""
 MOST, LEAST = 1.08, 0.85
@@ -55,8 +53,7 @@ class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
-    if clip is None:
-        raise UserError("--clip: must be given for step, got nothing; say --clip bikes.mp4")
+    clip = parts.needed(clip, "step")
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
     # of depthwise layers there is no telling what a chip owes them: their bytes are counted
@@ -68,7 +65,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         bare = partial(_bare, slope.model, layer, picture)
         dreamer = parts.built(parts.settings(["dreamer.octaves=1", f"dreamer.iterations={STEPS}"]),
                               "dreamer")  # fmt: skip
-        step = partial(_steps, dreamer, picture, slope)
+        step = partial(usual.dreamt, picture, slope, dreamer)
         rows: dict[int, dict[str, float]] = {}
         for threads in THREADS:
             torch.set_num_threads(threads)
@@ -133,13 +130,6 @@ def _bare(network: Network, layer: str, picture: Image) -> Tensor:
     ready = picture.contiguous(memory_format=torch.channels_last).detach().requires_grad_()
     seen: Mapping[str, Any] = network._cut((layer,))(ready)
     return torch.autograd.grad(seen[layer].square().mean(), ready)[0]
-
-
-def _steps(dreamer: Any, picture: Image, slope: Slope) -> None:
-    """So many steps at full size, with all that goes with one."""
-    nothing = torch.zeros_like(picture[:, :1])
-    dreamer(picture, nothing, slope, index=0, strength=torch.ones(()), source=None, memory={},
-            rng=torch.Generator().manual_seed(0))  # fmt: skip
 
 
 def _matrices() -> tuple[Callable[[], object], int]:
