@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 TRACE = "trace.json"
 """The name of the file, in Chrome's trace event format (ui.perfetto.dev opens it)."""
 LANES = {"dreams": ("wait", "warp", "dream", "encode"), "runs ahead": ("decode", "flow")}
-"""What each of the two threads does for a frame, by stage."""
+"""What each of the two threads does for a frame, by stage. Flows may run side by side."""
 MEANING = {"wait": "waits for pictures and flow", "encode": "hands over to the encoder"}
 REST = {"dreams": "figures, progress, saving", "runs ahead": "waits for the dream"}
 """What a thread does in the rest of the time."""
@@ -51,9 +51,10 @@ class _Profile:
         self._frames = 0
         self._began = self._ended = 0.0
         self._sums: dict[str, float] = dict.fromkeys(chain(*LANES.values()), 0.0)
+        self._ends: list[float] = []
         file.write("[")
         for number, lane in enumerate(LANES):
-            self._event("M", number, name="thread_name", args={"name": lane})
+            self._name(number, lane)
 
     def add(self, index: int, spans: Mapping[str, Span]) -> None:
         """Write the frame down."""
@@ -66,7 +67,8 @@ class _Profile:
                 self._sums[stage] += end - begin
                 self._ended = max(self._ended, end)
                 at, till = (round(1e6 * (moment - self._began)) for moment in spans[stage])
-                self._event("X", number, name=stage, ts=at, dur=till - at, args={"frame": index})
+                lane = len(LANES) + self._free(begin, end) if stage == "flow" else number
+                self._event("X", lane, name=stage, ts=at, dur=till - at, args={"frame": index})
 
     def lines(self, path: Path) -> Iterator[str]:
         """What it comes to: of each thread the shares of its time."""
@@ -79,6 +81,18 @@ class _Profile:
             shares[REST[lane]] = max(0.0, 1 - sum(shares.values()))
             largest = sorted(shares.items(), key=lambda share: -share[1])
             yield f"what {lane}: " + ", ".join(f"{share:.1%} {name}" for name, share in largest)
+
+    def _free(self, begin: float, end: float) -> int:
+        """A lane of flows that was free then, and is taken until its end."""
+        ends = self._ends
+        lane = next((at for at, until in enumerate(ends) if until <= begin), len(ends))
+        if lane == len(ends):
+            self._name(len(LANES) + lane, f"flow {lane + 1}")
+        ends[lane : lane + 1] = [end]
+        return lane
+
+    def _name(self, lane: int, name: str) -> None:
+        self._event("M", lane, name="thread_name", args={"name": name})
 
     def _event(self, phase: str, thread: int, **more: Any) -> None:
         comma = "," if self._frames or thread else ""

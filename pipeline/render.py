@@ -14,7 +14,7 @@ from torch import Tensor
 from pipeline.beside import ALONE, Beside
 from pipeline.cuts import Cuts
 from pipeline.dreamer import Dream
-from pipeline.flow import Flow, with_motion
+from pipeline.flow import Flow, at_once, with_motion
 from pipeline.frame import Frame, Image, Span, State, to_picture
 from pipeline.gradient import Gradient
 from pipeline.loop import Loop
@@ -76,7 +76,8 @@ def render(
     moments, state = loop.led(moments), recording.state
 
     pictures = source.pictures()  # decode  (CPU); all of them, for a cut stands out among others
-    frames = with_motion(cuts(pictures), flow, clip.rate, start=state.index)  # flow    (CPU)
+    frames = with_motion(cuts(pictures), flow, clip.rate, start=state.index,
+                         at_once=at_once(clip, device))  # flow    (CPU)  # fmt: skip
     frames = beside(frames)  # mask and guide  (CPU)
     with prefetch(frames) as ahead:  # they run ahead in a thread
         asked = time.perf_counter()

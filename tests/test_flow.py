@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -15,10 +17,10 @@ import torchvision
 
 from pipeline.cuts import Change
 from pipeline.errors import UserError
-from pipeline.flow import Flow, with_motion
+from pipeline.flow import Flow, at_once, with_motion
 from pipeline.flow.consistency import confidence, outside
 from pipeline.flow.size import bounded
-from pipeline.frame import Field, Frame, Motion, Picture
+from pipeline.frame import Clip, Field, Frame, Motion, Picture
 from tests.conftest import pan, part, square_moved, texture
 
 RATE = Fraction(25)
@@ -205,16 +207,96 @@ def test_behind_a_flash_the_shot_moves_against_what_was_before_it() -> None:
     assert made[2].motion is made[3].motion is None
 
 
-def test_pictures_are_asked_for_one_by_one() -> None:
+@pytest.mark.parametrize("most", [1, 3])
+def test_pictures_are_asked_for_as_they_are_needed(most: int) -> None:
     taken = []
 
     def source() -> Iterable[tuple[Picture, Change]]:
-        for index in range(5):
+        for index in range(9):
             taken.append(index)
             yield told(index), Change.NONE
 
-    next(iter(with_motion(source(), Remembering(), RATE)))
-    assert taken == [0]
+    made = with_motion(source(), Remembering(), RATE, at_once=most)
+    next(made)
+    assert taken == list(range(most))
+    next(made)
+    assert taken == list(range(most + 1))
+
+
+class Meeting:
+    """A flow that is done only once so many are under way; the later ones before the earlier."""
+
+    def __init__(self, count: int) -> None:
+        self.barrier = threading.Barrier(count)
+
+    def __call__(self, current: Picture, previous: Picture) -> Motion:
+        self.barrier.wait(timeout=20)
+        time.sleep(0.02 * (20 - int(current[0, 0, 0])) / 20)
+        return Motion(np.full((4, 4, 2), current[0, 0, 0], np.float32), np.ones((4, 4), np.float32))
+
+
+def test_flows_are_found_side_by_side_and_come_in_order() -> None:
+    pictures = [(told(i), Change.NONE) for i in range(13)]
+    made = list(with_motion(pictures, Meeting(4), RATE, start=1, at_once=4))
+    assert [frame.index for frame in made] == list(range(1, 13))
+    for frame in made:
+        assert frame.motion is not None
+        assert frame.motion.flow[0, 0, 0] == frame.index
+
+
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_real_flows_are_the_same_side_by_side(most: int) -> None:
+    pictures = [(picture, Change.NONE) for picture in pan(6, height=64, width=96, velocity=(2, 1))]
+    flow = part("flow", "dis")
+    ones = list(with_motion(pictures, flow, RATE))
+    others = list(with_motion(pictures, flow, RATE, at_once=most))
+    for one, other in zip(ones[1:], others[1:], strict=True):
+        assert one.motion is not None
+        assert other.motion is not None
+        assert np.array_equal(one.motion.flow, other.motion.flow)
+        assert np.array_equal(one.motion.confidence, other.motion.confidence)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_what_comes_before_a_broken_picture_is_given(most: int) -> None:
+    def source() -> Iterable[tuple[Picture, Change]]:
+        for index in range(5):
+            yield told(index), Change.NONE
+        raise ValueError("broken")
+
+    made = with_motion(source(), Remembering(), RATE, at_once=most)
+    assert [next(made).index for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="broken"):
+        next(made)
+
+
+class Broken:
+    """A flow that fails at a picture."""
+
+    def __call__(self, current: Picture, previous: Picture) -> Motion:
+        if current[0, 0, 0] == 2:
+            raise ValueError("no flow")
+        return Motion(np.zeros((4, 4, 2), np.float32), np.ones((4, 4), np.float32))
+
+
+@pytest.mark.parametrize("most", [1, 4])
+def test_a_flow_that_fails_ends_it_at_its_frame(most: int) -> None:
+    made = with_motion([(told(i), Change.NONE) for i in range(6)], Broken(), RATE, at_once=most)
+    assert [next(made).index for _ in range(2)] == [0, 1]
+    with pytest.raises(ValueError, match="no flow"):
+        next(made)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("flow")]
+
+
+def test_a_cpu_that_dreams_has_no_core_to_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert at_once(Clip(1080, 1920, RATE), cpu) == 1
+    assert at_once(Clip(1080, 1920, RATE), gpu) == 8
+    assert at_once(Clip(2160, 3840, RATE), gpu) == 2  # each holds hundreds of MB
+    assert at_once(Clip(8192, 8192, RATE), gpu) == 1
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    assert at_once(Clip(1080, 1920, RATE), gpu) == 4
 
 
 def test_no_flow_says_that_nothing_moved() -> None:

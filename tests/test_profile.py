@@ -27,19 +27,33 @@ def test_each_stage_of_each_frame_is_an_event(
                          "warp": (at + 2, at + 3), "dream": (at + 3, at + 9),
                          "encode": (at + 9, at + 9)})  # fmt: skip
     events = json.loads((tmp_path / TRACE).read_text())
-    assert [event["args"]["name"] for event in events if event["ph"] == "M"] == list(LANES)
+    assert [event["args"]["name"] for event in events if event["ph"] == "M"] == [*LANES, "flow 1"]
     spans = [event for event in events if event["ph"] == "X"]
     assert [event["name"] for event in spans] == STAGES * 2
     assert [event["args"]["frame"] for event in spans] == [0] * 6 + [1] * 6
     (dream,) = (event for event in spans if event["name"] == "dream" and event["args"]["frame"])
     assert (dream["ts"], dream["dur"]) == (14_000_000, 6_000_000)  # microseconds since frame 0
-    assert {event["tid"] for event in spans if event["name"] == "flow"} == {1}
+    assert {event["tid"] for event in spans if event["name"] == "flow"} == {len(LANES)}
     assert [record.message for record in caplog.records] == [
         f"{tmp_path / TRACE}: 2 frames in 20.0 s; open it in ui.perfetto.dev",
         "what dreams: 60.0% dream, 20.0% waits for pictures and flow, 10.0% warp, "
         "10.0% figures, progress, saving, 0.0% hands over to the encoder",
         "what runs ahead: 70.0% waits for the dream, 20.0% flow, 10.0% decode",
     ]
+
+
+def test_flows_side_by_side_have_lanes_of_their_own(tmp_path: Path) -> None:
+    """Of 4 s each, one begun every second second."""
+    with profiled(tmp_path / TRACE) as note:
+        for index in range(6):
+            spans = dict.fromkeys(STAGES, (2.0 * index, 2.0 * index))
+            note(index, {**spans, "flow": (2.0 * index, 2.0 * index + 4)})
+    events = json.loads((tmp_path / TRACE).read_text())
+    assert [event["args"]["name"] for event in events if event["ph"] == "M"] == [
+        *LANES, "flow 1", "flow 2",
+    ]  # fmt: skip
+    flows = [event["tid"] for event in events if event["name"] == "flow"]
+    assert flows == [2, 3] * 3
 
 
 def test_a_render_that_ends_early_leaves_one_that_can_be_read(tmp_path: Path) -> None:
@@ -50,7 +64,7 @@ def test_a_render_that_ends_early_leaves_one_that_can_be_read(tmp_path: Path) ->
 
     with pytest.raises(KeyboardInterrupt):
         render()
-    assert len(json.loads((tmp_path / TRACE).read_text())) == len(LANES) + len(STAGES)
+    assert len(json.loads((tmp_path / TRACE).read_text())) == len(LANES) + 1 + len(STAGES)
 
 
 def test_nobody_asked_for_one(tmp_path: Path) -> None:
@@ -73,7 +87,7 @@ def test_it_is_asked_for_on_the_command_line_and_changes_nothing(tmp_path: Path)
     events = json.loads((folder / "x.mp4.render" / TRACE).read_text())
     spans = [event for event in events if event["ph"] == "X"]
     assert len(spans) == 3 * len(STAGES)
-    for lane in (0, 1):  # a thread does one thing at a time
+    for lane in (0, 1, 2):  # a thread does one thing at a time
         own = sorted((e["ts"], e["ts"] + e["dur"]) for e in spans if e["tid"] == lane)
         assert all(end <= begin + 1 for (_, end), (begin, _) in pairwise(own))
     line = run(*little, "output=z.mp4", "profile=yes please", cwd=folder).line

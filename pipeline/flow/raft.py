@@ -5,6 +5,7 @@ Teed and Deng 2020, "RAFT: recurrent all-pairs field transforms for optical flow
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -22,6 +23,8 @@ from pipeline.weights import with_weights
 
 LEAST = 128
 """Pixels a side below which RAFT's correlation pyramid is empty."""
+ALONE = threading.Lock()
+"""A pair of pictures holds gigabytes, and the device is busy with one."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Raft:
 
     def _pair(self, current: Picture, previous: Picture) -> tuple[Field, Field]:
         now, then = self._tensor(current), self._tensor(previous)
-        with torch.no_grad():
+        with ALONE, torch.no_grad():
             flows = self._network(
                 torch.cat([now, then]), torch.cat([then, now]), num_flow_updates=self.updates
             )[-1]
