@@ -48,21 +48,24 @@ class Gradient:
         Of several terms each has its own gradient, brought to a deviation of 1 and weighted: half
         the weight is half the look, whatever the scales of the layers, and a cross-fade is even.
         """
-        slopes: list[Tensor] = []
+        slopes: list[Tensor | None] = []
         pulls: list[_Pull] = []
         scores: list[Tensor] = []
         for view, pulls in self._pulled(image.detach()):
-            slopes = slopes or [torch.zeros_like(image) for _ in pulls]
+            slopes = slopes or [None for _ in pulls]
             scores.append(total((pull.weight, pull.score) for pull in pulls))
-            asked = [(slope, *wanted) for slope, pull in zip(slopes, pulls, strict=True)
+            asked = [(term, *wanted) for term, pull in enumerate(pulls)
                      for wanted in pull.wanted.items()]  # fmt: skip
-            for left, (slope, layer, wanted) in zip(range(len(asked))[::-1], asked, strict=True):
-                view.add_slope(slope, layer, wanted, keep=left > 0)
-        for slope, pull in zip(slopes, pulls, strict=True):
-            if len(slopes) > 1:
+            for left, (term, layer, wanted) in zip(range(len(asked))[::-1], asked, strict=True):
+                slopes[term] = view.with_slope(slopes[term], layer, wanted, image, keep=left > 0)
+        found = [(slope, pull.weight) for slope, pull in zip(slopes, pulls, strict=True)
+                 if slope is not None]  # fmt: skip
+        for slope, weight in found:
+            if len(found) > 1:
                 slope.div_(slope.std() + TINY)
-            slope.mul_(pull.weight)
-        slope = functools.reduce(Tensor.add_, slopes)
+            if weight != 1:
+                slope.mul_(weight)
+        slope = functools.reduce(Tensor.add_, (slope for slope, _ in found))
         # decided on the device, which need not be waited for; the sum is finite if all of it is
         self._finite.append(slope.sum().isfinite())
         return slope.masked_fill_(~self._finite[-1], 0), torch.stack(scores).sum()

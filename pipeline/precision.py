@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from pipeline.errors import UserError
 from pipeline.frame import Image
@@ -39,7 +42,11 @@ def precise(model: Model, name: str, device: torch.device) -> Model:
 
 
 class Halved(Wrapped):
-    """A Model whose inner numbers have half as many bits. kind: of them."""
+    """A Model whose inner numbers have half as many bits. kind: of them.
+
+    On the way back its largest number lies near 1, for a mean over a whole picture is so flat that
+    small numbers of 16 bits have no room for its slope. A power of two costs no digit.
+    """
 
     def __init__(self, model: Model, kind: torch.dtype) -> None:
         super().__init__(model)
@@ -47,11 +54,49 @@ class Halved(Wrapped):
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
         """The activations, float32 again: what is made of them sums thousands."""
+        size: list[Tensor] = []
+        entered: Tensor = _Entered.apply(image, size)
         with torch.autocast(image.device.type, self.kind):
-            seen = self.model(image, layers)
-        return {layer: activation.float() for layer, activation in seen.items()}
+            seen = self.model(entered, layers)
+        left: tuple[Tensor, ...] = _Left.apply(size, *(seen[layer].float() for layer in layers))
+        return dict(zip(layers, left, strict=True))
 
     def to(self, device: torch.device) -> Model:
         """The same on this device; itself, if it is there already."""
         there = self.model.to(device)
         return self if there is self.model else Halved(there, self.kind)
+
+
+class _Left(torch.autograd.Function):
+    """Where the way back begins: the slopes are divided by a power of two, which is kept in size,
+    so that the largest lies near 1.
+    """
+
+    @staticmethod
+    def forward(context: Any, size: list[Tensor], *seen: Tensor) -> tuple[Tensor, ...]:
+        context.size = size
+        context.set_materialize_grads(False)
+        return tuple(each.view_as(each) for each in seen)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, *slopes: Tensor | None) -> tuple[Tensor | None, ...]:
+        largest = torch.stack([slope.abs().max() for slope in slopes if slope is not None]).max()
+        power = torch.frexp(largest).exponent.clamp(min=-100)
+        context.size[:] = [power.exp2()]
+        by = (-power).exp2()
+        return None, *(None if slope is None else slope * by for slope in slopes)
+
+
+class _Entered(torch.autograd.Function):
+    """Where it ends: the slope is multiplied by that again."""
+
+    @staticmethod
+    def forward(context: Any, image: Tensor, size: list[Tensor]) -> Tensor:
+        context.size = size
+        return image.view_as(image)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, slope: Tensor) -> tuple[Tensor, None]:
+        return slope * context.size[0], None

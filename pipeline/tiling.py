@@ -54,12 +54,21 @@ class Tile:
         """Height and width, in pixels."""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
+    @property
+    def whole(self) -> bool:
+        """Whether it is all of the picture."""
+        return all(
+            span.first == 0 and span.last == span.length for span in (self.rows, self.columns)
+        )
+
     def of(self, image: Tensor) -> Tensor:
         """What the network sees of the image (1, C, H, W), margin and all: a view."""
         return image[:, :, self.rows.start : self.rows.stop, self.columns.start : self.columns.stop]
 
     def core(self, seen: Tensor, stride: int = 1) -> Tensor:
         """The core of the tile's map: a view."""
+        if self.whole:
+            return seen  # the way back through a view would copy it
         rows, columns = self.rows, self.columns
         return seen[:, :, rows.places(stride, rows.start), columns.places(stride, columns.start)]
 

@@ -60,22 +60,24 @@ class View:
             else:
                 whole[layer].add_(core, alpha=self.share(layer))
 
-    def add_slope(self, slope: Tensor, layer: str, wanted: Tensor, *, keep: bool) -> None:
-        """Add to the slope of the whole image what they ask of the pixels.
+    def with_slope(
+        self, slope: Tensor | None, layer: str, wanted: Tensor, whole: Image, *, keep: bool
+    ) -> Tensor:
+        """The slope of the whole image with what they ask of the pixels added to it, in place.
 
-        wanted: the slope of the score in them. keep: whether the view is asked again.
-
-        On the way back its largest number lies near 1, for a mean over a whole picture is so flat
-        that small numbers of 16 bits have no room for its slope. A power of two costs no digit.
+        slope: None = 0 all over. wanted: the slope of the score in them. keep: whether the view is
+        asked again.
         """
         core = self.cores()[layer]
-        size = torch.frexp(wanted.abs().max()).exponent.clamp(min=-100)
-        (own,) = torch.autograd.grad(core, self.image, wanted * (-size).exp2(), retain_graph=keep)
-        scale = size.exp2()
+        (own,) = torch.autograd.grad(core, self.image, wanted, retain_graph=keep)
+        if slope is None and self.tile.whole:
+            return own
+        slope = torch.zeros_like(whole) if slope is None else slope
         if self.strides[layer]:
             # The margin too: other cores see it as well, and add their part.
-            self.tile.of(slope).addcmul_(own, scale)
+            self.tile.of(slope).add_(own)
         else:
             # A mean over the tile, whatever its core; the margin is core elsewhere.
             mine = self.tile.core(own)
-            self.tile.within(slope).addcmul_(mine, scale, value=own.numel() / mine.numel())
+            self.tile.within(slope).add_(mine, alpha=own.numel() / mine.numel())
+        return slope
