@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeGuard
 
 import torch
 
+from pipeline import graphed, precision
 from pipeline.allowance import GIB
 from pipeline.errors import UserError
 from pipeline.limits import Limits
 from pipeline.parts import TARGET, build
-from pipeline.precision import NAMES
 from pipeline.recording import Saving
 from pipeline.room import Room
 
@@ -32,6 +32,7 @@ class Face:
     profile: bool
     seed: int
     precision: str
+    compile: str
     limits: Limits
     room: Room | None
     saving: Saving
@@ -45,7 +46,8 @@ class Face:
             plan=flag("plan", settings["plan"]),
             profile=flag("profile", settings["profile"]),
             seed=seed_of(settings["seed"]),
-            precision=precision_of(settings["precision"]),
+            precision=choice("precision", settings["precision"], precision.NAMES),
+            compile=choice("compile", settings["compile"], graphed.NAMES),
             limits=limits_of(settings["limits"], defaults["limits"]),
             room=room_of(settings["tile"], settings["tile_memory"]),
             saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
@@ -89,12 +91,12 @@ def seed_of(value: object) -> int:
     return value
 
 
-def precision_of(name: object) -> str:
-    """The name, which must be one of a precision. Raises UserError."""
-    if name not in NAMES:
+def choice(key: str, name: object, names: Sequence[str]) -> str:
+    """The name, which must be one of these, the first of which is the default. Raises UserError."""
+    if name not in names:
         raise UserError(
-            f"precision: must be {', '.join(NAMES[:-1])} or {NAMES[-1]}, got {name!r}; "
-            "say precision=auto"
+            f"{key}: must be {', '.join(names[:-1])} or {names[-1]}, got {name!r}; "
+            f"say {key}={names[0]}"
         )
     return str(name)
 

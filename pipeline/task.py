@@ -149,6 +149,7 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     from pipeline.determinism import same_bits
     from pipeline.files_beside import beside_of
     from pipeline.fingerprint import contents, fingerprint
+    from pipeline.graphed import graphed
     from pipeline.job import Order, Parts, run, summary
     from pipeline.memory import keep_freed_memory
     from pipeline.part import Part
@@ -180,12 +181,13 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     output = _output(settings, parts, named, folder, overwrite=overwrite)
     keep_freed_memory()
     same_bits(device)
+    model = precise(_built(settings["model"], "model", trusted), faced.precision, device)
     whole = Parts(
         **parts,
         clip=clip,
         moments=moments,
         beside=beside(parts["source"]),
-        model=precise(_built(settings["model"], "model", trusted), faced.precision, device),
+        model=graphed(model, faced.compile, device),
         room=faced.room,
     )
     # of several stills each is held against itself

@@ -14,7 +14,7 @@ ELSEWHERE = (
     *("output", "overwrite", "device", "save_seconds", "limits", "sweep", "from", "part", "shots"),
 )
 """Settings of which the same pictures come out, whatever they are; wherever they stand."""
-ASKED = ("plan", "profile")
+ASKED = ("plan", "profile", "compile")
 """The same of those that are no part's: an encoder may have a profile of its own."""
 
 

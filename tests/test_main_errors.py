@@ -92,6 +92,8 @@ BAD_VALUES = [
     ("device=cuda:99", "device", "cpu", "cuda:99", "device=auto"),
     ("precision=half", "precision: must be auto, float32, tf32, bf16 or fp16", "'half'"),
     ("precision=16", "precision: must be", "got 16"),
+    ("compile=inductor", "compile: must be auto, graphs or none", "'inductor'", "compile=auto"),
+    ("compile=graphs", "compile: graphs must go with an NVIDIA GPU", "got cpu", "compile=auto"),
     ("tile=half", "tile: must be auto, null, or a number of pixels", "'half'", "say tile=auto"),
     ("tile=0", "tile: must be", "got 0"),
     ("tile=true", "tile: must be", "True"),

@@ -1,0 +1,206 @@
+"""A recorded network: the very same bits, whatever is asked of it in between."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from pipeline.determinism import same_bits
+from pipeline.errors import UserError
+from pipeline.frame import Image
+from pipeline.gradient import Gradient
+from pipeline.graphed import MOST, CudaGraphs, Graphed, graphed
+from pipeline.model import Model
+from pipeline.model.efficientnet_lite import efficientnet_lite
+from pipeline.model.several import Several
+from pipeline.objective.norm import Norm
+from pipeline.precision import precise
+from pipeline.retry import dreamt_within_memory
+from pipeline.room import Room
+from tests.conftest import octaves, toy_network
+from tests.graphs import noted
+
+T = TypeVar("T")
+CPU = torch.device("cpu")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU is here")
+
+
+class Counting:
+    """A Recorder that tells how often it was used and played."""
+
+    def __init__(self) -> None:
+        self.used = self.played = 0
+
+    def __call__(self, work: Callable[[], T]) -> tuple[T, Callable[[], None]]:
+        self.used += 1
+        given, again = noted(work)
+
+        def play() -> None:
+            self.played += 1
+            again()
+
+        return given, play
+
+
+class Failing:
+    """A Recorder that fails so, from its n-th use on."""
+
+    def __init__(self, error: Exception, first: int = 0) -> None:
+        self.error, self.left = error, first
+
+    def __call__(self, work: Callable[[], T]) -> tuple[T, Callable[[], None]]:
+        self.left -= 1
+        if self.left < 0:
+            raise self.error
+        return noted(work)
+
+
+def picture(seed: int, height: int = 48, width: int = 64) -> Image:
+    """Noise."""
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def aim(*layers: str) -> Norm:
+    """The norm of these layers."""
+    return Norm(layers=layers, weights=None)
+
+
+def same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
+    """Whether slopes and scores are equal, bit for bit."""
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("layers", [("second",), ("first", "third"), ("third", "first", "second")])
+def test_a_recorded_slope_has_the_same_bits(layers: tuple[str, ...]) -> None:
+    network, recorder = toy_network(), Counting()
+    plain, ours = (Gradient(model, aim(*layers)) for model in (network, Graphed(network, recorder)))
+    images = [picture(seed, *size) for seed in range(4) for size in ((48, 64), (40, 40))]
+    assert all(same(plain(image), ours(image)) for image in images)
+    # of each size one forward and as many ways back as layers, behind a first time without
+    assert recorder.used == 2 * (1 + len(layers))
+    assert recorder.played == 2 * 3 * (1 + len(layers))
+
+
+def test_tiles_are_recorded_too() -> None:
+    network, image = toy_network(), picture(0, 192, 224)
+    room = Room(96, None)
+    plain = Gradient(network, aim("second"), room)
+    recorder = Counting()
+    ours = Gradient(Graphed(network, recorder), aim("second"), replace(room))
+    assert len(ours.cut(image)[0]) > 3
+    assert same(plain(image), ours(image))
+    assert recorder.played > 3
+
+
+def test_several_networks_are_one_recording() -> None:
+    several = Several({"a": toy_network(), "b": toy_network()})
+    recorder = Counting()
+    layers = ("a.second", "b.third")
+    plain, ours = (Gradient(model, aim(*layers)) for model in (several, Graphed(several, recorder)))
+    assert all(same(plain(picture(seed)), ours(picture(seed))) for seed in range(3))
+    assert recorder.used == 3
+
+
+def test_halves_are_recorded_too() -> None:
+    halved = precise(toy_network(), "bf16", CPU)
+    plain, ours = (Gradient(m, aim("second")) for m in (halved, Graphed(halved, noted)))
+    assert all(same(plain(picture(seed)), ours(picture(seed))) for seed in range(3))
+
+
+def test_what_is_asked_without_a_slope_may_be_kept() -> None:
+    network = toy_network()
+    ours = Graphed(network, noted)
+    slope = Gradient(ours, aim("second"))
+    kept = ours(picture(0), ["second"])["second"]
+    before = kept.clone()
+    for seed in range(1, 4):
+        slope(picture(seed))
+        ours(picture(seed), ["second"])
+    assert torch.equal(kept, before)
+
+
+def test_a_way_back_that_is_gone_is_no_slope() -> None:
+    ours = Graphed(toy_network(), noted)
+    images = [picture(seed).requires_grad_() for seed in range(3)]
+    seen = [ours(image, ["second"])["second"].sum() for image in images]
+    torch.autograd.grad(seen[0], images[0])  # it was not recorded
+    with pytest.raises(RuntimeError, match="asked anew"):
+        torch.autograd.grad(seen[1], images[1])
+    torch.autograd.grad(seen[2], images[2])
+
+
+def test_a_frame_dreamt_with_a_recorded_network_has_the_same_bits() -> None:
+    network, image = toy_network(), picture(0, 64, 96)
+
+    def dreamt(model: Model) -> Tensor:
+        slope, rng = Gradient(model, aim("second")), torch.Generator().manual_seed(0)
+        new, full = torch.zeros_like(image[:, :1]), torch.ones(1, 1, 1, 1)
+        climb = partial(octaves(), image, new, index=0, strength=full, source=None, memory={},
+                        rng=rng)  # fmt: skip
+        result: Tensor = dreamt_within_memory(climb, slope, image, rng)[0].image
+        return result
+
+    assert torch.equal(dreamt(Graphed(network, noted)), dreamt(network))
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), ""),
+        (RuntimeError("operation not permitted when stream is capturing\nmore"),
+         "compile: none from here on, for this network cannot be recorded: operation not "
+         "permitted when stream is capturing"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_recorded_is_run(
+    error: Exception, said: str, first: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = toy_network()
+    plain = Gradient(network, aim("second"))
+    ours = Gradient(Graphed(network, Failing(error, first)), aim("second"))
+    sizes = [(48, 64)] * 3 + [(40, 40)] * 3
+    with caplog.at_level(logging.WARNING):
+        for seed, size in enumerate(sizes):
+            assert same(plain(picture(seed, *size)), ours(picture(seed, *size)))
+    assert [record.getMessage() for record in caplog.records] == ([said] if said else [])
+
+
+def test_recordings_do_not_pile_up() -> None:
+    ours = Graphed(toy_network(), noted)
+    slope = Gradient(ours, aim("first"))
+    for side in range(16, 16 + MOST + 8):
+        slope(picture(0, side, side))
+        slope(picture(1, side, side))
+    assert len(ours._tapes) == MOST
+
+
+def test_elsewhere_than_on_an_nvidia_gpu_nothing_is_recorded() -> None:
+    network = toy_network()
+    assert graphed(network, "auto", CPU) is network
+    assert graphed(network, "none", torch.device("cuda")) is network
+    with pytest.raises(UserError, match=r"^compile: graphs must go with an NVIDIA GPU, got cpu"):
+        graphed(network, "graphs", CPU)
+
+
+@needs_gpu
+@pytest.mark.parametrize("precision", ["float32", "auto", "bf16", "fp16"])
+@pytest.mark.parametrize("layers", [("blocks.7",), ("blocks.3", "blocks.9")])
+def test_a_gpu_gives_the_same_bits_in_a_graph(precision: str, layers: tuple[str, ...]) -> None:
+    device = torch.device("cuda")
+    same_bits(device)
+    try:
+        model = precise(efficientnet_lite(version=0), precision, device)
+        plain, ours = (Gradient(m, aim(*layers)) for m in (model, Graphed(model, CudaGraphs())))
+        sizes = [(272, 640), (136, 320), (200, 328)]
+        images = [picture(seed, *size).to(device) for seed in range(4) for size in sizes]
+        assert all(same(plain(image), ours(image)) for image in images)
+    finally:
+        torch.use_deterministic_algorithms(False)
