@@ -11,6 +11,11 @@ from torch import Tensor
 CASCADE = (1.0, 2.0, 4.0)
 """The widths of the Gaussians, as multiples of the given one."""
 
+STRIPS = 5
+"""That a CPU smooths a picture in, each with channels of its own: a vector holds 16 numbers, of as
+many channels of one place. Measured at 640x272 on two cores, a kernel of 7 x 7: 0.55 ms instead of
+0.89."""
+
 
 @lru_cache(maxsize=8)  # asked for at every step
 def cascade_kernel(sigma: float, device: torch.device) -> Tensor:
@@ -34,13 +39,17 @@ def cascade_radius(sigma: float) -> int:
 
 
 def smooth(gradient: Tensor, kernel: Tensor) -> Tensor:
-    """The gradient (1, C, H, W) convolved with a kernel (k, k), mirrored at the edges.
-
-    Channels-last, where a CPU's grouped convolution is fast: measured at 640x272 on two cores
-    1.7 ms, contiguous 3.0, a dense one that is zero between the channels 4.1.
-    """
-    channels = gradient.shape[1]
+    """The gradient (1, C, H, W) convolved with a kernel (k, k), mirrored at the edges."""
+    _, channels, height, width = gradient.shape
     radius = kernel.shape[0] // 2
-    padded = F.pad(gradient, [radius] * 4, mode="reflect")
-    padded = padded.contiguous(memory_format=torch.channels_last)
-    return F.conv2d(padded, kernel.expand(channels, 1, -1, -1), groups=channels)
+    cut = gradient.device.type == "cpu" and height > radius + STRIPS
+    strips = STRIPS if cut else 1
+    rows = -(-height // strips)
+    below = radius + rows * strips - height
+    padded = F.pad(gradient, [radius, radius, radius, below], mode="reflect")
+    high, wide = rows + 2 * radius, width + 2 * radius
+    beside = padded.new_empty(1, high, wide, channels * strips).permute(0, 3, 1, 2)
+    for strip, there in enumerate(beside.chunk(strips, 1)):
+        there.copy_(padded[:, :, strip * rows : strip * rows + high])
+    smoothed = F.conv2d(beside, kernel.expand(len(beside[0]), 1, -1, -1), groups=len(beside[0]))
+    return torch.cat(smoothed.chunk(strips, 1), 2)[:, :, :height]
