@@ -66,9 +66,13 @@ class Gradient:
             if weight != 1:
                 slope.mul_(weight)
         slope = functools.reduce(Tensor.add_, (slope for slope, _ in found))
-        # decided on the device, which need not be waited for; the sum is finite if all of it is
+        score = torch.stack(scores).sum()
+        # the sum is finite if all of it is
         self._finite.append(slope.sum().isfinite())
-        return slope.masked_fill_(~self._finite[-1], 0), torch.stack(scores).sum()
+        if slope.device.type == "cpu":
+            return slope if self._finite[-1] else slope.zero_(), score
+        # decided on the device, which need not be waited for
+        return slope.masked_fill_(~self._finite[-1], 0), score
 
     def check(self, index: int) -> None:
         """Log how many steps of the frame of that index were left out, if any.
