@@ -40,7 +40,7 @@ class Gradient:
     model: Model
     aim: Aim
     room: Room | None = None
-    _finite: list[Tensor] = field(default_factory=list, init=False, repr=False, compare=False)
+    _lost: list[Tensor] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
         """The gradient, (1, 3, H, W), and the score, a scalar, both detached.
@@ -66,21 +66,22 @@ class Gradient:
             if weight != 1:
                 slope.mul_(weight)
         slope = functools.reduce(Tensor.add_, (slope for slope, _ in found))
-        score = torch.stack(scores).sum()
-        # the sum is finite if all of it is
-        self._finite.append(slope.sum().isfinite())
+        # the sum is a number if all of it is; 0 times anything else is none
+        lost = slope.sum() * 0 != 0
+        self._lost.append(lost)
         if slope.device.type == "cpu":
-            return slope if self._finite[-1] else slope.zero_(), score
-        # decided on the device, which need not be waited for
-        return slope.masked_fill_(~self._finite[-1], 0), score
+            slope = slope.zero_() if lost else slope
+        else:  # decided there, for it need not be waited for
+            slope.masked_fill_(lost, 0)
+        return slope, functools.reduce(Tensor.add, scores)
 
     def check(self, index: int) -> None:
         """Log how many steps of the frame of that index were left out, if any.
 
         Raises UserError where it was the first and none was left: the network gives no numbers.
         """
-        steps = len(self._finite)
-        left_out = steps - int(torch.stack(self._finite).sum()) if steps else 0
+        steps = len(self._lost)
+        left_out = int(torch.stack(self._lost).sum()) if steps else 0
         if left_out and left_out == steps and index == 0:
             raise UserError(
                 "model, model.weights: must give finite numbers, got none in any step of the first "

@@ -53,7 +53,6 @@ RATE = Fraction(25)
 
 def task(cfg: DictConfig) -> None:
     """Render what this configuration describes."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when a GPU is first used
     _warn_of_a_namesake(Path.cwd())
     hydra = HydraConfig.get()
     if hydra.mode == RunMode.MULTIRUN:

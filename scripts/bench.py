@@ -13,6 +13,7 @@ from benches import (
     endurance,
     motion,
     pareto,
+    parts,
     peers,
     shaping,
     shots,
@@ -23,7 +24,9 @@ from benches import (
     tiles,
 )
 
+from pipeline.determinism import same_bits
 from pipeline.errors import UserError
+from pipeline.face import device_of
 from pipeline.memory import keep_freed_memory
 
 BENCHES = {
@@ -49,10 +52,15 @@ def main() -> None:
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")
     parser.add_argument("--clip", type=Path, help="a real clip, bikes.mp4 say; most want one")
+    parser.add_argument(
+        "--device", default="cpu", help="what to dream on; peers alone knows others"
+    )
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()  # as the command line does
     try:
+        parts.device = device_of(arguments.device)
+        same_bits(parts.device)
         figures, met = BENCHES[arguments.name](arguments.out, arguments.clip)
     except UserError as error:
         print(error, file=sys.stderr)

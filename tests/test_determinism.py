@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 import torch
+import torch.utils.deterministic
 
 from pipeline.determinism import same_bits
 
@@ -13,13 +15,20 @@ from pipeline.determinism import same_bits
 @pytest.fixture(autouse=True)
 def undone() -> Iterator[None]:
     """Whatever is set for the whole process is undone."""
+    before = torch.utils.deterministic.fill_uninitialized_memory
     yield
+    torch.utils.deterministic.fill_uninitialized_memory = before
     torch.use_deterministic_algorithms(False)
 
 
 @pytest.mark.parametrize(("device", "told"), [("cpu", False), ("cuda", True), ("cuda:1", True)])
-def test_only_a_gpu_is_told(device: str, told: bool) -> None:
+def test_only_a_gpu_is_told(device: str, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     same_bits(torch.device(device))
     assert torch.are_deterministic_algorithms_enabled() == told
     # what knows no other way is only warned about
     assert torch.is_deterministic_algorithms_warn_only_enabled() == told
+    assert (os.environ.get("CUBLAS_WORKSPACE_CONFIG") == ":4096:8") == told
+    # fresh memory is not filled for it: all of it is written before it is read
+    assert torch.utils.deterministic.fill_uninitialized_memory != told

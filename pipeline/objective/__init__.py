@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Protocol, TypeAlias
 
@@ -71,7 +72,7 @@ def needs_guide(objective: Objective, model: Model) -> bool:
 
 def total(terms: Iterable[tuple[float, Tensor]]) -> Tensor:
     """The weighted sum of an aim's terms, a differentiable scalar ()."""
-    return torch.stack([weight * score for weight, score in terms]).sum()
+    return functools.reduce(torch.add, (weight * score for weight, score in terms))
 
 
 def _listed(value: object) -> object:

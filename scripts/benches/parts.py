@@ -20,8 +20,10 @@ from pipeline.files_beside import beside_of
 from pipeline.fingerprint import Fingerprint
 from pipeline.frame import Picture, State
 from pipeline.gradient import Gradient
+from pipeline.graphed import graphed
 from pipeline.loop import Loop
 from pipeline.parts import Template
+from pipeline.precision import precise
 from pipeline.recorder import Recorder
 from pipeline.recording import Recording, Saving
 from pipeline.render import Dreamt, render
@@ -32,6 +34,8 @@ from pipeline.source import Source
 from pipeline.timeline import timeline
 
 CPU = torch.device("cpu")
+device = CPU
+"""What renders of this run dream on; scripts/bench.py sets it."""
 
 
 class Kept:
@@ -70,9 +74,16 @@ def built(config: DictConfig, group: str) -> Any:
 
 
 def gradient(config: DictConfig) -> Gradient:
-    """The slope of the configured objective and model."""
-    model = built(config, "model")
+    """The slope of the configured objective and model, as the command line runs it."""
+    whole = precise(built(config, "model"), config.precision, device)
+    model = graphed(whole, config.compile, device)
     return Gradient(model, built(config, "objective").of(model))
+
+
+def wait() -> None:
+    """Until the device has done all that it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def beside(config: DictConfig, source: Source) -> Beside:
@@ -98,7 +109,7 @@ def rendered(
     return render(
         source, built(config, "cuts"), built(config, "flow"), timeline(templates, clip, heard),
         slope.model, recording or Kept(), loop=loop or Loop(0), beside=beside(config, source),
-        seed=config.seed, device=CPU,
+        seed=config.seed, device=device,
     )  # fmt: skip
 
 
@@ -112,9 +123,9 @@ def recorded(
     """
     began = time.perf_counter()
     saving = Saving(config.segment_frames, config.save_seconds)
-    report = Report(source, CPU)
+    report = Report(source, device)
     with Recording(output, built(config, "encoder"), source.clip, {}, overwrite=True,
-                   made_of=Fingerprint(), saving=saving, device=CPU) as recording:  # fmt: skip
+                   made_of=Fingerprint(), saving=saving, device=device) as recording:  # fmt: skip
         for dreamt in rendered(source, config, slope, recording):
             report.add(dreamt)
             look(dreamt)

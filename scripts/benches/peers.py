@@ -20,7 +20,7 @@ from benches import parts, scene, usual
 from benches.usual import Usual
 from pipeline.dreamer import Slope
 from pipeline.flow import with_motion
-from pipeline.frame import Frame, Image, Picture, to_image, to_picture
+from pipeline.frame import Frame, Image, Picture, sent, to_image, to_picture
 from pipeline.gradient import Gradient
 from pipeline.metrics import flicker
 from pipeline.model.efficientnet_lite import DEVIATION, MEAN, trained
@@ -88,7 +88,8 @@ class Found:
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
     clip = parts.needed(clip, "peers")
-    torch.set_num_threads(2)
+    if parts.device.type == "cpu":
+        torch.set_num_threads(2)
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
     equal: dict[str, str] = {}
@@ -203,14 +204,14 @@ def _judge(window: Sequence[Frame], dreams: Sequence[Image], judge: Gradient, fo
     """Gain of the first of two frames, and flicker from there to the second, as report.json has
     them: with the render's own flow.
     """
-    pictures = [to_image(frame.picture, parts.CPU) for frame in window
+    pictures = [to_image(frame.picture, parts.device) for frame in window
                 if frame.picture is not None]  # fmt: skip
     found.gains.append(float(judge.score(dreams[0]) / judge.score(pictures[0])))
     before, now = (dream - picture for dream, picture in zip(dreams, pictures, strict=True))
     motion = window[1].motion
     assert motion is not None
-    moved = sample(before, scene.positions(motion.flow))
-    seen = torch.from_numpy(motion.confidence)[None, None]
+    moved = sample(before, scene.positions(motion.flow).to(parts.device))
+    seen = sent(motion.confidence, parts.device)[None, None]
     found.flickers.append(float(flicker(now, moved, seen)))
 
 
@@ -227,17 +228,19 @@ def _step(peer: Peer, config: DictConfig) -> float:
     one included.
     """
     first = next(parts.built(config, "source").pictures())
-    image, slope = to_image(first, parts.CPU), parts.gradient(config)
+    image, slope = to_image(first, parts.device), parts.gradient(config)
     ours = parts.settings(["dreamer.octaves=1", "dreamer.iterations=1"])
     ways = (peer.slope, usual.octaves(1, 1)), (slope, parts.built(ours, "dreamer"))
-    for way in ways:
-        usual.dreamt(image, *way)  # the first time is slower
+    for way in 2 * ways:
+        usual.dreamt(image, *way)  # the first times are slower
     ratios = []
     for _ in range(STEPS):
         spans = []
         for way in ways:
+            parts.wait()
             began = time.perf_counter()
             usual.dreamt(image, *way)
+            parts.wait()
             spans.append(time.perf_counter() - began)
         ratios.append(spans[0] / spans[1])
     return statistics.median(ratios)

@@ -30,8 +30,9 @@ class Usual:
     """
 
     def __init__(self, blocks: nn.Module, mean: Sequence[float], deviation: Sequence[float]):
-        self.blocks = blocks.eval().requires_grad_(True)
-        self.mean, self.deviation = (torch.tensor(x).view(1, 3, 1, 1) for x in (mean, deviation))
+        self.blocks = blocks.eval().requires_grad_(True).to(parts.device)
+        self.mean, self.deviation = (torch.tensor(x, device=parts.device).view(1, 3, 1, 1)
+                                     for x in (mean, deviation))  # fmt: skip
 
     @torch.enable_grad()
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
@@ -58,15 +59,16 @@ def dreamt(canvas: Image, slope: Slope, dreamer: Octaves) -> tuple[Image, float]
     """One frame, as if it were the first."""
     rng = torch.Generator().manual_seed(0)
     nothing = torch.zeros_like(canvas[:, :1])
-    dream = dreamer(canvas, nothing, slope, index=0, strength=torch.ones(()), source=None,
-                    memory={}, rng=rng)  # fmt: skip
+    full = torch.ones((), device=canvas.device)
+    dream = dreamer(canvas, nothing, slope, index=0, strength=full, source=None, memory={},
+                    rng=rng)  # fmt: skip
     return dream.image, dream.steps
 
 
 def alone(pictures: Iterable[Picture], slope: Slope, iterations: int = 10) -> Dreams:
     """Each frame by itself."""
     for picture in pictures:
-        yield dreamt(to_image(picture, parts.CPU), slope, octaves(iterations))
+        yield dreamt(to_image(picture, parts.device), slope, octaves(iterations))
 
 
 def blended(
@@ -75,7 +77,7 @@ def blended(
     """The last dream mixed under each frame, unmoved; share: of the frame (pytorch-deepdream)."""
     last: Image | None = None
     for picture in pictures:
-        canvas = to_image(picture, parts.CPU)
+        canvas = to_image(picture, parts.device)
         if last is not None:
             canvas = share * canvas + (1 - share) * last
         last, steps = dreamt(canvas, slope, octaves(iterations))
@@ -89,12 +91,12 @@ def warped_blend(pictures: Iterable[Picture], slope: Slope, iterations: int = 5)
     before: Picture | None = None
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     for picture in pictures:
-        canvas = to_image(picture, parts.CPU)
+        canvas = to_image(picture, parts.device)
         if last is not None and before is not None:
             then, now = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (before, picture))
             forward = flow.calc(then, now, np.zeros((*now.shape, 2), np.float32))
-            where = scene.positions(-np.asarray(forward, np.float32))
-            moved = sample(to_image(before, parts.CPU), where)
+            where = scene.positions(-np.asarray(forward, np.float32)).to(parts.device)
+            moved = sample(to_image(before, parts.device), where)
             error = (moved - canvas).square().mean(dim=1, keepdim=True)
             mask = 0.5 * torch.exp(-error / 0.005)
             canvas = (1 - mask) * canvas + mask * sample(last, where).clamp(0, 1)
