@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import sweeps
 import torch
+import torch.utils.deterministic
 import yaml
 from command_line import files
 from torch import nn
@@ -129,6 +130,16 @@ def order(output: Path, **changes: Any) -> Order:
         "told": "seed: 3\n", "made_of": Fingerprint({"seed": "3"}),
     }  # fmt: skip
     return Order(output, **{**given, **changes})
+
+
+@pytest.fixture
+def any_bits() -> Iterator[None]:
+    """Nothing is said about determinism, before and afterwards."""
+    torch.use_deterministic_algorithms(False)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.utils.deterministic.fill_uninitialized_memory = True
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -12,15 +11,7 @@ import torch.utils.deterministic
 from pipeline.determinism import same_bits
 
 
-@pytest.fixture(autouse=True)
-def undone() -> Iterator[None]:
-    """Whatever is set for the whole process is undone."""
-    before = torch.utils.deterministic.fill_uninitialized_memory
-    yield
-    torch.utils.deterministic.fill_uninitialized_memory = before
-    torch.use_deterministic_algorithms(False)
-
-
+@pytest.mark.usefixtures("any_bits")
 @pytest.mark.parametrize(("device", "told"), [("cpu", False), ("cuda", True), ("cuda:1", True)])
 def test_only_a_gpu_is_told(device: str, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
