@@ -162,11 +162,15 @@ def to_image(picture: Picture, device: torch.device | str) -> Image:
 
 def sent(numbers: npt.NDArray[Any], device: torch.device | str) -> Tensor:
     """The same numbers on the device. The CPU does not wait for an NVIDIA GPU to have them."""
-    tensor, device = torch.from_numpy(np.ascontiguousarray(numbers)), torch.device(device)
-    if device.type == "cuda":
-        # copied from pageable memory, torch would wait until the GPU has done all before
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
+    device = torch.device(device)
+    if device.type != "cuda":
+        return torch.from_numpy(np.ascontiguousarray(numbers)).to(device)
+    # copied from pageable memory, torch would wait until the GPU has done all before
+    kind = torch.from_numpy(np.empty(0, numbers.dtype)).dtype
+    pinned = torch.empty(numbers.shape, dtype=kind, pin_memory=True)
+    # torch would wake all cores for this copy, and they are busy with optical flow
+    np.copyto(pinned.numpy(), numbers)
+    return pinned.to(device, non_blocking=True)
 
 
 def to_picture(image: Image, depth: int = 8) -> Picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Literal, TypeAlias
 
 import torch
@@ -118,7 +119,7 @@ def sample(image: Tensor, positions: Tensor, border: Border = "reflect") -> Tens
     become [-1, 1].
     """
     height, width = image.shape[2:]
-    half = torch.tensor([width / 2, height / 2], device=image.device)
+    half = _numbers((width / 2, height / 2), image.device)
     if border == "wrap":
         positions = torch.remainder(positions + half, 2 * half) - half
         image = F.pad(image, [KERNEL] * 4, mode="circular")
@@ -133,6 +134,12 @@ def sample(image: Tensor, positions: Tensor, border: Border = "reflect") -> Tens
         align_corners=False,
     )
     return sampled.transpose(0, 1).flatten(1, 2)[None]
+
+
+@lru_cache(maxsize=8)
+def _numbers(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """These, (n,), there. Sent anew, a GPU would be waited for."""
+    return torch.tensor(values, device=device)
 
 
 def _bands(height: int) -> int:
@@ -152,7 +159,7 @@ def sample_finely(image: Tensor, positions: Tensor, border: Border = "reflect") 
 def _doubled(image: Tensor, border: Border) -> Tensor:
     """(1, C, 2 H, 2 W), the image's own pixels at even places, polynomials of degree 5 between."""
     channels = image.shape[1]
-    line = image.new_tensor(BETWEEN).expand(channels, 1, 1, -1)
+    line = _numbers(BETWEEN, image.device).expand(channels, 1, 1, -1)
     reach = len(BETWEEN) // 2
     mode = "circular" if border == "wrap" else "reflect"
     across = F.conv2d(F.pad(image, [reach - 1, reach, 0, 0], mode), line, groups=channels)

@@ -296,7 +296,20 @@ def test_a_cpu_that_dreams_has_no_core_to_spare(monkeypatch: pytest.MonkeyPatch)
     assert at_once(Clip(2160, 3840, RATE), gpu) == 2  # each holds hundreds of MB
     assert at_once(Clip(8192, 8192, RATE), gpu) == 1
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    assert at_once(Clip(1080, 1920, RATE), gpu) == 4
+    assert at_once(Clip(1080, 1920, RATE), gpu) == 2  # the others decode, and tell the GPU
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert at_once(Clip(1080, 1920, RATE), gpu) == 1
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_side_by_side_each_has_a_core_until_they_are_done(most: int) -> None:
+    before = cv2.getNumThreads()
+    made = with_motion([(told(i), Change.NONE) for i in range(6)], Remembering(), RATE,
+                       at_once=most)  # fmt: skip
+    next(made)
+    assert cv2.getNumThreads() == (before if most == 1 else 1)
+    list(made)
+    assert cv2.getNumThreads() == before
 
 
 def test_no_flow_says_that_nothing_moved() -> None:

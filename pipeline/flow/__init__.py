@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
@@ -33,11 +34,13 @@ def at_once(clip: Clip, device: torch.device) -> int:
     """How many frames' motion is best looked for side by side, where the dream is on this device.
 
     A CPU that dreams has no core to spare. A GPU is done with a frame before one is found: measured
-    beside an H200 with 16 cores, 32 ms a flow at 640x272 and 104 at 1920x1080 became 9 and 27.
+    beside an H200 with 16 cores, 32 ms a flow at 640x272 and 104 at 1920x1080 became 10 and 44 with
+    eight at once, each on one core; the other half is for the dream, the decoder and the encoder.
     """
     if device.type == "cpu":
         return 1
-    return max(1, min(MOST, torch.get_num_threads(), MOST_PIXELS // (clip.height * clip.width)))
+    most = min(MOST, torch.get_num_threads() // 2, MOST_PIXELS // (clip.height * clip.width))
+    return max(1, most)
 
 
 def with_motion(
@@ -54,7 +57,7 @@ def with_motion(
     it moves against the last one before it, for that is where the dream was left. at_once: so many
     frames' motion is looked for side by side.
     """
-    with ThreadPoolExecutor(at_once, "flow") as pool:
+    with _a_core_each(at_once), ThreadPoolExecutor(at_once, "flow") as pool:
         pending: deque[Future[Frame]] = deque()
         try:
             for pair in _pairs(pictures, rate, start):
@@ -65,6 +68,20 @@ def with_motion(
                 yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _a_core_each(at_once: int) -> Generator[None, None, None]:
+    """Several flows side by side do not fight for cores; what they find is the same."""
+    import cv2  # whoever only builds a render need not wait for it
+
+    before = cv2.getNumThreads()
+    if at_once > 1:
+        cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 @dataclass(frozen=True)
