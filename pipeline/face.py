@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 from pipeline.limits import Limits
 from pipeline.parts import TARGET, build
 from pipeline.recording import Saving
-from pipeline.room import Room
+from pipeline.room import Room, usual_bytes
 
 LIMITS = "pipeline.limits.Limits"
 
@@ -24,7 +24,7 @@ LIMITS = "pipeline.limits.Limits"
 class Face:
     """What belongs to no part, whatever the input is and wherever it is computed.
 
-    room: how large tiles may be, None = never any. trusted: packages whose code may be called.
+    tile, tile_memory: see room. trusted: packages whose code may be called.
     """
 
     overwrite: bool
@@ -34,14 +34,15 @@ class Face:
     precision: str
     compile: str
     limits: Limits
-    room: Room | None
+    tile: object
+    tile_memory: object
     saving: Saving
     trusted: list[str]
 
     @staticmethod
     def of(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> Face:
         """What these settings say. defaults: what config.yaml says. Raises UserError."""
-        return Face(
+        face = Face(
             overwrite=flag("overwrite", settings["overwrite"]),
             plan=flag("plan", settings["plan"]),
             profile=flag("profile", settings["profile"]),
@@ -49,10 +50,19 @@ class Face:
             precision=choice("precision", settings["precision"], precision.NAMES),
             compile=choice("compile", settings["compile"], graphed.NAMES),
             limits=limits_of(settings["limits"], defaults["limits"]),
-            room=room_of(settings["tile"], settings["tile_memory"]),
+            tile=settings["tile"],
+            tile_memory=settings["tile_memory"],
             saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
             trusted=["pipeline", *packages(settings["trust"])],
         )
+        face.room(torch.device("cpu"))
+        return face
+
+    def room(self, device: torch.device) -> Room | None:
+        """How large the tiles may be there that a picture is cut into; None = it never is. Raises
+        UserError.
+        """
+        return room_of(self.tile, self.tile_memory, device)
 
 
 def flag(key: str, value: object) -> bool:
@@ -101,19 +111,22 @@ def choice(key: str, name: object, names: Sequence[str]) -> str:
     return str(name)
 
 
-def room_of(tile: object, memory: object) -> Room | None:
+def room_of(tile: object, memory: object, device: torch.device) -> Room | None:
     """How large the tiles may be that a picture is cut into; None = it never is. Raises UserError.
 
-    memory: GiB, which count where tile is auto.
+    memory: GiB, which count where tile is auto; auto = half of what an NVIDIA GPU has, elsewhere a
+    little, for there a CPU is nearly as quick.
     """
-    if not _is_number(memory) or not 0 < memory < 2**20:
+    known = memory == "auto" or (_is_number(memory) and 0 < memory < 2**20)
+    if not known:
         raise UserError(
-            f"tile_memory: must be a number above 0, in GiB, got {memory!r}; say tile_memory=1"
+            f"tile_memory: must be auto or a number above 0, in GiB, got {memory!r}; "
+            "say tile_memory=auto"
         )
     if tile is None:
         return None
     if tile == "auto":
-        return Room(side=None, bytes=memory * GIB)
+        return Room(side=None, bytes=memory * GIB if _is_number(memory) else usual_bytes(device))
     if type(tile) is not int or tile < 1:
         raise UserError(
             f"tile: must be auto, null, or a number of pixels, got {tile!r}; say tile=auto"

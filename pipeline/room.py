@@ -17,6 +17,20 @@ from pipeline.tiling import PERIOD, Tile, cut
 
 log = logging.getLogger(__name__)
 
+LITTLE = 0.75 * GIB
+"""Bytes that a step may hold on a CPU: with more it is but a little quicker."""
+
+
+def usual_bytes(device: torch.device) -> float:
+    """Bytes that a step may hold on this device: of an NVIDIA GPU half of what it has.
+
+    Not of what is free, so that a render goes on as it began. Where something else has more than
+    the other half, tiles grow smaller when memory runs out.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory / 2
+    return LITTLE
+
 
 @dataclass(frozen=True)
 class Room:

@@ -187,7 +187,7 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
         moments=moments,
         beside=beside(parts["source"]),
         model=graphed(model, faced.compile, device),
-        room=faced.room,
+        room=faced.room(device),
     )
     # of several stills each is held against itself
     apart = () if stills is None else ("input",)

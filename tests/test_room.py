@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from pipeline.errors import UserError
+from pipeline.face import room_of
 from pipeline.footprint import Footprint
 from pipeline.gradient import Gradient
 from pipeline.objective.norm import Norm
@@ -82,3 +84,13 @@ def test_memory_is_given_back_only_where_a_picture_is_cut(
     for size in ((160, 192), (160, 192), (96, 96), (160, 192)):
         slope(torch.rand(1, 3, *size))
     assert len(given) == trims
+
+
+def test_a_gpu_gives_half_of_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = SimpleNamespace(total_memory=24 * GIB)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: told)
+    assert room_of("auto", "auto", torch.device("cuda")) == Room(None, 12 * GIB)
+    assert room_of("auto", "auto", torch.device("cpu")) == Room(None, 0.75 * GIB)
+    assert room_of("auto", 2, torch.device("cuda")) == Room(None, 2 * GIB)
+    assert room_of(512, "auto", torch.device("cuda")) == Room(512, None)
+    assert room_of(None, "auto", torch.device("cuda")) is None
