@@ -59,7 +59,9 @@ def _targets(flow: Field) -> tuple[Field, Field]:
 
 def _square(flow: Field) -> Field:
     """Squared length, (H, W), in square pixels."""
-    square: Field = np.einsum("hwc,hwc->hw", flow, flow)
+    across, down = flow[..., 0], flow[..., 1]
+    # einsum takes six times as long for the same bits
+    square: Field = across * across + down * down
     return square
 
 
