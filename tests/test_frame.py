@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from pipeline.frame import Frame, State, in_8_bits, over, to_image, to_picture
+from pipeline.frame import Frame, State, in_8_bits, over, sent, to_image, to_picture
 from tests.conftest import texture
 
 CPU = torch.device("cpu")
@@ -60,6 +62,24 @@ def test_a_picture_becomes_an_image_with_red_first_and_height_before_width() -> 
 def test_a_mirrored_view_crosses_too() -> None:
     picture = texture(8, 10, seed=0)
     assert np.array_equal(to_picture(to_image(picture[:, ::-1], CPU)), picture[:, ::-1])
+
+
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(),
+                                                  reason="no NVIDIA GPU is here")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.float32])
+def test_what_is_sent_arrives_however_it_lay(device: str, kind: type[np.number[Any]]) -> None:
+    numbers = np.arange(24).reshape(4, 3, 2).astype(kind)
+    for lying in (numbers, numbers[::2, ::-1], numbers.transpose(2, 0, 1)):
+        arrived = sent(lying, device)
+        assert arrived.device.type == device
+        assert np.array_equal(arrived.cpu().numpy(), lying)
+        assert arrived.cpu().numpy().dtype == kind
 
 
 def test_a_picture_is_rounded_and_held_to_its_range() -> None:
