@@ -58,14 +58,13 @@ class Gradient:
                      for wanted in pull.wanted.items()]  # fmt: skip
             for left, (term, layer, wanted) in zip(range(len(asked))[::-1], asked, strict=True):
                 slopes[term] = view.with_slope(slopes[term], layer, wanted, image, keep=left > 0)
-        found = [(slope, pull.weight) for slope, pull in zip(slopes, pulls, strict=True)
-                 if slope is not None]  # fmt: skip
-        for slope, weight in found:
+        found = [torch.zeros_like(image) if slope is None else slope for slope in slopes]
+        for slope, pull in zip(found, pulls, strict=True):
             if len(found) > 1:
                 slope.div_(slope.std() + TINY)
-            if weight != 1:
-                slope.mul_(weight)
-        slope = functools.reduce(Tensor.add_, (slope for slope, _ in found))
+            if pull.weight != 1:
+                slope.mul_(pull.weight)
+        slope = functools.reduce(Tensor.add_, found)
         # the sum is a number if all of it is; 0 times anything else is none
         lost = slope.sum() * 0 != 0
         self._lost.append(lost)

@@ -11,6 +11,7 @@ from benches import (
     coherence,
     cost,
     endurance,
+    graphs,
     motion,
     pareto,
     parts,
@@ -33,6 +34,7 @@ BENCHES = {
     "coherence": coherence.run,
     "cost": cost.run,
     "endurance": endurance.run,
+    "graphs": graphs.run,
     "motion": motion.run,
     "pareto": pareto.run,
     "peers": peers.run,
@@ -53,7 +55,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")
     parser.add_argument("--clip", type=Path, help="a real clip, bikes.mp4 say; most want one")
     parser.add_argument(
-        "--device", default="cpu", help="what to dream on; peers alone knows others"
+        "--device", default="cpu", help="what to dream on; peers knows others, graphs wants cuda"
     )
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,81 @@
+"""On an NVIDIA GPU: a step kernel by kernel, and with its network recorded as CUDA graphs."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benches import parts, peers, usual
+from pipeline.errors import UserError
+from pipeline.frame import Image
+from pipeline.gradient import Gradient
+from pipeline.graphed import graphed
+from pipeline.model import Model
+from pipeline.precision import precise
+
+SIZES = ((272, 640), (1080, 1920))
+PRECISIONS = ("float32", "tf32", "bf16", "fp16")
+STEPS = 8
+"""Of a frame: what is done once for all of them is a share of each."""
+ROUNDS, TIMES = 3, 10
+
+
+def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
+    """The figures, in milliseconds, and which demands they meet. clip: any."""
+    if parts.device.type != "cuda":
+        raise UserError(f"--device: must be cuda for graphs, got {parts.device}; say --device cuda")
+    told: dict[str, object] = {}
+    met: dict[str, bool] = {}
+    print(f"{torch.cuda.get_device_name(parts.device)}, ms: bare, a step; as graphs: bare, a step")
+    dreamer = parts.built(
+        parts.settings(["dreamer.octaves=1", f"dreamer.iterations={STEPS}"]), "dreamer"
+    )
+    for peer in (peers.lite0(), peers.googlenet(out)):
+        config = parts.settings(["input=none", *peer.words])
+        plain, layer = parts.built(config, "model"), config.objective.layers[0]
+        aim = parts.built(config, "objective").of(plain)
+        for size, precision in itertools.product(SIZES, PRECISIONS):
+            image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+            image = image.to(parts.device)
+            model = precise(plain, precision, parts.device)
+            ways = model, graphed(model, "graphs", parts.device)
+            slopes = [Gradient(way, aim) for way in ways for _ in range(2)]
+            one, *_, other = [slope(image)[0] for slope in slopes]  # recorded at the second time
+            row = [milliseconds(work) / steps for way in ways for work, steps in (
+                (partial(bare, way, layer, image), 1),
+                (partial(usual.dreamt, image, Gradient(way, aim), dreamer), STEPS),
+            )]  # fmt: skip
+            name = f"{peer.name}, {size[1]}x{size[0]}, {precision}"
+            told[name] = row
+            print(f"{name:55s}" + " ".join(f"{span:8.2f}" for span in row), flush=True)
+            met[f"{name}: the same bits"] = torch.equal(one, other)
+            met[f"{name}: a step as graphs {row[3]:.2f} <= {row[1]:.2f}"] = row[3] <= row[1]
+    return told, met
+
+
+@torch.enable_grad()
+def bare(model: Model, layer: str, image: Image) -> Tensor:
+    """Forward and backward of the network."""
+    ready = image.detach().requires_grad_()
+    return torch.autograd.grad(model(ready, [layer])[layer].square().mean(), ready)[0]
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    """The median of some rounds of many times."""
+    spans = []
+    for turn in range(ROUNDS + 1):
+        parts.wait()
+        began = time.perf_counter()
+        for _ in range(TIMES):
+            work()
+        parts.wait()
+        if turn:  # the first is slower
+            spans.append((time.perf_counter() - began) / TIMES)
+    return 1e3 * statistics.median(spans)
