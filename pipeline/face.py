@@ -22,9 +22,9 @@ LIMITS = "pipeline.limits.Limits"
 
 @dataclass(frozen=True)
 class Face:
-    """What belongs to no part, whatever the input is and wherever it is computed.
+    """What belongs to no part, whatever the input is.
 
-    tile, tile_memory: see room. trusted: packages whose code may be called.
+    room: how large tiles may be, None = never any. trusted: packages whose code may be called.
     """
 
     overwrite: bool
@@ -34,15 +34,17 @@ class Face:
     precision: str
     compile: str
     limits: Limits
-    tile: object
-    tile_memory: object
+    room: Room | None
     saving: Saving
     trusted: list[str]
 
     @staticmethod
-    def of(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> Face:
-        """What these settings say. defaults: what config.yaml says. Raises UserError."""
-        face = Face(
+    def of(settings: Mapping[str, Any], defaults: Mapping[str, Any], device: torch.device) -> Face:
+        """What these settings say. defaults: what config.yaml says. device: where it is dreamt.
+
+        Raises UserError.
+        """
+        return Face(
             overwrite=flag("overwrite", settings["overwrite"]),
             plan=flag("plan", settings["plan"]),
             profile=flag("profile", settings["profile"]),
@@ -50,19 +52,10 @@ class Face:
             precision=choice("precision", settings["precision"], precision.NAMES),
             compile=choice("compile", settings["compile"], graphed.NAMES),
             limits=limits_of(settings["limits"], defaults["limits"]),
-            tile=settings["tile"],
-            tile_memory=settings["tile_memory"],
+            room=room_of(settings["tile"], settings["tile_memory"], device),
             saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
             trusted=["pipeline", *packages(settings["trust"])],
         )
-        face.room(torch.device("cpu"))
-        return face
-
-    def room(self, device: torch.device) -> Room | None:
-        """How large the tiles may be there that a picture is cut into; None = it never is. Raises
-        UserError.
-        """
-        return room_of(self.tile, self.tile_memory, device)
 
 
 def flag(key: str, value: object) -> bool:

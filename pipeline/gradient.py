@@ -68,10 +68,10 @@ class Gradient:
         # the sum is a number if all of it is; 0 times anything else is none
         lost = slope.sum() * 0 != 0
         self._lost.append(lost)
-        if slope.device.type == "cpu":
-            slope = slope.zero_() if lost else slope
-        else:  # decided there, for it need not be waited for
-            slope.masked_fill_(lost, 0)
+        if slope.device.type != "cpu":
+            slope.masked_fill_(lost, 0)  # decided there, for it need not be waited for
+        elif lost:
+            slope.zero_()
         return slope, functools.reduce(Tensor.add, scores)
 
     def check(self, index: int) -> None:

@@ -90,7 +90,7 @@ def check(cfg: DictConfig) -> None:
     from pipeline.schedule import SOUND, parse
 
     settings = _settings(cfg)
-    faced = face.Face.of(settings, face_yaml())
+    faced = face.Face.of(settings, face_yaml(), face.device_of("cpu"))
     face.overlap_of(settings["loop"], settings["loop_seconds"], RATE)
     if settings["output"] is not None:
         _check_bare(Path(str(settings["output"])))
@@ -159,8 +159,9 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     from pipeline.timeline import timeline
     from pipeline.told import files, told
 
-    faced = face.Face.of(settings, face_yaml())
-    device, trusted = face.device_of(settings["device"]), faced.trusted
+    device = face.device_of(settings["device"])
+    faced = face.Face.of(settings, face_yaml(), device)
+    trusted = faced.trusted
     if device.type == "cpu":  # others reserve addresses without end, and say themselves what fails
         hold_ourselves(faced.limits.bytes)
     # what lies in a sweep's own folder may be done anew
@@ -187,7 +188,7 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
         moments=moments,
         beside=beside(parts["source"]),
         model=graphed(model, faced.compile, device),
-        room=faced.room(device),
+        room=faced.room,
     )
     # of several stills each is held against itself
     apart = () if stills is None else ("input",)

@@ -48,8 +48,9 @@ def smooth(gradient: Tensor, kernel: Tensor) -> Tensor:
     below = radius + rows * strips - height
     padded = F.pad(gradient, [radius, radius, radius, below], mode="reflect")
     high, wide = rows + 2 * radius, width + 2 * radius
-    beside = padded.new_empty(1, high, wide, channels * strips).permute(0, 3, 1, 2)
+    groups = channels * strips
+    beside = padded.new_empty(1, high, wide, groups).permute(0, 3, 1, 2)
     for strip, there in enumerate(beside.chunk(strips, 1)):
         there.copy_(padded[:, :, strip * rows : strip * rows + high])
-    smoothed = F.conv2d(beside, kernel.expand(len(beside[0]), 1, -1, -1), groups=len(beside[0]))
+    smoothed = F.conv2d(beside, kernel.expand(groups, 1, -1, -1), groups=groups)
     return torch.cat(smoothed.chunk(strips, 1), 2)[:, :, :height]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -60,8 +61,8 @@ def with_motion(
     with _a_core_each(at_once), ThreadPoolExecutor(at_once, "flow") as pool:
         pending: deque[Future[Frame]] = deque()
         try:
-            for pair in _pairs(pictures, rate, start):
-                pending.append(pool.submit(pair, flow))
+            for whole in _unmoved(pictures, rate, start):
+                pending.append(pool.submit(whole, flow))
                 if len(pending) == at_once:
                     yield pending.popleft().result()
             while pending:
@@ -84,33 +85,27 @@ def _a_core_each(at_once: int) -> Generator[None, None, None]:
         cv2.setNumThreads(before)
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """A frame that has yet to get its motion. previous: what it moves against; None = nothing.
-
-    failure: what was raised instead of it, for whoever comes to it.
-    """
-
-    frame: Frame | None = None
-    previous: Picture | None = None
-    failure: Exception | None = None
-
-    def __call__(self, flow: Flow) -> Frame:
-        """The frame with its motion. Raises what was raised instead of it."""
-        if self.failure is not None:
-            raise self.failure
-        assert self.frame is not None
-        began, motion = time.perf_counter(), None
-        if self.previous is not None and self.frame.picture is not None:
-            motion = flow(self.frame.picture, self.previous)
-        spans = {**self.frame.spans, "flow": (began, time.perf_counter())}
-        return replace(self.frame, motion=motion, spans=spans)
+def _moved(frame: Frame, previous: Picture | None, flow: Flow) -> Frame:
+    """The frame with its motion against that picture; None = it has none."""
+    began, motion = time.perf_counter(), None
+    if previous is not None and frame.picture is not None:
+        motion = flow(frame.picture, previous)
+    return replace(
+        frame, motion=motion, spans={**frame.spans, "flow": (began, time.perf_counter())}
+    )
 
 
-def _pairs(
+def _raised(failure: Exception, flow: Flow) -> Frame:
+    """Raises that."""
+    raise failure
+
+
+def _unmoved(
     pictures: Iterable[tuple[Picture | None, Change]], rate: Fraction, start: int
-) -> Iterator[_Pair]:
-    """The frames without their motion; last of all a failure, if there was one."""
+) -> Iterator[Callable[[Flow], Frame]]:
+    """What makes each frame whole, given the flow; last of all what raises a failure, if there was
+    one: it is for whoever comes to it.
+    """
     previous: Picture | None = None
     source = iter(pictures)
     index = 0
@@ -121,7 +116,7 @@ def _pairs(
         except StopIteration:
             return
         except Exception as failure:
-            yield _Pair(failure=failure)
+            yield partial(_raised, failure)
             return
         if index >= start:
             frame = Frame(
@@ -132,7 +127,7 @@ def _pairs(
                 flash=change is Change.FLASH,
                 spans={"decode": (began, time.perf_counter())},
             )
-            yield _Pair(frame, previous if change is Change.NONE else None)
+            yield partial(_moved, frame, previous if change is Change.NONE else None)
         if change is not Change.FLASH:
             previous = picture
         index += 1

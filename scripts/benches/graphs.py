@@ -38,7 +38,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         parts.settings(["dreamer.octaves=1", f"dreamer.iterations={STEPS}"]), "dreamer"
     )
     for peer in (peers.lite0(), peers.googlenet(out)):
-        config = parts.settings(["input=none", *peer.words])
+        config = parts.settings(peer.words)
         plain, layer = parts.built(config, "model"), config.objective.layers[0]
         aim = parts.built(config, "objective").of(plain)
         for size, precision in itertools.product(SIZES, PRECISIONS):
