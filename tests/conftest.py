@@ -29,6 +29,7 @@ from pipeline.recording import Saving
 from pipeline.schedule import VARIABLES, parse
 
 CONF = Path(__file__).parent.parent / "conf"
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU is here")
 READ = partial(parse, rate=25.0, count=None)
 
 

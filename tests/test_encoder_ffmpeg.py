@@ -22,6 +22,7 @@ from pipeline.encoder.segment import Segment
 from pipeline.errors import UserError
 from pipeline.ffmpeg import executable
 from pipeline.frame import Tracks
+from tests.conftest import needs_gpu
 from tests.tracks import (
     CODECS,
     HEIGHT,
@@ -282,7 +283,7 @@ def test_a_gpu_that_is_missing_is_named_with_what_does_without(tmp_path: Path) -
     a_line(e)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU is here")
+@needs_gpu
 def test_a_gpu_encodes(tmp_path: Path) -> None:
     encoder("nvenc").check(replace(clip(), height=256, width=256), tmp_path, ".mp4")
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipeline.frame import Frame, State, in_8_bits, over, sent, to_image, to_picture
-from tests.conftest import texture
+from tests.conftest import needs_gpu, texture
 
 CPU = torch.device("cpu")
 
@@ -64,14 +64,7 @@ def test_a_mirrored_view_crosses_too() -> None:
     assert np.array_equal(to_picture(to_image(picture[:, ::-1], CPU)), picture[:, ::-1])
 
 
-DEVICES = [
-    "cpu",
-    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(),
-                                                  reason="no NVIDIA GPU is here")),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
 @pytest.mark.parametrize("kind", [np.uint8, np.int32, np.float32])
 def test_what_is_sent_arrives_however_it_lay(device: str, kind: type[np.number[Any]]) -> None:
     numbers = np.arange(24).reshape(4, 3, 2).astype(kind)

@@ -24,12 +24,11 @@ from pipeline.objective.norm import Norm
 from pipeline.precision import precise
 from pipeline.retry import dreamt_within_memory
 from pipeline.room import Room
-from tests.conftest import octaves, toy_network
+from tests.conftest import needs_gpu, octaves, toy_network
 from tests.graphs import noted
 
 T = TypeVar("T")
 CPU = torch.device("cpu")
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU is here")
 
 
 class Counting:

@@ -15,10 +15,9 @@ from pipeline.model import Model
 from pipeline.model.efficientnet_lite import efficientnet_lite
 from pipeline.objective.norm import Norm
 from pipeline.precision import TYPES, precise
-from tests.conftest import toy_network
+from tests.conftest import needs_gpu, toy_network
 
 CPU = torch.device("cpu")
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU is here")
 
 
 @pytest.fixture(autouse=True)
