@@ -44,8 +44,8 @@ def precise(model: Model, name: str, device: torch.device) -> Model:
 class Halved(Wrapped):
     """A Model whose inner numbers have half as many bits. kind: of them.
 
-    On the way back its largest number lies near 1, for a mean over a whole picture is so flat that
-    small numbers of 16 bits have no room for its slope. A power of two costs no digit.
+    On the way back through fp16 its largest number lies near 1, for a mean over a whole picture is
+    so flat that 5 bits of an exponent have no room for its slope. A power of two costs no digit.
     """
 
     def __init__(self, model: Model, kind: torch.dtype) -> None:
@@ -55,10 +55,12 @@ class Halved(Wrapped):
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
         """The activations, float32 again: what is made of them sums thousands."""
         size: list[Tensor] = []
-        entered: Tensor = _Entered.apply(image, size)
+        narrow = self.kind == torch.float16
+        entered: Tensor = _Entered.apply(image, size) if narrow else image
         with torch.autocast(image.device.type, self.kind):
             seen = self.model(entered, layers)
-        left: tuple[Tensor, ...] = _Left.apply(size, *(seen[layer].float() for layer in layers))
+        found = [seen[layer].float() for layer in layers]
+        left: tuple[Tensor, ...] = _Left.apply(size, *found) if narrow else tuple(found)
         return dict(zip(layers, left, strict=True))
 
     def to(self, device: torch.device) -> Model:

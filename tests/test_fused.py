@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.model import traced
@@ -37,7 +38,8 @@ class Small(nn.Module):
 
 def fused_count(module: nn.Module, layers: list[str]) -> int:
     """How many of the cut network's convolutions do more than one thing."""
-    return sum(isinstance(part, Fused) for part in graph(module, layers).modules())
+    parts = [part for part in graph(module, layers).modules() if isinstance(part, Fused)]
+    return sum(part.padded or part.cap is not None or part.phased for part in parts)
 
 
 @pytest.fixture
@@ -105,6 +107,87 @@ def test_a_class_made_of_a_convolution_is_left_alone() -> None:
     assert fused_count(module, ["1"]) == 0
 
 
+class Branching(nn.Module):
+    """A ReLU that two convolutions read, one that is read and added, one that is called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 1)
+        self.left, self.right = nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 1)
+        self.twice = nn.Conv2d(8, 8, 3, padding=1)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Plain."""
+        y = F.relu(self.second(F.relu6(self.first(x), inplace=True)))
+        z = F.relu(self.left(y)) + torch.relu(self.right(y))
+        return z + self.twice(F.relu(self.twice(z))) + y
+
+
+@pytest.mark.parametrize("layers", [["add_2"], ["relu_1", "add_2"], ["relu6", "add"]])
+def test_slopes_that_others_see_are_left_as_they_are(
+    layers: list[str], plain: Callable[[], None]
+) -> None:
+    torch.manual_seed(2)
+    module = Branching().eval().requires_grad_(False)
+    picture = torch.rand(1, 3, 24, 32) * 10
+    assert fused_count(module, layers) >= 1
+    ours = seen(module, layers, picture)
+    plain()
+    torch.testing.assert_close(ours, seen(module, layers, picture), rtol=1e-4, atol=1e-6)
+
+
+def test_only_a_slope_that_nobody_else_has_is_cut_in_place() -> None:
+    module = graph(Branching().eval().requires_grad_(False), ["add_2"])
+    alone = {name for name, part in module.named_modules() if getattr(part, "alone", False)}
+    assert alone == {"first"}
+    assert type(module.get_submodule("twice")) is nn.Conv2d
+
+
+def test_no_number_stays_none() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 1)).eval()
+    module = module.requires_grad_(False)
+    module[0].weight[0, 0, 0, 0] = torch.nan
+    assert seen(module, ["1"], torch.rand(1, 3, 16, 16))[0][0].isnan().any()
+
+
+@pytest.mark.parametrize("network", ["small", "capped", "mobilenet_v2", "googlenet"])
+def test_in_bfloat16_it_is_the_same_within_its_digits(network: str) -> None:
+    """Depthwise steps of two go back by a way of their own; phases and caps are there too."""
+    torch.manual_seed(4)
+    if network == "small":
+        module, layer = Small(3), "last"
+    elif network == "capped":
+        module, layer = nn.Sequential(nn.Conv2d(3, 8, 7, 2, 3), nn.ReLU6(), nn.Conv2d(8, 4, 1)), "2"
+    else:
+        layer = {"mobilenet_v2": "features.3", "googlenet": "inception3a"}[network]
+        module = opened(untrained(network, 10))
+    module = module.eval().requires_grad_(False)
+    picture = torch.rand(1, 3, 64, 95).contiguous(memory_format=torch.channels_last)
+    (exact,), slope = seen(module, [layer], picture)
+    with torch.autocast("cpu", torch.bfloat16):
+        (rough,), rough_slope = seen(module, [layer], picture)
+    assert rough.dtype == torch.bfloat16
+    assert rough_slope.dtype == torch.float32
+    exact, rough = exact.detach(), rough.detach()
+    spread = float(exact.std())
+    assert float((rough.float() - exact).std()) < 0.02 * spread
+    assert not torch.equal(rough.float(), exact)
+    likeness = torch.cosine_similarity(slope.flatten(), rough_slope.flatten(), 0)
+    assert likeness > 0.99
+
+
+def test_a_picture_in_fp16_goes_autocasts_own_way(plain: Callable[[], None]) -> None:
+    torch.manual_seed(4)
+    module, picture = Small(3).eval().requires_grad_(False), torch.rand(1, 3, 64, 96)
+    with torch.autocast("cpu", torch.float16):
+        ours = seen(module, ["last"], picture)
+        plain()
+        theirs = seen(module, ["last"], picture)
+    assert ours[0][0].dtype == torch.float16
+    torch.testing.assert_close(ours, theirs, rtol=0.02, atol=0.002)
+
+
 @pytest.mark.parametrize("size", [(64, 96), (63, 96), (64, 95), (31, 47), (9, 11)])
 @pytest.mark.parametrize(("kernel", "padding"), [(7, 3), (5, 2), (5, 0), (6, 1), (7, 5), (6, 2)])
 def test_the_way_back_by_phases_is_the_same(
@@ -114,7 +197,7 @@ def test_the_way_back_by_phases_is_the_same(
     module = nn.Sequential(nn.Conv2d(3, 8, kernel, 2, padding), nn.ReLU(), nn.Conv2d(8, 4, 1))
     module = module.eval().requires_grad_(False)
     picture = torch.rand(1, 3, *size)
-    assert fused_count(module, ["2"]) == 1
+    assert graph(module, ["2"]).get_submodule("0").phased
     ours = seen(module, ["2"], picture)
     plain()
     assert fused_count(module, ["2"]) == 0

@@ -1,0 +1,129 @@
+"""A convolution on the CPU whose weights stay as they are: there, and back to its input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+Amounts = list[int]
+"""Of rows and of columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frozen:
+    """weight: (D, C, k, k), in the numbers that it takes and gives. bias: float32 always. cap: of a
+    ReLU behind it, done as the convolution writes: what it cuts at, infinity of one that has none;
+    None = no ReLU. alone: only another such convolution sees what it gives, so that the slope that
+    comes back is nobody else's and is cut in place. phases: how it finds back; None = as oneDNN.
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+    stride: Amounts
+    dilation: Amounts
+    groups: int
+    cap: float | None
+    alone: bool
+    phases: Phases | None
+
+    def __call__(self, x: Tensor, padding: Amounts) -> Tensor:
+        """(1, C, H, W) -> (1, D, h, w). padding: rows and columns of zeros on both sides."""
+        y: Tensor = _Function.apply(x, self, padding)
+        return y
+
+    def there(self, x: Tensor, padding: Amounts) -> Tensor:
+        """The same without a way back."""
+        behind = ("none", []) if self.cap is None else ("hardtanh", [0.0, self.cap])
+        y: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups, *behind, ""
+        )
+        return y
+
+    def back(self, slope: Tensor, x: Tensor, padding: Amounts) -> Tensor:
+        """The slope in x, of which only the form counts, of that in the result."""
+        if self.phases is not None:
+            return self.phases.back(slope, *x.shape[2:])
+        weight, like = self.weight, x
+        far = self.stride != [1, 1] and self.groups == x.shape[1]
+        if far and x.dtype != torch.float32:
+            # oneDNN has no code of its own for this: it takes twenty times as long
+            slope, weight = slope.float(), weight.float()
+            like = torch.empty_like(x, dtype=torch.float32)
+        found: Tensor = torch.ops.aten.convolution_backward(
+            slope, like, weight, None, self.stride, padding, self.dilation, False, [0, 0],
+            self.groups, [True, False, False],
+        )[0]  # fmt: skip
+        return found.to(x.dtype)
+
+    def cut(self, slope: Tensor, y: Tensor) -> Tensor:
+        """The slope behind the ReLU, whose result y is, of that before it."""
+        within = (slope, y, 0.0, self.cap)
+        cut = torch.ops.aten.hardtanh_backward
+        found: Tensor = cut.grad_input(*within, grad_input=slope) if self.alone else cut(*within)
+        return found
+
+
+class _Function(torch.autograd.Function):
+    """It, of which only the input has a gradient."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, frozen: Frozen, padding: Amounts) -> Tensor:
+        context.frozen, context.padding = frozen, padding
+        y = frozen.there(x, padding)
+        context.save_for_backward(x, *([] if frozen.cap is None else [y]))
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, slope: Tensor) -> tuple[Tensor, None, None]:
+        x, *capped = context.saved_tensors
+        frozen: Frozen = context.frozen
+        if capped:
+            slope = frozen.cut(slope, *capped)
+        return frozen.back(slope, x, context.padding), None, None
+
+
+@dataclass(frozen=True, eq=False)
+class Phases:
+    """The way back through a convolution of every second place to few channels.
+
+    oneDNN fills its registers with the channels that it writes: of three it takes as long as of
+    sixteen. Each of four pixels (two rows, two columns) has weights of its own, so that they are 12
+    channels of one map, made by a convolution of every place. kernel: (4 C, D, k, k). first, last:
+    places of the slope from which and to which it reaches.
+    """
+
+    kernel: Tensor
+    first: int
+    last: int
+
+    @staticmethod
+    def of(weight: Tensor, padding: int) -> Phases:
+        """Of these weights, (D, C, K, K)."""
+        out, channels, side, _ = weight.shape
+        first, last = -((side - 1 - padding) // 2), (1 + padding) // 2
+        span = last - first + 1
+        kernel = weight.new_zeros(channels, 2, 2, out, span, span)
+        for row in range(side):
+            for column in range(side):
+                # place i of the result meets pixel 2 i - padding + row
+                (y, below), (x, right) = divmod(row - padding, 2), divmod(column - padding, 2)
+                there = kernel[:, below, right, :, -y - first, -x - first]
+                there.copy_(weight[:, :, row, column].T)
+        kernel = kernel.reshape(4 * channels, out, span, span)
+        return Phases(kernel.contiguous(memory_format=torch.channels_last), first, last)
+
+    def back(self, slope: Tensor, height: int, width: int) -> Tensor:
+        """The slope in the input, (1, C, height, width), of that in the result, (1, D, h, w)."""
+        rows, columns = -(-height // 2), -(-width // 2)
+        beyond = (rows - slope.shape[2] + self.last, columns - slope.shape[3] + self.last)
+        padding = max(-self.first, *beyond)
+        begin = padding + self.first
+        phases = F.conv2d(slope, self.kernel, padding=padding)
+        phases = phases[:, :, begin : begin + rows, begin : begin + columns]
+        return F.pixel_shuffle(phases, 2)[:, :, :height, :width]
