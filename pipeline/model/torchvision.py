@@ -20,6 +20,7 @@ from pipeline.weights import read_labels, with_own_weights, with_weights
 
 SHIFTING = ("googlenet", "inception_v3")
 """Those that shift their input to where TensorFlow had it, and have further heads for training."""
+HALVES = (0.5, 0.5, 0.5)
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 """How the names of weights in these heads begin."""
 
@@ -53,8 +54,12 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
     if labels is not None:
         classes = read_labels(labels, count, "model.labels")
     look = published.transforms()
+    mean, deviation = look.mean, look.std
+    if getattr(module, "transform_input", False):
+        # it would undo these to have numbers in [-1, 1]; so they are as soon as both are left out
+        module.transform_input, mean, deviation = False, HALVES, HALVES  # type: ignore[assignment]
     return network(
-        module, side=look.crop_size[0], mean=look.mean, deviation=look.std,
+        module, side=look.crop_size[0], mean=mean, deviation=deviation,
         weights_sha256=sha256, classes=classes,
     )  # fmt: skip
 
