@@ -20,7 +20,7 @@ from torch import Tensor
 
 from pipeline.dreamer import Dream, Slope
 from pipeline.dreamer.penalties import Penalties
-from pipeline.dreamer.shaping import TINY, Shaping
+from pipeline.dreamer.shaping import TINY, Shaping, deviation
 from pipeline.errors import UserError
 from pipeline.frame import Image, Memory
 
@@ -182,7 +182,7 @@ def _ascend(
         gradient = shaping(gradient)
         # A flat picture may have no slope at all; then it stays as it is.
         pushed = None if push is None else push(image)
-        image.addcmul_(gradient, step / (gradient.std() + TINY))
+        image.addcmul_(gradient, step / (deviation(gradient) + TINY))
         if pushed is not None:
             image.addcmul_(pushed, step)
         image.clamp_(0, 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from pipeline.errors import UserError
 from pipeline.frame import Image
@@ -128,9 +129,9 @@ class Network(nn.Module):
 
     def _outputs(self, image: Image, layers: Sequence[str]) -> Mapping[str, Any]:
         """What the module itself gives at these layers."""
-        normalised = (self._sides.scaled(image) - self._mean) / self._deviation
-        filled = self._sides.filled(normalised).contiguous(memory_format=torch.channels_last)
-        return self._cut(tuple(layers))(filled)
+        scaled = self._sides.scaled(image)
+        ready: Tensor = _Ready.apply(scaled, self._mean, self._deviation)
+        return self._cut(tuple(layers))(self._sides.filled(ready))
 
     def _zeros(self, size: Size) -> Tensor:
         return torch.zeros(1, 3, *self._sides.of(size), device=self._mean.device)
@@ -201,6 +202,26 @@ class Network(nn.Module):
             outputs = self._outputs(self._zeros(size).requires_grad_(), layers)
         return {layer: output.shape if isinstance(output, Tensor) and output.requires_grad else (0,)
                 for layer, output in outputs.items()}  # fmt: skip
+
+
+class _Ready(torch.autograd.Function):
+    """A picture, (1, 3, H, W), normalised, laid out channels-last, in the numbers of autocast."""
+
+    @staticmethod
+    def forward(context: Any, picture: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+        context.deviation, context.kind = deviation, picture.dtype
+        normalised, device = (picture - mean).div_(deviation), picture.device.type
+        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+            normalised = normalised.to(torch.get_autocast_dtype(device))
+        # of three channels torch's own way to lay them out takes twice as long
+        return torch.stack(normalised.unbind(1), -1).permute(0, 3, 1, 2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, slope: Tensor) -> tuple[Tensor, None, None]:
+        # laid out as pictures are, for all that is done to it goes over both
+        plain = slope.to(context.kind, memory_format=torch.contiguous_format)
+        return plain / context.deviation, None, None
 
 
 def _by_channel(values: Sequence[float]) -> Tensor:
