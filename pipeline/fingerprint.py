@@ -19,6 +19,7 @@ import torch
 from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
 from pipeline.notes import write
+from pipeline.precision import has_bfloat16
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +166,8 @@ def device_name(device: torch.device) -> str:
     """What computes: other processors of the same kind round otherwise."""
     if device.type == "cuda":
         return f"{device.type}: {torch.cuda.get_device_name(device)}"
-    return f"{device.type}: {_processor()}, {torch.backends.cpu.get_cpu_capability()}"
+    found = f"{device.type}: {_processor()}, {torch.backends.cpu.get_cpu_capability()}"
+    return f"{found}, bfloat16" if has_bfloat16(device) else found
 
 
 @cache

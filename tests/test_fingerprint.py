@@ -79,6 +79,9 @@ def test_the_code_is_every_python_file_of_the_package(
 def test_the_device_is_told_by_its_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     assert device_name(CPU).startswith("cpu: ")
     assert torch.backends.cpu.get_cpu_capability() in device_name(CPU)
+    for computes in (False, True):
+        monkeypatch.setattr(rooms, "has_bfloat16", lambda device, computes=computes: computes)
+        assert device_name(CPU).endswith(", bfloat16") == computes
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H100")
     assert device_name(torch.device("cuda:0")) == "cuda: NVIDIA H100"
 
@@ -133,5 +136,6 @@ def test_the_inputs_of_a_fingerprint_are_checked_each(tmp_path: Path) -> None:
 def test_a_machine_without_proc_has_a_processor_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms, "PROCESSORS", Path("/nowhere"))
     rooms._processor.cache_clear()
+    monkeypatch.setattr(rooms, "has_bfloat16", lambda device: False)
     assert device_name(CPU).count(",") == 1
     rooms._processor.cache_clear()

@@ -36,7 +36,7 @@ def test_a_look_changes_the_picture_and_is_more_of_what_it_asks_for(
     photograph: Path, look: str
 ) -> None:
     folder = photograph.parent
-    words = ("input=cup.png", "output=x.png", "dreamer.iterations=4", "dreamer.octaves=2")
+    words = ("input=cup.png", "output=x.png", "dreamer.iterations=6", "dreamer.octaves=2")
     rendered(*words, f"look={look}", cwd=folder)
     report = yaml.safe_load((folder / "x.png.render/report.json").read_text())
     assert report["gain"] is None or report["gain"]["first"] > 1.2

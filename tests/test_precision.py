@@ -49,8 +49,32 @@ def slope(model: Model, layer: str, image: Image) -> Tensor:
 
 def test_whole_numbers_are_the_model_itself() -> None:
     network = toy_network()
-    assert precise(network, "auto", CPU) is network
     assert precise(network, "float32", CPU) is network
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, torch.bfloat16),
+        ({"amx_bf16": True}, torch.bfloat16),
+        ({"avx2": True, "avx512_bf16": False}, None),
+        ({}, None),
+    ],
+)
+def test_by_itself_a_cpu_takes_bfloat16_where_it_computes_it(
+    told: dict[str, bool], kind: torch.dtype | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+    network = toy_network()
+    found = precise(network, "auto", CPU)
+    assert getattr(found, "kind", None) == kind
+    assert (found is network) == (kind is None)
+
+
+def test_older_torch_does_not_tell_what_a_cpu_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    network = toy_network()
+    assert precise(network, "auto", CPU) is network
 
 
 @pytest.mark.parametrize(("name", "least"), [("bf16", 0.7), ("fp16", 0.95)])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from clips import run as ffmpeg
-from command_line import rendered as rendered_by_name
+from command_line import run
 from torch import Tensor
 
 from pipeline.errors import UserError
@@ -151,16 +151,21 @@ def test_nothing_is_said_where_everything_fits(caplog: pytest.LogCaptureFixture)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", [2.3, 2.4, 2.5])
-def test_a_render_that_is_held_to_little_memory_goes_on_in_tiles(
-    limit: float, tmp_path: Path
-) -> None:
-    # with the real network: a step on the whole of it takes 1.9 GiB, beside the 1 of the program
+def test_a_render_that_is_held_to_little_memory_goes_on_in_tiles(tmp_path: Path) -> None:
+    # with the real network: a step on the whole of it takes 1.5 GiB, beside the 1 of the program
     source = "testsrc2=s=1920x1080:r=25:d=0.04"
     ffmpeg("-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", str(tmp_path / "a.mp4"))
     few = ("dreamer.octaves=1", "dreamer.iterations=1", "dreamer.upkeep_iterations=1")
-    rendered_by_name("input=a.mp4", "output=x.mp4", "tile_memory=4", f"limits.memory={limit}", *few,
-                     cwd=tmp_path)  # fmt: skip
-    log = (tmp_path / "x.mp4.render" / "render.log").read_text()
-    assert log.count("memory does not suffice for 1920x1080 pixels at once: from here on") == 1
-    assert "Traceback" not in log
+    went_on = 0
+    for limit in (1.7, 1.8, 1.9, 2.0):
+        ran = run("input=a.mp4", f"output={limit}.mp4", "tile_memory=4", f"limits.memory={limit}",
+                  "precision=float32", *few, cwd=tmp_path)  # fmt: skip
+        # where it is oneDNN that runs short, it does not find back, and says so
+        assert ran.code == 0 or ran.line.startswith("limits.memory: must be enough")
+        if ran.code == 0:
+            log = (tmp_path / f"{limit}.mp4.render" / "render.log").read_text()
+            said = "memory does not suffice for 1920x1080 pixels at once: from here on"
+            assert log.count(said) == 1
+            assert "Traceback" not in log
+            went_on += 1
+    assert went_on >= 2

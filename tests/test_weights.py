@@ -10,9 +10,10 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torchvision.models import get_model_weights
 
 from pipeline.errors import UserError
-from pipeline.model.torchvision import AUXILIARY, untrained
+from pipeline.model.torchvision import AUXILIARY, classifier, untrained
 from pipeline.weights import read_labels, with_own_weights, with_weights
 
 WEIGHTS = torchvision.models.SqueezeNet1_1_Weights.DEFAULT
@@ -124,6 +125,24 @@ def test_heads_that_only_training_needs_are_left_aside(tmp_path: Path) -> None:
     found = with_own_weights(build, tmp_path / "x.pth", name="", key="", aside=AUXILIARY)
     assert found[2] == 5
     assert found[0].transform_input is True  # as the published weights expect it
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"), [("googlenet", "conv2"), ("inception_v3", "Conv2d_2a_3x3")]
+)
+def test_networks_that_shift_their_input_see_what_they_were_trained_on(
+    tmp_path: Path, name: str, layer: str
+) -> None:
+    whole = untrained(name, 5)
+    torch.save(whole.state_dict(), tmp_path / "x.pth")
+    picture = torch.rand(1, 3, 96, 128)
+    published = get_model_weights(name)["DEFAULT"].transforms()
+    mean, deviation = (torch.tensor(of).view(3, 1, 1) for of in (published.mean, published.std))
+    kept = []
+    whole.eval().get_submodule(layer).register_forward_hook(lambda *seen: kept.append(seen[2]))
+    whole((picture - mean) / deviation)
+    ours = classifier(name=name, weights=tmp_path / "x.pth", labels=None)(picture, [layer])[layer]
+    torch.testing.assert_close(ours, kept[0], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
