@@ -143,7 +143,8 @@ def compared(
     words: what ours are told in any case. others: what each of ours is told beside that.
     """
     config = parts.settings(words)
-    frames, judge = _filmed(config), parts.gradient(config)
+    frames, slope = _filmed(config), parts.gradient(config)
+    judge = parts.gradient(parts.settings([*words, "precision=float32"]))
     found = {name: Found() for name in (*methods, *others)}
     share = len(WINDOWS) // ROUNDS
     for turn in range(ROUNDS):
@@ -152,7 +153,7 @@ def compared(
                 window = [frames[begin + n] for n in range(LONG)]
                 _usual(method, peer.slope, window, judge, found[name])
         for name, said in others.items():
-            _ours([*words, *said], frames, out, judge, found[name])
+            _ours([*words, *said], slope, frames, out, judge, found[name])
     return found
 
 
@@ -181,7 +182,12 @@ def _read(path: Path) -> Picture:
 
 
 def _ours(
-    words: Sequence[str], frames: Mapping[int, Frame], out: Path, judge: Gradient, found: Found
+    words: Sequence[str],
+    slope: Gradient,
+    frames: Mapping[int, Frame],
+    out: Path,
+    judge: Gradient,
+    found: Found,
 ) -> None:
     """Render the whole of it, as the command line does; judged by the same frames."""
     dreams: dict[int, Image] = {}
@@ -192,7 +198,7 @@ def _ours(
 
     config = parts.settings(words)
     source = parts.built(config, "source")
-    told, wall = parts.recorded(config, judge, source, out / "peers.mp4", keep)
+    told, wall = parts.recorded(config, slope, source, out / "peers.mp4", keep)
     found.seconds.append(wall / told["frames"])
     found.steps.append(told["steps_per_frame"])
     for begin in WINDOWS:

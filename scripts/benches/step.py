@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from torch.utils._pytree import tree_leaves
 
 from benches import parts, peers, usual
 from pipeline.frame import Image, to_image
-from pipeline.model.network import Network
+from pipeline.model import Model
+from pipeline.model.network import Cut, Network
+from pipeline.precision import Halved, has_bfloat16
 
 ROUNDS = 15
 STEPS = 4
@@ -27,6 +30,7 @@ SIDE = 2048
 """Of the matrices that are multiplied."""
 BESIDE = ("view", "expand", "detach", "alias", "t.", "permute", "as_strided", "slice", "select")
 """Operations that move no numbers."""
+PRECISIONS = ("float32", "bf16")
 MOST, LEAST = 1.08, 0.85
 
 
@@ -58,42 +62,76 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     met: dict[str, bool] = {}
     # of depthwise layers there is no telling what a chip owes them: their bytes are counted
     for peer, least in ((peers.lite0(), None), (peers.googlenet(out), LEAST)):
-        config = parts.settings([f"input={clip}", "width=640", *peer.words])
-        picture = to_image(next(parts.built(config, "source").pictures()), parts.CPU)
-        slope, layer = parts.gradient(config), config.objective.layers[0]
-        assert isinstance(slope.model, Network)
-        bare = partial(_bare, slope.model, layer, picture)
-        dreamer = parts.built(parts.settings(["dreamer.octaves=1", f"dreamer.iterations={STEPS}"]),
-                              "dreamer")  # fmt: skip
-        step = partial(usual.dreamt, picture, slope, dreamer)
-        rows: dict[int, dict[str, float]] = {}
-        for threads in THREADS:
-            torch.set_num_threads(threads)
-            rows[threads] = _rated(bare, step)
-            print(f"{peer.name}, {threads} threads: "
-                  + ", ".join(f"{key} {value:.3g}" for key, value in rows[threads].items()),
-                  flush=True)  # fmt: skip
-        told[peer.name] = rows
-        best = rows[THREADS[-1]]
-        met |= {
-            f"{peer.name}: a step over the bare network {best['step over bare']:.3f} <= {MOST}":
-                best["step over bare"] <= MOST,
-            f"{peer.name}: as many threads as cores are quickest":
-                best["bare ms"] == min(row["bare ms"] for row in rows.values()),
-        }  # fmt: skip
-        if least is not None:
-            share = best["GFLOP/s"] / best["chip's GFLOP/s"]
-            met[f"{peer.name}: sums over the chip's own rate {share:.2f} >= {least}"] = (
-                share >= least
-            )
+        for precision in PRECISIONS if has_bfloat16(parts.CPU) else PRECISIONS[:1]:
+            name = f"{peer.name}, {precision}"
+            told[name] = rows = _rows(name, [f"input={clip}", "width=640", *peer.words,
+                                             f"precision={precision}"])  # fmt: skip
+            best = rows[THREADS[-1]]
+            met |= {
+                f"{name}: a step over the bare network {best['step over bare']:.3f} <= {MOST}":
+                    best["step over bare"] <= MOST,
+                f"{name}: as many threads as cores are quickest":
+                    best["bare ms"] == min(row["bare ms"] for row in rows.values()),
+            }  # fmt: skip
+            if least is not None:
+                share = best["GFLOP/s"] / best["chip's GFLOP/s"]
+                met[f"{name}: sums over the chip's own rate {share:.2f} >= {least}"] = (
+                    share >= least
+                )
     return told, met
 
 
-def _rated(bare: Callable[[], object], step: Callable[[], object]) -> dict[str, float]:
-    """Times in turns, and what they come to."""
+def _rows(name: str, words: Sequence[str]) -> dict[int, dict[str, float]]:
+    """The times of a network, and what they come to, by the number of threads."""
+    config = parts.settings(words)
+    picture = to_image(next(parts.built(config, "source").pictures()), parts.CPU)
+    slope = parts.gradient(config)
+    bare = Bare.of(slope.model, config.objective.layers[0])
+    dreamer = parts.built(parts.settings(["dreamer.octaves=1", f"dreamer.iterations={STEPS}"]),
+                          "dreamer")  # fmt: skip
+    step = partial(usual.dreamt, picture, slope, dreamer)
+    rows = {}
+    for threads in THREADS:
+        torch.set_num_threads(threads)
+        rows[threads] = _rated(partial(bare, picture), step, bare.kind)
+        print(f"{name}, {threads} threads: "
+              + ", ".join(f"{key} {value:.3g}" for key, value in rows[threads].items()),
+              flush=True)  # fmt: skip
+    return rows
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A cut network without anything around it. kind: the numbers that it computes in."""
+
+    cut: Cut
+    layer: str
+    kind: torch.dtype
+
+    @staticmethod
+    def of(model: Model, layer: str) -> Bare:
+        """What the model runs for this layer."""
+        kind = model.kind if isinstance(model, Halved) else torch.float32
+        network = model.model if isinstance(model, Halved) else model
+        assert isinstance(network, Network)
+        return Bare(network._cut((layer,)), layer, kind)
+
+    @torch.enable_grad()
+    def __call__(self, picture: Image) -> Tensor:
+        """Forward and backward, on what was made ready for it."""
+        ready = picture.contiguous(memory_format=torch.channels_last).detach().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.kind == torch.bfloat16):
+            seen: Mapping[str, Any] = self.cut(ready)
+        return torch.autograd.grad(seen[self.layer].float().square().mean(), ready)[0]
+
+
+def _rated(
+    bare: Callable[[], object], step: Callable[[], object], kind: torch.dtype
+) -> dict[str, float]:
+    """Times in turns, and what they come to. kind: of the numbers."""
     with Counted() as counted:
         bare()
-    product, convolution, copy = _matrices(), _maps(), _memory()
+    product, convolution, copy = _matrices(kind), _maps(kind), _memory()
     spans = _in_turns([bare, step, product[0], convolution[0], copy[0]])
     rates = [amount / span for (_, amount), span
              in zip((product, convolution, copy), spans[2:], strict=True)]  # fmt: skip
@@ -124,24 +162,16 @@ def _in_turns(ways: Sequence[Callable[[], object]]) -> list[float]:
     return [statistics.median(found) for found in spans]
 
 
-@torch.enable_grad()
-def _bare(network: Network, layer: str, picture: Image) -> Tensor:
-    """Forward and backward of the cut network alone, on what was made ready for it."""
-    ready = picture.contiguous(memory_format=torch.channels_last).detach().requires_grad_()
-    seen: Mapping[str, Any] = network._cut((layer,))(ready)
-    return torch.autograd.grad(seen[layer].square().mean(), ready)[0]
-
-
-def _matrices() -> tuple[Callable[[], object], int]:
+def _matrices(kind: torch.dtype) -> tuple[Callable[[], object], int]:
     """A product of matrices, and its operations."""
-    one = torch.rand(SIDE, SIDE)
+    one = torch.rand(SIDE, SIDE, dtype=kind)
     return partial(torch.mm, one, one), 2 * SIDE**3
 
 
-def _maps() -> tuple[Callable[[], object], int]:
+def _maps(kind: torch.dtype) -> tuple[Callable[[], object], int]:
     """A dense convolution, which is as good as they come, and its operations."""
-    maps = torch.rand(1, 256, 64, 64).contiguous(memory_format=torch.channels_last)
-    weight = torch.rand(256, 256, 3, 3).contiguous(memory_format=torch.channels_last)
+    maps = torch.rand(1, 256, 64, 64, dtype=kind).contiguous(memory_format=torch.channels_last)
+    weight = torch.rand(256, 256, 3, 3, dtype=kind).contiguous(memory_format=torch.channels_last)
     return partial(F.conv2d, maps, weight, padding=1), 2 * maps.numel() * 256 * 9
 
 
