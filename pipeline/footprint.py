@@ -63,21 +63,23 @@ def footprint(model: Model, layers: Sequence[str], device: torch.device) -> Foot
 
 def _looked(
     model: Model, layers: Sequence[str], side: int, device: torch.device
-) -> tuple[dict[str, int], int]:
+) -> tuple[dict[str, int], float]:
     """How many places each layer has along this side, and the bytes that a step holds.
 
     Held is what the way back needs, and on it, beside that, the slope that goes into an operation
-    and the one that comes out: each at most as large as the largest activation.
+    and the one that comes out: each at most as large as the largest activation, in float32.
     """
     held: dict[int, int] = {}
+    slopes: list[float] = [0]
 
     def kept(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         held[storage.data_ptr()] = storage.nbytes()
+        slopes.append(storage.nbytes() * torch.float32.itemsize / tensor.itemsize)
         return tensor
 
     image = torch.zeros(1, 3, side, side, device=device, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(kept, lambda tensor: tensor):
         activations = model(image, layers)
     places = {name: seen.shape[2] if seen.ndim == 4 else 0 for name, seen in activations.items()}
-    return places, sum(held.values()) + 2 * max(held.values(), default=0)
+    return places, sum(held.values()) + 2 * max(slopes)

@@ -18,7 +18,7 @@ TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """Of numbers with half as many bits, by name: 8 bits of the exponent, or 5."""
 NAMES = ("auto", "float32", "tf32", *TYPES)
 NATIVE = ("avx512_bf16", "amx_bf16")
-"""What a CPU has that computes bfloat16, in torch's words."""
+"""What an x86 CPU has that computes bfloat16, in torch's words; on others it was never measured."""
 
 
 def precise(model: Model, name: str, device: torch.device) -> Model:
@@ -26,8 +26,8 @@ def precise(model: Model, name: str, device: torch.device) -> Model:
 
     float32: all of it. tf32: products of 10 bits, sums in float32, on NVIDIA's GPUs from Ampere on.
     bf16, fp16: what torch's autocast holds to be safe, in such numbers. auto: tf32 where there is
-    such a GPU, bf16 on a CPU that computes it (at equal gain and flicker a dream takes a fifth to a
-    third less), else float32; halves on a GPU are left to who asks for them. Raises UserError.
+    such a GPU, bf16 on an x86 CPU that computes it (at equal gain and flicker a dream takes a fifth
+    to a third less), else float32; halves on a GPU are left to who asks for them. Raises UserError.
     """
     ampere = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
     if name == "tf32" and not ampere:
@@ -46,7 +46,7 @@ def precise(model: Model, name: str, device: torch.device) -> Model:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether it is a CPU that computes bfloat16 itself: another one is slower with it."""
+    """Whether it is an x86 CPU that computes bfloat16 itself: another one is slower with it."""
     # older torch does not tell
     told: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return device.type == "cpu" and any(told.get(name) for name in NATIVE)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.dreamer.shaping import Shaping, broadened, levelled
+from pipeline.dreamer.shaping import Shaping, broadened, deviation, levelled
 from pipeline.metrics import blur, luminance
 
 NOTHING = {"smoothing": 0.0, "pyramid": 0, "falloff": 0.0, "decorrelation": 0.0}
@@ -86,3 +86,12 @@ def test_the_least_side_is_one_at_which_it_works(setting: dict[str, float]) -> N
     if side > 4:
         with pytest.raises(RuntimeError):
             shaping(noise(side // 2, side // 2))
+
+
+@pytest.mark.parametrize("size", [(9, 7), (272, 640), (1080, 1920)])
+def test_a_deviation_is_that_from_the_mean_however_large_the_picture(size: tuple[int, int]) -> None:
+    noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1)) * 1e-6
+    for gradient in (noise, noise + 2e-6):
+        exact = float(gradient.double().std(correction=0))
+        assert float(deviation(gradient)) == pytest.approx(exact, rel=2e-6)
+    assert float(deviation(torch.full((1, 3, *size), 0.25))) == pytest.approx(0, abs=1e-4)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeline.model import traced
 from pipeline.model.efficientnet_lite import efficientnet_lite
@@ -144,11 +146,53 @@ def test_only_a_slope_that_nobody_else_has_is_cut_in_place() -> None:
     assert type(module.get_submodule("twice")) is nn.Conv2d
 
 
-def test_no_number_stays_none() -> None:
-    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 1)).eval()
-    module = module.requires_grad_(False)
-    module[0].weight[0, 0, 0, 0] = torch.nan
-    assert seen(module, ["1"], torch.rand(1, 3, 16, 16))[0][0].isnan().any()
+@pytest.mark.parametrize("broken", ["0.weight", "0.bias", "1.running_mean"])
+def test_no_number_stays_none(broken: str) -> None:
+    parts = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 1)
+    module = nn.Sequential(*parts).eval().requires_grad_(False)
+    module.state_dict()[broken].view(-1)[0] = torch.nan
+    assert seen(module, ["2"], torch.rand(1, 3, 16, 16))[0][0].isnan().any()
+
+
+def test_a_convolution_with_hooks_is_left_alone(plain: Callable[[], None]) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1))
+    module = module.eval().requires_grad_(False)
+    module[2].register_forward_hook(lambda *told: 2 * told[2])
+    module[3].register_forward_pre_hook(lambda *told: (3 * told[1][0],))
+    picture = torch.rand(1, 3, 16, 16)
+    ours = seen(module, ["3"], picture)
+    plain()
+    torch.testing.assert_close(ours, seen(module, ["3"], picture))
+
+
+class Backwards(TorchDispatchMode):
+    """The numbers, and the kernels' channels, of every way back through a convolution within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[torch.dtype, int]] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        if func is torch.ops.aten.convolution_backward.default:
+            self.seen.append((args[0].dtype, args[2].shape[1]))
+        return func(*args, **(kwargs or {}))
+
+
+def test_bfloat16_goes_through_onednn_and_only_depthwise_steps_of_two_back_in_float32() -> None:
+    module = graph(Small(3).eval().requires_grad_(False), ["last"])
+    picture = torch.rand(1, 3, 32, 48).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16), Backwards() as back:
+        activation = module(picture.requires_grad_())["last"].float()
+        torch.autograd.grad(activation.square().mean(), picture)
+    assert back.seen == [(torch.bfloat16, 8), (torch.float32, 1), (torch.bfloat16, 3)]
+    for part in module.modules():
+        if isinstance(part, Fused):
+            (found,) = part._frozen.values()
+            assert found.weight.dtype == torch.bfloat16
+            assert found.bias is not None
+            assert found.bias.dtype == torch.float32
 
 
 @pytest.mark.parametrize("network", ["small", "capped", "mobilenet_v2", "googlenet"])

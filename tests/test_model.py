@@ -101,6 +101,46 @@ def test_an_activation_in_place_does_not_overwrite_the_layer_before_it() -> None
                 assert unlike(activations[str(name)], layer) < 1e-5
 
 
+class Looking(nn.Module):
+    """Notes what it is given, works in place on it, and looks at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[Tensor] = []
+        self.convolution = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Plain; not for torch.fx, which would see none of it."""
+        self.given.append(x.detach().clone())
+        if x.shape[0] != 1:
+            raise ValueError(f"must be one picture, got {x.shape[0]}")
+        y: Tensor = self.convolution(x.mul_(2))
+        return y
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_pictures_are_laid_out_and_normalised_and_slopes_lie_as_pictures_do(
+    kind: torch.dtype,
+) -> None:
+    mean, deviation = [0.1, 0.2, 0.3], [0.5, 1.0, 2.0]
+    module = Looking()
+    network = Network(module, mean=mean, deviation=deviation, weights_sha256="")
+    picture = torch.rand(1, 3, 24, 33).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
+        seen = network(picture, ["convolution"])["convolution"].float()
+    given = module.given[-1]  # before, it was looked at what its layers are
+    assert given.dtype == kind
+    assert given.is_contiguous(memory_format=torch.channels_last)
+    shift, scale = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, deviation))
+    torch.testing.assert_close(given, ((picture - shift) / scale).detach().to(kind))
+    (slope,) = torch.autograd.grad(seen.sum(), picture)
+    assert slope.dtype == torch.float32
+    assert slope.is_contiguous()
+    plain = 2 * (picture - shift) / scale
+    (expected,) = torch.autograd.grad(module.convolution(plain).sum(), picture)
+    torch.testing.assert_close(slope, expected, rtol=0.02, atol=0.02)
+
+
 def test_nothing_deeper_than_the_deepest_layer_is_run() -> None:
     module = toy_module()
     module.add_module("trap", Trap())

@@ -151,7 +151,10 @@ def test_nothing_is_said_where_everything_fits(caplog: pytest.LogCaptureFixture)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
 @pytest.mark.slow
-def test_a_render_that_is_held_to_little_memory_goes_on_in_tiles(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+def test_a_render_that_is_held_to_little_memory_goes_on_in_tiles(
+    tmp_path: Path, precision: str
+) -> None:
     # with the real network: a step on the whole of it takes 1.5 GiB, beside the 1 of the program
     source = "testsrc2=s=1920x1080:r=25:d=0.04"
     ffmpeg("-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", str(tmp_path / "a.mp4"))
@@ -159,7 +162,7 @@ def test_a_render_that_is_held_to_little_memory_goes_on_in_tiles(tmp_path: Path)
     went_on = 0
     for limit in (1.7, 1.8, 1.9, 2.0):
         ran = run("input=a.mp4", f"output={limit}.mp4", "tile_memory=4", f"limits.memory={limit}",
-                  "precision=float32", *few, cwd=tmp_path)  # fmt: skip
+                  f"precision={precision}", *few, cwd=tmp_path)  # fmt: skip
         # where it is oneDNN that runs short, it does not find back, and says so
         assert ran.code == 0 or ran.line.startswith("limits.memory: must be enough")
         if ran.code == 0:

@@ -14,7 +14,7 @@ Amounts = list[int]
 """Of rows and of columns."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Frozen:
     """weight: (D, C, k, k), in the numbers that it takes and gives. bias: float32 always. cap: of a
     ReLU behind it, done as the convolution writes: what it cuts at, infinity of one that has none;
@@ -44,21 +44,21 @@ class Frozen:
         )
         return y
 
-    def back(self, slope: Tensor, x: Tensor, padding: Amounts) -> Tensor:
-        """The slope in x, of which only the form counts, of that in the result."""
+    def back(self, slope: Tensor, shape: torch.Size, padding: Amounts) -> Tensor:
+        """The slope in what went in, which had this shape, of that in what came out."""
         if self.phases is not None:
-            return self.phases.back(slope, *x.shape[2:])
-        weight, like = self.weight, x
-        far = self.stride != [1, 1] and self.groups == x.shape[1]
-        if far and x.dtype != torch.float32:
-            # oneDNN has no code of its own for this: it takes twenty times as long
-            slope, weight = slope.float(), weight.float()
-            like = torch.empty_like(x, dtype=torch.float32)
+            return self.phases.back(slope, *shape[2:])
+        kind = self.weight.dtype
+        if self.stride != [1, 1] and self.groups == shape[1]:
+            # in fewer digits oneDNN has no code of its own for this: it takes twenty times as long
+            slope = slope.float()
+        # of the input it only wants the form
+        like = torch.empty(shape, dtype=slope.dtype, memory_format=torch.channels_last)
         found: Tensor = torch.ops.aten.convolution_backward(
-            slope, like, weight, None, self.stride, padding, self.dilation, False, [0, 0],
-            self.groups, [True, False, False],
+            slope, like, self.weight.to(slope.dtype), None, self.stride, padding, self.dilation,
+            False, [0, 0], self.groups, [True, False, False],
         )[0]  # fmt: skip
-        return found.to(x.dtype)
+        return found.to(kind)
 
     def cut(self, slope: Tensor, y: Tensor) -> Tensor:
         """The slope behind the ReLU, whose result y is, of that before it."""
@@ -73,19 +73,19 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, x: Tensor, frozen: Frozen, padding: Amounts) -> Tensor:
-        context.frozen, context.padding = frozen, padding
+        context.frozen, context.shape, context.padding = frozen, x.shape, padding
         y = frozen.there(x, padding)
-        context.save_for_backward(x, *([] if frozen.cap is None else [y]))
+        if frozen.cap is not None:
+            context.save_for_backward(y)
         return y
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, slope: Tensor) -> tuple[Tensor, None, None]:
-        x, *capped = context.saved_tensors
         frozen: Frozen = context.frozen
-        if capped:
-            slope = frozen.cut(slope, *capped)
-        return frozen.back(slope, x, context.padding), None, None
+        if frozen.cap is not None:
+            slope = frozen.cut(slope, *context.saved_tensors)
+        return frozen.back(slope, context.shape, context.padding), None, None
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,8 +59,10 @@ class Fused(nn.Module):
         if kind not in self._frozen:
             weight = self.weight.to(kind)
             phases = Phases.of(weight, self.padding[0]) if self.phased else None
-            self._frozen[kind] = Frozen(weight, self.bias, self.stride, self.dilation, self.groups,
-                                        self.cap, self.alone, phases)  # fmt: skip
+            self._frozen[kind] = Frozen(
+                weight=weight, bias=self.bias, stride=self.stride, dilation=self.dilation,
+                groups=self.groups, cap=self.cap, alone=self.alone, phases=phases,
+            )  # fmt: skip
         return self._frozen[kind]
 
 
@@ -90,14 +92,14 @@ def fuse_passes(module: GraphModule) -> None:
             continue
         if isinstance(convolution.padding, str) or convolution.weight.dtype != torch.float32:
             continue
-        if calls[node.target] > 1:
+        if calls[node.target] > 1 or convolution._forward_hooks or convolution._forward_pre_hooks:
             continue
         (before,), behind = node.all_input_nodes, next(iter(node.users))
         padding = _module(module, before) if len(before.users) == 1 else None
         padded = isinstance(padding, SamePadding) and _may_widen(convolution)
         # a ReLU of no number is no number, one that is done as it is written is 0
-        sound = len(node.users) == 1 and bool(convolution.weight.isfinite().all())
-        cap = _cap(module, behind) if sound else None
+        sound = all(bool(weights.isfinite().all()) for weights in convolution.parameters())
+        cap = _cap(module, behind) if sound and len(node.users) == 1 else None
         fused = Fused(convolution, padded=padded, cap=cap, phased=_has_phases(convolution))
         module.set_submodule(str(node.target), fused)
         if padded:

@@ -214,7 +214,9 @@ class _Ready(torch.autograd.Function):
         if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             normalised = normalised.to(torch.get_autocast_dtype(device))
         # of three channels torch's own way to lay them out takes twice as long
-        return torch.stack(normalised.unbind(1), -1).permute(0, 3, 1, 2)
+        ready = torch.empty_like(normalised, memory_format=torch.channels_last)
+        torch.stack(normalised.unbind(1), -1, out=ready.permute(0, 2, 3, 1))
+        return ready
 
     @staticmethod
     @once_differentiable

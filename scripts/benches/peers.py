@@ -144,7 +144,9 @@ def compared(
     """
     config = parts.settings(words)
     frames, slope = _filmed(config), parts.gradient(config)
-    judge = parts.gradient(parts.settings([*words, "precision=float32"]))
+    # on a GPU what float32 means is set for the whole process
+    exact = ["precision=float32"] if parts.device.type == "cpu" else []
+    judge = parts.gradient(parts.settings([*words, *exact]))
     found = {name: Found() for name in (*methods, *others)}
     share = len(WINDOWS) // ROUNDS
     for turn in range(ROUNDS):
@@ -153,7 +155,7 @@ def compared(
                 window = [frames[begin + n] for n in range(LONG)]
                 _usual(method, peer.slope, window, judge, found[name])
         for name, said in others.items():
-            _ours([*words, *said], slope, frames, out, judge, found[name])
+            _ours([*words, *said], slope, frames, out / "peers.mp4", judge=judge, found=found[name])
     return found
 
 
@@ -185,7 +187,8 @@ def _ours(
     words: Sequence[str],
     slope: Gradient,
     frames: Mapping[int, Frame],
-    out: Path,
+    output: Path,
+    *,
     judge: Gradient,
     found: Found,
 ) -> None:
@@ -198,7 +201,7 @@ def _ours(
 
     config = parts.settings(words)
     source = parts.built(config, "source")
-    told, wall = parts.recorded(config, slope, source, out / "peers.mp4", keep)
+    told, wall = parts.recorded(config, slope, source, output, keep)
     found.seconds.append(wall / told["frames"])
     found.steps.append(told["steps_per_frame"])
     for begin in WINDOWS:
