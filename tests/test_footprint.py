@@ -8,6 +8,7 @@ from torch import nn
 
 from pipeline.footprint import Footprint, footprint
 from pipeline.model.efficientnet_lite import efficientnet_lite
+from pipeline.precision import precise
 from tests.conftest import toy_network
 
 CPU = torch.device("cpu")
@@ -29,8 +30,15 @@ def test_a_margin_is_four_places_of_the_deepest_layer_in_whole_periods() -> None
 def test_bytes_are_what_the_way_back_needs_and_two_of_the_largest_activation() -> None:
     convolution = nn.Conv2d(3, 4, 3, padding=1)
     network = toy_network(nn.Sequential(convolution, nn.ReLU()))
-    # in floats: 3 go into the convolution, 4 come out of the activation, 2 x 4 on the way back
-    assert footprint(network, ("1",), CPU).bytes == pytest.approx(4 * (3 + 4 + 8))
+    # in floats: 4 come out of the activation, 2 x 4 on the way back; of what went into the
+    # convolution only the form is kept
+    assert footprint(network, ("1",), CPU).bytes == pytest.approx(4 * (4 + 8))
+
+
+def test_the_way_back_counts_in_float32_whatever_is_held() -> None:
+    network = toy_network(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()))
+    halved = precise(network, "bf16", CPU)
+    assert footprint(halved, ("1",), CPU).bytes == pytest.approx(2 * 4 + 4 * 8)
 
 
 def test_deeper_layers_hold_more() -> None:
