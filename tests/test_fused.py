@@ -180,6 +180,10 @@ class Backwards(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+    reason="oneDNN computes no bfloat16 on this processor",
+)
 def test_bfloat16_goes_through_onednn_and_only_depthwise_steps_of_two_back_in_float32() -> None:
     module = graph(Small(3).eval().requires_grad_(False), ["last"])
     picture = torch.rand(1, 3, 32, 48).contiguous(memory_format=torch.channels_last)
