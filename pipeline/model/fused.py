@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.fx import GraphModule, Node
+from torch.fx import GraphModule
 
+from pipeline.model.called import RELUS, called, module_of
 from pipeline.model.frozen import Frozen, Phases
 from pipeline.model.padding import SamePadding
 
-CAPS: Mapping[object, float] = {
-    nn.ReLU: math.inf, F.relu: math.inf, torch.relu: math.inf, nn.ReLU6: 6.0, F.relu6: 6.0,
-}  # fmt: skip
-"""What a ReLU cuts at, by the module's class or the function."""
 FEW, WIDE = 4, 5
 """Channels of a picture at most, and the side of a kernel from which on phases pay."""
 
@@ -86,7 +81,7 @@ def fuse_passes(module: GraphModule) -> None:
         return
     calls = Counter(node.target for node in module.graph.nodes if node.op == "call_module")
     for node in list(module.graph.nodes):
-        convolution = _module(module, node)
+        convolution = module_of(module, node)
         # a class made of it may do something else
         if type(convolution) is not nn.Conv2d or convolution.padding_mode != "zeros":
             continue
@@ -95,13 +90,13 @@ def fuse_passes(module: GraphModule) -> None:
         if calls[node.target] > 1 or convolution._forward_hooks or convolution._forward_pre_hooks:
             continue
         (before,), behind = node.all_input_nodes, next(iter(node.users))
-        padding = _module(module, before) if len(before.users) == 1 else None
+        padding = module_of(module, before) if len(before.users) == 1 else None
         padded = isinstance(padding, SamePadding) and _may_widen(convolution)
         # a ReLU of no number is no number, one that is done as it is written is 0
         sound = all(bool(weights.isfinite().all()) for weights in convolution.parameters())
-        cap = _cap(module, behind) if sound and len(node.users) == 1 else None
-        fused = Fused(convolution, padded=padded, cap=cap, phased=_has_phases(convolution))
-        module.set_submodule(str(node.target), fused)
+        cap = RELUS.get(called(module, behind)) if sound and len(node.users) == 1 else None
+        whole = Fused(convolution, padded=padded, cap=cap, phased=_has_phases(convolution))
+        module.set_submodule(str(node.target), whole)
         if padded:
             node.replace_input_with(before, before.args[0])
             module.graph.erase_node(before)
@@ -109,16 +104,10 @@ def fuse_passes(module: GraphModule) -> None:
             behind.replace_all_uses_with(node)
             module.graph.erase_node(behind)
     for node in module.graph.nodes:
-        called, users = _module(module, node), [_module(module, user) for user in node.users]
-        if isinstance(called, Fused):
-            called.alone = len(users) == 1 and isinstance(users[0], Fused)
+        fused, users = module_of(module, node), [module_of(module, user) for user in node.users]
+        if isinstance(fused, Fused):
+            fused.alone = len(users) == 1 and isinstance(users[0], Fused)
     module.recompile()
-
-
-def _cap(module: GraphModule, node: Node) -> float | None:
-    """What the node cuts numbers at that are not below 0, if that is all that it does."""
-    called = type(_module(module, node)) if node.op == "call_module" else node.target
-    return CAPS.get(called)
 
 
 def _may_widen(convolution: nn.Conv2d) -> bool:
@@ -140,10 +129,3 @@ def _has_phases(convolution: nn.Conv2d) -> bool:
 def _amounts(convolution: nn.Conv2d) -> list[int]:
     """The rows and columns of zeros on both sides."""
     return [int(amount) for amount in convolution.padding]
-
-
-def _module(module: GraphModule, node: object) -> nn.Module | None:
-    """What the node calls, if it calls a module."""
-    if isinstance(node, Node) and node.op == "call_module":
-        return module.get_submodule(str(node.target))
-    return None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.fx import GraphModule, Node
+from torch.fx import GraphModule
 
-RELUS = ((nn.ReLU, nn.ReLU6), (F.relu, F.relu6, torch.relu))
-POOLS = ((nn.MaxPool2d,), (F.max_pool2d, torch.max_pool2d))
-"""As modules, and as functions."""
-Calls = tuple[tuple[type[nn.Module], ...], tuple[object, ...]]
+from pipeline.model.called import RELUS, called, module_of
+
+POOLS = (nn.MaxPool2d, F.max_pool2d, torch.max_pool2d)
+"""As a module, and as functions."""
 
 
 def pool_first(module: GraphModule) -> None:
@@ -21,10 +21,12 @@ def pool_first(module: GraphModule) -> None:
     between. Measured on two cores at 640x272, GoogLeNet to inception4c: 3 ms of 53.
     """
     for pool in list(module.graph.nodes):
-        if not _calls(module, pool, POOLS) or len(pool.all_input_nodes) != 1:
+        if called(module, pool) not in POOLS or len(pool.all_input_nodes) != 1:
+            continue
+        if getattr(module_of(module, pool), "return_indices", False):
             continue
         (relu,) = pool.all_input_nodes
-        alone = _calls(module, relu, RELUS) and len(relu.users) == 1
+        alone = called(module, relu) in RELUS and len(relu.users) == 1
         # in place it would change what others see
         if not alone or len(relu.all_input_nodes) != 1 or len(relu.all_input_nodes[0].users) != 1:
             continue
@@ -37,12 +39,3 @@ def pool_first(module: GraphModule) -> None:
             user.replace_input_with(pool, behind)
         module.graph.erase_node(relu)
     module.recompile()
-
-
-def _calls(module: GraphModule, node: Node, those: Calls) -> bool:
-    """Whether the node calls a module of just these classes, or one of these functions."""
-    modules, functions = those
-    if node.op == "call_module":
-        called = module.get_submodule(str(node.target))
-        return type(called) in modules and not getattr(called, "return_indices", False)
-    return node.op == "call_function" and node.target in functions

@@ -21,6 +21,7 @@ from pipeline.weights import read_labels, with_own_weights, with_weights
 SHIFTING = ("googlenet", "inception_v3")
 """Those that shift their input to where TensorFlow had it, and have further heads for training."""
 HALVES = (0.5, 0.5, 0.5)
+"""The mean and the deviation that bring numbers from [0, 1] to [-1, 1]."""
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 """How the names of weights in these heads begin."""
 

@@ -12,6 +12,7 @@ from torch.fx.experimental.optimization import fuse
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 from torchvision.ops.misc import ConvNormActivation
 
+from pipeline.model.called import module_of
 from pipeline.model.fused import fuse_passes
 from pipeline.model.pooled import pool_first
 
@@ -86,8 +87,7 @@ def _keep_from_being_overwritten(extractor: GraphModule) -> None:
     output = next(node for node in extractor.graph.nodes if node.op == "output")
     for wanted in output.all_input_nodes:
         for user in list(wanted.users):  # a change of kwargs takes it out and in
-            if user.op == "call_module":
-                behind = extractor.get_submodule(str(user.target))
+            if (behind := module_of(extractor, user)) is not None:
                 if getattr(behind, "inplace", False):
                     behind.inplace = False  # type: ignore[assignment]
             elif user.kwargs.get("inplace"):
