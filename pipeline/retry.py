@@ -15,7 +15,7 @@ from pipeline.frame import Image
 from pipeline.gradient import Gradient
 from pipeline.memory import keep_no_freed_memory
 from pipeline.room import Room
-from pipeline.shortage import out_of_memory
+from pipeline.shortage import out_of_memory, out_of_memory_for_good
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,9 @@ def _tried(dreamt: Callable[[Gradient], Dream], gradient: Gradient) -> Dream | N
     try:
         return dreamt(gradient)
     except Exception as error:
-        if not out_of_memory(error):
+        # what does not find back is of no matter to whoever has nothing smaller to try
+        whole = gradient.room is None
+        if not (out_of_memory(error) or (whole and out_of_memory_for_good(error))):
             raise
         return None
 

@@ -27,6 +27,8 @@ from tests.test_render import dreams
 
 SHAPE = 160, 192
 PICTURES = [texture(*SHAPE, seed=seed) for seed in range(3)]
+OUT = torch.OutOfMemoryError("CUDA out of memory")
+FOR_GOOD = RuntimeError("could not create a primitive")
 OTHER = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
 
@@ -36,7 +38,7 @@ class Small:
 
     most: int
     looks: int = 0
-    error: Exception = field(default_factory=lambda: torch.OutOfMemoryError("CUDA out of memory"))
+    error: Exception = OUT
     asked: list[tuple[int, ...]] = field(default_factory=list)
 
     def network(self) -> Network:
@@ -126,9 +128,18 @@ def test_other_dreamers_fall_back_too(name: str, changes: dict[str, Any]) -> Non
     assert torch.equal(images(fallen)[0], images(again)[0])
 
 
-def test_whoever_never_wants_tiles_is_told_instead() -> None:
+@pytest.mark.parametrize("error", [OUT, FOR_GOOD], ids=["out", "for_good"])
+def test_whoever_never_wants_tiles_is_told_instead(error: Exception) -> None:
     with pytest.raises(UserError, match=r"^tile: must not be null .* say tile=auto"):
-        rendered(Small(most=100), None)
+        rendered(Small(most=100, error=error), None)
+
+
+def test_what_does_not_find_back_is_not_tried_again() -> None:
+    device = Small(most=100, error=FOR_GOOD)
+    with pytest.raises(RuntimeError) as caught:
+        rendered(device, Room(None, 1e12))
+    assert caught.value is FOR_GOOD
+    assert len(device.asked) == 1
 
 
 def test_where_the_smallest_tiles_do_not_fit_the_size_is_named() -> None:
