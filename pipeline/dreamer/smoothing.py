@@ -11,10 +11,10 @@ from torch import Tensor
 CASCADE = (1.0, 2.0, 4.0)
 """The widths of the Gaussians, as multiples of the given one."""
 
-STRIPS = 5
+STRIPS = 16
 """That a CPU smooths a picture in, each with channels of its own: a vector holds 16 numbers, of as
-many channels of one place. Measured at 640x272 on two cores, a kernel of 7 x 7: 0.55 ms instead of
-0.89."""
+many channels of one place. Measured on two cores, a kernel of 7 x 7: at 640x272 0.62 ms instead of
+1.6, at 3840x2160 28 instead of 115."""
 
 
 @lru_cache(maxsize=8)  # asked for at every step
@@ -47,10 +47,8 @@ def smooth(gradient: Tensor, kernel: Tensor) -> Tensor:
     rows = -(-height // strips)
     below = radius + rows * strips - height
     padded = F.pad(gradient, [radius, radius, radius, below], mode="reflect")
-    high, wide = rows + 2 * radius, width + 2 * radius
+    # each strip with the rows around it that it is smoothed with; they overlap
+    beside = padded.unfold(2, rows + 2 * radius, rows).transpose(3, 4).flatten(1, 2)
     groups = channels * strips
-    beside = padded.new_empty(1, high, wide, groups).permute(0, 3, 1, 2)
-    for strip, there in enumerate(beside.chunk(strips, 1)):
-        there.copy_(padded[:, :, strip * rows : strip * rows + high])
     smoothed = F.conv2d(beside, kernel.expand(groups, 1, -1, -1), groups=groups)
-    return torch.cat(smoothed.chunk(strips, 1), 2)[:, :, :height]
+    return smoothed.reshape(1, channels, rows * strips, width)[:, :, :height]
