@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from pipeline.convolution import convolved
 
 BLUR = 1.2
 """Deviation, in pixels, of the blur before two layers are compared: finer than that is noise."""
@@ -67,8 +68,5 @@ def blur(image: Tensor, deviation: float = BLUR) -> Tensor:
     radius = round(3 * deviation)
     x = torch.arange(-radius, radius + 1, dtype=image.dtype, device=image.device)
     line = torch.exp(-x.square() / (2 * deviation**2))
-    line = line / line.sum()
-    channels = image.shape[1]
-    padded = F.pad(image, [radius] * 4, mode="replicate")
-    across = F.conv2d(padded, line.expand(channels, 1, 1, -1), groups=channels)
-    return F.conv2d(across, line.view(-1, 1).expand(channels, 1, -1, 1), groups=channels)
+    line = (line / line.sum())[None]
+    return convolved(convolved(image, line, "replicate"), line.mT, "replicate")

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass as part
 from torch import Tensor
 
 from pipeline.camera import Camera
+from pipeline.convolution import Edge, convolved
 from pipeline.frame import Frame, Image, State, sent, to_image
 
 Border: TypeAlias = Literal["reflect", "wrap"]
@@ -158,14 +159,10 @@ def sample_finely(image: Tensor, positions: Tensor, border: Border = "reflect") 
 
 def _doubled(image: Tensor, border: Border) -> Tensor:
     """(1, C, 2 H, 2 W), the image's own pixels at even places, polynomials of degree 5 between."""
-    channels = image.shape[1]
-    line = _numbers(BETWEEN, image.device).expand(channels, 1, 1, -1)
-    reach = len(BETWEEN) // 2
-    mode = "circular" if border == "wrap" else "reflect"
-    across = F.conv2d(F.pad(image, [reach - 1, reach, 0, 0], mode), line, groups=channels)
-    rows = torch.stack([image, across], dim=-1).flatten(-2)
-    down = F.conv2d(F.pad(rows, [0, 0, reach - 1, reach], mode), line.mT, groups=channels)
-    return torch.stack([rows, down], dim=-2).flatten(-3, -2)
+    line = _numbers(BETWEEN, image.device)[None]
+    edge: Edge = "circular" if border == "wrap" else "reflect"
+    rows = torch.stack([image, convolved(image, line, edge)], dim=-1).flatten(-2)
+    return torch.stack([rows, convolved(rows, line.mT, edge)], dim=-2).flatten(-3, -2)
 
 
 def _even(positions: Tensor, first: Tensor) -> Tensor:

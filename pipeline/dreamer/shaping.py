@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.dreamer.smoothing import cascade_kernel, cascade_radius, smooth
+from pipeline.convolution import convolved
+from pipeline.dreamer.smoothing import cascade_kernel, cascade_radius
 from pipeline.photographs import falling, mixing
 
 BINOMIAL = (1, 4, 6, 4, 1)
@@ -39,7 +40,8 @@ class Shaping:
         if self.falloff:
             gradient = broadened(gradient, self.falloff)
         if self.smoothing:
-            gradient = smooth(gradient, cascade_kernel(self.smoothing, gradient.device))
+            kernel = cascade_kernel(self.smoothing, gradient.device)
+            gradient = convolved(gradient, kernel, "reflect")
         return gradient
 
     @property
@@ -101,12 +103,8 @@ def _as_in_photographs(gradient: Tensor) -> Tensor:
 
 
 def _blurred(image: Tensor) -> Tensor:
-    channels = image.shape[1]
-    line = image.new_tensor(BINOMIAL) / sum(BINOMIAL)
-    reach = len(BINOMIAL) // 2
-    padded = F.pad(image, [reach] * 4, mode="reflect")
-    across = F.conv2d(padded, line.expand(channels, 1, 1, -1), groups=channels)
-    return F.conv2d(across, line.view(-1, 1).expand(channels, 1, -1, 1), groups=channels)
+    line = image.new_tensor(BINOMIAL)[None] / sum(BINOMIAL)
+    return convolved(convolved(image, line, "reflect"), line.mT, "reflect")
 
 
 def _doubled(coarse: Tensor, like: Tensor) -> Tensor:
