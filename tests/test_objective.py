@@ -83,6 +83,19 @@ def test_the_norm_of_one_layer_is_its_mean_square() -> None:
     assert weight * float(found) == 5
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_slope_of_a_norm_is_torchs_own_and_lies_as_the_activations_do(
+    layout: torch.memory_format,
+) -> None:
+    numbers = torch.randn(1, 5, 6, 7, generator=torch.Generator().manual_seed(0))
+    seen = numbers.to(memory_format=layout).requires_grad_()
+    ((_, found),) = Norm(layers=("a",), weights=None).terms({"a": seen}).values()
+    (slope,) = torch.autograd.grad(3 * found, seen)
+    (expected,) = torch.autograd.grad(3 * seen.square().mean(), seen)
+    torch.testing.assert_close(slope, expected)
+    assert slope.stride() == seen.stride()
+
+
 def test_the_norms_of_several_layers_are_added() -> None:
     assert score(Norm(layers=("a", "b"), weights=None), ONE_AND_THREE) == 9
 

@@ -6,9 +6,13 @@ the sum, so that a layer with a large map does not drown one with a small map.
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from pydantic import FiniteFloat
 from pydantic.dataclasses import dataclass
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from pipeline.frame import Guide
 from pipeline.model import Activations, Model
@@ -52,7 +56,7 @@ class Norm:
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """Each active layer's weight and mean square."""
-        return {layer: (weight, activations[layer].square().mean())
+        return {layer: (weight, _MeanSquare.apply(activations[layer]))
                 for layer, weight in self._weights.items()}  # fmt: skip
 
     @property
@@ -60,3 +64,21 @@ class Norm:
         weights = self.weights or (1.0,) * len(self.layers)
         pairs = zip(self.layers, weights, strict=True)
         return {layer: weight for layer, weight in pairs if weight}
+
+
+class _MeanSquare(torch.autograd.Function):
+    """Of numbers of any shape, a scalar. The way back is one pass, and leaves the slope laid out as
+    the activations are: torch's own takes five and does not, which costs 2 % of a step.
+    """
+
+    @staticmethod
+    def forward(context: Any, numbers: Tensor) -> Tensor:
+        context.save_for_backward(numbers)
+        return numbers.square().mean()
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, slope: Tensor) -> Tensor:
+        (numbers,) = context.saved_tensors
+        found: Tensor = numbers * (slope * (2 / numbers.numel()))
+        return found
