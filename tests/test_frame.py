@@ -59,6 +59,11 @@ def test_a_picture_becomes_an_image_with_red_first_and_height_before_width() -> 
     assert float(image.sum()) == float(image[0, :, 3, 5].sum())
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_each_colour_of_an_image_lies_on_its_own(kind: type[np.number[Any]]) -> None:
+    assert to_image(np.zeros((4, 6, 3), kind), "cpu").is_contiguous()
+
+
 def test_a_mirrored_view_crosses_too() -> None:
     picture = texture(8, 10, seed=0)
     assert np.array_equal(to_picture(to_image(picture[:, ::-1], CPU)), picture[:, ::-1])
