@@ -163,6 +163,8 @@ class _Pull:
 
     def at(self, view: View, *, alone: bool) -> _Pull:
         """The view's part of it. alone: whether it was asked of this view's cores, not of all."""
+        if view.tile.whole:
+            return self
         share = view.share(next(iter(self.wanted)))
         wanted = {layer: want * view.share(layer) if alone else view.within(layer, want)
                   for layer, want in self.wanted.items()}  # fmt: skip

@@ -94,7 +94,7 @@ class Octaves:
         upkeep = self.upkeep_step_size * strength
         penalties = Penalties(self.total_variation, self.distance, self.chroma)
         source = image if source is None else source
-        detail = torch.zeros_like(image[:, :, :1, :1])
+        detail = image.new_zeros(*image.shape[:2], *sizes[0])
         work: Counter[tuple[int, int]] = Counter()
         for size, count in zip(sizes, counts, strict=True):
             work[size] += count

@@ -59,9 +59,8 @@ def deviation(gradient: Tensor) -> Tensor:
         return gradient.std()
     # row by row, for a norm adds one number after the other: of millions the last would be lost
     rows = torch.linalg.vector_norm(gradient, dim=3)
-    square = torch.linalg.vector_norm(rows).square() / gradient.numel()
-    found: Tensor = (square - gradient.mean().square()).clamp_(min=0).sqrt()
-    return found
+    length, mean = float(torch.linalg.vector_norm(rows)), float(gradient.mean())
+    return torch.tensor(max(length**2 / gradient.numel() - mean**2, 0) ** 0.5)
 
 
 def levelled(gradient: Tensor, bands: int) -> Tensor:
