@@ -18,8 +18,9 @@ from torch.utils._pytree import tree_leaves
 
 from benches import parts, peers, usual
 from pipeline.frame import Image, to_image
-from pipeline.model import Model
+from pipeline.gradient import Gradient
 from pipeline.model.network import Cut, Network
+from pipeline.objective import Aim, total
 from pipeline.precision import Halved, has_bfloat16
 
 ROUNDS = 15
@@ -86,14 +87,15 @@ def _rows(name: str, words: Sequence[str]) -> dict[int, dict[str, float]]:
     config = parts.settings(words)
     picture = to_image(next(parts.built(config, "source").pictures()), parts.CPU)
     slope = parts.gradient(config)
-    bare = Bare.of(slope.model, config.objective.layers[0])
+    bare = Bare.of(slope)
     dreamer = parts.built(parts.settings(["dreamer.octaves=1", f"dreamer.iterations={STEPS}"]),
                           "dreamer")  # fmt: skip
     step = partial(usual.dreamt, picture, slope, dreamer)
     rows = {}
     for threads in THREADS:
         torch.set_num_threads(threads)
-        rows[threads] = _rated(partial(bare, picture), step, bare.kind)
+        ready = picture.contiguous(memory_format=torch.channels_last)
+        rows[threads] = _rated(partial(bare, ready), step, bare.kind)
         print(f"{name}, {threads} threads: "
               + ", ".join(f"{key} {value:.3g}" for key, value in rows[threads].items()),
               flush=True)  # fmt: skip
@@ -102,27 +104,30 @@ def _rows(name: str, words: Sequence[str]) -> dict[int, dict[str, float]]:
 
 @dataclass(frozen=True)
 class Bare:
-    """A cut network without anything around it. kind: the numbers that it computes in."""
+    """A cut network with a score and nothing else. kind: the numbers that it computes in."""
 
     cut: Cut
     layer: str
+    aim: Aim
     kind: torch.dtype
 
     @staticmethod
-    def of(model: Model, layer: str) -> Bare:
-        """What the model runs for this layer."""
+    def of(slope: Gradient) -> Bare:
+        """What is run for this slope, which is asked of one layer."""
+        model, (layer,) = slope.model, slope.aim.layers
         kind = model.kind if isinstance(model, Halved) else torch.float32
         network = model.model if isinstance(model, Halved) else model
         assert isinstance(network, Network)
-        return Bare(network._cut((layer,)), layer, kind)
+        return Bare(network._cut((layer,)), layer, slope.aim, kind)
 
     @torch.enable_grad()
     def __call__(self, picture: Image) -> Tensor:
-        """Forward and backward, on what was made ready for it."""
-        ready = picture.contiguous(memory_format=torch.channels_last).detach().requires_grad_()
+        """Forward and backward. picture: channels-last, as the network wants it."""
+        ready = picture.detach().requires_grad_()
         with torch.autocast("cpu", torch.bfloat16, enabled=self.kind == torch.bfloat16):
             seen: Mapping[str, Any] = self.cut(ready)
-        return torch.autograd.grad(seen[self.layer].float().square().mean(), ready)[0]
+        score = total(self.aim.terms({self.layer: seen[self.layer].float()}).values())
+        return torch.autograd.grad(score, ready)[0]
 
 
 def _rated(
