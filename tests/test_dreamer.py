@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.convolution import convolved
 from pipeline.dreamer import Dream, Dreamer, Slope
 from pipeline.dreamer.none import Nothing
-from pipeline.dreamer.octaves import resize
+from pipeline.dreamer.octaves import resize, rolled
 from pipeline.dreamer.smoothing import cascade_kernel
 from pipeline.errors import UserError
 from pipeline.frame import to_image
@@ -241,6 +241,13 @@ def test_smoothing_takes_fine_noise_and_leaves_broad_shapes() -> None:
         kernel = cascade_kernel(0.5, torch.device("cpu"))
         share = float(convolved(lines, kernel, "reflect").std() / lines.std())
         assert left[0] < share < left[1], wave
+
+
+@pytest.mark.parametrize("move", [(0, 0), (5, -7), (-3, 0), (0, 4), (HEIGHT, WIDTH + 1), (99, -99)])
+def test_an_image_rolls_as_torchs_own_does(move: tuple[int, int]) -> None:
+    expected = torch.roll(image(), move, dims=(2, 3))
+    assert torch.equal(rolled(image(), *move), expected)
+    assert torch.equal(rolled(expected, -move[0], -move[1]), image())
 
 
 def test_resizing_there_and_back_keeps_the_mean_and_the_size() -> None:

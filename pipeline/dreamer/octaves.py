@@ -177,15 +177,29 @@ def _ascend(
     """
     for _ in range(count):
         dy, dx = torch.randint(-jitter, jitter + 1, (2,), generator=rng).tolist()
-        gradient, _ = slope(torch.roll(image, (dy, dx), dims=(2, 3)))
-        gradient = torch.roll(gradient, (-dy, -dx), dims=(2, 3))
-        gradient = shaping(gradient)
+        gradient, _ = slope(rolled(image, dy, dx))
+        gradient = shaping(rolled(gradient, -dy, -dx))
         # A flat picture may have no slope at all; then it stays as it is.
         pushed = None if push is None else push(image)
         image.addcmul_(gradient, step / (deviation(gradient) + TINY))
         if pushed is not None:
             image.addcmul_(pushed, step)
         image.clamp_(0, 1)
+
+
+def rolled(image: Tensor, down: int, right: int) -> Tensor:
+    """(1, C, H, W) moved by so many pixels; what leaves at one edge comes in at the other."""
+    if image.device.type != "cpu":
+        return torch.roll(image, (down, right), dims=(2, 3))
+    # there torch rolls first the rows and then the columns of all, which costs 2 % of a step
+    height, width = image.shape[2:]
+    down, right = down % height, right % width
+    moved = torch.empty_like(image)
+    for to, there in ((slice(down), slice(height - down, None)),
+                      (slice(down, None), slice(height - down))):  # fmt: skip
+        moved[:, :, to, :right] = image[:, :, there, width - right :]
+        moved[:, :, to, right:] = image[:, :, there, : width - right]
+    return moved
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
