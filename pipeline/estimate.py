@@ -21,6 +21,7 @@ import torch.nn.functional as F
 
 from pipeline.encoder import Writer
 from pipeline.errors import UserError
+from pipeline.flow import at_once
 from pipeline.forecast import Forecast
 from pipeline.frame import Image, Picture, State, to_image
 from pipeline.gradient import Gradient
@@ -108,6 +109,8 @@ def _walked(parts: Parts, order: Order) -> Iterator[_Walked]:
     elif second is not None:  # what was not filmed goes on as it begins
         begins = [(reach - LONG) * n // (WINDOWS - 1) for n in range(WINDOWS)]
     blind = _Blind(parts.model)
+    # what is found beside the dream takes none of its time
+    since = "warp" if at_once(parts.clip, order.device) else "wait"
     for begin in begins:
         part = Part(begin, begin + long)
         frames = render(
@@ -117,7 +120,7 @@ def _walked(parts: Parts, order: Order) -> Iterator[_Walked]:
         )  # fmt: skip
         with closing(frames):
             for frame in islice(frames, long):
-                spent = frame.spans["dream"][1] - frame.spans["warp"][0]
+                spent = frame.spans["dream"][1] - frame.spans[since][0]
                 yield _Walked(spent, frame.dream.work, frame.dream.steps)
 
 

@@ -23,11 +23,19 @@ class _End:
 
 @contextmanager
 def prefetch(items: Iterable[T], ahead: int = 2) -> Generator[Iterator[T], None, None]:
-    """The same items in the same order, each made up to `ahead` items before it is asked for.
+    """The same items in the same order, each made up to `ahead` items before it is asked for, in a
+    thread; 0 = without one, when it is asked for.
 
     An error among them is raised where it would have been without a thread. However the block is
     left, the thread has stopped and the iterable is closed afterwards.
     """
+    if not ahead:
+        own = iter(items)
+        try:
+            yield own
+        finally:
+            _close(own)
+        return
     worker = _Worker(items, ahead)
     worker.thread.start()
     try:
@@ -55,9 +63,7 @@ class _Worker(Generic[T]):
         except BaseException as error:
             self.hand_over(_Failure(error))
         finally:
-            close = getattr(self.items, "close", None)
-            if close is not None:
-                close()
+            _close(self.items)
 
     def hand_over(self, item: T | _Failure | _End) -> bool:
         """Whether the item found a place before the reader lost interest."""
@@ -78,3 +84,10 @@ class _Worker(Generic[T]):
     def stop(self) -> None:
         self.stopping.set()
         self.thread.join()
+
+
+def _close(items: Iterator[object]) -> None:
+    """Let go of what they are made of, if they know how."""
+    close = getattr(items, "close", None)
+    if close is not None:
+        close()

@@ -17,10 +17,12 @@ log = logging.getLogger(__name__)
 
 TRACE = "trace.json"
 """The name of the file, in Chrome's trace event format (ui.perfetto.dev opens it)."""
-LANES = {"dreams": ("wait", "warp", "dream", "encode"), "runs ahead": ("decode", "flow")}
-"""What each of the two threads does for a frame, by stage. Flows may run side by side."""
+LANES = {"dreams": ("wait", "warp", "dream", "encode"), "prepares": ("decode", "flow")}
+"""What is done for a frame, by stage: in one thread and, where the CPU does not dream, in another
+beside it. Flows may run side by side.
+"""
 MEANING = {"wait": "waits for pictures and flow", "encode": "hands over to the encoder"}
-REST = {"dreams": "figures, progress, saving", "runs ahead": "waits for the dream"}
+REST = {"dreams": "figures, progress, saving", "prepares": "waits for the dream"}
 """What a thread does in the rest of the time."""
 
 Note: TypeAlias = Callable[[int, Mapping[str, Span]], None]

@@ -36,7 +36,7 @@ class Dreamt:
     canvas: what it was carried to. gradient: what was climbed. strength: the governor's factor on
     the steps. image: what is seen of the dream, (1, 3, H, W) in [0, 1]. mask: (1, 1, H, W) of it,
     None = all. state: what the next frame starts from. spans: when each stage was at work, by its
-    name; decode and flow were beside the others, wait is for them.
+    name; decode and flow were beside the others, or within wait, which is for them.
     """
 
     frame: Frame
@@ -76,12 +76,14 @@ def render(
     moments, state = loop.led(moments), recording.state
 
     pictures = source.pictures()  # decode  (CPU); all of them, for a cut stands out among others
+    flows = at_once(clip, device)
     frames = with_motion(cuts(pictures), flow, clip.rate, start=state.index,
-                         at_once=at_once(clip, device))  # flow    (CPU)  # fmt: skip
+                         at_once=flows)  # flow    (CPU)  # fmt: skip
     frames = beside(frames)  # mask and guide  (CPU)
-    with prefetch(frames) as ahead:  # they run ahead in a thread
+    # they run ahead in a thread, unless the dream needs every core
+    with prefetch(frames, ahead=2 if flows else 0) as ready:
         asked = time.perf_counter()
-        for frame in ahead:
+        for frame in ready:
             now, clock = moments(frame.index), [asked, time.perf_counter()]
             mask = on_device(frame, device)
             last = as_shown(state, frame, mask)

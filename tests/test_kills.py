@@ -47,7 +47,8 @@ def test_of_all_calls_that_change_the_disk_each_kind_is_met(home: Path) -> None:
     kinds = {name for names in made.values() for name in names}
     # that one is there should anyone begin to use it
     assert kinds == {"wait", *CALLS} - {"remove"}
-    assert set(made["prefetch"]) == {"wait"}
+    # where the CPU dreams nothing runs ahead
+    assert set(made) == {"MainThread"}
 
 
 @pytest.mark.timeout(600)

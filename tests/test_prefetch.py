@@ -73,13 +73,14 @@ def test_it_runs_ahead_in_another_thread_but_not_further_than_asked() -> None:
     assert source.threads == {"prefetch"}
 
 
-def test_an_error_arrives_behind_the_items_before_it() -> None:
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_an_error_arrives_behind_the_items_before_it(ahead: int) -> None:
     def failing() -> Iterator[int]:
         yield 1
         yield 2
         raise LookupError("the third is broken")
 
-    with prefetch(failing()) as items:
+    with prefetch(failing(), ahead) as items:
         assert [next(items), next(items)] == [1, 2]
         with pytest.raises(LookupError, match="the third is broken"):
             next(items)
@@ -94,11 +95,12 @@ def test_who_leaves_early_leaves_no_thread_and_no_open_source() -> None:
     assert not workers()
 
 
-def test_an_error_of_the_reader_ends_the_thread_and_is_not_hidden() -> None:
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_an_error_of_the_reader_ends_the_thread_and_is_not_hidden(ahead: int) -> None:
     source = Counting()
 
     def reader() -> None:
-        with prefetch(source) as items:
+        with prefetch(source, ahead) as items:
             next(items)
             raise ZeroDivisionError
 
@@ -114,6 +116,19 @@ def test_who_never_asks_can_still_leave() -> None:
         wait_until(lambda: source.made > 0)
     assert source.closed.is_set()
     assert not workers()
+
+
+def test_with_none_ahead_each_is_made_when_it_is_asked_for_without_a_thread() -> None:
+    source = Counting()
+    with prefetch(source, ahead=0) as items:
+        assert not workers()
+        assert source.made == 0
+        assert [next(items), next(items)] == [0, 1]
+        assert source.made == 2
+    assert source.threads == {threading.current_thread().name}
+    assert source.closed.is_set()
+    with prefetch([1, 2], ahead=0) as items:
+        assert list(items) == [1, 2]
 
 
 def test_an_exhausted_source_is_closed_in_the_thread_that_ran_it() -> None:

@@ -38,7 +38,7 @@ def test_each_stage_of_each_frame_is_an_event(
         f"{tmp_path / TRACE}: 2 frames in 20.0 s; open it in ui.perfetto.dev",
         "what dreams: 60.0% dream, 20.0% waits for pictures and flow, 10.0% warp, "
         "10.0% figures, progress, saving, 0.0% hands over to the encoder",
-        "what runs ahead: 70.0% waits for the dream, 20.0% flow, 10.0% decode",
+        "what prepares: 70.0% waits for the dream, 20.0% flow, 10.0% decode",
     ]
 
 
