@@ -59,12 +59,12 @@ def with_motion(
 
     Not across a cut, and not where nothing was filmed. A flash has no motion, and the frame behind
     it moves against the last one before it, for that is where the dream was left. at_once: so many
-    frames' motion is looked for side by side, in threads; 0 = one after the other, in this one.
+    frames' motion is looked for side by side, each in a thread; 0 or 1 = in turn, in this one.
     """
-    if not at_once:
+    if at_once < 2:
         yield from (whole(flow) for whole in _unmoved(pictures, rate, start))
         return
-    with _a_core_each(at_once), ThreadPoolExecutor(at_once, "flow") as pool:
+    with _a_core_each(), ThreadPoolExecutor(at_once, "flow") as pool:
         pending: deque[Future[Frame]] = deque()
         try:
             for whole in _unmoved(pictures, rate, start):
@@ -78,13 +78,12 @@ def with_motion(
 
 
 @contextmanager
-def _a_core_each(at_once: int) -> Generator[None, None, None]:
+def _a_core_each() -> Generator[None, None, None]:
     """Several flows side by side do not fight for cores; what they find is the same."""
     import cv2  # whoever only builds a render need not wait for it
 
     before = cv2.getNumThreads()
-    if at_once > 1:
-        cv2.setNumThreads(1)
+    cv2.setNumThreads(1)
     try:
         yield
     finally:
