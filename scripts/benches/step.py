@@ -87,14 +87,13 @@ def _rows(name: str, words: Sequence[str]) -> dict[int, dict[str, float]]:
     config = parts.settings(words)
     picture = to_image(next(parts.built(config, "source").pictures()), parts.CPU)
     slope = parts.gradient(config)
-    bare = Bare.of(slope)
+    bare, ready = Bare.of(slope), picture.contiguous(memory_format=torch.channels_last)
     dreamer = parts.built(parts.settings(["dreamer.octaves=1", f"dreamer.iterations={STEPS}"]),
                           "dreamer")  # fmt: skip
     step = partial(usual.dreamt, picture, slope, dreamer)
     rows = {}
     for threads in THREADS:
         torch.set_num_threads(threads)
-        ready = picture.contiguous(memory_format=torch.channels_last)
         rows[threads] = _rated(partial(bare, ready), step, bare.kind)
         print(f"{name}, {threads} threads: "
               + ", ".join(f"{key} {value:.3g}" for key, value in rows[threads].items()),
