@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Edge: TypeAlias = Literal["reflect", "replicate", "circular"]
-"""What lies beyond it: the image mirrored, its last pixels, or the image over again."""
+Edge: TypeAlias = Literal["reflect", "symmetric", "replicate", "circular"]
+"""What lies beyond it: the image mirrored at its last pixels, or behind them (so that they stand
+twice); its last pixels, or the image over again."""
 STRIPS = 16
 """That a CPU cuts an image into, each with channels of its own: a vector holds 16 numbers, of as
 many channels of one place. Measured on two cores, three channels, against the whole: a kernel of
@@ -21,15 +23,30 @@ def convolved(image: Tensor, kernel: Tensor, edge: Edge) -> Tensor:
 
     A kernel with an even side gives what stands half a pixel further right or down.
     """
+    if kernel.shape[0] > kernel.shape[1]:
+        # strips overlap by the rows that the kernel reaches over: a column would double them
+        return convolved(image.mT, kernel.mT, edge).mT.contiguous()
     _, channels, height, width = image.shape
     (above, below), (left, right) = (((side - 1) // 2, side // 2) for side in kernel.shape)
     cut = image.device.type == "cpu" and height > below + STRIPS
     strips = STRIPS if cut else 1
     rows = -(-height // strips)
     over = rows * strips - height
-    padded = F.pad(image, [left, right, above, below + over], mode=edge)
+    padded = _padded(image, (left, right), (above, below + over), edge)
     # each strip with the rows around it that it is convolved with; they overlap
     beside = padded.unfold(2, above + rows + below, rows).transpose(3, 4).flatten(1, 2)
     groups = channels * strips
     found = F.conv2d(beside, kernel.expand(groups, 1, -1, -1), groups=groups)
     return found.reshape(1, channels, rows * strips, width)[:, :, :height]
+
+
+def _padded(image: Tensor, across: tuple[int, int], down: tuple[int, int], edge: Edge) -> Tensor:
+    """Return the image with so many pixels more (left, right) and (above, below)."""
+    if edge != "symmetric":
+        return F.pad(image, [*across, *down], mode=edge)
+    for dim, (before, behind) in ((2, down), (3, across)):
+        if before or behind:
+            side = image.shape[dim]
+            place = torch.arange(-before, side + behind, device=image.device) % (2 * side)
+            image = image.index_select(dim, torch.minimum(place, 2 * side - 1 - place))
+    return image

@@ -26,7 +26,13 @@ HEAVY = {
         ("pipeline.__main__", "pipeline.configuration", "pipeline.multirun", "pipeline.task"),
     ),
     "ray": ("pipeline.engines",),
-    "cv2": ("pipeline.flow", "pipeline.cuts", "pipeline.source", "pipeline.encoder.images"),
+    "cv2": (
+        "pipeline.flow",
+        "pipeline.cuts",
+        "pipeline.source",
+        "pipeline.encoder.images",
+        "pipeline.sampling",
+    ),
     "scenedetect": ("pipeline.cuts",),
     "imageio_ffmpeg": ("pipeline.ffmpeg",),
     "pipeline.ffmpeg": (
@@ -129,7 +135,7 @@ def test_prefetch_and_the_package_itself_import_nothing_of_ours() -> None:
         ("import pipeline", ("torch", "numpy", "hydra", "pydantic")),
         ("import pipeline.__main__", ("torch", "numpy", "cv2", "pydantic")),
         ("import pipeline.gallery.command", ("torch", "numpy", "cv2", "hydra", "pydantic")),
-        ("import pipeline.render", ("hydra", "cv2", "torchvision", "imageio_ffmpeg")),
+        ("import pipeline.render", ("hydra", "torchvision", "imageio_ffmpeg")),
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(
