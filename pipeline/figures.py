@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,8 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.durable import reported
+from pipeline.metrics import BANDS
 
 STAGES = ("decode", "flow", "warp", "dream", "encode")
+SETTLED = 5
+"""Frames after the first one of a shot in which a dream settles."""
+ENDS = 10
+"""Frames at either end of a shot whose energies are compared."""
+DRIFT = 1.3
+"""Ratio of energies from which a shot is reported."""
 
 Row = dict[str, Any]
 """The figures of one frame, by name: index, steps, work, seconds, cut, and what was measured."""
@@ -56,6 +64,8 @@ def summed(rows: Sequence[Row]) -> dict[str, object]:
         "gain": _gain(_all(rows, "gain")),
         "flicker": _mean(_all(rows, "flicker")),
         "source_flicker": _mean(_all(rows, "source_flicker")),
+        "layer_energy": _energy(rows),
+        "drift": _drift(rows),
         "cuts": [row["index"] for row in rows if row["cut"]],
         "vitals": _vitals(_all(rows, "vitals")),
     }
@@ -81,6 +91,47 @@ def _gain(gains: Sequence[float]) -> dict[str, float] | None:
     figures = {"mean": statistics.fmean(gains), "min": min(gains), "max": max(gains),
                "first": gains[0], "last": gains[-1]}  # fmt: skip
     return {name: round(value, 4) for name, value in figures.items()}
+
+
+def _energy(rows: Sequence[Row]) -> dict[str, dict[str, float]] | None:
+    """Return the energy of the dream layer by band: of the first and last frame, and its range."""
+    energies = _all(rows, "energy")
+    if not energies:
+        return None
+    return {
+        band: {"first": series[0], "last": series[-1], "min": min(series), "max": max(series)}
+        for band in BANDS
+        if (series := [energy[band] for energy in energies])
+    }
+
+
+def _drift(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """Return the shots whose dream layer did not stay as strong as it began, and their worst band.
+
+    ratio: the mean energy of the last frames over that of the first ones, without those in which a
+    dream settles. A shot in which the settings change is meant to change.
+    """
+    shots: list[list[Row]] = []
+    for row in rows:
+        if not shots or row["cut"]:
+            shots.append([])
+        shots[-1].append(row)
+    found: list[dict[str, object]] = []
+    for shot in shots:
+        energies = _all(shot, "energy")[SETTLED:]
+        if len(energies) < 2 * ENDS or not all(_all(shot, "steady")):
+            continue
+        ratios = {}
+        for band in BANDS:
+            series = [energy[band] for energy in energies]
+            first, last = statistics.fmean(series[:ENDS]), statistics.fmean(series[-ENDS:])
+            if first > 0 and last > 0:
+                ratios[band] = last / first
+        worst = max(ratios, key=lambda band: abs(math.log(ratios[band])), default=None)
+        if worst is not None and abs(math.log(ratios[worst])) > math.log(DRIFT):
+            found.append({"frame": shot[0]["index"], "band": worst,
+                          "ratio": round(ratios[worst], 3)})  # fmt: skip
+    return found
 
 
 def _vitals(each: Sequence[dict[str, float]]) -> dict[str, list[float]] | None:

@@ -17,6 +17,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from pipeline.level import LayerLevel
+
 Picture: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
 """(H, W, 3) uint8 RGB, 0..255, on the CPU; a still of 16 bits is uint16, 0..65535."""
 Field: TypeAlias = npt.NDArray[np.float32]
@@ -131,7 +133,8 @@ class State:
     last dream, (1, 3, H, W) float32, never through 8 bits. maturity: (1, 1, H, W) float32 in
     [0, 1], how far the dream at each pixel has grown: 0 = nothing yet, 1 = full strength. memory:
     the dreamer's own. ends: the loop's. room: bytes that a gradient step may hold; None = as it was
-    asked for.
+    asked for. level: the strength that the dream layer is to keep, None = as it is. age: frames
+    that were dreamt since the shot began.
     """
 
     index: int = 0
@@ -141,16 +144,26 @@ class State:
     memory: Memory = field(default_factory=dict)
     ends: Ends = Ends()
     room: float | None = None
+    level: LayerLevel | None = None
+    age: int = 0
 
-    def after(self, frame: Frame, dream: Image, maturity: Tensor, memory: Memory) -> State:
+    def after(
+        self,
+        frame: Frame,
+        dream: Image,
+        maturity: Tensor,
+        memory: Memory,
+        level: LayerLevel | None = None,
+    ) -> State:
         """The state that the frame behind `frame` starts from.
 
         A flash leaves the dream where it was: it is shown on the flash, and goes on behind it.
         """
         if frame.flash:
             return replace(self, index=frame.index + 1)
+        age = 1 if frame.cut else self.age + 1
         return replace(self, index=frame.index + 1, picture=frame.picture, dream=dream,
-                       maturity=maturity, memory=memory)  # fmt: skip
+                       maturity=maturity, memory=memory, level=level, age=age)  # fmt: skip
 
 
 def to_image(picture: Picture, device: torch.device | str) -> Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
@@ -253,6 +254,11 @@ def summary(outcome: Outcome) -> str:
         parts.append(f"gain {gain['mean']:.2f}")
     if figures["flicker"] is not None:
         parts.append(f"flicker {figures['flicker']}")
+    drift: Any = figures.get("drift")  # an earlier version's report has none
+    if drift:
+        worst = max(drift, key=lambda shot: abs(math.log(float(shot["ratio"]))))
+        parts.append(f"{worst['band']} detail {worst['ratio']} times as strong at the end of the "
+                     f"shot from frame {worst['frame']}")  # fmt: skip
     seams: Any = figures.get("seams")  # an earlier version's report has none
     if seams:
         worst = max(seams, key=lambda seam: float(seam["difference"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,12 @@ BLUR = 1.2
 """Deviation, in pixels, of the blur before two layers are compared: finer than that is noise."""
 LUMA = (0.2126, 0.7152, 0.0722)
 """Shares of red, green and blue in the luminance (Rec. 709)."""
+
+
+BANDS = ("fine", "middle", "coarse")
+"""Of a dream layer: waves shorter than about 3 pixels, between, longer than about 12 pixels."""
+BAND_LIMITS = (0.56, 2.25)
+"""Deviations in pixels of the Gaussians that pass waves of 3 and of 12 pixels at half strength."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,24 @@ def vitals(image: Tensor) -> Vitals:
 def luminance(image: Tensor) -> Tensor:
     """(1, 1, H, W) from (1, 3, H, W), both in [0, 1]."""
     return torch.einsum("bchw,c->bhw", image, image.new_tensor(LUMA))[:, None]
+
+
+def split_bands(layer: Tensor) -> Iterator[Tensor]:
+    """Yield the fine, middle and coarse part of a layer, each (1, C, H, W); they add up to it."""
+    smooth, coarse = (blur(layer, deviation) for deviation in BAND_LIMITS)
+    yield layer - smooth
+    yield smooth - coarse
+    yield coarse
+
+
+def band_energy(layer: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean square of each band of a layer (1, C, H, W): (3,), in the order of BANDS.
+
+    weight: (1, 1, H, W) in [0, 1], where to look. A layer that is painted on a surface keeps its
+    energy in every band; blur takes it from the fine one, ringing adds to the middle one.
+    """
+    area = weight.sum().clamp(min=1) * layer.shape[1]
+    return torch.stack([(band.square() * weight).sum() for band in split_bands(layer)]) / area
 
 
 def flicker(now: Tensor, before: Tensor, weight: Tensor) -> Tensor:

@@ -20,3 +20,7 @@ class Moment:
     governor: Governor
     dreamer: Dreamer
     objective: Objective
+
+    def dreams_like(self, other: Moment) -> bool:
+        """Return whether dreamer and objective are set as there."""
+        return (self.dreamer, self.objective) == (other.dreamer, other.objective)

@@ -33,16 +33,17 @@ from pipeline.warp import Canvas
 class Dreamt:
     """One finished frame, for whoever shows progress, previews or figures.
 
-    canvas: what it was carried to. gradient: what was climbed. strength: the governor's factor on
-    the steps. image: what is seen of the dream, (1, 3, H, W) in [0, 1]. mask: (1, 1, H, W) of it,
-    None = all. state: what the next frame starts from. spans: when each stage was at work, by its
-    name; decode and flow were beside the others, or within wait, which is for them.
+    canvas: what it was carried to. steady: whether dreamer and objective are set as in the frame
+    before. gradient: what was climbed. image: what is seen of the dream,
+    (1, 3, H, W) in [0, 1]. mask: (1, 1, H, W) of it, None = all. state: what the next frame starts
+    from. spans: when each stage was at work, by its name; decode and flow were beside the others,
+    or within wait, which is for them.
     """
 
     frame: Frame
     canvas: Canvas
+    steady: bool
     gradient: Gradient
-    strength: Tensor
     dream: Dream
     image: Image
     mask: Tensor | None
@@ -88,14 +89,15 @@ def render(
             mask = on_device(frame, device)
             last = as_shown(state, frame, mask)
             canvas = now.warp(frame, last, now.camera, rate=rate, device=device)  # (device)
+            steady = now.dreams_like(moments(max(0, frame.index - 1)))
+            canvas = now.governor(canvas, rate=rate, steady=steady)
             clock.append(time.perf_counter())
-            held = now.governor(canvas.image, filmed=frame.picture is not None, rate=rate)
-            image = loop.drawn(held.image, frame, state.ends)
+            image = loop.drawn(canvas.image, frame, state.ends)
             within = None if room is None else room.within(state.room)
             gradient = Gradient(model, now.objective.of(model, frame.guide), within)
             dreamer = now.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
-            strength = weighed(held.strength, frame, mask)
-            rng = _rng(seed, frame)
+            strength = weighed(canvas.strength, frame, mask)
+            rng = _rng(seed, frame, state)
             climb = partial(dreamer, image, canvas.maturity, index=frame.index, strength=strength,
                             source=canvas.picture, memory=state.memory, rng=rng)  # fmt: skip
             dream, gradient = dreamt_within_memory(climb, gradient, image, rng)
@@ -104,25 +106,26 @@ def render(
             picture = to_picture(image, clip.depth)
             clock.append(time.perf_counter())
             ends, finished = loop.taken(state.ends, image, picture, frame)
-            after = state.after(frame, dream.image, dream.maturity, dream.memory)
+            after = state.after(frame, dream.image, dream.maturity, dream.memory, canvas.level)
             before, state = state, replace(after, ends=ends, room=gradient.bytes)
             fresh = frame.cut and not loop.overlap
             recording.add(finished, before, state, fresh=fresh)  # encode  (ffmpeg)
             clock.append(time.perf_counter())
             spans = {**frame.spans, **_spans(clock)}
-            yield Dreamt(frame, canvas, gradient, held.strength, dream, image, mask, state, spans)
+            yield Dreamt(frame, canvas, steady, gradient, dream, image, mask, state, spans)
             asked = time.perf_counter()
     recording.finish(loop.rest(state.ends))
 
 
-def _rng(seed: int, frame: Frame) -> torch.Generator:
-    """The randomness of this frame, whatever came before.
+def _rng(seed: int, frame: Frame, state: State) -> torch.Generator:
+    """Return the randomness of this frame: another one for each frame of a shot, whatever came
+    before the shot.
 
-    Over footage the same for every frame: a still scene must give a still dream. Where nothing was
-    filmed it would leave the network's grid in the dream, so there each frame has its own.
+    With the same jitter at every frame the dream would settle into a pattern that only this jitter
+    sees: measured over a still picture, a gain of 2.4 for 3.1 after 150 frames, at one strength.
     """
-    own = 0 if frame.picture is not None else frame.index * 0x9E3779B1
-    return torch.Generator().manual_seed((seed + own) % 2**63)
+    number = frame.index if frame.picture is None else 0 if frame.cut else state.age
+    return torch.Generator().manual_seed((seed + number * 0x9E3779B1) % 2**63)
 
 
 def _spans(clock: list[float]) -> dict[str, Span]:

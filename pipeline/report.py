@@ -14,12 +14,12 @@ import torch
 from pipeline import figures
 from pipeline.figures import STAGES, Row
 from pipeline.frame import Image, State, to_image
-from pipeline.metrics import flicker, vitals
+from pipeline.metrics import BANDS, band_energy, flicker, vitals
 from pipeline.model import Model
 from pipeline.render import Dreamt
+from pipeline.sampling import sample
 from pipeline.sight import top_classes
 from pipeline.source import Source
-from pipeline.warp import sample
 
 EVERY = 10
 """Gain and flicker are measured on every so many frames: they cost about half a gradient step."""
@@ -88,12 +88,15 @@ class Report:
         row["work"] = [[height, width, n] for (height, width), n in dream.work.items()]
         if index % EVERY == 0 and dream.steps:
             row |= self._gained(dreamt)
+        if dreamt.canvas.picture is not None and dream.steps:
+            row["energy"] = _energy(dreamt)
+            row["steady"] = dreamt.steady
         if index % EVERY == 1:
             row |= self._flickered(dreamt)
         if dreamt.frame.picture is None:
             told = asdict(vitals(dream.image)).items()
             row["vitals"] = {name: round(float(value), 5) for name, value in told}
-            row["vitals"]["strength"] = round(float(dreamt.strength), 4)
+            row["vitals"]["strength"] = round(float(dreamt.canvas.strength.mean()), 4)
         spans = {stage: dreamt.spans.get(stage, (0.0, 0.0)) for stage in STAGES}
         row["seconds"] = {stage: end - begin for stage, (begin, end) in spans.items()}
         row["seconds"]["total"] = time.perf_counter() - self._clock
@@ -156,6 +159,21 @@ class Report:
         pair = canvas.picture - mean, moved[:, 3:] - mean
         row["source_flicker"] = float(flicker(*pair, canvas.confidence))
         return row
+
+
+def _energy(dreamt: Dreamt) -> dict[str, float]:
+    """Return the energy of the dream layer in each of BANDS, where it was carried and has matured;
+    of the first frame of a shot, everywhere.
+    """
+    canvas = dreamt.canvas
+    assert canvas.picture is not None
+    weight = canvas.confidence * canvas.maturity
+    if canvas.positions is None:
+        weight = torch.ones_like(weight)
+    if dreamt.mask is not None:
+        weight = weight * dreamt.mask
+    energy = band_energy(dreamt.dream.image - canvas.picture, weight).tolist()
+    return {band: round(value, 8) for band, value in zip(BANDS, energy, strict=True)}
 
 
 def peak_memory_bytes(device: torch.device) -> int:

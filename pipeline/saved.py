@@ -18,6 +18,7 @@ from torch import Tensor
 from pipeline.durable import half_of, settle
 from pipeline.errors import UserError, shown
 from pipeline.frame import Ends, Picture, State
+from pipeline.level import LayerLevel
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ def digest(state: State) -> str:
 def _flat(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
     """Every tensor in it by name, on the CPU; and every number."""
     named = {"dream": state.dream, "maturity": state.maturity}
+    if state.level is not None:
+        named |= {"level.places": state.level.places, "level.shot": state.level.shot}
     tensors = {name: tensor for name, tensor in named.items() if tensor is not None}
     tensors |= {f"memory.{name}": tensor for name, tensor in state.memory.items()}
     tensors |= {f"ends.dreams.{i}": dream for i, dream in enumerate(state.ends.dreams)}
@@ -82,7 +85,7 @@ def _flat(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
         pictures |= {f"ends.{name}.{i}": one for i, one in enumerate(getattr(state.ends, name))}
     tensors |= {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in pictures.items()}
     return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, {
-        "index": state.index, "room": state.room,
+        "index": state.index, "room": state.room, "age": state.age,
     }  # fmt: skip
 
 
@@ -103,5 +106,7 @@ def _state(
               for name, tensor in tensors.items() if name.startswith("memory.")}  # fmt: skip
     picture = tensors["picture"].numpy() if "picture" in tensors else None
     ends = Ends(start, tuple(numbered("dreams")), held)
+    places, shot = on_device("level.places"), on_device("level.shot")
+    level = None if places is None or shot is None else LayerLevel(places, shot)
     return State(numbers["index"], picture, on_device("dream"), on_device("maturity"), memory,
-                 ends, numbers["room"])  # fmt: skip
+                 ends, numbers["room"], level, numbers["age"])  # fmt: skip

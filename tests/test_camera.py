@@ -12,7 +12,7 @@ from pipeline.camera.sequence import Sequence
 from pipeline.camera.still import Still
 from pipeline.frame import to_image
 from pipeline.metrics import blur
-from pipeline.warp import pixel_grid, sample
+from pipeline.sampling import pixel_grid, sample
 from tests.conftest import CONF, part, texture
 
 NAMES = sorted(path.stem for path in (CONF / "camera").glob("*.yaml"))

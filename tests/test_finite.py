@@ -20,6 +20,7 @@ from pipeline.gradient import Gradient
 from pipeline.model import Activations, Model
 from pipeline.model.network import Network
 from pipeline.objective.norm import Norm
+from pipeline.warp import Canvas
 from tests.conftest import part, texture, toy_network
 from tests.test_render import dreams
 
@@ -205,10 +206,11 @@ def test_a_network_that_gives_no_numbers_is_refused_at_the_first_frame(
 
 
 def test_a_governor_makes_nothing_of_rounding() -> None:
-    governor = part("governor", "anchor")
+    governor, one = part("governor", "anchor"), torch.ones(())
     image = torch.full((1, 3, HEIGHT, WIDTH), 0.4237)
     image[0, :, 7, 9] += 1e-6  # so much is lost at every sampling
     for _ in range(300):
-        image = governor(image, filmed=False, rate=30).image
+        canvas = Canvas(None, image, one, one, None, one, one)
+        image = governor(canvas, rate=30, steady=True).image
         assert bool(image.isfinite().all())
     assert float(image.std()) < 1e-4

@@ -18,15 +18,16 @@ from pipeline.cuts import Change
 from pipeline.cuts.none import OneShot
 from pipeline.errors import UserError
 from pipeline.flow.none import Unmoved
-from pipeline.frame import Clip, Motion, Picture, State, to_image, to_picture
+from pipeline.frame import Clip, Frame, Motion, Picture, State, to_image, to_picture
 from pipeline.governor.none import Free
 from pipeline.gradient import Gradient
 from pipeline.loop import Loop
-from pipeline.metrics import flicker
+from pipeline.metrics import band_energy, flicker
 from pipeline.moment import Moment
-from pipeline.render import Dreamt, render
+from pipeline.render import Dreamt, _rng, render
+from pipeline.sampling import sample
 from pipeline.saved import digest
-from pipeline.warp import Warp, sample
+from pipeline.warp import Warp
 from tests.conftest import octaves, pan, part, texture
 
 CPU = torch.device("cpu")
@@ -273,3 +274,57 @@ def test_pictures_too_small_for_the_network_are_refused_before_any_is_read(
     source = Pictures([texture(8, 64, seed=0)], error=AssertionError("it was read"))
     with pytest.raises(UserError, match=r"at least 16 pixels a side, got 64x8"):
         next(start(gradient, source))
+
+
+def test_every_frame_of_a_shot_has_its_own_jitter_and_every_shot_the_same() -> None:
+    def drawn(index: int, age: int, *, cut: bool = False, filmed: bool = True) -> int:
+        frame = Frame(index, 0.0, TEXTURE if filmed else None, cut=cut)
+        return _rng(3, frame, State(index, age=age)).initial_seed()
+
+    assert len({drawn(index, age=index) for index in range(50)}) == 50
+    # a shot is dreamt as if it stood alone: the count begins with it
+    assert drawn(40, age=40, cut=True) == drawn(0, age=0)
+    assert drawn(47, age=7) == drawn(7, age=7)
+    # a dream that feeds on itself has no shots
+    assert drawn(7, age=0, filmed=False) == drawn(7, age=7, filmed=False)
+
+
+def test_the_age_of_a_shot_is_counted_from_its_cut_and_not_in_a_flash(gradient: Gradient) -> None:
+    cuts = At({2: Change.FLASH, 4: Change.CUT})
+    made = dreams(gradient, [TEXTURE] * 7, cuts=cuts)
+    assert [dreamt.state.age for dreamt in made] == [1, 2, 2, 3, 1, 2, 3]
+
+
+def test_a_layer_is_kept_at_the_level_of_its_shot(gradient: Gradient) -> None:
+    def energies(governor: str) -> Tensor:
+        made = dreams(gradient, [TEXTURE] * 40, governor=part("governor", governor))
+        everywhere = torch.ones(1, 1, HEIGHT, WIDTH)
+        return torch.stack([band_energy(layer(dreamt), everywhere) for dreamt in made])
+
+    level, free = energies("level"), energies("none")
+    # Without a governor every band grows to three times its energy and more in 40 frames. The toy
+    # network's gradient has hardly any fine waves: what there is of them is each frame's own.
+    assert float((free[-1] / free[0]).min()) > 3
+    assert float((level[5:, 1:] / level[0, 1:] - 1).abs().max()) < 0.2
+    assert float((level[5:, 0] / level[0, 0] - 1).abs().max()) < 0.5
+
+
+def test_while_its_settings_change_the_dream_grows_as_they_say(gradient: Gradient) -> None:
+    """A dream that is to come out of nothing would else be kept at nothing."""
+
+    def moments(index: int) -> Moment:
+        size = min(index, 10) * 0.004
+        return Moment(
+            camera=Still(), warp=part("warp", "layer"), governor=part("governor", "level"),
+            dreamer=octaves(step_size=size, upkeep_step_size=size, entering_step_size=size),
+            objective=gradient.aim,
+        )  # fmt: skip
+
+    made = list(render(Pictures([TEXTURE] * 20), OneShot(), Unmoved(), moments, gradient.model,
+                       Kept(), loop=Loop(0), seed=0, device=CPU))  # fmt: skip
+    deviations = [float(layer(dreamt).std()) for dreamt in made]
+    assert deviations[0] < 0.001
+    assert deviations[10] > 0.02
+    # and as strong as it was when they ceased to change, it stays
+    assert deviations[19] == pytest.approx(deviations[11], rel=0.2)
+    assert [dreamt.steady for dreamt in made[8:13]] == [False, False, False, True, True]

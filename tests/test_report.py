@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ from pipeline.gradient import Gradient
 from pipeline.objective.norm import Norm
 from pipeline.render import Dreamt
 from pipeline.report import EVERY, STATUS, Report, peak_memory_bytes
-from pipeline.warp import Canvas, pixel_grid
+from pipeline.sampling import pixel_grid
+from pipeline.warp import Canvas
 from tests.conftest import texture, toy_network
 
 CPU = torch.device("cpu")
@@ -53,19 +55,20 @@ def dreamt(
     steps: int = 2,
     cut: bool = False,
     seed: int = 0,
+    steady: bool = True,
     mask: Tensor | None = None,
 ) -> Dreamt:
     """A frame with a layer of noise; with the same seed the same on every frame."""
     image = to_image(picture, CPU)
     noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
     dream = image + strength * noise
-    whole = torch.ones(1, 1, HEIGHT, WIDTH)
+    one, whole = torch.ones(()), torch.ones(1, 1, HEIGHT, WIDTH)
     positions = None if index == 0 or cut else pixel_grid(HEIGHT, WIDTH, CPU)
     return Dreamt(
         Frame(index, index / 30, picture, cut=cut),
-        Canvas(image, image, whole, positions, whole),
+        Canvas(image, torch.zeros_like(image), one, whole, positions, whole, one),
+        steady,
         Gradient(toy_network(), Norm(layers=("second",), weights=None)),
-        torch.tensor(1.0),
         Dream(dream, whole, {(HEIGHT, WIDTH): steps}),
         dream if mask is None else image.lerp(dream, mask),
         mask,
@@ -249,3 +252,47 @@ def test_memory_is_not_that_of_the_process_which_started_this_one() -> None:
     code = "from pipeline.report import *; print(peak_memory_bytes(torch.device('cpu')))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(told.stdout) < len(held)
+
+
+def test_the_energy_of_the_layer_is_told_band_by_band(report: Report) -> None:
+    for index, strength in enumerate((0.1, 0.2, 0.15)):
+        report.add(dreamt(index, strength=strength))
+    energy: Any = report.figures()["layer_energy"]
+    assert set(energy) == {"fine", "middle", "coarse"}
+    for band in energy.values():
+        assert band["first"] == band["min"]
+        assert band["max"] == pytest.approx(4 * band["first"], rel=1e-3)
+        assert band["last"] == pytest.approx(2.25 * band["first"], rel=1e-3)
+
+
+def test_of_a_layer_only_what_a_mask_shows_counts(report: Report) -> None:
+    mask = torch.zeros(1, 1, HEIGHT, WIDTH)
+    report.add(dreamt(0, mask=mask))
+    energy: Any = report.figures()["layer_energy"]
+    assert energy["fine"]["first"] == 0
+
+
+@pytest.mark.parametrize(("growth", "drifts"), [(1.0, False), (1.003, False), (1.01, True)])
+def test_a_shot_that_drifts_is_told(report: Report, growth: float, drifts: bool) -> None:
+    for index in range(40):
+        report.add(dreamt(index, strength=0.1 * growth**index))
+    drift: Any = report.figures()["drift"]
+    assert len(drift) == drifts
+    if drifts:
+        # twenty-five frames lie between the middles of both ends, and energy is a square
+        assert drift[0]["frame"] == 0
+        assert drift[0]["ratio"] == pytest.approx(growth**50, rel=0.01)
+
+
+def test_a_shot_whose_settings_change_does_not_drift(report: Report) -> None:
+    for index in range(40):
+        report.add(dreamt(index, strength=0.1 * 1.01**index, steady=index != 20))
+    assert report.figures()["drift"] == []
+
+
+def test_each_shot_is_compared_with_itself(report: Report) -> None:
+    for index in range(80):
+        strength = 0.1 if index < 40 else 0.1 * 1.01 ** (index - 40)
+        report.add(dreamt(index, strength=strength, cut=index == 40))
+    drift: Any = report.figures()["drift"]
+    assert [shot["frame"] for shot in drift] == [40]

@@ -11,6 +11,7 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.frame import Ends, State
+from pipeline.level import LayerLevel
 from pipeline.saved import Saved, digest, read, write
 from tests.conftest import texture
 
@@ -33,6 +34,8 @@ def full() -> State:
         {"mean": random(3), "step": torch.tensor(4), "a.b": random(2, 2).to(torch.complex64)},
         Ends(pictures[:2], (random(1, 3, 16, 32).half(),) * 2, pictures[1:]),
         0.1 * 2**30,
+        LayerLevel(random(1, 3, 1, 2), random(3)),
+        5,
     )
 
 

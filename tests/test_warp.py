@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from pipeline.camera.still import Still
 from pipeline.frame import Frame, Motion, State, to_image
-from pipeline.warp import Border, Canvas, Warp, pixel_grid, sample, sample_finely
+from pipeline.sampling import pixel_grid, sample
+from pipeline.warp import Canvas, Warp
 from tests.conftest import texture
 
 CPU = torch.device("cpu")
@@ -61,9 +63,9 @@ def inner(image: Tensor) -> Tensor:
 
 
 def test_no_motion_at_all_leaves_the_layer_as_it_is() -> None:
-    # 1e-6 is float32's own rounding of the positions.
+    # 5e-6 is what the inverse filter of the spline leaves out.
     canvas = carried(frame(motion(0, 0)), state(wave()))
-    torch.testing.assert_close(layer_of(canvas), wave(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(layer_of(canvas), wave(), atol=5e-6, rtol=0)
 
 
 def test_positions_of_a_large_picture_are_exact_enough_to_stand_still() -> None:
@@ -75,73 +77,33 @@ def test_positions_of_a_large_picture_are_exact_enough_to_stand_still() -> None:
 
 def test_without_flow_the_layer_is_carried_unmoved() -> None:
     canvas = carried(frame(None), state(wave(), maturity=0.5))
-    torch.testing.assert_close(layer_of(canvas), wave(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(layer_of(canvas), wave(), atol=5e-6, rtol=0)
     torch.testing.assert_close(canvas.maturity, torch.full((1, 1, HEIGHT, WIDTH), 0.5))
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(3, 0), (0, -2), (-5, 4)])
 def test_whole_pixels_carry_the_layer_exactly(dx: int, dy: int) -> None:
     canvas = carried(frame(motion(dx, dy)), state(wave()))
-    torch.testing.assert_close(inner(layer_of(canvas)), inner(wave(dx, dy)), atol=2e-6, rtol=0)
+    torch.testing.assert_close(inner(layer_of(canvas)), inner(wave(dx, dy)), atol=5e-6, rtol=0)
 
 
 @pytest.mark.parametrize(
     ("dx", "dy", "error"),
-    # Torch's bicubic (a = -0.75) makes a wave of 16 pixels 0.9 % stronger half way between two
-    # pixels. Nothing carried would be 20 % off.
-    [(0.5, 0, 0.001), (0.5, 0.5, 0.0015), (-2.3, 1.7, 0.0012)],
+    # A spline's error for waves of 16 pixels is 1e-4 of them. Nothing carried would be 20 % off.
+    [(0.5, 0, 1e-4), (0.5, 0.5, 1e-4), (-2.3, 1.7, 1e-4)],
 )
 def test_fractions_of_a_pixel_carry_it_too(dx: float, dy: float, error: float) -> None:
     canvas = carried(frame(motion(dx, dy)), state(wave()))
     torch.testing.assert_close(inner(layer_of(canvas)), inner(wave(dx, dy)), atol=error, rtol=0)
 
 
-@pytest.mark.parametrize("speed", [0.02, 0.1, 0.3])
-def test_a_slow_camera_carries_it_as_far_as_a_quick_one(speed: float) -> None:
-    # Six pixels in small steps; torch's bicubic alone makes 8.6 of them in steps of 0.02.
-    slow = pixel_grid(HEIGHT, WIDTH, CPU) - torch.tensor([speed, 0])
-    x = torch.arange(WIDTH, dtype=torch.float32)
-    layer = torch.sin(2 * math.pi * x / 32).expand(1, 1, HEIGHT, WIDTH)
-    for _ in range(round(6 / speed)):
-        layer = sample(layer, slow)
-    # One whole wave of 32 pixels in the middle: its phase says where it is.
-    turns = torch.exp(-2j * math.pi * x[12:44] / 32)
-    phase = torch.angle((layer[0, 0, HEIGHT // 2, 12:44] * turns).sum())
-    moved = float((-math.pi / 2 - phase) * 32 / (2 * math.pi)) % 32
-    # Any kernel of four pixels lags: by 0.7 % on waves of 32 pixels, 2.5 % on waves of 16.
-    assert moved == pytest.approx(6, abs=0.06)
-
-
-@pytest.mark.parametrize(("length", "error"), [(16, 0.05), (8, 0.2)])
-@pytest.mark.parametrize("border", ["reflect", "wrap"])
-def test_a_dream_of_its_own_keeps_up_with_a_slow_camera(
-    length: int, error: float, border: Border
-) -> None:
-    slow = pixel_grid(8, 64, CPU) - torch.tensor([0.05, 0])
-    x = torch.arange(64, dtype=torch.float32)
-    layer = torch.sin(2 * math.pi * x / length).expand(1, 1, 8, 64)
-    for _ in range(100):
-        layer = sample_finely(layer, slow, border)
-    turns = torch.exp(-2j * math.pi * x[16:48] / length)
-    phase = torch.angle((layer[0, 0, 4, 16:48] * turns).sum())
-    moved = float((-math.pi / 2 - phase) * length / (2 * math.pi)) % length
-    assert moved == pytest.approx(5, abs=error)
-
-
-def test_sampling_finely_leaves_what_stands_still_as_it_is() -> None:
-    image = to_image(texture(HEIGHT, WIDTH, seed=4), CPU)
-    stayed = sample_finely(image, pixel_grid(HEIGHT, WIDTH, CPU))
-    torch.testing.assert_close(stayed, image, atol=2e-5, rtol=0)
-    moved = sample_finely(image, pixel_grid(HEIGHT, WIDTH, CPU) + torch.tensor([3.0, -2.0]))
-    torch.testing.assert_close(inner(moved), inner(image.roll((2, -3), (2, 3))), atol=2e-5, rtol=0)
-
-
 def test_fine_detail_survives_half_a_pixel() -> None:
     x = torch.arange(WIDTH, dtype=torch.float32)
     fine = (0.2 * torch.sin(2 * math.pi * x / 6)).expand(1, 3, HEIGHT, WIDTH)
     moved = inner(layer_of(carried(frame(motion(0.5, 0)), state(fine))))
-    # Of a wave of 6 pixels bilinear sampling would leave 87 % a frame; bicubic makes it 103 %.
-    assert float(moved.std() / inner(fine).std()) == pytest.approx(1, abs=0.05)
+    # Of a wave of 6 pixels bilinear sampling would leave 87 % a frame; cubic convolution makes it
+    # 103 %.
+    assert float(moved.std() / inner(fine).std()) == pytest.approx(1, abs=0.01)
 
 
 def test_the_layer_is_carried_and_the_picture_is_not() -> None:
@@ -171,21 +133,21 @@ def test_where_the_flow_is_not_trusted_nothing_is_carried() -> None:
     canvas = carried(frame(split), state(wave()))
     left, right = layer_of(canvas).split(WIDTH // 2, dim=3)
     assert float(left.abs().max()) == 0
-    torch.testing.assert_close(right, wave()[..., WIDTH // 2 :], atol=1e-6, rtol=0)
+    torch.testing.assert_close(right, wave()[..., WIDTH // 2 :], atol=5e-6, rtol=0)
     assert float(canvas.maturity[..., : WIDTH // 2].max()) == 0
     torch.testing.assert_close(canvas.maturity[..., WIDTH // 2 :].min(), torch.tensor(1.0))
 
 
 def test_half_trusted_is_half_carried() -> None:
     canvas = carried(frame(motion(0, 0, confidence=0.5)), state(wave()))
-    torch.testing.assert_close(layer_of(canvas), wave() / 2, atol=1e-6, rtol=0)
+    torch.testing.assert_close(layer_of(canvas), wave() / 2, atol=5e-6, rtol=0)
 
 
 def test_of_what_is_not_trusted_some_can_be_kept() -> None:
     """As little trusted as it may be, and as trusted as it is; the confidence itself is told."""
     for confidence, kept in ((0, 0.3), (0.2, 0.3), (0.6, 0.6), (1, 1)):
         canvas = carried(frame(motion(0, 0, confidence)), state(wave()), least_kept=0.3)
-        torch.testing.assert_close(layer_of(canvas), wave() * kept, atol=1e-6, rtol=0)
+        torch.testing.assert_close(layer_of(canvas), wave() * kept, atol=5e-6, rtol=0)
         torch.testing.assert_close(canvas.maturity, torch.full_like(canvas.maturity, kept))
         assert float(canvas.confidence.mean()) == pytest.approx(confidence)
     assert float(layer_of(carried(frame(cut=True), state(wave()), least_kept=1)).abs().max()) == 0
@@ -193,7 +155,7 @@ def test_of_what_is_not_trusted_some_can_be_kept() -> None:
 
 def test_the_layer_fades_by_its_persistence_and_its_maturity_does_not() -> None:
     canvas = carried(frame(motion(0, 0)), state(wave()), persistence=0.75)
-    torch.testing.assert_close(layer_of(canvas), 0.75 * wave(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(layer_of(canvas), 0.75 * wave(), atol=5e-6, rtol=0)
     torch.testing.assert_close(canvas.maturity.min(), torch.tensor(1.0))
 
 
@@ -248,7 +210,8 @@ def test_beyond_a_wrapped_edge_lies_the_other_side() -> None:
     halves = pixel_grid(HEIGHT, WIDTH, CPU) + torch.tensor([0.5, 0.0])
     seam = sample(image, halves, "wrap")[..., -1]  # between the last column and the first
     inside = sample(image.roll(20, 3), halves)[..., 19]
-    torch.testing.assert_close(seam, inside, atol=1e-4, rtol=0)
+    # what is restored of short waves there comes from the frame's own side; a seam would be 0.1
+    torch.testing.assert_close(seam, inside, atol=0.015, rtol=0)
 
 
 def test_where_nothing_was_filmed_the_whole_dream_is_carried() -> None:
@@ -280,7 +243,9 @@ def test_however_many_threads_sample_it_is_the_same(size: tuple[int, int]) -> No
     try:
         for threads in (1, 2, 3, 5):
             torch.set_num_threads(threads)
+            cv2.setNumThreads(threads)
             found.append(sample(image, positions))
     finally:
         torch.set_num_threads(before)
+        cv2.setNumThreads(-1)
     assert all(torch.equal(found[0], one) for one in found)

@@ -1,32 +1,19 @@
-"""Contract: what keeps a dream that feeds on itself alive. One file a way of keeping."""
+"""Contract: what keeps a dream in shape that is carried for a long time. One file a way."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor
-
-from pipeline.frame import Image
-
-
-@dataclass(frozen=True)
-class Governed:
-    """What to dream on, and how strongly.
-
-    image: (1, 3, H, W) in [0, 1]. strength: a scalar (), the factor on every step.
-    """
-
-    image: Image
-    strength: Tensor
+from pipeline.warp import Canvas
 
 
 class Governor(Protocol):
-    """Looks at what was carried before it is dreamt on again."""
+    """Corrects what was carried before it is dreamt on again."""
 
-    def __call__(self, image: Image, *, filmed: bool, rate: float) -> Governed:
-        """The image, corrected by a frame's share. It has no memory: only the image counts.
+    def __call__(self, canvas: Canvas, *, rate: float, steady: bool) -> Canvas:
+        """Return the canvas, corrected by a frame's share.
 
-        image: (1, 3, H, W) in [0, 1]. filmed: whether a picture lies under the dream, which holds
-        it by itself. rate: frames a second.
+        It may change `layer`, `level` and `strength`. It keeps nothing itself: what it must know
+        of earlier frames is `canvas.level`. rate: frames a second. steady: whether dreamer and
+        objective are set as in the last frame; if not, the dream is meant to change.
         """

@@ -7,6 +7,7 @@ a little towards fixed ones keeps its palette free, as matching whole histograms
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Annotated
 
 import torch
@@ -14,9 +15,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from pipeline.frame import Image
-from pipeline.governor import Governed
 from pipeline.metrics import blur, luminance, vitals
+from pipeline.warp import Canvas
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 LEAST = 1e-4
@@ -48,10 +48,14 @@ class Anchor:
     seconds: Annotated[float, Field(gt=0, le=3600)]
 
     @torch.no_grad()
-    def __call__(self, image: Image, *, filmed: bool, rate: float) -> Governed:
-        """The image with a frame's share of its deviations gone; itself where one was filmed."""
-        if filmed:
-            return Governed(image, torch.ones((), device=image.device))
+    def __call__(self, canvas: Canvas, *, rate: float, steady: bool) -> Canvas:
+        """Return the canvas with a frame's share of its deviations gone.
+
+        Over footage it is left as it is: the picture under the dream holds it.
+        """
+        if canvas.picture is not None:
+            return canvas
+        image = canvas.layer
         now = vitals(image)
         pull = 1 - math.exp(-1 / (self.seconds * rate))
         contrast = _gain(self.contrast, now.contrast)
@@ -67,7 +71,7 @@ class Anchor:
         # A cast of the whole frame fades, what varies within it is scaled.
         colour = cast * (1 - pull) + (colour - cast) * chroma.pow(pull)
         strength = (self.high_band / now.high_band.clamp(min=LEAST)).clamp(*STRENGTHS)
-        return Governed((light + colour).clamp_(0, 1), strength)
+        return replace(canvas, layer=(light + colour).clamp_(0, 1), strength=strength)
 
 
 def _gain(wanted: float, now: Tensor) -> Tensor:

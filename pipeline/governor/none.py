@@ -1,19 +1,16 @@
-"""Nobody governs: a dream that feeds on itself goes where it will."""
+"""No governor: the dream goes where it will."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
-from pipeline.frame import Image
-from pipeline.governor import Governed
+from pipeline.warp import Canvas
 
 
 @dataclass(frozen=True)
 class Free:
     """Leaves everything as it is."""
 
-    def __call__(self, image: Image, *, filmed: bool, rate: float) -> Governed:
-        """The image itself."""
-        return Governed(image, torch.ones((), device=image.device))
+    def __call__(self, canvas: Canvas, *, rate: float, steady: bool) -> Canvas:
+        """Return the canvas itself."""
+        return canvas

@@ -16,7 +16,7 @@ from benches import parts, scene, usual
 from pipeline.frame import Image, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
 from pipeline.metrics import flicker
-from pipeline.warp import sample
+from pipeline.sampling import sample
 
 FRAMES = 100
 SETTLED = 10

@@ -26,7 +26,7 @@ from pipeline.metrics import flicker
 from pipeline.model.efficientnet_lite import DEVIATION, MEAN, trained
 from pipeline.model.torchvision import untrained
 from pipeline.render import Dreamt
-from pipeline.warp import sample
+from pipeline.sampling import sample
 
 FRAMES = 100
 """Of the clip that ours renders; bikes.mp4 has two cuts there."""

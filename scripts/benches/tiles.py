@@ -23,9 +23,9 @@ from pipeline.dreamer import Dreamer
 from pipeline.frame import Image, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
 from pipeline.room import Room
+from pipeline.sampling import pixel_grid, sample
 from pipeline.source import Source
 from pipeline.tiling import Tile
-from pipeline.warp import pixel_grid, sample
 
 COMPARED = (720, 1280)
 """Height and width at which the whole picture fits too."""

@@ -1,0 +1,69 @@
+"""Keeps a carried dream layer as strong as it began, in each band of waves and at each place.
+
+Upkeep adds to a layer and resampling takes from it, more of short waves than of long ones, and both
+differ from scene to scene: left alone, the layer of a still scene grows and that of a moving one
+fades. Its level is that of the first dream of the shot; it moves with the picture, and what enters
+the frame is to become as strong as what it enters beside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from pipeline.level import LayerLevel, at_places, measure
+from pipeline.metrics import split_bands
+from pipeline.warp import Canvas
+
+LEAST = 1e-5
+"""Of a root mean square: there is nothing to strengthen where there is less."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """Multiplies each band of the layer by what it lacks or has too much of, and lengthens the
+    steps where the layer lacks more than that.
+    """
+
+    most: Annotated[float, Field(ge=1, le=2)]
+    """The largest factor by which a band is strengthened in a frame, where the dream has matured;
+    1 / most^2 is the least. Carrying takes a few per cent a frame; more must be dreamt."""
+    longest_step: Annotated[float, Field(ge=1, le=10)]
+    """The largest factor on a step."""
+
+    @torch.no_grad()
+    def __call__(self, canvas: Canvas, *, rate: float, steady: bool) -> Canvas:
+        """Return the canvas with its layer at its level."""
+        if canvas.level is None:
+            return canvas
+        if not steady:
+            return replace(canvas, level=LayerLevel.of(canvas.layer))
+        level = canvas.level.as_in_shot()
+        bands = list(split_bands(canvas.layer))
+        now = measure(bands)
+        size = (now.shape[2], now.shape[3])
+        maturity, kept = (
+            at_places(share.expand_as(canvas.maturity), size)
+            for share in (canvas.maturity, canvas.kept)
+        )
+        lacking = torch.where(now < LEAST, 1.0, level.places / now.clamp(min=LEAST))
+        # What is young must grow by being dreamt, but never too much.
+        factors = lacking.pow(torch.where(lacking > 1, maturity, 1.0))
+        factors = factors.clamp(self.most**-2, self.most)
+        steps = (lacking / (kept * factors).clamp(min=LEAST)).amax(dim=1, keepdim=True)
+        layer = torch.zeros_like(canvas.layer)
+        for band, factor in zip(bands, torch.split(factors, 1, dim=1), strict=True):
+            layer.addcmul_(band, _everywhere(factor, layer))
+        strength = _everywhere(steps.clamp(1, self.longest_step), layer)
+        return replace(canvas, layer=layer, level=level, strength=strength)
+
+
+def _everywhere(places: Tensor, image: Tensor) -> Tensor:
+    """Return numbers of places (1, 1, h, w) for each pixel of the image, (1, 1, H, W)."""
+    return F.interpolate(places, image.shape[2:], mode="bilinear")
