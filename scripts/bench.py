@@ -10,6 +10,7 @@ from pathlib import Path
 from benches import (
     coherence,
     cost,
+    drift,
     endurance,
     graphs,
     motion,
@@ -33,6 +34,7 @@ from pipeline.memory import keep_freed_memory
 BENCHES = {
     "coherence": coherence.run,
     "cost": cost.run,
+    "drift": drift.run,
     "endurance": endurance.run,
     "graphs": graphs.run,
     "motion": motion.run,
@@ -53,7 +55,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")
-    parser.add_argument("--clip", type=Path, help="a real clip, bikes.mp4 say; most want one")
+    parser.add_argument(
+        "--clip",
+        type=Path,
+        help="a real clip, bikes.mp4 say; most want one, drift a folder of them",
+    )
     parser.add_argument(
         "--device", default="cpu", help="what to dream on; peers knows others, graphs wants cuda"
     )

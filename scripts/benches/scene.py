@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 
 from pipeline.frame import Clip, Field, Picture
-from pipeline.warp import pixel_grid
+from pipeline.sampling import pixel_grid
 
 HEIGHT, WIDTH = 224, 400
 RATE = 25
+PAN_ANGLE = 20
+"""Degrees below the horizon, so that both coordinates move by fractions of a pixel."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,34 @@ def still(frames: int, name: str = "motorcycle_left.png") -> Scene:
     return _filmed(ground, [_look(0, ground.shape[0], ground.shape[1])] * frames)
 
 
+def steady(
+    frames: int,
+    *,
+    pixels: float = 0,
+    zoom: float = 1,
+    degrees: float = 0,
+    name: str = "motorcycle_left.png",
+) -> Scene:
+    """Return footage of a camera that moves the same way all the time.
+
+    pixels: it pans so far a frame, mostly to the right. zoom: factor a frame. degrees: it turns so
+    far a frame. Beyond the photograph lie its mirror images.
+    """
+    ground = photograph(name)
+    height, width = ground.shape[:2]
+    # as far as the camera gets: OpenCV itself mirrors a picture only once
+    beyond = math.ceil(pixels * frames + HEIGHT + WIDTH)
+    ground = np.pad(ground, [(beyond, beyond), (beyond, beyond), (0, 0)], "symmetric")
+    looks = []
+    for i in range(frames):
+        turn, scale = math.radians(degrees * i), zoom**-i
+        c, s = scale * math.cos(turn), scale * math.sin(turn)
+        right = beyond + width / 2 + pixels * i * math.cos(math.radians(PAN_ANGLE))
+        down = beyond + height / 2 + pixels * i * math.sin(math.radians(PAN_ANGLE))
+        looks.append(_similarity(c, s, right, down))
+    return _filmed(ground, looks)
+
+
 def joined(one: Scene, other: Scene) -> Scene:
     """One scene, a hard cut, the other."""
     return Scene(one.shots + other.shots, one.flows + other.flows)
@@ -93,7 +123,14 @@ def _look(seconds: float, height: int, width: int) -> Field:
     angle = math.radians(5 * math.sin(turn / 4.3))
     right = width / 2 + 0.9 * (width / 2 - WIDTH / 2 - 30) * math.sin(turn / 9 - 1.2)
     down = height / 2 + 0.7 * (height / 2 - HEIGHT / 2 - 40) * math.sin(turn / 6.1 + 0.5)
-    c, s = scale * math.cos(angle), scale * math.sin(angle)
+    return _similarity(scale * math.cos(angle), scale * math.sin(angle), right, down)
+
+
+def _similarity(c: float, s: float, right: float, down: float) -> Field:
+    """Return the (3, 3) map of frame pixels to photograph pixels.
+
+    c, s: cosine and sine of its angle, times its scale. right, down: where the centre lies.
+    """
     about = np.array([[1, 0, -(WIDTH - 1) / 2], [0, 1, -(HEIGHT - 1) / 2], [0, 0, 1]])
     return np.asarray(np.array([[c, -s, right], [s, c, down], [0, 0, 1]]) @ about)
 
