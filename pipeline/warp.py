@@ -19,7 +19,7 @@ from pipeline.sampling import Border, pixel_grid, sample
 
 @dataclass(frozen=True)
 class Canvas:
-    """What the next dream is made on."""
+    """A picture with the carried dream layer, on which the next dream starts."""
 
     picture: Image | None
     """(1, 3, H, W) in [0, 1]; None where nothing was filmed: the whole last dream is carried."""

@@ -53,7 +53,7 @@ class Level:
             for share in (canvas.maturity, canvas.kept)
         )
         lacking = torch.where(now < LEAST, 1.0, level.places / now.clamp(min=LEAST))
-        # What is young must grow by being dreamt, but never too much.
+        # An immature dream grows by gradient steps alone, but is weakened where it is too strong.
         factors = lacking.pow(torch.where(lacking > 1, maturity, 1.0))
         factors = factors.clamp(self.most**-2, self.most)
         steps = (lacking / (kept * factors).clamp(min=LEAST)).amax(dim=1, keepdim=True)

@@ -125,19 +125,19 @@ def _renders(clip: Path | None, names: Sequence[str]) -> Iterable[tuple[str, lis
 def _measured(source: Source, words: Sequence[str]) -> list[Shot]:
     """Return the shots of this footage, dreamt with these settings."""
     config = parts.settings(words)
-    slope = parts.gradient(config)
+    gradient = parts.gradient(config)
     shots: list[Shot] = []
-    for dreamt in parts.rendered(source, config, slope):
+    for dreamt in parts.rendered(source, config, gradient):
         if dreamt.canvas.positions is None:
             shots.append(Shot())
         asked = dreamt.frame.index % GAIN_EVERY == 0
-        shots[-1].add(dreamt, _gain(dreamt, slope) if asked else None)
+        shots[-1].add(dreamt, _gain(dreamt, gradient) if asked else None)
     return shots
 
 
-def _gain(dreamt: Dreamt, slope: Gradient) -> float:
+def _gain(dreamt: Dreamt, gradient: Gradient) -> float:
     assert dreamt.canvas.picture is not None
-    return float(slope.score(dreamt.dream.image) / slope.score(dreamt.canvas.picture))
+    return float(gradient.score(dreamt.dream.image) / gradient.score(dreamt.canvas.picture))
 
 
 def _judged(label: str, shot: Shot) -> dict[str, dict[str, float]]:
@@ -145,11 +145,11 @@ def _judged(label: str, shot: Shot) -> dict[str, dict[str, float]]:
     ratios, rows = shot.ratios(), {}
     for band, series in zip(BANDS, ratios.T, strict=True):
         mean = float(series.mean())
-        slope = float(np.polyfit(np.arange(len(series)), series, 1)[0])
+        rise = float(np.polyfit(np.arange(len(series)), series, 1)[0])
         rows[band] = row = {
             "low": float(series.min()), "high": float(series.max()), "mean": mean,
             "off_mean": float(np.abs(series / mean - 1).max()),
-            "trend": slope * (len(series) - 1) / mean,
+            "trend": rise * (len(series) - 1) / mean,
             **{str(frame): float(series[frame - SETTLED]) for frame in (20, 72, 149)
                if frame - SETTLED < len(series)},
             "last": float(series[-1]),
