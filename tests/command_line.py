@@ -11,14 +11,19 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 SECONDS = 120
 """Many times longer than any run of the tests takes: one that is not over by then hangs."""
 PRELOADED = ["pipeline.job", "pipeline.model.efficientnet_lite", "pipeline.cuts.adaptive", "hydra"]
+_EXIT_CODES = threading.Lock()
+"""Held while exit codes are read: starting a process reads those of all others, and a code that two
+threads read at once is 255 for one of them."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """For torch: pictures are tiny, and threads that wait for a busy core take seconds a frame."""
 
@@ -49,14 +54,17 @@ def run(*arguments: str, cwd: Path, frames: int | None = None) -> Ran:
     context.set_forkserver_preload(PRELOADED)
     out, err = cwd.parent / f"{cwd.name}.out", cwd.parent / f"{cwd.name}.err"
     process = context.Process(target=_main, args=(arguments, cwd, out, err, frames))
-    process.start()
-    process.join(SECONDS)
-    if process.is_alive():
-        process.kill()
+    with _EXIT_CODES:
+        process.start()
+    hangs = not wait([process.sentinel], SECONDS)
+    with _EXIT_CODES:
+        if hangs:
+            process.kill()
         process.join()
+        code = process.exitcode
+        process.close()
+    if hangs:
         raise AssertionError(f"hangs: {arguments}, stderr:\n{err.read_text('utf-8')}")
-    code = process.exitcode
-    process.close()
     return Ran(code, out.read_text("utf-8"), err.read_text("utf-8"))
 
 
