@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -109,6 +109,24 @@ class Clip:
     depth: int = 8
     cutout: Picture | None = field(default=None, compare=False)
     profile: bytes = b""
+
+
+class Strength(NamedTuple):
+    """Factors on gradient steps, each () or (1, 1, H, W)."""
+
+    full: Tensor
+    """On steps at full size."""
+    smaller: Tensor
+    """On steps at smaller sizes, which add coarser detail."""
+
+    @staticmethod
+    def alike(factor: Tensor) -> Strength:
+        """Return the same factor at every size."""
+        return Strength(factor, factor)
+
+    def times(self, weight: Tensor) -> Strength:
+        """Return the factors times a weight, () or (1, 1, H, W)."""
+        return Strength(self.full * weight, self.smaller * weight)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
-from pipeline.frame import Field, Frame, Image, Picture, State, sent, to_image
+from pipeline.frame import Field, Frame, Image, Picture, State, Strength, sent, to_image
 from pipeline.metrics import blur
 from pipeline.track import Track
 
@@ -76,9 +76,9 @@ def as_shown(state: State, frame: Frame, mask: Tensor | None) -> State:
     return replace(state, dream=shown(state.dream, to_image(state.picture, mask.device), mask))
 
 
-def weighed(strength: Tensor, frame: Frame, mask: Tensor | None) -> Tensor:
-    """The factor on the steps, () or (1, 1, H, W): the mask's too where nothing was filmed."""
-    return strength if mask is None or frame.picture is not None else strength * mask
+def weighed(strength: Strength, frame: Frame, mask: Tensor | None) -> Strength:
+    """Return the factors on the steps, times the mask where nothing was filmed."""
+    return strength if mask is None or frame.picture is not None else strength.times(mask)
 
 
 def check_shape(mask: tuple[int, int], *shapes: tuple[int, int]) -> None:

@@ -96,7 +96,7 @@ class Report:
         if dreamt.frame.picture is None:
             told = asdict(vitals(dream.image)).items()
             row["vitals"] = {name: round(float(value), 5) for name, value in told}
-            row["vitals"]["strength"] = round(float(dreamt.canvas.strength.mean()), 4)
+            row["vitals"]["strength"] = round(float(dreamt.canvas.strength.full.mean()), 4)
         spans = {stage: dreamt.spans.get(stage, (0.0, 0.0)) for stage in STAGES}
         row["seconds"] = {stage: end - begin for stage, (begin, end) in spans.items()}
         row["seconds"]["total"] = time.perf_counter() - self._clock

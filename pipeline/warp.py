@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass as part
 from torch import Tensor
 
 from pipeline.camera import Camera
-from pipeline.frame import Frame, Image, State, sent, to_image
+from pipeline.frame import Frame, Image, State, Strength, sent, to_image
 from pipeline.level import LayerLevel
 from pipeline.sampling import Border, pixel_grid, sample
 
@@ -34,8 +34,7 @@ class Canvas:
     nothing was carried."""
     confidence: Tensor
     """(1, 1, H, W) in [0, 1], of the positions."""
-    strength: Tensor
-    """The factor on every step, () or (1, 1, H, W)."""
+    strength: Strength
     border: Border = "reflect"
     """What was taken to lie beyond the edges."""
     level: LayerLevel | None = None
@@ -84,7 +83,8 @@ class Warp:
         if state.dream is None or state.maturity is None or state.picture is None or frame.cut:
             nothing = torch.zeros_like(picture[:, :1])
             layer = torch.zeros_like(picture)
-            return Canvas(picture, layer, one, nothing, None, nothing, one, self.border)
+            return Canvas(picture, layer, one, nothing, None, nothing, Strength.alike(one),
+                          self.border)  # fmt: skip
         positions = pixel_grid(picture.shape[2], picture.shape[3], device)
         confidence = torch.ones_like(picture[:, :1])
         if frame.motion is not None:
@@ -98,7 +98,7 @@ class Warp:
         trusted = confidence.clamp(min=self.least_kept)
         maturity = carried[:, 3:].clamp(0, 1) * trusted
         return Canvas(picture, carried[:, :3], self.persistence * trusted, maturity, positions,
-                      confidence, one, self.border, level)  # fmt: skip
+                      confidence, Strength.alike(one), self.border, level)  # fmt: skip
 
     def _carried_whole(self, frame: Frame, state: State, camera: Camera, rate: float) -> Canvas:
         """The canvas of a frame that was not filmed: all of the last dream, moved by the camera."""
@@ -109,5 +109,5 @@ class Warp:
         positions = camera(grid, frame.time, rate)
         image = sample(state.dream, positions, self.border).clamp_(0, 1)
         one, nothing = torch.ones((), device=image.device), torch.zeros_like(image[:, :1])
-        return Canvas(None, image, one, nothing, positions, torch.ones_like(nothing), one,
-                      self.border)  # fmt: skip
+        return Canvas(None, image, one, nothing, positions, torch.ones_like(nothing),
+                      Strength.alike(one), self.border)  # fmt: skip

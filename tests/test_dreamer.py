@@ -14,13 +14,14 @@ from pipeline.dreamer.none import Nothing
 from pipeline.dreamer.octaves import resize, rolled
 from pipeline.dreamer.smoothing import cascade_kernel
 from pipeline.errors import UserError
-from pipeline.frame import to_image
+from pipeline.frame import Strength, to_image
 from pipeline.gradient import Gradient
 from tests.conftest import octaves, texture
 
 HEIGHT, WIDTH = 48, 64
 NEW = torch.zeros(1, 1, HEIGHT, WIDTH)
 MATURE = torch.ones(1, 1, HEIGHT, WIDTH)
+FULL = Strength.alike(torch.ones(()))
 
 
 def image() -> Tensor:
@@ -58,12 +59,12 @@ def dream(
     start: Tensor | None = None,
     maturity: Tensor = NEW,
     index: int = 0,
-    strength: float = 1,
+    strength: Strength = FULL,
     seed: int = 0,
 ) -> Dream:
     rng = torch.Generator().manual_seed(seed)
     return dreamer(image() if start is None else start, maturity, slope, index=index,
-                   strength=torch.tensor(strength), source=None, memory={}, rng=rng)  # fmt: skip
+                   strength=strength, source=None, memory={}, rng=rng)  # fmt: skip
 
 
 def test_the_score_rises_on_the_first_frame_and_keeps_up_on_a_carried_one(
@@ -107,6 +108,19 @@ def test_what_enters_is_dreamt_in_the_smaller_octaves_in_turns() -> None:
         slope = Watched()
         dream(dreamer, slope, maturity=entering, index=index)
         assert slope.sizes == {smaller: 2, (48, 64): 1}
+
+
+def test_smaller_sizes_have_a_factor_of_their_own(gradient: Gradient) -> None:
+    entering = torch.full_like(MATURE, 0.9)  # too little for full iterations
+    dreamer = octaves(octaves=2, octave_scale=2, upkeep_iterations=0, entering_iterations=2)
+    none, one = torch.zeros(()), torch.ones(())
+    start = 0.25 + 0.5 * image()  # nothing is clamped
+    added = []
+    for strength in (Strength(one, none), Strength(none, one), Strength(none, 3 * one)):
+        made = dream(dreamer, gradient, start=start, maturity=entering, strength=strength)
+        added.append(float((made.image - start).std()))
+    assert added[0] < 1e-6
+    assert added[2] == pytest.approx(3 * added[1], rel=0.2)
 
 
 def test_the_work_follows_what_is_new() -> None:

@@ -12,7 +12,7 @@ from pipeline.dreamer import Dream
 from pipeline.dreamer.parametrisation import Fourier, Maco, Parametrisation, Pixels
 from pipeline.dreamer.views import Views
 from pipeline.errors import UserError
-from pipeline.frame import Memory, to_image
+from pipeline.frame import Memory, Strength, to_image
 from pipeline.gradient import Gradient
 from tests.conftest import part, texture
 
@@ -40,8 +40,8 @@ def visualise(name: str = "fourier", **changes: Any) -> Any:
 def dream(
     dreamer: Any, slope: Any, start: Tensor, *, index: int = 0, memory: Memory | None = None
 ) -> Dream:
-    nothing = torch.zeros_like(start[:, :1])
-    return dreamer(start, nothing, slope, index=index, strength=torch.ones(()), source=None,
+    nothing, full = torch.zeros_like(start[:, :1]), Strength.alike(torch.ones(()))
+    return dreamer(start, nothing, slope, index=index, strength=full, source=None,
                    memory=memory or {}, rng=torch.Generator().manual_seed(index))  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipeline.frame import Strength
 from pipeline.governor import Governor
 from pipeline.level import LayerLevel, measure
 from pipeline.metrics import band_energy, split_bands, vitals
@@ -30,8 +31,9 @@ def image(light: float = 0.42, contrast: float = 0.19, seed: int = 0) -> Tensor:
 def canvas(layer: Tensor, picture: Tensor | None = None, **changes: Any) -> Canvas:
     """A canvas of what was carried, all of it kept and mature."""
     one, everywhere = torch.ones(()), torch.ones_like(layer[:, :1])
+    strength = Strength.alike(one)
     positions = pixel_grid(layer.shape[2], layer.shape[3], torch.device("cpu"))
-    settings = {"maturity": everywhere, "confidence": everywhere, "strength": one, **changes}
+    settings = {"maturity": everywhere, "confidence": everywhere, "strength": strength, **changes}
     return Canvas(picture, layer, one, positions=positions, **settings)
 
 
@@ -58,8 +60,8 @@ def test_every_governor_leaves_a_picture_in_its_range(name: str) -> None:
         governed = governor(canvas(given), rate=25, steady=True)
         assert bool(governed.image.isfinite().all())
         assert 0 <= float(governed.image.min()) <= float(governed.image.max()) <= 1
-        assert governed.strength.shape == ()
-        assert 0 < float(governed.strength) < 10
+        assert governed.strength.full.shape == ()
+        assert 0 < float(governed.strength.full) < 10
         assert torch.equal(given, before)  # it belongs to the caller
 
 
@@ -73,7 +75,7 @@ def test_over_footage_every_governor_leaves_the_picture_and_a_level_layer(
     governed = part("governor", name)(given, rate=25, steady=steady)
     assert governed.picture is picture
     torch.testing.assert_close(governed.image, given.image, atol=2e-3, rtol=0)
-    torch.testing.assert_close(governed.strength.mean(), torch.tensor(1.0), atol=0.01, rtol=0)
+    torch.testing.assert_close(governed.strength.full.mean(), torch.tensor(1.0), atol=0.01, rtol=0)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -126,13 +128,15 @@ def test_no_pattern_of_places_grows_by_being_corrected() -> None:
 
 
 def test_a_young_dream_grows_by_longer_steps_and_is_not_amplified() -> None:
-    governor, layer = part("governor", "level", longest_step=3), noise()
+    governor, layer = part("governor", "level", longest_step=3, longest_coarse_step=9), noise()
     level, young = LayerLevel.of(layer), torch.zeros(1, 1, 96, 128)
     weak = governor(canvas(layer / 2, image(), level=level, maturity=young), rate=25, steady=True)
     torch.testing.assert_close(weak.layer, layer / 2, atol=1e-6, rtol=1e-4)
-    torch.testing.assert_close(weak.strength, torch.full_like(young, 2.0), atol=1e-3, rtol=0)
+    torch.testing.assert_close(weak.strength.full, 2 + young, atol=1e-3, rtol=0)
+    torch.testing.assert_close(weak.strength.smaller, 2**2.5 + young, atol=1e-2, rtol=0)
     none = governor(canvas(layer / 9, image(), level=level, maturity=young), rate=25, steady=True)
-    assert float(none.strength.max()) == 3
+    assert float(none.strength.full.max()) == 3
+    assert float(none.strength.smaller.max()) == 9
     # but what has grown too strong is weakened, however young
     much = governor(canvas(1.1 * layer, image(), level=level, maturity=young), rate=25, steady=True)
     assert float(much.layer.std()) == pytest.approx(float(layer.std()), rel=1e-3)
@@ -144,7 +148,7 @@ def test_of_what_is_not_kept_more_must_be_dreamt() -> None:
     given = replace(canvas(layer, image(), level=LayerLevel.of(layer)), kept=half)
     governed = governor(given, rate=25, steady=True)
     torch.testing.assert_close(governed.layer, layer, atol=1e-6, rtol=1e-4)
-    torch.testing.assert_close(governed.strength, 4 * half, atol=1e-3, rtol=0)
+    torch.testing.assert_close(governed.strength.full, 4 * half, atol=1e-3, rtol=0)
 
 
 def test_what_entered_weaker_comes_up_to_the_rest_of_the_shot() -> None:
@@ -195,7 +199,7 @@ def test_steps_shrink_where_detail_abounds() -> None:
     anchor = part("governor", "anchor")
     fine, smooth = image(), torch.nn.functional.avg_pool2d(image(), 9, 1, 4)
     strengths = [
-        float(anchor(canvas(given), rate=25, steady=True).strength) for given in (fine, smooth)
+        float(anchor(canvas(given), rate=25, steady=True).strength.full) for given in (fine, smooth)
     ]
     assert strengths[0] < 0.6 < 1.5 < strengths[1]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pipeline.determinism import same_bits
 from pipeline.errors import UserError
-from pipeline.frame import Image
+from pipeline.frame import Image, Strength
 from pipeline.gradient import Gradient
 from pipeline.graphed import MOST, CudaGraphs, Graphed, graphed
 from pipeline.model import Model
@@ -140,7 +140,7 @@ def test_a_frame_dreamt_with_a_recorded_network_has_the_same_bits() -> None:
 
     def dreamt(model: Model) -> Tensor:
         slope, rng = Gradient(model, aim("second")), torch.Generator().manual_seed(0)
-        new, full = torch.zeros_like(image[:, :1]), torch.ones(1, 1, 1, 1)
+        new, full = torch.zeros_like(image[:, :1]), Strength.alike(torch.ones(1, 1, 1, 1))
         climb = partial(octaves(), image, new, index=0, strength=full, source=None, memory={},
                         rng=rng)  # fmt: skip
         result: Tensor = dreamt_within_memory(climb, slope, image, rng)[0].image

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.frame import Frame, State, to_image, to_picture
+from pipeline.frame import Frame, State, Strength, to_image, to_picture
 from pipeline.mask import Mask, as_shown, check_shape, on_device, shown, weighed
 from pipeline.track import Track
 from tests.conftest import texture
@@ -47,10 +47,11 @@ def test_without_a_mask_or_a_picture_the_dream_is_shown() -> None:
 
 
 def test_where_nothing_was_filmed_the_mask_weighs_the_steps() -> None:
-    strength, half = torch.tensor(0.5), field(0.5)
+    strength, half = Strength.alike(torch.tensor(0.5)), field(0.5)
     assert weighed(strength, Frame(0, 0.0, PICTURE), half) is strength
     assert weighed(strength, Frame(1, 0.1, None), None) is strength
-    assert torch.equal(weighed(strength, Frame(1, 0.1, None), half), field(0.25))
+    for factor in weighed(strength, Frame(1, 0.1, None), half):
+        assert torch.equal(factor, field(0.25))
 
 
 def test_a_zoom_goes_on_with_what_was_shown_of_its_first_picture() -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pipeline.dreamer import Dream
 from pipeline.figures import STAGES
-from pipeline.frame import Clip, Frame, Picture, State, to_image
+from pipeline.frame import Clip, Frame, Picture, State, Strength, to_image
 from pipeline.gradient import Gradient
 from pipeline.objective.norm import Norm
 from pipeline.render import Dreamt
@@ -66,7 +66,7 @@ def dreamt(
     positions = None if index == 0 or cut else pixel_grid(HEIGHT, WIDTH, CPU)
     return Dreamt(
         Frame(index, index / 30, picture, cut=cut),
-        Canvas(image, torch.zeros_like(image), one, whole, positions, whole, one),
+        Canvas(image, torch.zeros_like(image), one, whole, positions, whole, Strength.alike(one)),
         steady,
         Gradient(toy_network(), Norm(layers=("second",), weights=None)),
         Dream(dream, whole, {(HEIGHT, WIDTH): steps}),

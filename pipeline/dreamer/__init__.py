@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor
 
-from pipeline.frame import Image, Memory
+from pipeline.frame import Image, Memory, Strength
 
 Slope: TypeAlias = Callable[[Image], tuple[Tensor, Tensor]]
 """Image (1, 3, H, W) -> the gradient of the score, the same shape, and the score, a scalar."""
@@ -46,7 +46,7 @@ class Dreamer(Protocol):
         slope: Slope,
         *,
         index: int,
-        strength: Tensor,
+        strength: Strength,
         source: Image | None,
         memory: Memory,
         rng: torch.Generator,
@@ -54,9 +54,9 @@ class Dreamer(Protocol):
         """The dream that starts from `image`, (1, 3, H, W) in [0, 1].
 
         maturity: (1, 1, H, W) in [0, 1], 0 where nothing was dreamt yet. index: of the frame.
-        strength: the factor on every step, a scalar () or (1, 1, H, W). source: (1, 3, H, W), the
-        picture under the dream, None where nothing was filmed. memory: that of the last frame's
-        dream, empty at the first. rng: on the CPU; all randomness comes from it.
+        strength: factors on the steps. source: (1, 3, H, W), the picture under the dream, None
+        where nothing was filmed. memory: that of the last frame's dream, empty at the first. rng:
+        on the CPU; all randomness comes from it.
         """
 
     def fit(self, height: int, width: int, smallest_side: int) -> Dreamer:

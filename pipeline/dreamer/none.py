@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.dreamer import Dream, Slope
-from pipeline.frame import Image, Memory
+from pipeline.frame import Image, Memory, Strength
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Nothing:
         slope: Slope,
         *,
         index: int,
-        strength: Tensor,
+        strength: Strength,
         source: Image | None,
         memory: Memory,
         rng: torch.Generator,

@@ -22,7 +22,7 @@ from pipeline.dreamer import Dream, Slope
 from pipeline.dreamer.penalties import Penalties
 from pipeline.dreamer.shaping import TINY, Shaping, deviation
 from pipeline.errors import UserError
-from pipeline.frame import Image, Memory
+from pipeline.frame import Image, Memory, Strength
 
 Count = Annotated[int, Field(ge=0)]
 Step = Annotated[float, Field(ge=0, le=1)]
@@ -78,7 +78,7 @@ class Octaves:
         slope: Slope,
         *,
         index: int,
-        strength: Tensor,
+        strength: Strength,
         source: Image | None,
         memory: Memory,
         rng: torch.Generator,
@@ -90,8 +90,8 @@ class Octaves:
         # what is half grown counts a quarter; the power keeps a busy street affordable.
         fresh = int(self.iterations * float(new.square().mean()) ** 1.5 + 1e-3)
         counts = self._iterations(fresh, float(new.mean()), index)
-        growth = (self.step_size if fresh else self.entering_step_size) * strength
-        upkeep = self.upkeep_step_size * strength
+        growth = self.step_size if fresh else self.entering_step_size
+        upkeep = self.upkeep_step_size * strength.full
         penalties = Penalties(self.total_variation, self.distance, self.chroma)
         source = image if source is None else source
         detail = image.new_zeros(*image.shape[:2], *sizes[0])
@@ -103,7 +103,7 @@ class Octaves:
                 continue
             jitter = round(self.jitter * size[0] / sizes[-1][0])
             # Smaller octaves leave what is mature as it is, or its motifs would never settle.
-            step = growth * new
+            step = growth * (strength.full if size == sizes[-1] else strength.smaller) * new
             if fresh or size == sizes[-1]:
                 step.add_(upkeep * maturity)
             push = partial(penalties, source=resize(source, size)) if penalties.count else None

@@ -19,7 +19,7 @@ from pipeline.dreamer import Dream, Slope
 from pipeline.dreamer.parametrisation import Parametrisation
 from pipeline.dreamer.views import Views
 from pipeline.errors import UserError
-from pipeline.frame import Image, Memory
+from pipeline.frame import Image, Memory, Strength
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Visualise:
         slope: Slope,
         *,
         index: int,
-        strength: Tensor,
+        strength: Strength,
         source: Image | None,
         memory: Memory,
         rng: torch.Generator,
@@ -63,8 +63,8 @@ class Visualise:
         """The image after this frame's share of the steps."""
         width, count = image.shape[3], self._share(index)
         numbers = self.parametrisation.parameters(image).requires_grad_(True)
-        most = strength.max()
-        rate, weight = self.step_size * float(most), strength / (most + TINY)
+        most = strength.full.max()
+        rate, weight = self.step_size * float(most), strength.full / (most + TINY)
         optimiser = torch.optim.Adam([numbers], lr=rate, maximize=True)
         # in place, and the last frame's state must stay as it was
         optimiser.state[numbers].update({name: value.clone() for name, value in memory.items()})

@@ -15,6 +15,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from pipeline.frame import Strength
 from pipeline.metrics import blur, luminance, vitals
 from pipeline.warp import Canvas
 
@@ -70,7 +71,8 @@ class Anchor:
         light = light - _excess(light, PLENTY * self.high_band, pull)
         # A cast of the whole frame fades, what varies within it is scaled.
         colour = cast * (1 - pull) + (colour - cast) * chroma.pow(pull)
-        strength = (self.high_band / now.high_band.clamp(min=LEAST)).clamp(*STRENGTHS)
+        factor = (self.high_band / now.high_band.clamp(min=LEAST)).clamp(*STRENGTHS)
+        strength = Strength.alike(factor)
         return replace(canvas, layer=(light + colour).clamp_(0, 1), strength=strength)
 
 

@@ -17,10 +17,15 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from pipeline.frame import Strength
 from pipeline.level import LayerLevel, at_places, measure
 from pipeline.metrics import split_bands
 from pipeline.warp import Canvas
 
+LACK_EXPONENT = 2.5
+"""Of what the coarse band lacks, as a factor on steps at smaller sizes. A place that is uncovered
+has fine detail at once, but coarse detail grows over many frames: with an exponent of 1 it stays at
+half of its energy where much is hidden and uncovered."""
 LEAST = 1e-5
 """Of a root mean square: there is nothing to strengthen where there is less."""
 
@@ -35,7 +40,9 @@ class Level:
     """The largest factor by which a band is strengthened in a frame, where the dream has matured;
     1 / most^2 is the least. Carrying takes a few per cent a frame; more must be dreamt."""
     longest_step: Annotated[float, Field(ge=1, le=10)]
-    """The largest factor on a step."""
+    """The largest factor on a step at full size."""
+    longest_coarse_step: Annotated[float, Field(ge=1, le=10)]
+    """The largest factor on a step at a smaller size."""
 
     @torch.no_grad()
     def __call__(self, canvas: Canvas, *, rate: float, steady: bool) -> Canvas:
@@ -56,11 +63,13 @@ class Level:
         # An immature dream grows by gradient steps alone, but is weakened where it is too strong.
         factors = lacking.pow(torch.where(lacking > 1, maturity, 1.0))
         factors = factors.clamp(self.most**-2, self.most)
-        steps = (lacking / (kept * factors).clamp(min=LEAST)).amax(dim=1, keepdim=True)
+        steps = lacking / (kept * factors).clamp(min=LEAST)
+        full = steps[:, :2].amax(dim=1, keepdim=True).clamp(1, self.longest_step)
+        smaller = steps[:, 2:].pow(LACK_EXPONENT).clamp(1, self.longest_coarse_step)
         layer = torch.zeros_like(canvas.layer)
         for band, factor in zip(bands, torch.split(factors, 1, dim=1), strict=True):
             layer.addcmul_(band, _everywhere(factor, layer))
-        strength = _everywhere(steps.clamp(1, self.longest_step), layer)
+        strength = Strength(_everywhere(full, layer), _everywhere(smaller, layer))
         return replace(canvas, layer=layer, level=level, strength=strength)
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from benches import parts
 from pipeline.allowance import GIB
 from pipeline.dreamer import Dreamer
-from pipeline.frame import Image, Picture, to_image, to_picture
+from pipeline.frame import Image, Picture, Strength, to_image, to_picture
 from pipeline.gradient import Gradient
 from pipeline.room import Room
 from pipeline.sampling import pixel_grid, sample
@@ -136,7 +136,8 @@ def _dreamt(dreamer: Dreamer, slope: Gradient, image: Image) -> Image:
     height, width = image.shape[2:]
     fitting = dreamer.fit(height, width, slope.smallest_side)
     rng, new = torch.Generator().manual_seed(0), torch.zeros_like(image[:, :1])
-    return fitting(image, new, slope, index=0, strength=torch.ones(()), source=image, memory={},
+    full = Strength.alike(torch.ones(()))
+    return fitting(image, new, slope, index=0, strength=full, source=image, memory={},
                    rng=rng).image  # fmt: skip
 
 

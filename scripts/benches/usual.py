@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from benches import parts, scene
 from pipeline.dreamer import Slope
 from pipeline.dreamer.octaves import Octaves
-from pipeline.frame import Image, Picture, to_image
+from pipeline.frame import Image, Picture, Strength, to_image
 from pipeline.sampling import sample
 
 Dreams: TypeAlias = Iterator[tuple[Image, float]]
@@ -59,7 +59,7 @@ def dreamt(canvas: Image, slope: Slope, dreamer: Octaves) -> tuple[Image, float]
     """One frame, as if it were the first."""
     rng = torch.Generator().manual_seed(0)
     nothing = torch.zeros_like(canvas[:, :1])
-    full = torch.ones((), device=canvas.device)
+    full = Strength.alike(torch.ones((), device=canvas.device))
     dream = dreamer(canvas, nothing, slope, index=0, strength=full, source=None, memory={},
                     rng=rng)  # fmt: skip
     return dream.image, dream.steps
