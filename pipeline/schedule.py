@@ -10,6 +10,7 @@ import ast
 import bisect
 import difflib
 import math
+import operator
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -42,6 +43,16 @@ DEEPEST = 50
 
 class ScheduleError(ValueError):
     """What is wrong, as a predicate that reads well behind a key, and what to do about it."""
+
+
+def floor(x: float) -> float:
+    """The greatest whole number that is no greater than x."""
+    return float(math.floor(x))
+
+
+def ceil(x: float) -> float:
+    """The least whole number that is no less than x."""
+    return float(math.ceil(x))
 
 
 def clamp(x: float, low: float, high: float) -> float:
@@ -78,8 +89,8 @@ def tour(t: float, place: float, places: float, seconds: float) -> float:
 FUNCTIONS: dict[str, Callable[..., float]] = {
     f.__name__: f
     for f in (
-        *(math.sin, math.cos, math.tan, math.sqrt, math.exp, math.log, math.floor, math.ceil),
-        *(abs, min, max, clamp, smooth, mix, saw, tour),
+        *(math.sin, math.cos, math.tan, math.sqrt, math.exp, math.log),
+        *(abs, min, max, floor, ceil, clamp, smooth, mix, saw, tour),
     )
 }
 ARITY = {
@@ -131,8 +142,10 @@ class Schedule:
         except ScheduleError:
             raise
         except Exception as error:  # a domain, a zero, an overflow, a limit of the evaluator
+            large = isinstance(error, OverflowError)
             raise ScheduleError(
-                f"must have a value all the time, got {shown(error)} in {_short(self.text)}; "
+                "must have a value all the time, got "
+                f"{'a number too large' if large else shown(error)} in {_short(self.text)}; "
                 "clamp() keeps a number in its range"
             ) from error
         if isinstance(value, complex) or not math.isfinite(value):
@@ -223,10 +236,11 @@ def _expression(text: str) -> Schedule:
         raise ScheduleError(f"cannot be read: {_short(text)}; make it simpler") from None
     names: set[str] = set()
     _check(tree.body, text, shift, names, depth=0)
+    tree = _Floats().visit(tree)
 
     def value(values: Mapping[str, float]) -> Any:
         evaluator = _evaluator()
-        evaluator.names = {**CONSTANTS, **values}
+        evaluator.names = {**CONSTANTS, **{name: float(value) for name, value in values.items()}}
         return evaluator.eval(text, tree.body)
 
     return Schedule(text, frozenset(names), value)
@@ -234,7 +248,22 @@ def _expression(text: str) -> Schedule:
 
 @cache
 def _evaluator() -> SimpleEval:
-    return SimpleEval(operators=DEFAULT_OPERATORS, functions=FUNCTIONS, names={})
+    # the bounds of simpleeval's own power are for whole numbers
+    operators = {**DEFAULT_OPERATORS, ast.Pow: operator.pow}
+    return SimpleEval(operators=operators, functions=FUNCTIONS, names={})
+
+
+class _Floats(ast.NodeTransformer):
+    """Makes numbers floats, on which each operation takes one step: whole numbers may grow until
+    they fill memory."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        assert isinstance(node.value, int | float)
+        try:
+            number = float(node.value)
+        except OverflowError:
+            number = math.inf
+        return ast.copy_location(ast.Constant(number), node)
 
 
 def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from itertools import pairwise
 
 import pytest
@@ -135,11 +136,26 @@ def test_what_is_no_schedule_is_refused_with_its_column(text: str, said: str) ->
 @pytest.mark.parametrize(
     "text",
     ["1/t", "sqrt(t - 1)", "log(t)", "(t - 8) ** 0.5", "exp(1000)", "9**9**9", "1e308*10",
-     "1e999 - 1e999", "10 ** 400 * 1.0"],
+     "1e999 - 1e999", "10 ** 400 * 1.0", "10**400", "1" + "0" * 400, "4000000**4000000>1",
+     "floor(9e307)**9 > 1", "9**9**9**9 > 1", "floor(1e999)"],
 )  # fmt: skip
 def test_what_has_no_finite_value_is_an_error_when_it_comes_to_that(text: str) -> None:
     with pytest.raises(ScheduleError, match=r"all the time, got .*; clamp"):
         at(text, 0.0)
+
+
+@pytest.mark.parametrize("text", ["4000000**4000000>1", "(frame+9)**(9**9)>1", "9**99999999 % 7"])
+def test_one_evaluation_takes_no_time(text: str) -> None:
+    # exact whole numbers of that size take seconds to minutes each
+    start = time.process_time()
+    with pytest.raises(ScheduleError):
+        at(text, 0.0)
+    assert time.process_time() - start < 0.5
+
+
+def test_numbers_are_floats() -> None:
+    assert at("2**53 + 1", 0.0) == 2.0**53
+    assert at("7//2 + floor(2.5) + ceil(2.5) + 9000000**2 % 10", 0.0) == 8
 
 
 def test_what_is_finite_elsewhere_is_so_there() -> None:
