@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torchvision.models import WeightsEnum
 
 from pipeline.errors import UserError, shown
+from pipeline.opening import opened
+from pipeline.track import named
 
 WRAPPERS = ("state_dict", "model")
 """Under which names training scripts keep the weights in their checkpoints."""
@@ -100,13 +102,7 @@ def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
     tensors and plain data is unpickled. Checkpoints that hold a state_dict, and the "module." of
     parallel training, are understood. Raises UserError, naming `key`.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"{key}: must be a file that can be read, got {shown(path)} ({error.strerror}); "
-            "check the name"
-        ) from error
+    content = _contents(path, key)
     held = _safetensors(content) if content[8:9] == b"{" else _unpickled(content, path, key)
     for wrapper in WRAPPERS:
         if isinstance(held, Mapping) and isinstance(held.get(wrapper), Mapping):
@@ -126,8 +122,8 @@ def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
     Raises UserError, naming `key`, for a file that cannot be read or holds another count.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = _contents(path, key).decode().splitlines()
+    except (UserError, UnicodeDecodeError) as error:
         raise UserError(
             f"{key}: must be a text file that can be read, got {shown(path)}; check the name"
         ) from error
@@ -138,6 +134,19 @@ def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
             "take the list that goes with the weights"
         )
     return tuple(names)
+
+
+def _contents(path: Path, key: str) -> bytes:
+    """Return what is in a file. Raises UserError, naming `key`; a pipe or a device is refused."""
+    with named(key), opened(path) as descriptor:
+        try:
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        except OSError as error:
+            raise UserError(
+                f"input: must be a file that can be read, got {shown(path)} ({error.strerror}); "
+                "copy it again"
+            ) from error
 
 
 def _safetensors(content: bytes) -> object:
