@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.durable import reported
 from pipeline.encoder.container import CONTAINERS, timescale
 from pipeline.encoder.mux import mux
+from pipeline.encoder.options import OPTION, check_options
 from pipeline.encoder.outcome import StoppedError
 from pipeline.encoder.palette import demand_slow, paint
 from pipeline.encoder.segment import Segment
@@ -71,7 +71,7 @@ class FFmpeg:
             )
         if CONTAINERS[suffix].palette:
             demand_slow(clip)
-        self._check_options()
+        check_options(self.options, _options(self.codec), self.codec)
         tracks = clip.tracks
         if tracks is not None:
             second = 1.0 if tracks.seconds is None else min(1.0, tracks.seconds)
@@ -124,21 +124,6 @@ class FFmpeg:
         arguments += ["-video_track_timescale", str(timescale(clip.rate)), "-bitexact"]
         return [*arguments, "-f", self.segment_format]
 
-    def _check_options(self) -> None:
-        """Nothing, if the codec has all options. Raises UserError.
-
-        Names that mean something to ffmpeg itself (-f, -vf, -i) are no options of a codec.
-        """
-        names = _options(self.codec)
-        for key in self.options:
-            if key not in names:
-                near = difflib.get_close_matches(key, names, n=3)
-                remedy = f"did you mean {' or '.join(near)}?" if near else "leave it out"
-                raise UserError(
-                    f"encoder.options.{key}: must be an option of {self.codec}, got {key!r} "
-                    f"(Unrecognized option {key!r}); {remedy}"
-                )
-
     def _check_encoding(self, path: Path, clip: Clip) -> None:
         """Encode two black frames to path, listening to warnings too. Raises UserError."""
         black = np.zeros((clip.height, clip.width, 3), np.uint8)
@@ -176,8 +161,8 @@ class FFmpeg:
 
 
 @cache
-def _options(codec: str) -> frozenset[str]:
-    """Names of the options of a video encoder, its own and those that all have.
+def _options(codec: str) -> Mapping[str, str]:
+    """The options of a video encoder, its own and those that all have -> their types.
 
     Raises UserError if the bundled ffmpeg has no such encoder.
     """
@@ -189,7 +174,7 @@ def _options(codec: str) -> frozenset[str]:
         )
     shared = re.search(r"^AVCodecContext AVOptions:\n((?: .*\n)+)", _help("full"), re.MULTILINE)
     text = own + (shared[1] if shared else "")
-    return frozenset(re.findall(r"^ +-(\S+) +<\S+> +E..V", text, re.MULTILINE))
+    return dict(reversed(OPTION.findall(text)))  # its own come first
 
 
 def _help(topic: str) -> str:

@@ -1,0 +1,101 @@
+"""Which options a codec may have, and what their values may look like.
+
+Encoders have options that name files to write (`stats`, `csv`, `recon` ...), and settings may come
+from others. So options of text are taken from a list; the rest hold numbers and names by their
+type.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Mapping
+
+from pipeline.errors import UserError, shown
+
+VALUE = re.compile(r"[\w.,:+-]*", re.ASCII)
+"""Of an option: numbers and names."""
+PARAMETER = re.compile(r"(?:no-)?([\w-]+)(?:=[\w.,+-]*)?", re.ASCII)
+"""One of several that an option of Parameters holds, between colons."""
+TEXT_TYPES = ("string", "dictionary", "binary")
+"""Types of options, as ffmpeg names them, whose value may be a file's name."""
+TEXTS = frozenset({"preset", "tune", "profile", "level", "psy-rd", "deblock", "partitions",
+                   "wpredp", "vendor"})  # fmt: skip
+"""Options of text that name no file."""
+PARAMETERS = {
+    "x264-params": """
+        8x8dct aq-mode aq-strength aud b-adapt b-bias b-pyramid bframes bitrate bluray-compat cabac
+        chroma-qp-offset constrained-intra cplxblur cpu-independent crf crf-max deadzone-inter
+        deadzone-intra deblock direct fast-pskip filler force-cfr intra-refresh ipratio keyint
+        lookahead-threads mbtree me merange min-keyint mixed-refs mvrange mvrange-thread nal-hrd nr
+        open-gop partitions pbratio psy psy-rd qblur qcomp qp qpmax qpmin qpstep ratetol
+        rc-lookahead ref scenecut slice-max-mbs slice-max-size sliced-threads slices subme
+        sync-lookahead threads trellis vbv-bufsize vbv-init vbv-maxrate weightb weightp
+    """,
+    "x265-params": """
+        amp aq-mode aq-motion aq-strength b-adapt b-intra b-pyramid bframe-bias bframes bitrate
+        cbqpoffs constrained-intra crf crf-max crf-min crqpoffs ctu cu-lossless cutree deblock
+        early-skip fades fast-intra frame-threads gop-lookahead high-tier hist-scenecut hme
+        intra-refresh ipratio keyint level-idc limit-modes limit-refs limit-sao limit-tu log-level
+        lookahead-slices lookahead-threads lossless max-merge max-tu-size me merange min-cu-size
+        min-keyint nr-inter nr-intra open-gop pbratio pme pmode pools psy-rd psy-rdoq qblur qcomp
+        qg-size qp qpmax qpmin qpstep rc-grain rc-lookahead rd rd-refine rdoq-level rdpenalty rect
+        ref repeat-headers rskip sao sao-non-deblock scenecut scenecut-bias selective-sao signhide
+        slices splitrd-skip ssim-rd strong-intra-smoothing subme temporal-layers temporal-mvp tskip
+        tskip-fast tu-inter-depth tu-intra-depth uhd-bd vbv-bufsize vbv-init vbv-maxrate weightb
+        weightp wpp
+    """,
+    "svtav1-params": """
+        aq-mode crf enable-cdef enable-dlf enable-overlays enable-qm enable-restoration enable-tf
+        enable-variance-boost fast-decode film-grain film-grain-denoise hierarchical-levels
+        irefresh-type keyint lookahead lp mbr pin qm-max qm-min qp rc scd sharpness tbr tile-columns
+        tile-rows tune variance-boost-strength variance-octile
+    """,
+}
+"""Options that hold parameters of the encoder's own -> those that name no file."""
+OPTION = re.compile(r"^ +-(\S+) +<(\w+)> +E..V", re.MULTILINE)
+"""A line of ffmpeg's help: an option of a video encoder, and its type."""
+
+
+def check_options(
+    options: Mapping[str, bool | int | float | str], known: Mapping[str, str], codec: str
+) -> None:
+    """Nothing, if the codec has all options and their values can name no file.
+
+    known: options of the codec -> their types. Names that mean something to ffmpeg itself (-f, -vf,
+    -i) are no options of a codec. Raises UserError.
+    """
+    for key, value in options.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=3)
+            remedy = f"did you mean {' or '.join(near)}?" if near else "leave it out"
+            raise UserError(
+                f"encoder.options.{key}: must be an option of {codec}, got {key!r} "
+                f"(Unrecognized option {key!r}); {remedy}"
+            )
+        text = str(value)
+        if key in PARAMETERS:
+            _check_parameters(key, text, PARAMETERS[key].split())
+        elif known[key] in TEXT_TYPES and key not in TEXTS:
+            raise UserError(
+                f"encoder.options.{key}: must not be an option that may name a file, got {key!r}; "
+                "leave it out"
+            )
+        elif not VALUE.fullmatch(text):
+            raise UserError(
+                f"encoder.options.{key}: must be a number or a name, got {shown(text)[:80]!r}; "
+                "leave out all but letters, digits and . , : + - _"
+            )
+
+
+def _check_parameters(key: str, text: str, known: Collection[str]) -> None:
+    """Nothing, if this reads NAME=VALUE:NAME=VALUE with known names. Raises UserError."""
+    for part in text.split(":"):
+        found = PARAMETER.fullmatch(part)
+        if found is None or not {found[1], part.partition("=")[0]} & {*known}:
+            near = difflib.get_close_matches(part.partition("=")[0], known, n=3)
+            remedy = f"did you mean {' or '.join(near)}?" if near else "leave it out"
+            raise UserError(
+                f"encoder.options.{key}: must read NAME=VALUE:NAME=VALUE with names that are "
+                f"allowed, got {shown(part)[:80]!r}; {remedy}"
+            )
