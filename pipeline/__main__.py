@@ -12,14 +12,12 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from pipeline import earlier, multirun
+from pipeline import earlier, multirun, presets
 from pipeline.arguments import prepared
-from pipeline.configuration import config_dir, face_yaml, one_line
+from pipeline.configuration import config_dir, one_line, schema
 from pipeline.errors import UserError, shown
 from pipeline.exits import end, end_in_order
-from pipeline.presets import check_presets
 from pipeline.task import task
 
 
@@ -29,6 +27,7 @@ def main() -> NoReturn:
     A sweep: 1 if a job of it is not done. What an earlier call in this process left is forgotten.
     """
     GlobalHydra.instance().clear()
+    presets.forget()
     multirun.begun = None
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us whole; we put them into one line
     end_in_order()
@@ -45,8 +44,9 @@ def _run() -> tuple[Any, str | None]:
         groups = [path.name for path in config_dir().iterdir()]
         start, said = earlier.parted(sys.argv[1:])
         before = [] if start is None else earlier.overrides(start, said)
-        sys.argv[1:] = prepared(said, groups, before)
-        check_presets(sys.argv[1:], [*groups, "experiment"], face_yaml())
+        folder, sys.argv[1:] = presets.taken(prepared(said, groups, before))
+        if folder is not None:
+            presets.register(folder, schema())
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(task)()
     except KeyboardInterrupt as stop:
         return 130, str(stop) or None
@@ -54,9 +54,6 @@ def _run() -> tuple[Any, str | None]:
         return ended.code, None
     except (UserError, HydraException, OmegaConfBaseException) as error:
         return 2, one_line(error)
-    except YAMLError as error:  # what Hydra is stricter about: a key that is there twice
-        reason = " ".join(shown(line.strip()) for line in str(error).splitlines())
-        return 2, f"--config-dir: must hold yaml that can be read, got: {reason[:300]}; mend it"
     except BrokenPipeError:
         return 1, None
     except Exception as error:

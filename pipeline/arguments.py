@@ -94,6 +94,10 @@ def _check_form(argument: str) -> None:
         exists = argument != "" and Path(argument).exists()
         meant = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
         raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no '='; say {shown(meant)}")
+    if argument.lstrip("+~").startswith("hydra.searchpath"):
+        raise UserError(
+            "hydra.searchpath: must be left out, got a folder of settings; say --config-dir DIR"
+        )
     if argument.startswith("="):
         raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no key; --help has all")
 

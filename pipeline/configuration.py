@@ -16,7 +16,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pipeline.arguments import no_setting
 from pipeline.engines import missing_extra
 from pipeline.errors import UserError, hint, shown
-from pipeline.presets import check_calls, check_single
+from pipeline.presets import Schema, check_calls, check_single
 
 # In this order they are built: what costs nothing to refuse comes before the network.
 FIXED = ("source", "cuts", "flow", "encoder")
@@ -115,6 +115,22 @@ def one_line(error: Exception) -> str:
         if match := re.search(said, text):
             return meant.format(*match.groups())
     return shown(text)
+
+
+def schema() -> Schema:
+    """Return what the packaged settings are, for presets of others to be checked by."""
+    folder = config_dir()
+    choices: dict[str, set[str]] = {}
+    for path in folder.rglob("*.yaml"):
+        group = path.parent.relative_to(folder).as_posix()
+        if group != "." and not group.startswith("hydra"):
+            choices.setdefault(group, set()).add(path.stem)
+    keys = {
+        group: frozenset(str(key) for name in choices[group] for key in yaml_of(group, name))
+        for group in GROUPS
+    }
+    named = {group: frozenset(names) for group, names in choices.items()}
+    return Schema(named, keys, frozenset(face_yaml()))
 
 
 def _known() -> dict[str, list[str]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +15,18 @@ from pipeline.arguments import is_pictures, quote
 from pipeline.configuration import GROUPS, config_dir, face_yaml, yaml_of
 from pipeline.errors import UserError, shown
 from pipeline.notes import folder_of
-from pipeline.presets import REFERENCE, check_plain
+from pipeline.presets import OF_THE_USER, REFERENCE, check_plain
 from pipeline.sweep import PLAN, STATUS, read_plan, status_of
-from pipeline.told import ASKED, BESIDE, ELSEWHERE
+from pipeline.told import BESIDE
 
 KEY = "from"
 TARGET = "_target_"
-HERE = (*ELSEWHERE, *ASKED, "trust")
-"""Settings that are of the one render, and of who runs it."""
 PRESETS = ("recipe", "quality", "look", "experiment")
 RECIPE = "recipe.yaml"
 LARGEST = 1 << 18
 """Bytes of settings, at most."""
+MOST_READ = 1 << 21
+"""Bytes of a video's tags, as ffmpeg writes them, in which a comment is looked for."""
 COMMENT = re.compile(r"^comment=((?:\\.|[^\\\n])*)", re.MULTILINE | re.IGNORECASE | re.DOTALL)
 """How ffmpeg writes that tag down; a backslash stands before what would mean something."""
 PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
@@ -57,7 +59,7 @@ def overrides(path: Path, arguments: Sequence[str]) -> list[str]:
             raise UserError(f"{KEY}: must tell its {group}, got {shown(path)}; name another result")
     given = dict(argument.lstrip("+~").partition("=")[::2] for argument in arguments)
     apart = _said(given, settings)
-    face = [key for key in face_yaml() if key not in HERE and key in settings]
+    face = [key for key in face_yaml() if key not in OF_THE_USER and key in settings]
     found = [*_of_face(settings, face)]
     for group in GROUPS:
         found += _of_group(group, settings)
@@ -68,14 +70,24 @@ def _settings(path: Path) -> dict[str, Any]:
     """The settings that lie there, resolved. Raises UserError if there are none."""
     if not path.exists():
         raise _none(path)
-    text = _recipe(path) if path.suffix == ".yaml" or path.is_dir() else _comment(path)
+    whole = path.suffix == ".yaml" or path.is_dir()
+    text = _recipe(path) if whole else _comment(path)
+    if len(text) > LARGEST:
+        raise _none(path)
     try:
         check_plain(text.encode(), f"{KEY}: the settings of {shown(path)}", ())
         settings = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:
         raise _none(path) from error
-    if len(text) > LARGEST or not isinstance(settings, dict):
+    if not isinstance(settings, dict):
         raise _none(path)
+    # A recipe tells all settings; what is of its own render is left out. A result tells no such.
+    for key in ("trust",) if whole else OF_THE_USER:
+        if settings.get(key):
+            raise UserError(
+                f"{KEY}: {shown(path)} must not set {key}, which only whoever runs it may say, got "
+                f"{shown(settings[key])[:80]}; name another result, or take {key} out of it"
+            )
     return settings
 
 
@@ -86,6 +98,7 @@ def _recipe(path: Path) -> str:
         file = folder_of(path / (Path(status_of(path).output).name or "dream.mp4")) / RECIPE
     elif path.is_dir():
         file = path / RECIPE
+    _check_regular(file, path)
     try:
         with file.open(encoding="utf-8") as stream:
             return stream.read(LARGEST + 1)
@@ -95,26 +108,47 @@ def _recipe(path: Path) -> str:
 
 def _comment(path: Path) -> str:
     """The settings in a result's own comment. Raises UserError if it has none."""
-    if is_pictures(path.name):
-        from PIL import Image
-
-        try:
-            with Image.open(path) as image:
-                comment = str(image.info.get("comment", ""))
-        except OSError as error:
-            raise _none(path) from error
-    else:
-        from pipeline.limits import Limits  # what --help and TAB do without
-        from pipeline.opening import lines
-
-        limits = Limits(**face_yaml()["limits"])
-        told = b"\n".join(lines(path, (), ("-f", "ffmetadata", "-"), limits))
-        found = COMMENT.search(told.decode("utf-8", "replace"))
-        comment = re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL) if found else ""
-    first, _, text = comment.partition("\n")
+    _check_regular(path, path)
+    comment = _of_picture(path) if is_pictures(path.name) else _of_video(path)
+    first, _, text = comment[: LARGEST + 100].partition("\n")
     if not first.startswith("dreamreel "):
         raise _none(path)
     return text
+
+
+def _of_picture(path: Path) -> str:
+    """Return the comment of a picture. Raises UserError if it cannot be read."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(), Image.open(path) as image:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return str(image.info.get("comment", ""))
+    except Exception as error:  # a header that is cut, a text that unpacks to too much ...
+        raise _none(path) from error
+
+
+def _of_video(path: Path) -> str:
+    """Return the comment of a video. Raises UserError if it cannot be read."""
+    from pipeline.limits import Limits  # what --help and TAB do without
+    from pipeline.opening import lines
+
+    limits = Limits(**face_yaml()["limits"])
+    told, size = [], 0
+    with closing(lines(path, (), ("-f", "ffmetadata", "-"), limits)) as found:
+        for line in found:
+            told.append(line)
+            size += len(line) + 1
+            if size > MOST_READ:
+                break
+    match = COMMENT.search(b"\n".join(told)[:MOST_READ].decode("utf-8", "replace"))
+    return re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL) if match else ""
+
+
+def _check_regular(file: Path, path: Path) -> None:
+    """Nothing, unless there is a pipe or a device, which could block for ever. Raises UserError."""
+    if file.exists() and not file.is_file():
+        raise _none(path)
 
 
 def _none(path: Path) -> UserError:
@@ -213,7 +247,7 @@ def _differing(
         reference = REFERENCE.fullmatch(default) if isinstance(default, str) else None
         if reference:
             default = settings.get(reference[1])
-        if key == TARGET or default == value or (reference and reference[1] in HERE):
+        if key == TARGET or default == value or (reference and reference[1] in OF_THE_USER):
             continue
         if isinstance(value, dict) and isinstance(default, dict):
             yield from _differing(value, default, where, settings)

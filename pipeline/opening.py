@@ -6,7 +6,7 @@ import os
 import select
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def lines(
     after: Sequence[str],
     limits: Limits,
     formats: str = ffmpeg.VIDEOS,
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """What ffmpeg writes on stdout, line by line, then on stderr.
 
     before, after: its options on either side of the input. Raises UserError if it stalls.

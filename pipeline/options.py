@@ -9,11 +9,13 @@ from pipeline.errors import UserError, hint, shown
 OPTIONS = {
     **dict.fromkeys(("--help", "-h", "--hydra-help", "--version", "--resolve"), 0),
     **dict.fromkeys(("--run", "-r", "--multirun", "-m", "--shell-completion", "-sc"), 0),
-    **dict.fromkeys(("--cfg", "-c", "--package", "-p", "--config-path", "-cp"), 1),
-    **dict.fromkeys(("--config-name", "-cn", "--config-dir", "-cd", "--info", "-i"), 1),
-    "--experimental-rerun": 1,
+    **dict.fromkeys(("--cfg", "-c", "--package", "-p", "--info", "-i"), 1),
+    **dict.fromkeys(("--config-dir", "-cd"), 1),
 }
-"""Hydra's own options -> how many of the arguments behind one belong to it."""
+"""Options -> how many of the arguments behind one belong to it. All but --config-dir are Hydra's;
+left out are those of Hydra's that take settings from elsewhere, or run what a pickle says."""
+FOLDER = "--config-dir"
+"""The option that is read here, not by Hydra; the long ones may be cut short."""
 
 
 def parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -30,11 +32,13 @@ def parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             options.append(argument)
         elif argument.startswith("-"):
             name = argument.partition("=")[0]
-            fitting = [o for o in OPTIONS if o == name or (len(name) > 2 and o.startswith(name))]
-            if not fitting:
-                raise UserError(f"{shown(name)}: is no option; {hint(name, OPTIONS)}")
-            skip = 0 if "=" in argument else OPTIONS[fitting[0]]
-            options.append(argument)
+            fitting = [o for o in OPTIONS if len(name) > 2 and o.startswith(name)]
+            whole = name if name in OPTIONS else fitting[0] if len(fitting) == 1 else ""
+            if not whole:
+                raise UserError(f"{shown(name)}: is no option; {hint(name, fitting or OPTIONS)}")
+            skip = 0 if "=" in argument else OPTIONS[whole]
+            name = FOLDER if whole in (FOLDER, "-cd") else name
+            options.append(name + argument.removeprefix(argument.partition("=")[0]))
         else:
             others.append(argument)
     return options, others

@@ -8,25 +8,32 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from pipeline import faults
+from pipeline.configuration import config_dir
 from pipeline.errors import UserError, hint, shown
 from pipeline.schedule import Schedule, ScheduleError
 
 TARGET = "_target_"
 OURS = "pipeline"
-ROOMS = tuple(
-    f"{OURS}.{room}."
-    for room in ("source", "cuts", "flow", "camera", "warp", "governor", "dreamer", "objective",
-                 "model", "encoder", "limits")
-)  # fmt: skip
-"""Where parts live: what else there is of ours writes and removes files, for whoever calls it."""
+OF_THE_CODE = frozenset(
+    {
+        "pipeline.limits.Limits",
+        "pipeline.source.matte.PictureMattes",
+        "pipeline.source.matte.VideoMattes",
+    }
+)
+"""Targets that no yaml file names, but the code itself, under keys that are no groups."""
+NAMED = re.compile(rf"\b{TARGET}: *({OURS}\.[\w.]+)")
+"""A target of ours, as the packaged yaml files name it."""
 
 
 def build(
@@ -170,10 +177,23 @@ def _valued(node: Any, key: str, values: Mapping[str, float]) -> Any:
     return round(value) if node.whole else value
 
 
+@cache
+def targets(group: str) -> frozenset[str]:
+    """Return the classes and functions of ours that packaged choices of a group name.
+
+    Of a key that is no group, those of all groups, and what the code itself names.
+    """
+    known = (config_dir() / group).is_dir()
+    files = config_dir().glob(f"{group if known else '*'}/*.yaml")
+    named = frozenset(name for path in files for name in NAMED.findall(path.read_text("utf-8")))
+    return named if known else named | OF_THE_CODE
+
+
 def located(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any]:
     """The class or function of this dotted name. Raises UserError if it is none, or not trusted.
 
-    Nothing of a package that is not trusted is even imported: a target is code.
+    Of ours only what a packaged choice of the key's group names: others write and remove files for
+    whoever calls them. Nothing of a package that is not trusted is even imported.
     """
     text = str(name)
     package = text.partition(".")[0]
@@ -182,6 +202,12 @@ def located(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any
         raise UserError(
             f"{key}: must be in {allowed}, got {shown(text)!r}; "
             f"say trust=[{shown(package)}] if you trust that package"
+        )
+    group = key.partition(".")[0]
+    if package == OURS and text not in targets(group):
+        raise UserError(
+            f"{key}: must name a class or function of {allowed} that a packaged {group} names, "
+            f"got {shown(text)!r}; say {group}=CHOICE, --help lists them"
         )
     module, _, attribute = text.rpartition(".")
     try:
@@ -192,11 +218,7 @@ def located(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any
         target = None
     # os.system can be reached through any module that imports os
     home = str(getattr(target, "__module__", ""))
-    if (
-        not callable(target)
-        or home.partition(".")[0] not in trusted
-        or (package == OURS and not f"{home}.".startswith(ROOMS))
-    ):
+    if not callable(target) or home.partition(".")[0] not in trusted:
         raise UserError(
             f"{key}: must name a class or function of {allowed}, got {shown(text)!r}; "
             "the yaml files in conf/ name those that there are"

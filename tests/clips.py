@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -91,3 +92,12 @@ def write(
 def counted(path: Path, *options: str, frames: int = 20, **more: Any) -> Path:
     """The file with `frames` pictures that say their numbers from 0 on."""
     return write(path, [barcode(index) for index in range(frames)], *options, **more)
+
+
+def video_comment(path: Path) -> str:
+    """Return the comment of a video, from ffmpeg's own listing."""
+    listed = run("-i", str(path), "-f", "ffmetadata", "-").decode()
+    # special characters are escaped there, the ends of lines too
+    found = re.search(r"^comment=((?:\\.|[^\\\n])*)$", listed, re.MULTILINE | re.DOTALL | re.I)
+    assert found
+    return re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL)

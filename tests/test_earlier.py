@@ -105,11 +105,17 @@ def test_another_kind_of_input_has_its_own_source(written: Any) -> None:
 
 
 def test_what_is_of_the_one_render_is_not_taken_over(written: Any) -> None:
-    settings = settled("input=a.mp4") | {"trust": ["os"], "device": "cuda:7", "overwrite": True}
+    settings = settled("input=a.mp4") | {"device": "cuda:7", "overwrite": True}
     again = settled(written(settings | {"limits": {"pixels": 1}, "output": "x.mp4"}))
-    assert (again["trust"], again["device"], again["overwrite"]) == ([], "auto", False)
+    assert (again["device"], again["overwrite"]) == ("auto", False)
     assert again["output"] is None
     assert again["limits"]["pixels"] > 1
+
+
+def test_what_a_recipe_trusts_is_not_trusted_by_that(written: Any) -> None:
+    start = written(settled("input=a.mp4") | {"trust": ["shutil"]})
+    with pytest.raises(UserError, match=r"^from: .* must not set trust, .* got \['shutil'\]"):
+        settled(start)
 
 
 def test_a_job_of_a_sweep_is_found_by_its_folder(tmp_path: Path) -> None:

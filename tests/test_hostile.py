@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
+import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
-from clips import FFV1, counted
+import torch
+import yaml
+from clips import FFV1, counted, video_comment
 from clips import run as ffmpeg
 from command_line import files, rendered, run
+from hydra.core.config_store import ConfigStore
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torchvision.models import resnet18
 
+from pipeline.configuration import schema
 from pipeline.errors import UserError
-from pipeline.presets import check_calls, check_presets, check_single
+from pipeline.presets import check_calls, check_single, forget, register
 
 LAUGHS = "".join(
     f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'ha'] * 10)}]\n" for i in range(9)
@@ -30,8 +40,25 @@ PRESETS = [
      "objective.layers.0._target_"),
     ("dreamer:\n  _partial_: true\n", "dreamer._partial_: is not a setting"),
     ("dreamer:\n  _args_: [touch ran]\n", "dreamer._args_: is not a setting"),
-    ("dreamer: {octaves: 1}\ntrust: [os]\nflow:\n  _target_: os.system\n", "flow._target_"),
+    ("dreamer: {_target_: pipeline.dreamer.none.Nothing}\ntrust: [shutil]\nflow:\n"
+     "  _target_: shutil.copyfile\n  src: clip.mp4\n  dst: ran\n", "must not set trust"),
+    *((f"{key}: {value}\n", f"must not set {key}") for key, value in (
+        ("overwrite", "true"), ("output", "kept/notes.txt"), ("output", "null"),
+        ("device", "cuda:7"), ("limits", "{memory: 1000}"), ("from", "clip.mp4"),
+        ("sweep", "kept"), ("shots", "kept"), ("part", "0-1"), ("plan", "true"),
+        ("profile", "true"), ("save_seconds", "1e9"), ("compile", "none"))),
     # ours, but no part: it writes where it is told
+    ("encoder:\n  _target_: pipeline.encoder.images._write\n  path: ran\n",
+     "pipeline.encoder.images._write"),
+    ("encoder:\n  _target_: pipeline.encoder.segment.Segment\n  path: ran\n",
+     "pipeline.encoder.segment.Segment"),
+    # a part, but of another group
+    ("flow:\n  _target_: pipeline.encoder.images.Images\n", "a packaged flow names"),
+    ("encoder:\n  options: {x264-params: 'pass=1:stats=ran'}\n",
+     "encoder.options.x264-params", "got 'pass=1'"),
+    ("encoder:\n  options: {stats: ran}\n", "encoder.options.stats", "may name a file"),
+    ("encoder:\n  options: {passlogfile: ran}\n", "encoder.options.passlogfile"),
+    ("encoder:\n  options: {x264opts: 'stats=ran'}\n", "encoder.options.x264opts"),
     ("flow:\n  _target_: pipeline.notes.write\n  path: ran\n  text: x\n", "pipeline.notes.write"),
     ("flow:\n  _target_: pipeline.recording.remove\n  folder: kept\n", "pipeline.recording.remove"),
     ("flow:\n  _target_: pipeline.__main__.main\n", "pipeline.__main__.main"),
@@ -45,11 +72,18 @@ PRESETS = [
      "mask: must hold no ${}"),
     ("seed: !!python/object/apply:os.system ['touch ran']\n", "have no tags", "os.system"),
     ("seed: !!python/name:os.system\n", "have no tags"),
-    ("trust: [" + "x," * 10000 + "]\n", "at most 16384 bytes"),
-    ("trust: " + "[" * 5000 + "]" * 5000 + "\n", "be at most 20 deep"),
+    ("guide: [" + "x," * 10000 + "]\n", "at most 16384 bytes"),
+    ("guide: " + "[" * 5000 + "]" * 5000 + "\n", "be at most 20 deep"),
     ("hydra:\n  run:\n    dir: ran\n", "hydra"),
     ("hydra:\n  callbacks:\n    x:\n      _target_: os.system\n", "hydra"),
-    ("defaults:\n  - override /hydra/job_logging: default\n", "hydra"),
+        *((f"defaults: {entries}\n", "in its defaults" if entries[0] == "[" else "list of defaults")
+      for entries in (
+        "[override /hydra/job_logging: default]", "[{override hydra/launcher: ray}]",
+        "[/other/x]", "[{/other: x}]", "[{override /other: x}]", "[../other/x]", "[evil]",
+        "[{override /look: evil}]", "[/look: evil]", "[{override /flow: 7}]", "[7]", "[null]",
+        "[{override /flow: [dis]}]", "[{override /flow: nix}]", "[{override /flow: '../x'}]",
+        "[{override /flow: dis, x: y}]", "[{flow@hydra.callbacks: dis}]", "[{camera@x: zoom}]",
+        "[optional x: y]", "[[]]", "7", "{flow: dis}", "text")),
     ("nonsense: 5\n", "nonsense: is not a setting"),
     ("dreamer:\n  octavs: 5\n", "dreamer.octavs: is not a setting", "dreamer.octaves"),
     ('"a\\e[31m\\nb": 5\n', "a\\x1b[31m\\nb: is not a setting"),
@@ -101,18 +135,69 @@ def test_a_preset_of_differences_works(folder: Path) -> None:
     assert "seed: 7\n" in recipe
 
 
-def test_what_else_lies_in_the_folder_is_not_looked_at(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "x.yaml").write_text("a: &a 1\nb: *a\n")
-    check_presets(["--config-dir", str(tmp_path)], ["look"], ["frames"])
+@pytest.mark.parametrize(
+    "header", ["hydra.callbacks.x", "hydra", "look", "dreamer", "_global_.hydra", "a b", ""]
+)
+@pytest.mark.parametrize("group", ["look", "flow"])
+def test_a_preset_belongs_nowhere_but_in_its_group(folder: Path, group: str, header: str) -> None:
+    (folder / "theirs" / group).mkdir(exist_ok=True)
+    (folder / "theirs" / group / "evil.yaml").write_text(
+        f"# nice\n#  @package {header}\n_target_: logging.FileHandler\nfilename: ran\n"
+    )
+    before = files(folder)
+    line = run("--config-dir=theirs", "input=clip.mp4", f"{group}=evil", cwd=folder).line
+    assert f"theirs/{group}/evil.yaml must have no header but" in line
+    assert files(folder) == before
+
+
+def test_what_else_lies_in_the_folder_is_out_of_reach(folder: Path) -> None:
+    evil = "# @package hydra.callbacks.x\n_target_: logging.FileHandler\nfilename: ran\n"
+    for name in ("evil.yaml", "other/x.yaml", "hydra/launcher/x.yaml", "look/deep/x.yaml"):
+        path = folder / "theirs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(evil)
+    (folder / "theirs" / "look" / "ok.yaml").write_text("frames: 1\n")
+    before = files(folder)
+    words = ("--config-dir=theirs", "input=clip.mp4", "dreamer=none")
+    for more in ("look=deep/x", "look=../other/x", "+other=x", "hydra/launcher=x", "look=../evil"):
+        assert "evil.yaml" not in run(*words, more, cwd=folder).line
+    for option in ("--config-name=evil", "-cn=evil", "--config-path=theirs", "-cp=theirs",
+                   "--experimental-rerun=evil.yaml"):  # fmt: skip
+        assert "is no option" in run(*words, option, cwd=folder).line
+    assert "must be left out" in run(*words, "hydra.searchpath=[theirs]", cwd=folder).line
+    assert files(folder) == before
+    rendered(*words, "look=ok", "output=x.mkv", cwd=folder)
+
+
+def test_a_preset_is_a_file_in_the_folder(folder: Path) -> None:
+    look = folder / "theirs" / "look"
+    (folder / "far.yaml").write_text("frames: 1\n")
+    for make, said in (
+        (lambda path: path.symlink_to(folder / "far.yaml"), "got a link elsewhere"),
+        (lambda path: os.mkfifo(path), "must be a file"),
+        (lambda path: path.mkdir(), "must be a file"),
+        (lambda path: path.symlink_to("evil.yaml"), "must be a file"),
+    ):
+        make(look / "evil.yaml")
+        line = run("--config-dir=theirs", "input=clip.mp4", "look=evil", cwd=folder).line
+        assert said in line
+        path = look / "evil.yaml"
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    (look / "fur.yaml").write_text("frames: 1\n")
+    line = run("--config-dir=theirs", "input=clip.mp4", "look=fur", cwd=folder).line
+    assert "must not be named as look=fur, which is ours; rename it" in line
+    for name in ("nix", "kept"):
+        assert run(f"--config-dir={name}", "input=clip.mp4", cwd=folder).line.startswith("--config")
+
+
+def test_a_folder_that_was_named_once_is_not_there_the_next_time(tmp_path: Path) -> None:
     (tmp_path / "look").mkdir()
-    (tmp_path / "look" / "ok.yaml").write_text("source: {frames: '${frames}'}\n")
-    check_presets([f"--config-dir={tmp_path}"], ["look"], ["frames"])
-    (tmp_path / "look" / "deep").mkdir()
-    (tmp_path / "look" / "deep" / "x.yaml").write_text("a: &a 1\nb: *a\n")
-    for words in (["-cd", str(tmp_path)], [f"--config-di={tmp_path}"], ["-cp", str(tmp_path)]):
-        with pytest.raises(UserError, match="have no aliases"):
-            check_presets(words, ["look"], ["frames"])
+    (tmp_path / "look" / "mine.yaml").write_text("frames: 1\n")
+    register(tmp_path, schema())
+    store = ConfigStore.instance()
+    assert store.list("look") == ["mine.yaml"]
+    forget()
+    assert store.list("look") == []
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -133,6 +218,103 @@ def test_a_reference_or_a_name_calls_nothing(text: str) -> None:
 def test_the_command_line_calls_nothing_either(folder: Path, word: str) -> None:
     line = run("input=clip.mp4", word, cwd=folder).line
     assert "must not call what reaches beyond the settings" in line
+
+
+@pytest.mark.parametrize(
+    "key", ["input", "mask", "guide", "audio", "model.weights", "model.labels", "from"]
+)
+@pytest.mark.parametrize("name", ["pipe", "pipe.png", "pipe.yaml", "/dev/zero"])
+def test_no_pipe_and_no_device_is_read(folder: Path, key: str, name: str) -> None:
+    if not name.startswith("/"):
+        os.mkfifo(folder / name)
+    given = {"input": "clip.mp4", key: name}
+    if key.startswith("model."):
+        (folder / "w.pth").touch()
+        given |= {"model": "torchvision", "model.name": "resnet18", "objective.layers": "layer1"}
+    elif key == "from":
+        del given["input"]
+    words = [f"{key}={value}" for key, value in given.items()]
+    if key == "model.labels":
+        torch.save(resnet18(num_classes=2).state_dict(), folder / "w.pth")
+        words.append("model.weights=w.pth")
+    line = run(*words, cwd=folder).line
+    assert line.startswith(f"{key}: ")
+    assert f"{name}" in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"trust": ["shutil"], "encoder": {"_target_": "shutil.copyfile"}}, "must not set trust"),
+        ({"overwrite": True}, "must not set overwrite"),
+        ({"output": "kept/notes.txt"}, "must not set output"),
+        ({"limits": {"memory": 1000}}, "must not set limits"),
+        ({"encoder": {"options": {"x264-params": "pass=1:stats=ran"}}}, "got 'pass=1'"),
+        ({"encoder": {"options": {"stats": "ran"}}}, "may name a file"),
+        ({"encoder": {"_target_": "pipeline.encoder.images._write"}}, "must be of choices that"),
+        ({"x": "y" * 4_000_000}, "which tells no settings"),
+        ({"x": [[1] * 9 for _ in range(9000)]}, "which tells no settings"),
+    ],
+    ids=lambda case: str(case)[:50],
+)
+@pytest.mark.parametrize("name", ["evil.mkv", "evil.png"])
+def test_the_comment_of_a_result_is_data(
+    folder: Path, settings: dict[str, Any], said: str, name: str
+) -> None:
+    rendered("input=clip.mp4", "dreamer=none", "encoder=h264", "output=x.mkv", cwd=folder)
+    comment = video_comment(folder / "x.mkv")
+    first, _, text = comment.partition("\n")
+    whole = yaml.safe_load(text)
+    for key, value in settings.items():
+        held = whole.get(key)
+        whole[key] = {**held, **value} if isinstance(held, dict) else value
+    evil = f"{first}\n{yaml.safe_dump(whole, sort_keys=False)}"
+    if name.endswith("png"):
+        chunks = PngInfo()
+        chunks.add_text("comment", evil)
+        Image.new("RGB", (64, 64)).save(folder / name, pnginfo=chunks)
+    else:
+        tags = folder / "tags.txt"
+        for special in "\\=;#\n":
+            evil = evil.replace(special, f"\\{special}")
+        tags.write_text(f";FFMETADATA1\ncomment={evil}\n")
+        ffmpeg("-i", f"file:{folder / 'x.mkv'}", "-i", f"file:{tags}", "-map", "0:v",
+               "-map_metadata", "1", "-c", "copy", f"file:{folder / name}")  # fmt: skip
+    before = files(folder)
+    line = run(f"from={name}", "input=clip.mp4", "output=y.mkv", cwd=folder).line
+    assert said in line
+    assert files(folder) == before
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    crc = zlib.crc32(kind + data).to_bytes(4, "big")
+    return len(data).to_bytes(4, "big") + kind + data + crc
+
+
+PNG, HEADER = b"\x89PNG\r\n\x1a\n", (64).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
+BOMB = zlib.compress(bytes(200_000_000))
+PNGS = {
+    "zipped text": PNG + _chunk(b"IHDR", HEADER) + _chunk(b"zTXt", b"comment\0\0" + BOMB),
+    "zipped text of the world": PNG + _chunk(b"IHDR", HEADER)
+    + _chunk(b"iTXt", b"comment\0\1\0\0\0" + BOMB),
+    "zipped profile": PNG + _chunk(b"IHDR", HEADER) + _chunk(b"iCCP", b"x\0\0" + BOMB),
+    "80 texts": PNG + _chunk(b"IHDR", HEADER)
+    + _chunk(b"tEXt", b"comment\0" + b"x" * 1_000_000) * 80,
+    "huge": PNG + _chunk(b"IHDR", (2**31 - 1).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"),
+    "large": PNG + _chunk(b"IHDR", (12000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"),
+    "cut": PNG + _chunk(b"IHDR", HEADER)[:15],
+    "short header": PNG + _chunk(b"IHDR", HEADER[:5]),
+    "long chunk": PNG + _chunk(b"IHDR", HEADER) + b"\x7f\xff\xff\xfftEXtcomment",
+    "no chunk": PNG,
+    "wrong sum": PNG + _chunk(b"IHDR", HEADER)[:-1] + b"x",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PNGS)
+def test_a_png_that_means_harm_tells_no_settings(folder: Path, name: str) -> None:
+    (folder / "x.png").write_bytes(PNGS[name])
+    line = run("from=x.png", "input=clip.mp4", cwd=folder).line
+    assert "got x.png, which tells no settings" in line
 
 
 @pytest.mark.parametrize("key", ["input", "mask", "guide", "audio", "model.weights"])

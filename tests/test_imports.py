@@ -23,7 +23,13 @@ HEAVY = {
     # module -> the only files of pipeline/ that may import it
     **dict.fromkeys(
         ("hydra", "omegaconf"),
-        ("pipeline.__main__", "pipeline.configuration", "pipeline.multirun", "pipeline.task"),
+        (
+            "pipeline.__main__",
+            "pipeline.configuration",
+            "pipeline.multirun",
+            "pipeline.presets",
+            "pipeline.task",
+        ),
     ),
     "ray": ("pipeline.engines",),
     "cv2": (

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from clips import FFV1, counted, write
+from clips import FFV1, counted, video_comment, write
 from clips import run as ffmpeg
 from command_line import files, rendered
 from test_source_images import save
@@ -128,15 +128,6 @@ def test_the_settings_can_be_read_back_from_the_file(folder: Path, name: str) ->
         told.pop(key)
     told["source"].pop("limits")
     assert yaml.safe_load(comment[2]) == told
-
-
-def video_comment(path: Path) -> str:
-    """The comment of a video, from ffmpeg's own listing."""
-    listed = ffmpeg("-i", str(path), "-f", "ffmetadata", "-").decode()
-    # special characters are escaped there, the ends of lines too
-    found = re.search(r"^comment=((?:\\.|[^\\\n])*)$", listed, re.MULTILINE | re.DOTALL | re.I)
-    assert found
-    return re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL)
 
 
 def png_comment(path: Path) -> str:
