@@ -99,6 +99,7 @@ class Clip:
     None = unknown before the end; never trusted for memory or loops. tracks: what goes with it, if
     anything. depth: bits of a colour, 8, or 16 for a still. cutout: (H, W, 4) of that depth, a
     still with its transparency, which the dream gets too. profile: ICC, of a still's colours.
+    transfer: of the pictures' values to light, by ffmpeg's name.
     """
 
     height: int
@@ -109,6 +110,7 @@ class Clip:
     depth: int = 8
     cutout: Picture | None = field(default=None, compare=False)
     profile: bytes = b""
+    transfer: str = "bt709"
 
 
 class Strength(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from patches import (
     planes,
     screen,
 )
+
+from pipeline.source.filters import has_alpha, is_yuv
 
 
 def patches(path: Path, rgb: Floats, *, tags: str, height: int = 48, **coding: Any) -> Floats:
@@ -149,3 +152,96 @@ def test_a_change_on_the_way_keeps_the_size_of_the_start(
     assert {picture.shape for picture in first} == {(48, 64, 3)}
     assert len(first) == pytest.approx(30, abs=2)  # a seam may take a frame
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+CHROMATICITIES = {
+    "bt709": ((0.64, 0.33), (0.3, 0.6), (0.15, 0.06)),
+    "bt2020": ((0.708, 0.292), (0.17, 0.797), (0.131, 0.046)),
+    "smpte170m": ((0.63, 0.34), (0.31, 0.595), (0.155, 0.07)),
+    "smpte240m": ((0.63, 0.34), (0.31, 0.595), (0.155, 0.07)),
+    "bt470bg": ((0.64, 0.33), (0.29, 0.6), (0.15, 0.06)),
+    "smpte432": ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06)),
+}
+"""x and y of red, green and blue (ITU-T H.273); white is D65."""
+WHITE = np.array([0.3127 / 0.3290, 1, (1 - 0.3127 - 0.3290) / 0.3290])
+GAMMA = {"bt709": 2.4, "smpte170m": 2.4, "bt2020-10": 2.4, "bt470m": 2.2, "bt470bg": 2.8}
+"""Of a screen that shows values of these transfers (ITU-R BT.1886, H.273)."""
+
+
+def to_xyz(primaries: str) -> Floats:
+    """The matrix from linear RGB of these primaries to XYZ."""
+    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in CHROMATICITIES[primaries]]).T
+    return columns * np.linalg.solve(columns, WHITE)
+
+
+def as_bt709(rgb: Floats, primaries: str, transfer: str) -> Floats:
+    """The values (N, 3) in 0..255 that show the same colours with BT.709's primaries."""
+    gamma = GAMMA[transfer]
+    matrix = np.linalg.solve(to_xyz("bt709"), to_xyz(primaries))
+    light = (rgb**gamma) @ matrix.T
+    return np.asarray(255 * np.clip(light, 0, 1) ** (1 / gamma))
+
+
+@pytest.mark.parametrize("transfer", GAMMA)
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("matrix", ["bt709", "smpte170m", "bt2020nc"])
+@pytest.mark.parametrize("primaries", CHROMATICITIES)
+def test_colours_of_other_primaries_are_true(
+    tmp_path: Path, primaries: str, matrix: str, full: bool, transfer: str
+) -> None:
+    tags = (
+        f"setparams=colorspace={matrix}:range={'pc' if full else 'tv'}:"
+        f"color_primaries={primaries}:color_trc={transfer}"
+    )
+    given = PATCHES / 255
+    found = patches(tmp_path / "a.mkv", given, tags=tags, matrix=matrix, full=full, bits=10)
+    wanted = as_bt709(given, primaries, transfer)
+    # a step of 10 bits is several of 8 where the curve begins
+    assert (np.abs(found - wanted) <= np.where(wanted < 8, 5, 2)).all()
+    kept = transfer if transfer in ("bt470m", "bt470bg") else "bt709"
+    assert video(tmp_path / "a.mkv").clip.transfer == kept
+
+
+@pytest.mark.parametrize("height", [576, 720])
+@pytest.mark.parametrize("pixels", ["uyvy422", "yuyv422", "nv12", "yuva444p", "yuv411p"])
+def test_packed_pictures_have_the_matrix_of_their_lines(
+    tmp_path: Path, pixels: str, height: int
+) -> None:
+    raw = planes(PATCHES / 255, height=height, matrix="bt709" if height == 720 else "smpte170m",
+                 full=False, bits=8)  # fmt: skip
+    path = tmp_path / "a.nut"
+    write(path, raw, "-c:v", "rawvideo", "-vf", f"format={pixels}", pixels="yuv420p",
+          size=(height, SIDE * len(PATCHES)))  # fmt: skip
+    source = video(path)
+    found = next(source.pictures())[height // 2, SIDE // 2 :: SIDE].astype(np.float64)
+    assert np.abs(found - PATCHES).max() <= 3
+
+
+def test_pixel_formats_are_told_apart_as_ffmpeg_describes_them() -> None:
+    listed = run("-pix_fmts").decode()
+    found = re.findall(r"^[I.][O.]([H.])[P.][B.] (\S+) +(\d)", listed, re.MULTILINE)
+    known = {name: int(count) for hardware, name, count in found if hardware == "." and name != "="}
+    assert len(known) > 150
+    assert {name for name in known if has_alpha(name)} == {
+        name for name, count in known.items() if count in (2, 4) or name == "pal8"
+    }
+    no_yuv = {name for name in known if not is_yuv(name)}
+    assert {name for name, count in known.items() if count <= 2} <= no_yuv
+    starts = ("yuv", "nv", "p0", "p2", "p4", "uyvy", "uyyv", "yvyu", "yuyv", "y21", "xv", "v30",
+              "ayuv", "vuy", "vyu", "uyva")  # fmt: skip
+    assert known.keys() - no_yuv == {name for name in known if name.startswith(starts)}
+
+
+@pytest.mark.parametrize(("pixels", "codec"), [("uyvy422", "rawvideo"), ("yuv422p", "ffv1")])
+def test_interlaced_pictures_of_any_packing_are_parted(
+    tmp_path: Path, pixels: str, codec: str
+) -> None:
+    # a bar that moves fast: its edges are combs where the fields were not parted
+    path = tmp_path / "a.mov"
+    run("-f", "lavfi", "-i", "color=black:s=64x64:r=50:d=0.4", "-f", "lavfi",
+        "-i", "color=white:s=16x64:r=50:d=0.4", "-filter_complex",
+        f"[0][1]overlay=x=n*4,tinterlace=interleave_top,setfield=tff,format={pixels}",
+        "-flags", "+ilme+ildct", "-c:v", codec, "-field_order", "tt", str(path))  # fmt: skip
+    picture = list(video(path).pictures())[4][:, :, 1].astype(np.float64)
+    combs = np.abs(picture[1:-1] - (picture[:-2] + picture[2:]) / 2)
+    assert combs.mean() < 4

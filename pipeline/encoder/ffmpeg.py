@@ -112,7 +112,7 @@ class FFmpeg:
             scale = f"scale=out_color_matrix=bt709:out_range=tv:{SCALING}"
             colours = "range=tv:colorspace=bt709"
         # ffmpeg drops tags given as options of the output; those set by the last filter it writes.
-        tags = f"setparams={colours}:color_primaries=bt709:color_trc=bt709"
+        tags = f"setparams={colours}:color_primaries=bt709:color_trc={clip.transfer}"
         arguments = ["-vf", f"{scale},format={self.pixel_format},{tags}"]
         # "+": refuse a pixel format that the codec has not, where ffmpeg would take another.
         arguments += ["-c:v", self.codec, "-pix_fmt", f"+{self.pixel_format}"]

@@ -25,6 +25,19 @@ HDR = ("smpte2084", "arib-std-b67")
 """Transfers that reach beyond what a usual screen shows: PQ and HLG."""
 WHITE = 203
 """cd/m2 of a white page in HDR (ITU-R BT.2408), which becomes the white of the result."""
+USUAL = ("bt709", "smpte170m", "bt2020-10", "bt2020-12", "iec61966-2-4", "bt1361e", "unknown")
+"""Transfers of the same curve, from black to white; a result is tagged with the first."""
+SHOWN = ("bt470m", "bt470bg", "smpte240m", "iec61966-2-1")
+"""Other transfers that players know: they are kept, and the result is tagged with them."""
+SCENE = ("linear", "log100", "log316")
+"""Transfers that no player shows as they are, so they are converted to the usual one."""
+PRIMARIES = ("bt470m", "bt470bg", "smpte170m", "smpte240m", "film", "bt2020", "smpte428",
+             "smpte431", "smpte432", "jedec-p22", "ebu3213")  # fmt: skip
+"""Primaries that differ from BT.709's."""
+NO_YUV = re.compile(r"rgb|bgr|gbr|pal8|bayer|xyz|gray|mono|ya(8|16|f)")
+"""Of a pixel format that holds no luma and chroma; yuv, nv, p0, uyvy, xv ... do."""
+ALPHA = re.compile(r"yuva|gbrap|(^|\d)(rgba|bgra|argb|abgr)|ya(8|16|f)|pal8|ayuv|vuya|uyva")
+"""Of a pixel format that may be transparent."""
 
 
 def filters(
@@ -43,7 +56,7 @@ def filters(
     """
     look = facts.look
     steps = []
-    if re.match(r"(yuvj?4\d\dp|gray)", look.pixels):
+    if is_yuv(look.pixels) or look.pixels.startswith("gray"):
         # where pictures change size or format on the way bwdif would end, or read stray memory;
         # this gives it the first one's, and hands on untouched what already has them
         steps.append(f"scale={look.width}:{look.height}:{EXACT}")
@@ -58,24 +71,72 @@ def filters(
         steps += ["format=gbrap", "alphaextract"]
     elif look.transfer in HDR:
         steps += _tone_mapped(look)
-    elif has_alpha(look.pixels):
-        # in 8 bits premultiply makes 254 of opaque white
-        steps += ["format=gbrap16le", "premultiply=inplace=1"]
+    else:
+        if _is_wide(look):
+            steps += _converted(look, facts.lines)
+        if has_alpha(look.pixels):
+            # in 8 bits premultiply makes 254 of opaque white
+            steps += ["format=gbrap16le", "premultiply=inplace=1"]
     return ",".join([*steps, "format=rgb24"])
 
 
 def has_alpha(pixels: str) -> bool:
     """Whether pictures of this pixel format may be transparent; they are shown over black."""
-    return re.match(r"(yuva|gbrap|rgba|bgra|argb|abgr|ya8|ya16|pal8)", pixels) is not None
+    return ALPHA.search(pixels) is not None
+
+
+def is_yuv(pixels: str) -> bool:
+    """Return whether this pixel format holds luma and chroma."""
+    return NO_YUV.search(pixels) is None
+
+
+def transfer_of(look: Look) -> str:
+    """Return the transfer of the result, by ffmpeg's name: the picture's, if players know it."""
+    usual = (*USUAL, *SCENE, *HDR)
+    return USUAL[0] if look.transfer in usual or look.transfer not in SHOWN else look.transfer
 
 
 def _colours(look: Look, lines: int) -> str:
-    """The options that tell the scale filter what the numbers of a picture mean."""
-    if not look.pixels.startswith("yuv") or look.transfer in HDR:
+    """The options that tell the scale filter what the numbers of a picture mean.
+
+    None where the pictures stay as they are until zscale converts them.
+    """
+    if not is_yuv(look.pixels) or look.transfer in HDR or _is_wide(look):
         return ""
-    untagged = "bt709" if lines >= HD else "bt601"
-    matrix = MATRICES.get(look.matrix, untagged)
+    matrix = MATRICES.get(look.matrix, _untagged(lines))
     return f"in_color_matrix={matrix}:in_range={'pc' if look.full else 'tv'}:"
+
+
+def _untagged(lines: int) -> str:
+    """Return the matrix that is meant where none is tagged."""
+    return "bt709" if lines >= HD else "bt601"
+
+
+def _is_wide(look: Look) -> bool:
+    """Return whether primaries or transfer differ from those of the result."""
+    return look.primaries in PRIMARIES or look.transfer in SCENE
+
+
+def _converted(look: Look, lines: int) -> list[str]:
+    """From other primaries to those of BT.709, in linear light; RGB comes out.
+
+    Colours that BT.709 does not hold are clipped. The transfer is kept where players know it.
+    """
+    transfer = look.transfer if look.transfer in (*SHOWN, *SCENE) else USUAL[0]
+    primaries = look.primaries if look.primaries in PRIMARIES else "bt709"
+    tags = f"tin={transfer}:pin={primaries}:min=gbr:rin=pc"
+    if is_yuv(look.pixels):
+        usual = {"bt601": "smpte170m"}.get(_untagged(lines), "bt709")
+        matrix = look.matrix if look.matrix in MATRICES else usual
+        tags = f"tin={transfer}:pin={primaries}:min={matrix}:rin={'pc' if look.full else 'tv'}"
+    alpha = "a" if has_alpha(look.pixels) else ""
+    return [
+        f"zscale={tags}:t=linear:f=bicubic",
+        f"format=gbr{alpha}pf32le",
+        "zscale=p=bt709",
+        f"zscale=t={transfer_of(look)}:m=gbr:r=pc",
+        f"format=gbr{alpha}p{'16le' if alpha else ''}",
+    ]
 
 
 def _tone_mapped(look: Look) -> list[str]:

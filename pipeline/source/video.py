@@ -29,7 +29,7 @@ from pipeline.opening import (
     wait,
 )
 from pipeline.source.extent import check_order, dream_size, extent, remaining
-from pipeline.source.filters import filters
+from pipeline.source.filters import filters, transfer_of
 from pipeline.source.probe import Facts, probe
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ class Video:
             rate=cadence.rate,
             count=remaining(cadence.total, first, last),
             tracks=Tracks(self.path, offset, rest, facts.audio, facts.subtitles),
+            transfer=transfer_of(facts.look),
         )
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
