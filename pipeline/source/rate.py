@@ -21,6 +21,11 @@ STANDARD = tuple(
 NEAR = 0.005
 """How far, relatively, measured stamps may lie from the standard rate that they are taken for."""
 
+WOBBLE = 0.03
+"""The same where stamps wobble by whole parts of a frame, as those of phones do."""
+OFF = 0.4
+"""Frames by which a stamp may lie off the grid of a nominal rate."""
+
 
 @dataclass(frozen=True)
 class Cadence:
@@ -44,11 +49,12 @@ def cadence(times: Times, *, last: float, tick: float, claimed: Fraction | None)
     """
     if times.size < 2:
         # a still in a gif calls itself 100 frames/s: how long it is shown says more
-        rate = _standard(np.array([last])) if last > 0 else claimed or Fraction(25)
+        lasting = np.array([0.0, last])
+        rate = _standard(lasting) if last > 0 else claimed or Fraction(25)
         return Cadence(rate, max(1, round(last * rate)), True, last)
     steps = np.diff(times)
     gap = max(float(steps.max()), last)
-    near = _standard(steps)
+    near = _standard(times)
     # a stream of fields claims twice the rate of its frames
     candidates = [*([claimed, claimed / 2] if claimed else []), near]
     rate = next((rate for rate in candidates if _steady(times, tick, rate)), near)
@@ -67,19 +73,46 @@ def _steady(times: Times, tick: float, rate: Fraction) -> bool:
     return on_grid and bool(steps.min() >= 1) and float(np.median(steps)) == 1.0
 
 
-def _standard(steps: Times) -> Fraction:
+def _standard(times: Times) -> Fraction:
     """The standard rate nearest to the usual step, or that step's own rate if none is near.
 
     The mean of the steps around the median: a pause does not count, and the wobble of clocks that
     tick in milliseconds cancels, which the median alone would turn into 30.3 frames/s.
     """
+    steps = np.diff(times)
     # one of the steps, even where two are in the middle: between them there may be none
     median = float(np.quantile(steps, 0.5, method="lower"))
     usual = steps[(steps > 0.5 * median) & (steps < 1.5 * median)]
     measured = 1 / float(usual.mean())
+    nominal = _nominal(times, measured)
+    if nominal is not None:
+        return nominal
     nearest = min(STANDARD, key=lambda rate: abs(float(rate) - measured))
     if abs(float(nearest) / measured - 1) <= NEAR:
         return nearest
     if measured < 1:  # a fraction of whole seconds, which is never 0
         return 1 / Fraction(1 / measured).limit_denominator(1001)
     return Fraction(measured).limit_denominator(1001)
+
+
+def _nominal(times: Times, measured: float) -> Fraction | None:
+    """The standard rate on whose grid wobbling stamps lie, None if there is none.
+
+    measured: frames a second, about. A whole rate comes before one of a 1001st less, unless the
+    stamps tell them apart.
+    """
+    found = []
+    for rate in STANDARD:
+        if abs(float(rate) / measured - 1) > WOBBLE or times.size < 3:
+            continue
+        index = np.rint(times * float(rate))
+        if float(np.median(np.diff(index))) != 1:
+            continue
+        step, start = np.polyfit(index, times, 1)
+        off = times - (step * index + start)
+        error = 3 * float(off.std()) / (float(index.std()) * times.size**0.5)
+        if float(np.abs(off).max()) <= OFF / float(rate) and abs(step - 1 / rate) <= error:
+            found.append(rate)
+    return min(
+        found, key=lambda rate: (rate.denominator == 1001, abs(rate - measured)), default=None
+    )
