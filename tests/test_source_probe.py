@@ -12,7 +12,7 @@ from clips import FFV1, LIMITS, MPEG2, X264, counted, run
 from pipeline.errors import UserError
 from pipeline.opening import opened
 from pipeline.source.packets import parse
-from pipeline.source.probe import probe
+from pipeline.source.probe import _check_kind, probe
 from pipeline.source.rate import cadence
 
 NTSC = Fraction(30000, 1001)
@@ -151,3 +151,71 @@ def test_an_opened_file_is_closed_again_and_refused_with_its_reason(tmp_path: Pa
         pass
     with pytest.raises(UserError, match="null"), opened(Path("a\0b")):
         pass
+
+
+@pytest.mark.parametrize("first", ["thumbnail", "film"])
+def test_a_few_larger_pictures_beside_a_film_are_not_the_film(tmp_path: Path, first: str) -> None:
+    streams = {
+        "film": ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=2"),
+        "thumbnail": ("-f", "lavfi", "-i", "testsrc2=s=320x240:r=2:d=1.5"),
+    }
+    order = ("thumbnail", "film") if first == "thumbnail" else ("film", "thumbnail")
+    path = tmp_path / "a.mov"
+    run(*(word for name in order for word in streams[name]), "-map", "0", "-map", "1", *X264,
+        str(path))  # fmt: skip
+    facts = probe(path, LIMITS)
+    assert (facts.look.width, facts.cadence.total) == (64, 50)
+
+
+@pytest.mark.parametrize("default", [0, 1])
+def test_of_two_films_the_one_that_is_called_the_default_is_shown(
+    tmp_path: Path, default: int
+) -> None:
+    path = tmp_path / "a.mkv"
+    run("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=1", "-f", "lavfi", "-i",
+        "testsrc2=s=128x96:r=25:d=1", "-map", "0", "-map", "1", *X264,
+        f"-disposition:v:{default}", "default", f"-disposition:v:{1 - default}", "0",
+        str(path))  # fmt: skip
+    assert probe(path, LIMITS).look.width == (64, 128)[default]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            b"DOVI configuration record: version: 1.0, profile: 5, level: 3",
+            "Dolby Vision profile 5",
+        ),
+        (b"Stream group #0:0[0x5]: Tile Grid: hevc (Rext), 256x256", "a picture in tiles"),
+    ],
+)
+def test_pictures_that_do_not_come_out_as_they_are_seen_are_refused(line: bytes, said: str) -> None:
+    with pytest.raises(UserError, match=rf"^input: must .*got {said}.*; \w+"):
+        _check_kind(Path("x.mov"), [b"Input #0", line])
+    _check_kind(Path("x.mov"), [line.replace(b"profile: 5", b"profile: 8").replace(b"Tile", b"")])
+
+
+def test_tags_of_a_360_degree_video_are_missed_by_name(caplog: pytest.LogCaptureFixture) -> None:
+    _check_kind(Path("x.mov"), [b"spherical: equirectangular (0.000000/0.000000/0.000000)"])
+    assert "x.mov: tags of a 360-degree video are not kept" in caplog.text
+
+
+@pytest.mark.parametrize("count", [300, 3000])
+@pytest.mark.parametrize("wobble", [0.05, 0.25])
+@pytest.mark.parametrize("rate", ["24", "24000/1001", "25", "30000/1001", "30", "60000/1001", "60"])
+def test_a_phones_wobbling_stamps_have_its_nominal_rate(
+    rate: str, wobble: float, count: int
+) -> None:
+    rng = np.random.default_rng(0)
+    exact = float(Fraction(rate))
+    times = (np.arange(count) + rng.uniform(-wobble, wobble, count)) / exact
+    kept = np.sort(times[rng.random(count) > 0.05])  # some were dropped
+    found = cadence(np.round(kept - kept[0], 3), last=1 / exact, tick=1e-3, claimed=None)
+    assert found.rate == Fraction(rate)
+
+
+def test_a_pattern_of_stamps_with_a_pause_has_its_nominal_rate() -> None:
+    steps = [0.038, 0.023, 0.039] * 10
+    steps[14] = 0.239
+    times = np.concatenate([[0.0], np.cumsum(steps)])
+    assert cadence(times, last=0.033, tick=1 / 16000, claimed=Fraction(50)).rate == 30

@@ -46,6 +46,19 @@ class Stream:
         """Pixels of a picture."""
         return self.height * self.width
 
+    @property
+    def pictures(self) -> int:
+        """Packets, each of a picture."""
+        return len(self.presented)
+
+    @property
+    def seconds(self) -> float:
+        """From the first time to the end of what is shown last; 0 of a single picture."""
+        if self.pictures < 2:
+            return 0.0
+        known = [tick for tick in (*self.presented, *self.decoded) if tick > -MISSING]
+        return float((self.latest + self.duration - min(known)) * self.clock) if known else 0.0
+
     def times(self, first: Fraction) -> npt.NDArray[np.float64]:
         """Seconds since the picture at `first` seconds, ascending, each once, none before it."""
         ticks, base = np.array(self.presented, np.int64), round(first / self.clock)

@@ -5,9 +5,12 @@ Nothing is believed of a header that the packets or the first decoded picture ca
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
 
 from pipeline.errors import UserError, shown
@@ -17,6 +20,8 @@ from pipeline.opening import PICTURES, lines, starved
 from pipeline.source.packets import LISTING, Stream, parse
 from pipeline.source.rate import Cadence, cadence
 
+log = logging.getLogger(__name__)
+
 SAID = rb"\[Parsed_showinfo_\d+ @ 0x[0-9a-f]+\] "
 CONFIG = re.compile(SAID + rb"config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)")
 PICTURE = re.compile(
@@ -25,6 +30,12 @@ PICTURE = re.compile(
 COLOURS = re.compile(
     SAID + rb"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)"
 )
+STREAM = re.compile(rb" *Stream #0:\d+.*: Video: ")
+TILES = re.compile(rb" *Stream group #0:\d+.*: Tile Grid: ")
+"""A picture in tiles, of which each is a stream: of HEIC."""
+DOLBY = re.compile(rb" *DOVI configuration record: .* profile: 5,")
+"""Pictures in colours that only metadata for each of them tells."""
+ROUND = re.compile(rb" *spherical: ")
 REFUSED = re.compile(r"Picture size (\d+)x(\d+) is invalid")
 """What ffmpeg says of a header that asks for more pixels than it was told to allow, or for none."""
 OBLONG = 10
@@ -54,7 +65,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a file's largest video stream before it is decoded.
+    """What is known of the video stream that a player shows, before it is decoded.
 
     stream: its number among those that are no cover art. lines: stored height. origin: the file's
     own clock, which sound and subtitles share, in seconds at the first decoded picture.
@@ -77,7 +88,7 @@ def probe(path: Path, limits: Limits) -> Facts:
     """
     streams = _streams(path, limits)
     videos = [stream for stream in streams if stream.kind == "video"]
-    number = max(range(len(videos)), key=lambda i: videos[i].area)
+    number = _shown(videos, _defaults(path, limits) if len(videos) > 1 else [])
     stream = videos[number]
     if stream.area > limits.pixels:
         raise _too_large(path, f"{stream.width}x{stream.height}", limits)
@@ -98,6 +109,32 @@ def probe(path: Path, limits: Limits) -> Facts:
         audio=tuple(stream.codec for stream in streams if stream.kind == "audio"),
         subtitles=tuple(stream.codec for stream in streams if stream.kind == "subtitle"),
     )
+
+
+def _shown(videos: Sequence[Stream], defaults: Sequence[bool]) -> int:
+    """Return the number of the stream that a player shows.
+
+    Streams of few pictures are thumbnails, or single pictures beside a moving one. Of the others,
+    one that the file calls its default comes first, then the largest.
+    """
+    most = max(stream.pictures for stream in videos)
+    longest = max(stream.seconds for stream in videos)
+
+    def rank(number: int) -> tuple[bool, bool, int]:
+        stream = videos[number]
+        whole = 2 * stream.pictures >= most and 2 * stream.seconds >= longest
+        return whole, number < len(defaults) and defaults[number], stream.area
+
+    return max(range(len(videos)), key=rank)
+
+
+def _defaults(path: Path, limits: Limits) -> list[bool]:
+    """Return of each video stream that is no cover art whether the file calls it its default."""
+    nothing = ("-map", "0:V", "-c", "copy", "-t", "0", "-f", "null", "-")
+    said = lines(path, ("-v", "info"), nothing, limits)
+    streams = [line for line in takewhile(lambda line: b"Output #" not in line, said)
+               if STREAM.match(line) and b"(attached pic)" not in line]  # fmt: skip
+    return [b"(default)" in line for line in streams]
 
 
 def picture_area(path: Path, limits: Limits) -> int:
@@ -127,6 +164,7 @@ def _look(path: Path, limits: Limits, number: int, *options: str) -> Look:
     quiet = ("-map_metadata", "-1", "-map_chapters", "-1", "-f", "null", "-")
     said = list(lines(path, ("-v", "info", *options), (*after, *quiet), limits))
     # the latest wins, for the same reason: metadata of the input is printed before
+    _check_kind(path, said)
     config, picture, colours = (
         next((match for line in reversed(said) if (match := form.match(line))), None)
         for form in (CONFIG, PICTURE, COLOURS)
@@ -149,6 +187,22 @@ def _look(path: Path, limits: Limits, number: int, *options: str) -> Look:
         primaries=primaries,
         transfer=transfer,
     )
+
+
+def _check_kind(path: Path, said: Sequence[bytes]) -> None:
+    """Nothing, if the decoded pictures are what is to be seen. Raises UserError."""
+    if any(map(ROUND.match, said)):
+        log.warning("%s: tags of a 360-degree video are not kept; set them anew", shown(path))
+    if any(map(DOLBY.match, said)):
+        raise UserError(
+            "input: must hold pictures whose colours can be decoded, got Dolby Vision profile 5 in "
+            f"{shown(path)}; export it as HDR10, HLG or SDR"
+        )
+    if any(map(TILES.match, said)):
+        raise UserError(
+            f"input: must be a video, or a picture in one piece, got a picture in tiles, "
+            f"{shown(path)}; save it as .png or .jpg"
+        )
 
 
 def _ratio(above: bytes | int, below: bytes | int) -> Fraction | None:
