@@ -6,12 +6,15 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from pipeline.encoder.container import CONTAINERS
 from pipeline.encoder.ffmpeg import FFmpeg
+from pipeline.encoder.tracks import Sound, chosen
 from pipeline.errors import UserError
 from pipeline.frame import Tracks
 from tests.tracks import (
@@ -290,3 +293,44 @@ def test_a_real_clip_keeps_its_six_channels(suffix: str, tmp_path: Path, bunny: 
     path = dreamt(tracks, tmp_path / f"out{suffix}", seconds=2)
     assert "5.1" in described(path)
     assert length(path) == pytest.approx(2, abs=0.05)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_what_a_phone_tells_of_place_time_and_make_stays(tmp_path: Path, suffix: str) -> None:
+    told = {
+        "com.apple.quicktime.make": "Apple",
+        "com.apple.quicktime.location.ISO6709": "+48.8584+002.2945+035.000/",
+        "com.apple.quicktime.creationdate": "2024-05-06T09:08:09+0200",
+        "title": "Trip",
+        "creation_time": "2024-05-06T07:08:09.000000Z",
+    }
+    source = tmp_path / "in.mov"
+    tags = [word for key, value in told.items() for word in ("-metadata", f"{key}={value}")]
+    run("-f", "lavfi", "-i", "color=s=64x48:d=0.4", "-c:v", "mpeg4", *tags,
+        "-movflags", "use_metadata_tags", str(source))  # fmt: skip
+    path = dreamt(Tracks(source, 0.0, 0.4), tmp_path / f"out{suffix}", seconds=0.4, comment="c")
+    kept = run("-i", f"file:{path}", "-map_metadata", "0", "-f", "ffmetadata", "-").decode()
+    for key, value in {**told, "comment": "c"}.items():
+        assert f"{key}={value}".lower() in kept.lower()
+
+
+def test_sound_that_no_decoder_knows_is_left_out_by_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = beeping(tmp_path / "in.mkv", "-c:a", "aac")
+    tracks = Tracks(source, 0.0, 1.0, ("aac", "apple_apac"))
+    options = chosen(tracks, CONTAINERS[".mp4"], Sound.COPIED)
+    assert "1:a:0" in options
+    assert "1:a:1" not in options
+    assert "in.mkv: sound 1 (apple_apac)" in caplog.text
+
+
+def test_sound_that_cannot_be_encoded_costs_no_pictures(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf = replace(CONTAINERS[".mp4"], audio=frozenset(), sound=("nope",))
+    monkeypatch.setitem(CONTAINERS, ".mp4", deaf)
+    source = beeping(tmp_path / "in.mkv", "-c:a", "aac")
+    path = dreamt(Tracks(source, 0.0, 1.0, ("aac",)), tmp_path / "out.mp4", seconds=1)
+    assert "in.mkv: sound (aac) can be neither copied nor encoded" in caplog.text
+    assert len(packets(path, "v")) == 25

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from subprocess import DEVNULL
 from pipeline.durable import flush, half_of
 from pipeline.encoder.container import Container, timescale
 from pipeline.encoder.outcome import StoppedError, Tally, demand_success, tally
-from pipeline.encoder.tracks import chosen
+from pipeline.encoder.tracks import Sound, chosen, left_out
 from pipeline.errors import UserError, shown
 from pipeline.ffmpeg import SOUNDS, VIDEOS, guarded, running
 from pipeline.frame import Clip, Tracks
@@ -26,6 +27,12 @@ log = logging.getLogger(__name__)
 
 # Of the input's tags, those that speak of its own file and not of what it shows.
 STALE = ("major_brand", "minor_version", "compatible_brands", "timecode")
+FLAGS = "-movflags"
+PHONE = re.compile(r"^com\.(apple|android)\.[\w.]+=", re.MULTILINE)
+CREATED = re.compile(r"^creation_time=([0-9TZ:.+-]{10,40})", re.MULTILINE)
+GONE = "matches no streams"
+"""What ffmpeg says of a track that was there when the render began."""
+MOST_TOLD = 1 << 20
 # Bytes of a tag: .mov counts them in 16 bits and loses the rest without a word.
 LONGEST = 60_000
 
@@ -41,22 +48,29 @@ def mux(
 ) -> None:
     """Write the segments as one file at path, with clip's tracks beside them.
 
-    Sound that the container takes is copied, or encoded where copying fails. tag: four letters
-    for the codec, or None. Raises UserError, and OSError if the folder cannot be written.
+    Sound that the container takes is copied, or encoded where copying fails; where that fails too
+    all tracks are left out, for they must not cost the pictures. tag: four letters for the codec,
+    or None. Raises UserError, and OSError if the folder cannot be written.
     """
     with listed(segments) as (joint, folder):
         held = tally(joint, segments[0], clip.rate, folder)
-        video = _video(clip, held, tag)
-        for encode in (False, True):
-            options = [*video, *_beside(clip, held, container, encode=encode)]
-            options += [*_tags(metadata), "-bitexact", *container.muxer, "-y", literal(path)]
+        told = "" if clip.tracks is None else _told(clip.tracks)
+        video, muxer = _video(clip, held, tag), _muxer(told, container)
+        for sound in Sound:
+            options = [*video, *_beside(clip, held, container, sound)]
+            options += [*_dated(told), *_tags(metadata), "-bitexact", *muxer, "-y", literal(path)]
             try:
                 _run(joint, clip.tracks, options, path, folder)
                 break
             except StoppedError as error:
-                if encode or clip.tracks is None or not clip.tracks.audio:
+                tracks = clip.tracks
+                none = tracks is None or not (tracks.audio or tracks.subtitles)
+                if sound is Sound.NONE or tracks is None or none or GONE in str(error):
                     raise
-                log.info("sound cannot be copied, so it is encoded: %s", error)
+                if sound is Sound.COPIED:
+                    log.info("sound cannot be copied, so it is encoded: %s", error)
+                else:
+                    left_out(tracks)
     demand_pictures(path, clip, held.pictures)
     flush(path)
 
@@ -107,12 +121,12 @@ def _video(clip: Clip, held: Tally, tag: str | None) -> list[str]:
     return options if tag is None else [*options, "-tag:v", tag]
 
 
-def _beside(clip: Clip, held: Tally, container: Container, *, encode: bool) -> list[str]:
+def _beside(clip: Clip, held: Tally, container: Container, sound: Sound) -> list[str]:
     """Options for all that is not picture: tracks, chapters, and the input's own tags."""
     tracks = clip.tracks
     if tracks is None:
         return ["-map_metadata", "-1"]
-    options = chosen(tracks, container, encode=encode)
+    options = chosen(tracks, container, sound)
     options += ["-map_metadata", "1", "-map_chapters", "1"]
     for key in STALE:
         options += ["-metadata", f"{key}="]
@@ -121,6 +135,34 @@ def _beside(clip: Clip, held: Tally, container: Container, *, encode: bool) -> l
         length = max(float(held.pictures / clip.rate), tracks.seconds)
         options += ["-t", f"{math.ceil(length * 1e6) / 1e6:.6f}"]
     return options
+
+
+def _dated(told: str) -> list[str]:
+    """Options that keep the date, which ffmpeg leaves out of what it copies from other files."""
+    found = CREATED.search(told)
+    return [] if found is None else ["-metadata", f"creation_time={found[1]}"]
+
+
+def _muxer(told: str, container: Container) -> list[str]:
+    """Options of the container's muxer. told: the tags of the input.
+
+    Phones tell place, make, model and date under names of their own, which .mp4 and .mov have no
+    usual place for: where there are such, all tags are written by their names.
+    """
+    options = list(container.muxer)
+    if FLAGS in options and PHONE.search(told):
+        options[options.index(FLAGS) + 1] += "+use_metadata_tags"
+    return options
+
+
+def _told(tracks: Tracks) -> str:
+    """Return the tags of the file, as ffmpeg writes them."""
+    with _opened(tracks) as (source, descriptors):
+        # mapped by hand, or the date is left out here too
+        arguments = [*source, "-map_metadata", "0", "-f", "ffmetadata", "-"]
+        with running(arguments, pass_fds=descriptors) as process:
+            assert process.popen.stdout is not None
+            return process.popen.stdout.read(MOST_TOLD).decode("utf-8", "replace")
 
 
 def _tags(metadata: Mapping[str, str]) -> list[str]:

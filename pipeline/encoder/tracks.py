@@ -6,9 +6,13 @@ They belong to input 1 of a run with -copyts whose clock was set to zero at the 
 from __future__ import annotations
 
 import logging
+import re
+from enum import Enum, auto
+from functools import cache
 
 from pipeline.encoder.container import TEXT, Container
 from pipeline.errors import shown
+from pipeline.ffmpeg import running
 from pipeline.frame import Tracks
 
 log = logging.getLogger(__name__)
@@ -18,18 +22,34 @@ log = logging.getLogger(__name__)
 WARM_UP = 0.1
 
 
-def chosen(tracks: Tracks, container: Container, *, encode: bool) -> list[str]:
+class Sound(Enum):
+    """What becomes of sound, in the order in which it is tried."""
+
+    COPIED = auto()
+    """It is copied where the container can hold it, and encoded otherwise."""
+    ENCODED = auto()
+    NONE = auto()
+    """It is left out, and so are subtitles."""
+
+
+def chosen(tracks: Tracks, container: Container, sound: Sound) -> list[str]:
     """Options that keep each track of the file which the container can hold, in their order.
 
-    encode: encode all sound, even what could be copied. A track that cannot be held is logged.
+    A track that cannot be held, or that no decoder knows, is logged.
     """
+    if sound is Sound.NONE:
+        return []
     options: list[str] = []
     count = 0
     for index, codec in enumerate(tracks.audio):
         if codec in ("none", "unknown"):
             _left_out(tracks, "sound", index, codec)
             continue
-        copied = not encode and (container.audio is None or codec in container.audio)
+        fits = container.audio is None or codec in container.audio
+        copied = sound is Sound.COPIED and fits
+        if not copied and not is_decoded(codec):
+            _left_out(tracks, "sound", index, codec)
+            continue
         options += ["-map", f"1:a:{index}"]
         options += _copied(tracks, count) if copied else _encoded(tracks, container, count)
         count += 1
@@ -46,6 +66,28 @@ def chosen(tracks: Tracks, container: Container, *, encode: bool) -> list[str]:
         options += [f"-bsf:s:{count}", _cut_words(tracks)]
         count += 1
     return options
+
+
+def left_out(tracks: Tracks) -> None:
+    """Log that no track is kept."""
+    kinds = [("sound", tracks.audio), ("subtitles", tracks.subtitles)]
+    named = " and ".join(f"{kind} ({shown(', '.join(held))})" for kind, held in kinds if held)
+    log.warning("%s: %s can be neither copied nor encoded, so the result has none",
+                shown(tracks.path), named)  # fmt: skip
+
+
+@cache
+def _decoders() -> frozenset[str]:
+    """Return ffmpeg's names of the codecs that it can decode."""
+    with running(["-codecs"]) as process:
+        assert process.popen.stdout is not None
+        listed = process.popen.stdout.read().decode("utf-8", "replace")
+    return frozenset(re.findall(r"^ D\S{5} (\S+)", listed, re.MULTILINE))
+
+
+def is_decoded(codec: str) -> bool:
+    """Return whether ffmpeg can decode this codec."""
+    return codec in _decoders()
 
 
 def _left_out(tracks: Tracks, kind: str, index: int, codec: str) -> None:
