@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -19,6 +20,8 @@ from pipeline.frame import Clip, Tracks
 from pipeline.limits import Limits
 from pipeline.opening import decoding, demand_all, lines, opened, reading, starved, wait
 from pipeline.schedule import SOUND
+
+log = logging.getLogger(__name__)
 
 Samples = npt.NDArray[np.float32]
 
@@ -82,7 +85,8 @@ def hear(clip: Clip, limits: Limits) -> Sound:
     """What the clip's first sound track is like at each frame.
 
     envelope, bass, mid, treble: loudness of these bands, 1 where they are loudest. onset: how much
-    begins, after the spectral flux (Bello et al. 2005). Raises UserError if there is no sound.
+    begins, after the spectral flux (Bello et al. 2005). A track that is silent all the time is
+    logged. Raises UserError if there is no sound.
     """
     if clip.tracks is None or not clip.tracks.audio:
         raise UserError(
@@ -90,6 +94,12 @@ def hear(clip: Clip, limits: Limits) -> Sound:
             "say audio=FILE"
         )
     levels, flux = _analysed(_samples(clip.tracks, limits))
+    if not (levels[:, 0] > SILENCE).any():
+        log.warning(
+            "%s: its first sound track (%s) is silent where it is listened to, so %s stay 0; "
+            "say audio=FILE for another sound", shown(clip.tracks.path),
+            shown(clip.tracks.audio[0]), ", ".join(SOUND),
+        )  # fmt: skip
     step = HOP / HERTZ
     figures = [_released(_loudness(level), step) for level in levels.T]
     figures.append(_released(_onsets(flux, step), step))
@@ -102,10 +112,10 @@ def hear(clip: Clip, limits: Limits) -> Sound:
 
 
 def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Samples]:
-    """The first sound track from frame 0 on, mono, in pieces of at most `size` bytes."""
+    """The first sound track from frame 0 on, (samples, 2), in pieces of at most `size` bytes."""
     chain = (
         f"asetpts=PTS-{tracks.offset:.9f}/TB,atrim=start=0,"
-        f"aresample={HERTZ}:async=1:first_pts=0,aformat=sample_fmts=flt:channel_layouts=mono"
+        f"aresample={HERTZ}:async=1:first_pts=0,aformat=sample_fmts=flt:channel_layouts=stereo"
     )
     rest = b""
     with opened(tracks.path) as file:
@@ -121,8 +131,8 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
                 piece = os.read(pipe, size)
                 if not piece:
                     break
-                whole = len(rest + piece) // 4 * 4
-                yield np.frombuffer((rest + piece)[:whole], np.float32)
+                whole = len(rest + piece) // 8 * 8
+                yield np.frombuffer((rest + piece)[:whole], np.float32).reshape(-1, 2)
                 rest = (rest + piece)[whole:]
             process.popen.wait()
             if process.starved:
@@ -131,19 +141,22 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
 
 
 def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Amplitudes of the bands, (hops, 4), and the flux, (hops,), each hop centred on its sample."""
+    """Amplitudes of the bands, (hops, 4), and the flux, (hops,), each hop centred on its sample.
+
+    Of the power of both channels, not of their mix, in which opposite phases cancel.
+    """
     frequencies = np.fft.rfftfreq(WINDOW, 1 / HERTZ)
     among = [(frequencies >= low) & (frequencies < high) for low, high in BANDS.values()]
-    long, short = np.hanning(WINDOW), np.hanning(SHORT)
+    long, short = np.hanning(WINDOW)[:, None], np.hanning(SHORT)[:, None]
     inner = slice((WINDOW - SHORT) // 2, (WINDOW + SHORT) // 2)
     before: deque[npt.NDArray[np.float64]] = deque(maxlen=LAG)
     levels: list[list[float]] = []
     flux: list[float] = []
     for look in _looks(pieces):
-        power = np.abs(np.fft.rfft(look * long)).astype(np.float64) ** 2
+        power = _power(look * long)
         # so that a full-scale sine has amplitude 1
         levels.append([math.sqrt(power[band].sum() / 1.5) * 2 / long.sum() for band in among])
-        spectrum = np.log1p(np.abs(np.fft.rfft(look[inner] * short)) * 100 / short.sum())
+        spectrum = np.log1p(np.sqrt(_power(look[inner] * short)) * 100 / short.sum())
         # Against a look that does not overlap with this one, or a hit would count in shares.
         rise = np.maximum(spectrum - before[0], 0) if before else np.zeros(1)
         flux.append(float(rise.mean()))
@@ -151,16 +164,22 @@ def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.N
     return np.array(levels).reshape(-1, len(BANDS)), np.array(flux)
 
 
+def _power(look: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """The power spectrum of samples (n, 2), the sum of the channels'."""
+    spectrum = np.fft.rfft(look, axis=0)
+    return np.asarray((np.abs(spectrum).astype(np.float64) ** 2).sum(axis=1))
+
+
 def _looks(pieces: Iterator[Samples]) -> Iterator[Samples]:
     """WINDOW samples around every HOP-th, silence beyond the ends."""
-    held = np.zeros(WINDOW // 2, np.float32)
+    held = np.zeros((WINDOW // 2, 2), np.float32)
     for piece in pieces:
         held = np.concatenate([held, piece])
         while len(held) >= WINDOW:
             yield held[:WINDOW]
             held = held[HOP:]
     while len(held) > WINDOW // 2:
-        yield np.pad(held, (0, WINDOW - len(held)))[:WINDOW]
+        yield np.pad(held, ((0, WINDOW - len(held)), (0, 0)))[:WINDOW]
         held = held[HOP:]
 
 

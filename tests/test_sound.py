@@ -109,3 +109,24 @@ def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
             with_audio(CLIP, tmp_path / name, LIMITS)
     with pytest.raises(UserError, match="audio: must be given for schedules that listen"):
         hear(CLIP, LIMITS)
+
+
+def test_opposite_phases_are_as_loud_as_equal_ones(tmp_path: Path) -> None:
+    heard = {}
+    for name, second in (("equal", "c0"), ("opposite", "-1*c0")):
+        path = tmp_path / f"{name}.wav"
+        run("-f", "lavfi", "-i", "sine=100:d=2,volume='lt(mod(t,1),0.5)':eval=frame",
+            "-af", f"pan=stereo|c0=c0|c1={second}", str(path))  # fmt: skip
+        clip = Clip(48, 64, Fraction(25), count=50, tracks=Tracks(path, 0.0, 2.0, ("pcm_s16le",)))
+        heard[name] = sound.hear(clip, LIMITS).figures
+    np.testing.assert_allclose(heard["opposite"], heard["equal"], atol=1e-3)
+    assert heard["opposite"][:, 1].max() > 0.9
+
+
+def test_a_track_of_silence_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a.wav"
+    run("-f", "lavfi", "-i", "anullsrc=d=1", str(path))
+    clip = Clip(48, 64, Fraction(25), count=25, tracks=Tracks(path, 0.0, 1.0, ("pcm_s16le",)))
+    assert sound.hear(clip, LIMITS).figures.max() == 0
+    assert "a.wav: its first sound track (pcm_s16le) is silent" in caplog.text
+    assert "say audio=FILE" in caplog.text
