@@ -28,6 +28,9 @@ PICTURES = (
 )
 """Suffixes of inputs that are pictures; a .gif is a video."""
 
+HEAD = 1 << 20
+"""Bytes of a picture in which it says that it is animated."""
+
 ENCODERS = {
     ".mp4": "h264",
     ".mov": "prores",
@@ -210,7 +213,21 @@ def _implied(arguments: Sequence[str]) -> Iterator[str]:
 def is_pictures(name: str) -> bool:
     """Whether this input is a picture, a folder, or a numbered pattern, rather than a video."""
     path = Path(name)
-    return path.suffix.lower() in PICTURES or path.is_dir()
+    return path.is_dir() or (path.suffix.lower() in PICTURES and not _is_animated(path))
+
+
+def _is_animated(path: Path) -> bool:
+    """Return whether this is a WebP or a PNG of several pictures, which is a video."""
+    if not path.is_file():  # a pipe would block
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError:
+        return False
+    webp = head.startswith(b"RIFF") and head[8:16] == b"WEBPVP8X" and len(head) > 20
+    png = head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
+    return png or (webp and bool(head[20] & 2))
 
 
 def check_name(output: Path, suffixes: Collection[str], choice: str) -> None:

@@ -109,7 +109,7 @@ def _recipe(path: Path) -> str:
 def _comment(path: Path) -> str:
     """The settings in a result's own comment. Raises UserError if it has none."""
     _check_regular(path, path)
-    comment = _of_picture(path) if is_pictures(path.name) else _of_video(path)
+    comment = _of_picture(path) if is_pictures(str(path)) else _of_video(path)
     first, _, text = comment[: LARGEST + 100].partition("\n")
     if not first.startswith("dreamreel "):
         raise _none(path)

@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
+from PIL import Image
 
-from pipeline.arguments import ENCODERS, PICTURES, check_name, no_setting, prepared, quote
+from pipeline.arguments import (
+    ENCODERS,
+    PICTURES,
+    check_name,
+    is_pictures,
+    no_setting,
+    prepared,
+    quote,
+)
 from pipeline.errors import UserError, hint
 from pipeline.source.picture_file import SUFFIXES
 
@@ -164,3 +173,15 @@ def test_options_may_stand_among_the_settings() -> None:
     asked = ["-m", "--config-dir", "ours", "seed=3", "frames=1", "width=64"]
     assert prepared(given) == asked
     assert prepared(given, before=["start=1"]) == [*asked[:3], "start=1", *asked[3:]]
+
+
+@pytest.mark.parametrize("kind", ["webp", "png"])
+def test_an_animated_picture_is_a_video(tmp_path: Path, kind: str) -> None:
+    frames = [Image.new("RGB", (16, 16), (shade, 0, 0)) for shade in (0, 80, 160)]
+    moving, still = tmp_path / f"moving.{kind}", tmp_path / f"still.{kind}"
+    frames[0].save(moving, save_all=True, append_images=frames[1:], duration=40)
+    frames[0].save(still)
+    assert not is_pictures(str(moving))
+    assert is_pictures(str(still))
+    assert "source=images" not in prepared([f"input={moving}"])
+    assert "source=images" in prepared([f"input={still}"])
