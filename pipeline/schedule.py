@@ -9,11 +9,13 @@ from __future__ import annotations
 import ast
 import bisect
 import difflib
+import logging
 import math
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -21,12 +23,16 @@ from simpleeval import DEFAULT_OPERATORS, SimpleEval
 
 from pipeline.errors import shown
 
+log = logging.getLogger(__name__)
+
 SOUND = ("envelope", "bass", "mid", "treble", "onset")
 """The variables that tell of the sound."""
 VARIABLES = {
     "t": "seconds since frame 0",
     "frame": "index of the frame, from 0",
     "rate": "frames a second",
+    "count": "frames of the whole",
+    "duration": "seconds of the whole",
     "envelope": "loudness, 0..1",
     "bass": "loudness from 20 to 150 Hz, 0..1",
     "mid": "loudness from 150 to 2000 Hz, 0..1",
@@ -159,8 +165,8 @@ class Schedule:
 def parse(text: str, *, rate: float, count: int | None) -> Schedule:
     """The schedule that this text describes, found once and not at every frame.
 
-    rate: frames a second. count: frames of the render, None = unknown: no key may lie behind the
-    last. Raises ScheduleError with the column, from 1, of what it does not understand.
+    rate: frames a second. count: frames of the render, None = unknown; that keys lie behind the
+    last is logged. Raises ScheduleError with the column, from 1, of what it does not understand.
     """
     if not text.strip():
         raise ScheduleError("must be a number, keyframes or an expression, got nothing; say 1")
@@ -177,7 +183,8 @@ def _keyframes(text: str, rate: float, count: int | None) -> Schedule:
     if lead and lead[1] not in WAYS:
         raise _unknown("way", lead[1], WAYS, text, lead.start(1))
     usual, at = (lead[1], lead.end()) if lead else ("linear", 0)
-    times: list[float] = []
+    exact = Fraction(rate).limit_denominator(1001)
+    frames: list[Fraction] = []
     keys: list[tuple[float, Callable[[float], float]]] = []
     while text[at:].strip():
         match = KEY.match(text, at)
@@ -195,31 +202,30 @@ def _keyframes(text: str, rate: float, count: int | None) -> Schedule:
                 f"must count frames in whole numbers, got {match['time']} at column "
                 f"{match.start('time') + 1} of {_short(text)}; say {match['time']}s for seconds"
             )
-        seconds = float(match["time"]) / (1 if match["unit"] else rate)
+        # in frames, and as a fraction: a key at frame 615 must not come one late
+        frame = Fraction(match["time"]) * (exact if match["unit"] else 1)
         where = f"{match['time']}{match['unit']} at column {match.start('time') + 1}"
-        if times and seconds <= times[-1]:
+        if frames and frame <= frames[-1]:
             raise ScheduleError(
                 f"must have keys in order of time, got {where} of {_short(text)}; sort them"
             )
-        if count is not None and seconds > count / rate + 1e-9:
-            raise ScheduleError(
-                f"must end with the video at {count / rate:g} s (frame {count}), got a key at "
-                f"{where} of {_short(text)}; move it, or leave it out"
-            )
-        times.append(seconds)
+        frames.append(frame)
         keys.append((float(match["value"]), WAYS[way]))
         at = match.end()
 
+    if count is not None and frames[-1] > count:
+        log.info("%s goes on behind the end at frame %d", _short(text), count)
+
     def value(values: Mapping[str, float]) -> float:
-        now = values["t"]
-        behind = bisect.bisect_right(times, now)
-        if behind in (0, len(times)):
+        now = values["frame"]
+        behind = bisect.bisect_right(frames, now)
+        if behind in (0, len(frames)):
             return keys[max(0, behind - 1)][0]
         (start, way), (end, _) = keys[behind - 1], keys[behind]
-        share = (now - times[behind - 1]) / (times[behind] - times[behind - 1])
+        share = float((now - frames[behind - 1]) / (frames[behind] - frames[behind - 1]))
         return mix(start, end, way(share))
 
-    return Schedule(text, frozenset({"t"}), value)
+    return Schedule(text, frozenset({"frame"}), value)
 
 
 def _expression(text: str) -> Schedule:

@@ -97,9 +97,9 @@ def check(cfg: DictConfig) -> None:
     for group in ("cuts", "flow", "encoder"):
         _built(settings[group], group, faced.trusted)
     read = partial(parse, rate=float(RATE), count=None)
-    silence = dict.fromkeys(SOUND, 0.0)
+    silence, length = dict.fromkeys(SOUND, 0.0), {"count": 250.0, "duration": 10.0}
     for template in _templates(settings, read, faced.trusted).values():
-        template.at({"t": 0.0, "frame": 0, "rate": float(RATE), **silence})
+        template.at({**length, "t": 0.0, "frame": 0, "rate": float(RATE), **silence})
 
 
 def _job(cfg: DictConfig, folder: Path) -> None:

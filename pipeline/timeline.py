@@ -29,12 +29,13 @@ class Timeline:
     """Called with the index of a frame, its Moment; the same index always gives the same.
 
     templates: by group, what each part is made from. rate: frames a second. sound: what is heard
-    at each frame, None = nothing asks for it.
+    at each frame, None = nothing asks for it. count: frames of the whole, None = unknown.
     """
 
     templates: Mapping[str, Template]
     rate: Fraction
     sound: Sound | None
+    count: int | None = None
 
     def __call__(self, index: int) -> Moment:
         """The parts as they are set at this frame. Raises UserError."""
@@ -48,7 +49,9 @@ class Timeline:
     def values(self, index: int) -> dict[str, float]:
         """The variables of schedules at this frame."""
         heard = {} if self.sound is None else self.sound.at(index)
-        return {"t": float(index / self.rate), "frame": index, "rate": float(self.rate), **heard}
+        count = self.count or 0
+        return {"t": float(index / self.rate), "frame": index, "rate": float(self.rate),
+                "count": count, "duration": float(count / self.rate), **heard}  # fmt: skip
 
     def check(self, count: int | None) -> None:
         """Try every frame, so that nothing fails in the middle. Raises UserError."""
@@ -67,7 +70,14 @@ def timeline(
     hear: analyses the clip's sound; called only if a schedule asks for it.
     """
     heard = any(template.names & set(SOUND) for template in templates.values())
-    made = Timeline(templates, clip.rate, hear(clip) if heard else None)
+    if clip.count is None:
+        for template in templates.values():
+            if asked := template.names & {"count", "duration"}:
+                raise UserError(
+                    f"{template.key}: must not use {min(asked)} of a video whose length is not "
+                    "known; say frames=NUMBER"
+                )
+    made = Timeline(templates, clip.rate, hear(clip) if heard else None, clip.count)
     made.check(clip.count)
     return made
 

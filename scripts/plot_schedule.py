@@ -16,6 +16,7 @@ from pipeline.face import limits_of
 from pipeline.frame import Clip
 from pipeline.schedule import SOUND, Schedule, ScheduleError, parse
 from pipeline.sound import Sound, hear, with_audio
+from pipeline.timeline import Timeline
 
 
 def main() -> None:
@@ -50,11 +51,8 @@ def values(schedule: Schedule, clip: Clip, heard: Sound | None) -> list[float]:
         raise UserError(
             f"audio: must be given for {schedule.text!r}, got nothing; say --audio FILE"
         )
-    found = []
-    for index in range(clip.count):
-        now = {"t": float(index / clip.rate), "frame": float(index), "rate": float(clip.rate)}
-        found.append(schedule(now | ({} if heard is None else heard.at(index))))
-    return found
+    moments = Timeline({}, clip.rate, heard, clip.count)
+    return [schedule(moments.values(index)) for index in range(clip.count)]
 
 
 def draw(curves: list[Schedule], clip: Clip, heard: Sound | None, out: Path) -> None:

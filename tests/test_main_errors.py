@@ -78,7 +78,6 @@ BAD_VALUES = [
     ("warp.persistence=1e999*0", "warp.persistence", "finite", "nan"),
     ("warp.persistence=1+t", "must be at most 1, got 1.04 at 0.04 s (frame 1)"),
     ("warp.persistence=bass", "audio: must be given", "audio=FILE"),
-    ("warp.persistence=0s:1,9s:0", "end with the video at 0.2 s (frame 5)", "9s at column 6"),
     ("dreamer.octave_scale=0*t", "dreamer.octave_scale", "more than 1, got 0.0"),
     ("flow.descents=2*4", "flow.descents", "a whole number"),
     ("audio=nowhere.mp3", "audio: must be a file that can be read"),
