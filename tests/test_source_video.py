@@ -197,10 +197,10 @@ def test_fields_are_woven_into_whole_pictures(tmp_path: Path) -> None:
     assert max(combs) < 4  # 12 as filmed: 6 of 128 columns differ by 255 between any two lines
 
 
-def test_the_largest_of_several_videos_is_taken(tmp_path: Path) -> None:
+def test_the_largest_of_several_videos_is_taken_where_none_is_the_default(tmp_path: Path) -> None:
     path = tmp_path / "two.mkv"
     small = ("-f", "lavfi", "-i", "color=red:s=32x32:r=25:d=0.8")
-    streams = ("-map", "1:v", "-map", "0:v")
+    streams = ("-map", "1:v", "-map", "0:v", "-disposition:v", "0")
     source = video(counted(path, *streams, *FFV1, before=small))
     assert numbers(source.pictures()) == list(range(20))
 

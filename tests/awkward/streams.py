@@ -114,6 +114,7 @@ CASES = [
          talking(*AAC, "-map", "2:v", *COVER, more=ART), heard(), "in.mp4"),
     Case("a smaller video first",
          lambda path: counted(path, "-map", "1:v", "-map", "0:v", *FFV1,
+                              "-disposition:v", "0",
                               before=("-f", "lavfi", "-i", "color=red:s=32x32:r=25:d=0.8")),
          Right()),
     Case("sound alone", sounding, Refused("only sound"), "in.m4a"),
