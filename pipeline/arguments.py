@@ -127,6 +127,11 @@ def _joined(argument: str) -> list[str]:
 
 def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
     key, equals, value = argument.partition("=")
+    if key in groups and ("${" in value or (value[:1] == "[" and not _are_names(value))):
+        raise UserError(
+            f"{key}: must be the name of a choice, got {shown(value)[:80]}; say {key}=CHOICE, "
+            "--help lists them"
+        )
     if key in groups and equals and NO_TEXT.fullmatch(value):
         return f"{key}={quote(value)}"  # a choice by that name is looked for, and not found
     if equals and key.lstrip("+").startswith(CHANGING) and not is_quoted(value):
@@ -137,6 +142,12 @@ def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
         parts = value.split(",")
         return f"{key}=" + ",".join(p if is_quoted(p) else quote(_at_home(p)) for p in parts)
     return f"{key}={quote(_at_home(value))}"
+
+
+def _are_names(value: str) -> bool:
+    """Return whether this is a list of choices. Hydra fails on others."""
+    names = [name.strip() for name in value.removeprefix("[").removesuffix("]").split(",")]
+    return all(re.fullmatch(r"\w+", name) and not NO_TEXT.fullmatch(name) for name in names)
 
 
 def _scheduled(value: str, *, sweeping: bool) -> str:

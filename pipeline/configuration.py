@@ -30,6 +30,10 @@ MEANINGS = (
         "{0}: must be one choice, got none or several; say {0}=CHOICE, and leave ~{0} out",
     ),
     (r"Could not delete from config\. '([^']+)'", "{0}: is not there, so ~{0} must be left out"),
+    (
+        r"Error merging override ([\w.]+)=(.*)",
+        "{0}: must be of the kind that it is, got {1}; leave it out, --help shows what it may be",
+    ),
     (r"Multiple values for (\S+)\. To", "{0}: is chosen already; say {0}=CHOICE, without the +"),
     (
         r"Ambiguous value for argument '([^=]+)=(.*)'",

@@ -67,14 +67,12 @@ def flag(key: str, value: object) -> bool:
 
 def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
     """How many frames end and start of a loop share, 0 if it is none. Raises UserError."""
-    if not flag("loop", loop):
-        return 0
     if not _is_number(seconds) or not 0 < seconds <= 60:
         raise UserError(
             f"loop_seconds: must be a number above 0, at most 60, got {seconds!r}; "
             "say loop_seconds=1.5"
         )
-    return max(1, round(Fraction(seconds) * rate))
+    return max(1, round(Fraction(seconds) * rate)) if flag("loop", loop) else 0
 
 
 def feather_of(value: object) -> float:

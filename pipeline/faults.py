@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipeline.arguments import quote
+from pipeline.configuration import face_yaml
 from pipeline.errors import shown
 
 RULES = {
@@ -22,6 +24,10 @@ RULES = {
     "string_pattern_mismatch": "of the form {pattern}",
 }
 """Kind of fault -> what must be, with what pydantic tells of it."""
+
+WORD = re.compile(r"[\w.:/%-]+")
+"""Text that the command line takes as it is."""
+REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 KINDS = {
     "int": "a whole number",
@@ -60,13 +66,21 @@ def line(
     rule = f"each {rule}" if inside else rule
     got = "null" if value is None else shown(repr(value))
     got = "" if ", got " in rule else f", got {got}"
-    name = ".".join([key, *names])
-    # source.frames is ${frames}: the user knows it by the shorter name
-    if face := re.fullmatch(r"\$\{([\w.]+)\}", str(default)):
-        name, default = face[1], "null"
-    known = default not in (None, "???")
-    remedy = f"say {name}={_written(default)}" if known else "its yaml in conf/ says more"
+    name, remedy = known(".".join([key, *names]), default)
     return f"{name}: must {rule}{got}; {remedy}"
+
+
+def known(name: str, default: object) -> tuple[str, str]:
+    """Return a setting's name as the user knows it, source.frames is ${frames}, and the remedy.
+
+    default: what its yaml gives.
+    """
+    if reference := REFERENCE.fullmatch(str(default)):
+        name = reference[1]
+        usual = face_yaml().get(name)
+        default = usual if usual is not None else "FILE" if name == "input" else "null"
+    told = default not in (None, "???")
+    return name, f"say {name}={_written(default)}" if told else "its yaml in conf/ says more"
 
 
 def _names(location: Sequence[int | str], settings: Mapping[str, Any]) -> list[str]:
@@ -104,4 +118,6 @@ def _written(value: object) -> str:
     """The value as the command line takes it."""
     if isinstance(value, list):
         return f"[{','.join(_written(item) for item in value)}]"
+    if isinstance(value, str) and not WORD.fullmatch(value):
+        return quote(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

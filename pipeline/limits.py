@@ -10,7 +10,8 @@ from pydantic.dataclasses import dataclass
 from pipeline.allowance import GIB, SHARE, there_is
 from pipeline.errors import UserError
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+"""Seconds, or so many a second: 31 years are enough, and leave room to count in microseconds."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,11 @@ class Limits:
     """
 
     pixels: Annotated[int, Field(ge=256, lt=2**31)]
-    frames: Annotated[int, Field(ge=1)]
+    frames: Annotated[int, Field(ge=1, le=10**12)]
     gap_seconds: Positive
     rate: Positive
     stall_seconds: Positive
-    memory: Positive | None
+    memory: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None
 
     @property
     def bytes(self) -> int:

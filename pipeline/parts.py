@@ -65,10 +65,8 @@ def build(
     for name, value in settings.items():
         # pydantic takes true for 1, which nobody means who writes dreamer.octaves=true
         if isinstance(value, bool) and type(getattr(part, name, value)) in (int, float):
-            raise UserError(
-                f"{key}.{name}: must be a number, got {str(value).lower()}; "
-                f"say {key}.{name}={getattr(part, name):g}"
-            )
+            whole, remedy = faults.known(f"{key}.{name}", defaults.get(name))
+            raise UserError(f"{whole}: must be a number, got {str(value).lower()}; {remedy}")
     return part
 
 

@@ -185,3 +185,11 @@ def test_an_animated_picture_is_a_video(tmp_path: Path, kind: str) -> None:
     assert is_pictures(str(still))
     assert "source=images" not in prepared([f"input={moving}"])
     assert "source=images" in prepared([f"input={still}"])
+
+
+@pytest.mark.parametrize(
+    "value", ["[1,2]", "[true]", "[dis,null]", "[[1]]", "[]", "${seed}", "[dis,{a:1}]"]
+)
+def test_the_value_of_a_group_is_a_name(value: str) -> None:
+    with pytest.raises(UserError, match=r"^flow: must be the name of a choice, got .*; say flow="):
+        prepared([f"flow={value}"], ["flow"])

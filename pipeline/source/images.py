@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture
-from pipeline.limits import Limits
+from pipeline.limits import Limits, Positive
 from pipeline.opening import given
 from pipeline.source.extent import check_order, dream_size, extent, remaining
 from pipeline.source.picture_file import SUFFIXES, read
@@ -26,8 +26,8 @@ from pipeline.source.picture_file import SUFFIXES, read
 log = logging.getLogger(__name__)
 
 Side = Annotated[int, Field(ge=1)]
-PATTERN = re.compile(r"%(?:0?(\d+))?d")
-"""A number in a file name: %d, or %04d for at least four digits."""
+PATTERN = re.compile(r"%(?:0?(\d{1,2}))?d")
+"""A number in a file name: %d, or %04d for at least four digits, at most 99."""
 
 
 def exact(rate: object) -> object:
@@ -48,8 +48,8 @@ class Images:
 
     path: Annotated[Path, BeforeValidator(given)]
     rate: Annotated[Fraction, BeforeValidator(exact), Field(gt=0)]
-    start: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
-    end: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    start: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
+    end: Positive | None
     frames: Annotated[int, Field(ge=1)] | None
     height: Side | None
     width: Side | None

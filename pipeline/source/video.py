@@ -52,7 +52,7 @@ class Video:
     """
 
     path: Annotated[Path, BeforeValidator(given)]
-    start: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    start: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
     end: Positive | None
     frames: Annotated[int, Field(ge=1)] | None
     height: Side | None
