@@ -26,11 +26,15 @@ def locked(folder: Path) -> Iterator[None]:
     path = folder / NAME
     with reported(path):
         descriptor = _taken(path)
+    # the folder too: the file may be removed by hand
+    whole = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        _lock_folder(whole, folder)
         yield
     finally:
         # gone while it is still ours: whoever waits for this very file looks whether it is there
         path.unlink(missing_ok=True)
+        os.close(whole)
         os.close(descriptor)
 
 
@@ -47,6 +51,28 @@ def is_locked(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _lock_folder(descriptor: int, folder: Path) -> None:
+    """Lock an open folder. Raises UserError if another process has it."""
+    for left in reversed(range(TRIES)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not left:
+                raise _second(folder, "another") from None
+            time.sleep(PAUSE)
+        except OSError:  # of a disk that has no locks for folders; the file must do
+            return
+        else:
+            return
+
+
+def _second(folder: Path, process: str) -> UserError:
+    return UserError(
+        f"output: only one render may work in {shown(folder)}, got a second while process "
+        f"{shown(process)} works there; wait for it, or name another output"
+    )
 
 
 def _taken(path: Path) -> int:
@@ -67,10 +93,7 @@ def _taken(path: Path) -> int:
             if tries < TRIES:
                 time.sleep(PAUSE)
                 continue
-            raise UserError(
-                f"output: only one render may work in {shown(path.parent)}, got a second while "
-                f"process {shown(process)} works there; wait for it, or name another output"
-            ) from None
+            raise _second(path.parent, process) from None
         except BaseException:
             os.close(descriptor)
             raise

@@ -92,3 +92,12 @@ def test_who_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
     finally:
         over.set()
         looking.join()
+
+
+def test_a_lock_whose_file_was_removed_by_hand_still_holds(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        (tmp_path / "lock").unlink()
+        with pytest.raises(UserError, match="only one render may work in"), locked(tmp_path):
+            pass
+    with locked(tmp_path):
+        pass
