@@ -26,7 +26,7 @@ from pipeline.gradient import Gradient
 from pipeline.job import Order, Outcome, Parts, dreamt, facts, say_what_must_fit
 from pipeline.lock import locked
 from pipeline.loop import looped
-from pipeline.notes import folder_of, kept_log, write
+from pipeline.notes import folder_of, kept_log, read_json, write
 from pipeline.output import is_complete, remove
 from pipeline.progress import asked_to_stop, shown_progress
 from pipeline.recording import FIGURES
@@ -107,10 +107,11 @@ def run(
     album = _Album(parts, beside, order, folder_of(order.output))
     rows, report = album.work / FIGURES, album.work / "report.json"
     with _folders(album), locked(album.work), kept_log(album.work):
-        if report.exists() and rows.exists() and not (album.work / MADE_OF).exists():
+        held = read_json(report)
+        if held and rows.exists() and not (album.work / MADE_OF).exists():
             # an earlier run was over but for this
             remove(rows)
-            return Outcome(order.output, json.loads(report.read_text("utf-8")))
+            return Outcome(order.output, held)
         album.go_on()
         write(album.work / "recipe.yaml", order.settings)
         try:

@@ -91,7 +91,9 @@ class Fingerprint:
             before: dict[str, str] = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             return False
-        differences = self.differences(before)
+        except ValueError:
+            before = {"made_of.json": "damaged"}
+        differences = self.differences(before if isinstance(before, dict) else {})
         if differences and not overwrite:
             raise UserError(
                 f"output: what {shown(path.parent)} holds must go on as it began, got "

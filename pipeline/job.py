@@ -27,7 +27,7 @@ from pipeline.gradient import Gradient
 from pipeline.loop import Loop, looped
 from pipeline.model import Model
 from pipeline.moment import Moment
-from pipeline.notes import folder_of, kept_log, write
+from pipeline.notes import folder_of, kept_log, read_json, write
 from pipeline.objective import needs_guide
 from pipeline.output import check_room
 from pipeline.part import Part
@@ -131,8 +131,9 @@ def run(parts: Parts, order: Order) -> Outcome:
     with asked_to_stop() as stop, recording, kept_log(folder):
         report = Report(parts.source, order.device, folder / FIGURES, recording.state)
         seams: list[Seam] = []
-        if recording.is_complete and (folder / "report.json").exists():
-            return Outcome(order.output, json.loads((folder / "report.json").read_text("utf-8")))
+        held = read_json(folder / "report.json") if recording.is_complete else {}
+        if held:
+            return Outcome(order.output, held)
         if not recording.is_complete:
             (folder / "report.json").unlink(missing_ok=True)  # of an output that is replaced
             write(folder / "recipe.yaml", order.settings)

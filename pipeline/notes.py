@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from pipeline.durable import half_of, settle
 from pipeline.errors import UserError, shown
@@ -82,3 +84,12 @@ def _written(path: Path) -> Iterator[None]:
             f"output: must have room for {shown(path)}, got {error.strerror!r}; "
             "free some, or choose another folder"
         ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a json file; an empty one if the file is gone, cut short or damaged."""
+    with suppress(OSError, ValueError):
+        held = json.loads(path.read_text("utf-8"))
+        if isinstance(held, dict):
+            return held
+    return {}

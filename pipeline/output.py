@@ -84,7 +84,7 @@ def is_complete(folder: Path, output: Path) -> bool:
     """Whether the output is the complete result of the render that works in the folder."""
     try:
         return bool(json.loads((folder / COMPLETE).read_text()) == _mark(output))
-    except OSError:
+    except (OSError, ValueError):  # empty or cut short, by a full disk or a power cut
         return False
 
 

@@ -5,6 +5,7 @@ that end no file that counts is ever changed: each is written aside, flushed and
 lies in the folder says how far the render is.
 
     segment-A-B ...     those from number A to before B, encoded: so many, or to the end of a shot
+    digest-A-B ...      the sha256 of each of them
     pictures-A-B ...    those from number A to before B that are in no segment yet, as they are
     edge-N              of a part, the dream layer before frame N: what seams are told from
     state-N             all that frame N depends on, and what it came to
@@ -53,10 +54,10 @@ log = logging.getLogger(__name__)
 
 FIGURES = "figures.jsonl"
 """The name of the file with the figures of each frame that is done."""
-OURS = ("state-*", "segment-*", EDGES, "last", "pictures-*", "whole*", "partial*",
+OURS = ("state-*", "segment-*", "digest-*", EDGES, "last", "pictures-*", "whole*", "partial*",
         f"*{HALF}", "check-*", "progress.json", FIGURES, MADE_OF)  # fmt: skip
 """What only serves to go on, in the order in which it goes: without a state nothing goes on."""
-OF_A_PART = ("segment-*", EDGES, FIGURES)
+OF_A_PART = ("segment-*", "digest-*", EDGES, FIGURES)
 """What of it the whole is joined from."""
 
 
@@ -248,14 +249,39 @@ class Recording:
         else:
             self.made_of.write(made_of)
 
+    def _begin_anew(self) -> None:
+        """Leave nothing of an earlier render."""
+        self._tidy()
+        self.made_of.write(self.folder / MADE_OF)
+
     def _go_on(self) -> None:
-        """Go on from the newest state that an earlier render left."""
+        """Go on from what an earlier render left, or begin anew where it is damaged and may be
+        replaced. Raises UserError.
+        """
+        begin = self.state, self._told, self._count
+        try:
+            self._take_up()
+        except UserError as error:
+            if not self.overwrite:
+                raise
+            log.warning("starts anew: %s", str(error).partition("; ")[0])
+            self.state, self._told, self._count = begin
+            self._segments.stop()
+            self._begin_anew()
+
+    def _take_up(self) -> None:
+        """Take up the newest state that an earlier render left. Raises UserError."""
         *older, newest = self._states()
-        before = saved.read(newest, self.device)
-        self.state, self._told, self._count = before.state, before.told, before.shown
         with reported(self.folder):
             for path in older:
                 path.unlink()
+            damaged = self._segments.damaged()
+            if damaged is not None:
+                log.warning("%s is damaged, so all is rendered again", shown(damaged))
+                self._begin_anew()
+                return
+            before = saved.read(newest, self.device)
+            self.state, self._told, self._count = before.state, before.told, before.shown
             self._segments.take_up()
         if self._segments.count < self._count:
             raise UserError(

@@ -54,7 +54,7 @@ def read(path: Path, device: torch.device) -> Saved:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(file.metadata()["dreamreel"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{shown(path)}: must be as it was saved, got {shown(error)}; "
             "say overwrite=true to start anew"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from pipeline.durable import flush
 from pipeline.encoder import Encoder, KilledError, Writer
 from pipeline.frame import Clip, Picture
+from pipeline.notes import write
 from pipeline.output import remove
 from pipeline.spool import Spool
 
@@ -80,6 +82,14 @@ class Segments:
         """The segments that are closed, in order."""
         return [path for _, path in spans(self._folder, self.first)]
 
+    def damaged(self) -> Path | None:
+        """The first closed segment that is no longer what was written; None if all are whole."""
+        for path in self.full():
+            told = _digest_of(path)  # those that were adopted have none
+            if told.exists() and told.read_text("ascii", "replace") != _digest(path):
+                return path
+        return None
+
     @property
     def end(self) -> int:
         """The number behind the last picture of those."""
@@ -131,7 +141,9 @@ class Segments:
         self._writer = None
         first = self.end
         closed = first + self._written
-        self._last.rename(self._folder / f"segment-{first:08d}-{closed:08d}")
+        segment = self._folder / f"segment-{first:08d}-{closed:08d}"
+        write(_digest_of(segment), _digest(self._last))
+        self._last.rename(segment)
         flush(self._folder)
         self._spool.clear(before=closed)
 
@@ -145,6 +157,17 @@ class Segments:
             except OSError:  # of another disk
                 shutil.copyfile(path, here)
         self.count = self.end
+
+
+def _digest_of(segment: Path) -> Path:
+    """The file that holds what a closed segment must come to."""
+    return segment.with_name(segment.name.replace("segment", "digest", 1))
+
+
+def _digest(path: Path) -> str:
+    """The sha256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def spans(folder: Path, first: int) -> list[tuple[int, Path]]:

@@ -261,6 +261,40 @@ def test_a_missing_segment_is_told(output: Path) -> None:
         record(Sheets(), output)
 
 
+@pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])
+def test_a_damaged_segment_is_found_and_all_is_rendered_again(
+    output: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    record(Sheets(), output, until=7)
+    segment = folder_of(output) / "segment-00000000-00000003"
+    content = bytearray(segment.read_bytes())
+    content[len(content) // 2] ^= 1
+    segment.write_bytes({"flipped": content, "cut": content[:-100], "empty": b""}[damage])
+    record(Sheets(), output)
+    assert output.read_bytes() == WHOLE
+    assert "segment-00000000-00000003 is damaged, so all is rendered again" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["state-*", "segment-*", "made_of.json", "digest-*"])
+@pytest.mark.parametrize("damage", [b"", b"{", b"\0" * 100, None])
+def test_whatever_is_damaged_can_be_replaced(output: Path, name: str, damage: bytes | None) -> None:
+    record(Sheets(), output, until=7)
+    for path in folder_of(output).glob(name):
+        path.unlink() if damage is None else path.write_bytes(damage)
+    record(Sheets(), output, overwrite=True)
+    assert output.read_bytes() == WHOLE
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"7"])
+def test_a_damaged_mark_of_what_is_complete_is_none(output: Path, damage: bytes) -> None:
+    record(Sheets(), output)
+    (folder_of(output) / "complete.json").write_bytes(damage)
+    with pytest.raises(UserError, match="must not exist yet"):
+        record(Sheets(), output)
+    record(Sheets(), output, overwrite=True)
+    assert output.read_bytes() == WHOLE
+
+
 def test_what_is_done_can_be_watched_meanwhile_and_when_it_is_stopped(output: Path) -> None:
     given = states()
     partial = folder_of(output) / "partial.raw"
