@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
+
+from pipeline.errors import UserError
 
 STOPPED = {
     130: "stopped at once; the same command goes on from what was saved before, if there is any",
@@ -23,6 +26,25 @@ def end(code: Any, line: str | None = None) -> NoReturn:
         with suppress(OSError):  # the terminal may be gone
             print(line, file=sys.stderr, flush=True)
     sys.exit(code)
+
+
+def say(line: str) -> None:
+    """Print the line to stdout. Raises UserError, with the line in it, if there is no room for it.
+
+    A reader that has gone, as `| head` does, wants no more.
+    """
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        # what is left of it would be written again at the end, and fail again
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        if isinstance(error, BrokenPipeError):
+            return
+        raise UserError(
+            f"stdout: must be writable, got {error.strerror!r} for: {line}; the render is done"
+        ) from error
 
 
 def end_in_order() -> None:

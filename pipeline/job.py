@@ -296,7 +296,17 @@ def check_output(output: Path, sources: Mapping[str, Path], *, overwrite: bool) 
 
     sources: the files that are read, by the setting that names them.
     """
+    if output.is_symlink() and output.is_dir():
+        raise UserError(
+            f"output: must not be a link to a folder, got {shown(output)}; name a file, or the "
+            "folder itself"
+        )
     for key, source in sources.items():
+        if folder_of(output).resolve() in source.resolve().parents:
+            raise UserError(
+                f"{key}: must not be a file of the render itself, got {shown(source)}; move it "
+                f"out of {shown(folder_of(output))}, or name another output"
+            )
         if output.exists() and _holds(output, source):
             raise UserError(
                 f"output: must not be the {key}, got {shown(output)}; name another file"

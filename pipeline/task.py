@@ -34,7 +34,7 @@ from pipeline.configuration import (
     yaml_of,
 )
 from pipeline.errors import UserError, shown
-from pipeline.exits import end
+from pipeline.exits import end, say
 from pipeline.swept import Noted, noted
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _rendered(cfg: DictConfig, job: Noted | None = None) -> str:
             line = _render(cfg, job)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from error
-    print(line, flush=True)
+    say(line)
     return line
 
 
