@@ -24,7 +24,7 @@ from pipeline.dreamer.shaping import TINY, Shaping, deviation
 from pipeline.errors import UserError
 from pipeline.frame import Image, Memory, Strength
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=10_000)]
 Step = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=50)]
 
@@ -55,7 +55,7 @@ class Octaves:
 
     octaves: Annotated[int, Field(ge=1, le=20)]
     octave_scale: Annotated[float, Field(gt=1, le=4)]
-    iterations: Annotated[int, Field(ge=1)]
+    iterations: Annotated[int, Field(ge=1, le=10_000)]
     step_size: Step
     jitter: Count
     smoothing: Annotated[float, Field(ge=0, le=4)]
@@ -69,7 +69,7 @@ class Octaves:
     upkeep_step_size: Step
     entering_iterations: Count
     entering_step_size: Step
-    settling_frames: Annotated[int, Field(ge=1)]
+    settling_frames: Annotated[int, Field(ge=1, le=10_000)]
 
     def __call__(
         self,

@@ -32,7 +32,7 @@ class Views:
     largest: Share
     degrees: Annotated[float, Field(ge=0, le=180)]
     noise: Annotated[float, Field(ge=0, le=1)]
-    side: Annotated[int, Field(ge=16)]
+    side: Annotated[int, Field(ge=16, le=10_000)]
 
     def __post_init__(self) -> None:
         if self.smallest > self.largest:

@@ -43,10 +43,10 @@ class Visualise:
 
     parametrisation: SkipValidation[Parametrisation]
     views: Views
-    iterations: Annotated[int, Field(ge=1)]
+    iterations: Annotated[int, Field(ge=1, le=1_000_000)]
     snapshots: Annotated[int, Field(ge=1)] | None
     step_size: Annotated[float, Field(gt=0, le=10)]
-    views_a_step: Annotated[int, Field(ge=1)]
+    views_a_step: Annotated[int, Field(ge=1, le=1000)]
 
     def __call__(
         self,

@@ -30,9 +30,9 @@ class Dis:
     finest_scale: Annotated[int, Limit(ge=0, le=5)]
     patch_size: Annotated[int, Limit(ge=4, le=32)]
     patch_stride: Annotated[int, Limit(ge=1, le=32)]
-    descents: Annotated[int, Limit(ge=1)]
-    refinements: Annotated[int, Limit(ge=0)]
-    most_pixels: Annotated[int, Limit(ge=4096)]
+    descents: Annotated[int, Limit(ge=1, le=1000)]
+    refinements: Annotated[int, Limit(ge=0, le=1000)]
+    most_pixels: Annotated[int, Limit(ge=4096, le=2**31)]
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
         """The backward motion of current against previous."""

@@ -27,9 +27,9 @@ class Farneback:
 
     levels: Annotated[int, Limit(ge=1, le=10)]
     window: Annotated[int, Limit(ge=3, le=101)]
-    iterations: Annotated[int, Limit(ge=1)]
+    iterations: Annotated[int, Limit(ge=1, le=1000)]
     neighbourhood: Annotated[int, Limit(ge=5, le=7)]
-    most_pixels: Annotated[int, Limit(ge=4096)]
+    most_pixels: Annotated[int, Limit(ge=4096, le=2**31)]
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
         """The backward motion of current against previous."""

@@ -38,7 +38,7 @@ class Raft:
     size: Literal["small", "large"]
     device: str
     updates: Annotated[int, Limit(ge=1, le=64)]
-    most_pixels: Annotated[int, Limit(ge=4096)]
+    most_pixels: Annotated[int, Limit(ge=4096, le=2**31)]
 
     def __post_init__(self) -> None:
         _ = self._network  # what is missing is missed now, not at frame 1
