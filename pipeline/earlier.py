@@ -85,7 +85,7 @@ def _settings(path: Path) -> dict[str, Any]:
     for key in ("trust",) if whole else OF_THE_USER:
         if settings.get(key):
             raise UserError(
-                f"{KEY}: {shown(path)} must not set {key}, which only whoever runs it may say, got "
+                f"{KEY}: {shown(path)} must not set {key}, which only the user may set, got "
                 f"{shown(settings[key])[:80]}; name another result, or take {key} out of it"
             )
     return settings

@@ -190,8 +190,8 @@ def targets(group: str) -> frozenset[str]:
 def located(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any]:
     """The class or function of this dotted name. Raises UserError if it is none, or not trusted.
 
-    Of ours only what a packaged choice of the key's group names: others write and remove files for
-    whoever calls them. Nothing of a package that is not trusted is even imported.
+    Of this package, only what a packaged choice of the key's group names: other functions write and
+    remove files. A package that is not trusted is not imported.
     """
     text = str(name)
     package = text.partition(".")[0]

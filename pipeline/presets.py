@@ -23,7 +23,7 @@ from pipeline.options import FOLDER
 from pipeline.told import ASKED, ELSEWHERE
 
 OF_THE_USER = (*ELSEWHERE, *ASKED, "trust")
-"""Settings that only whoever runs a render may give: what is written where, and what is trusted."""
+"""Settings that only the user may set: what is written where, and what is trusted."""
 LARGEST, DEEPEST = 1 << 14, 20
 """Bytes of a preset, and settings within settings, at most."""
 REFERENCE = re.compile(r"\$\{(\w+)\}")
@@ -42,7 +42,7 @@ MEMBER = re.compile(r"/?(\w+)@(?:camera\.moves|objective\.terms|model\.models)\.
 
 @dataclass(frozen=True)
 class Schema:
-    """What the packaged settings are.
+    """The packaged settings.
 
     choices: the choices of each group, by its folder: "flow", "look", "quality/flow" ... keys: the
     settings of each group of parts. face: the settings that belong to no group.
@@ -98,7 +98,7 @@ def forget() -> None:
 
 
 def check_single(key: str, value: Any) -> None:
-    """Nothing, if what others may refer to refers to nothing itself: it could multiply so.
+    """Check that a setting which others may refer to holds no reference itself: it could multiply.
 
     Raises UserError.
     """
@@ -107,7 +107,7 @@ def check_single(key: str, value: Any) -> None:
 
 
 def check_calls(node: Any, key: str = "") -> None:
-    """Nothing, if no text in these settings, unresolved, calls a resolver. Raises UserError."""
+    """Check that no text in unresolved settings calls a resolver. Raises UserError."""
     children = node.items() if isinstance(node, dict) else enumerate(node)
     for name, child in children:
         place = f"{key}.{name}".lstrip(".")
@@ -121,8 +121,8 @@ def check_calls(node: Any, key: str = "") -> None:
 
 
 def check_plain(content: bytes, name: str, face: Iterable[str]) -> None:
-    """Nothing, if this yaml is plain data. Raises UserError for aliases, tags, depth and references
-    that it has no need of, and yaml.YAMLError.
+    """Check that yaml is plain data. Raises UserError for aliases, tags, depth and references to
+    anything but single settings, and yaml.YAMLError.
 
     name: of what holds it. face: settings that may be referred to.
     """
@@ -133,7 +133,7 @@ def check_plain(content: bytes, name: str, face: Iterable[str]) -> None:
 
 
 class _RefusedError(Exception):
-    """What is wrong with a file, as a predicate that reads well behind its name."""
+    """A file is refused; the message follows the name of the file."""
 
 
 def _read(
@@ -157,9 +157,9 @@ def _read(
         held = OmegaConf.to_container(node)
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines())
-        raise _RefusedError(f"must be yaml, got: {shown(reason)[:160]}; mend it") from error
+        raise _RefusedError(f"must be yaml, got: {shown(reason)[:160]}; correct it") from error
     if not isinstance(held, dict) or (content.strip() and not _is_mapping(content)):
-        raise _RefusedError("must hold settings, KEY: VALUE, got something else; mend it")
+        raise _RefusedError("must hold settings, KEY: VALUE, got something else; correct it")
     of_parts = group in schema.keys
     package = _package(content.decode(), group if of_parts else "_global_")
     if package == group:
@@ -196,7 +196,7 @@ def _package(text: str, usual: str) -> str:
 def _check_settings(
     held: Mapping[Any, Any], group: str, schema: Schema, choices: Mapping[str, frozenset[str]]
 ) -> None:
-    """Nothing, if a preset sets nothing but what it may. Raises _RefusedError."""
+    """Check that a preset sets only what it may. Raises _RefusedError."""
     for key, value in held.items():
         if key == "defaults":
             _check_defaults(value, group, schema, choices)
@@ -211,10 +211,10 @@ def _check_settings(
 def _check_key(
     key: object, value: object, schema: Schema, choices: Mapping[str, frozenset[str]]
 ) -> None:
-    """Nothing, if a preset may set this. Raises _RefusedError."""
+    """Check that a preset may set a key. Raises _RefusedError."""
     if key in OF_THE_USER:
         raise _RefusedError(
-            f"must not set {key}, which only whoever runs it may say; leave it out, and say "
+            f"must not set {key}, which only the user may set; leave it out, and say "
             f"{key}= on the command line"
         )
     if key in schema.keys:
@@ -226,7 +226,7 @@ def _check_key(
 
 
 def _check_group(group: str, held: Mapping[Any, Any], schema: Schema) -> None:
-    """Nothing, if a group of parts has these settings. Raises _RefusedError.
+    """Check that a group of parts has these settings. Raises _RefusedError.
 
     A part of its own (_target_) has its own settings, which are checked where it is built.
     """
@@ -243,7 +243,7 @@ def _unknown(key: object, known: Iterable[str]) -> str:
 def _check_defaults(
     entries: object, group: str, schema: Schema, choices: Mapping[str, frozenset[str]]
 ) -> None:
-    """Nothing, if a preset's defaults list makes choices that there are. Raises _RefusedError."""
+    """Check that the choices in the defaults list of a preset exist. Raises _RefusedError."""
     allowed = {*schema.keys} | ({"recipe", "quality", "look"} if group == "experiment" else set())
     for entry in _entries(entries):
         if entry == "_self_":
@@ -265,7 +265,7 @@ def _check_defaults(
 
 
 def _check_own_defaults(entries: object, choices: frozenset[str]) -> None:
-    """Nothing, if a part begins with what a packaged choice gives, or with nothing.
+    """Check that the defaults list of a part names packaged choices only.
 
     Raises _RefusedError.
     """
@@ -280,7 +280,7 @@ def _check_own_defaults(entries: object, choices: frozenset[str]) -> None:
 def _entries(entries: object) -> list[Any]:
     """Return the entries of a defaults list. Raises _RefusedError if it is none."""
     if not isinstance(entries, list | None):
-        raise _RefusedError(f"must have a list of defaults, got {shown(entries)[:80]}; mend it")
+        raise _RefusedError(f"must have a list of defaults, got {shown(entries)[:80]}; correct it")
     return entries or []
 
 
@@ -301,7 +301,7 @@ def _swept(held: Any) -> Iterator[str]:
 
 
 def _check_plain(content: bytes, face: Iterable[str]) -> None:
-    """Nothing, if this yaml is plain data. Raises _RefusedError and yaml.YAMLError."""
+    """Check that yaml is plain data. Raises _RefusedError and yaml.YAMLError."""
     depth = 0
     for event in yaml.parse(content, Loader=yaml.SafeLoader):
         opens = isinstance(event, yaml.CollectionStartEvent)

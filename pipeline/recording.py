@@ -249,14 +249,15 @@ class Recording:
         else:
             self.made_of.write(made_of)
 
-    def _begin_anew(self) -> None:
-        """Leave nothing of an earlier render."""
+    def _restart(self) -> None:
+        """Remove what an earlier render left."""
         self._tidy()
         self.made_of.write(self.folder / MADE_OF)
 
     def _go_on(self) -> None:
-        """Go on from what an earlier render left, or begin anew where it is damaged and may be
-        replaced. Raises UserError.
+        """Continue an earlier render, or restart where it is damaged and may be replaced.
+
+        Raises UserError.
         """
         begin = self.state, self._told, self._count
         try:
@@ -264,10 +265,10 @@ class Recording:
         except UserError as error:
             if not self.overwrite:
                 raise
-            log.warning("starts anew: %s", str(error).partition("; ")[0])
+            log.warning("restarts: %s", str(error).partition("; ")[0])
             self.state, self._told, self._count = begin
             self._segments.stop()
-            self._begin_anew()
+            self._restart()
 
     def _take_up(self) -> None:
         """Take up the newest state that an earlier render left. Raises UserError."""
@@ -278,7 +279,7 @@ class Recording:
             damaged = self._segments.damaged()
             if damaged is not None:
                 log.warning("%s is damaged, so all is rendered again", shown(damaged))
-                self._begin_anew()
+                self._restart()
                 return
             before = saved.read(newest, self.device)
             self.state, self._told, self._count = before.state, before.told, before.shown

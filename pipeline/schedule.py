@@ -214,7 +214,7 @@ def _keyframes(text: str, rate: float, count: int | None) -> Schedule:
         at = match.end()
 
     if count is not None and frames[-1] > count:
-        log.info("%s goes on behind the end at frame %d", _short(text), count)
+        log.info("%s has keys after the last frame, %d", _short(text), count)
 
     def value(values: Mapping[str, float]) -> float:
         now = values["frame"]

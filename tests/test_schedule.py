@@ -185,7 +185,7 @@ def test_a_schedule_may_go_on_behind_the_end_and_says_so(
 ) -> None:
     with caplog.at_level("INFO"):
         assert at("0s: 1, 20s: 3", 5.0) == 1.5
-    assert "'0s: 1, 20s: 3' goes on behind the end at frame 250" in caplog.text
+    assert "'0s: 1, 20s: 3' has keys after the last frame, 250" in caplog.text
 
 
 def test_the_length_of_the_whole_is_known() -> None:

@@ -60,7 +60,7 @@ OPTION = re.compile(r"^ +-(\S+) +<(\w+)> +E..V", re.MULTILINE)
 def check_options(
     options: Mapping[str, bool | int | float | str], known: Mapping[str, str], codec: str
 ) -> None:
-    """Nothing, if the codec has all options and their values can name no file.
+    """Check that the codec has all options, and that their values name no file.
 
     known: options of the codec -> their types. Names that mean something to ffmpeg itself (-f, -vf,
     -i) are no options of a codec. Raises UserError.
@@ -89,7 +89,7 @@ def check_options(
 
 
 def _check_parameters(key: str, text: str, known: Collection[str]) -> None:
-    """Nothing, if this reads NAME=VALUE:NAME=VALUE with known names. Raises UserError."""
+    """Check that a text reads NAME=VALUE:NAME=VALUE with known names. Raises UserError."""
     for part in text.split(":"):
         found = PARAMETER.fullmatch(part)
         if found is None or not {found[1], part.partition("=")[0]} & {*known}:

@@ -65,7 +65,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of the video stream that a player shows, before it is decoded.
+    """Facts about the video stream that a player shows, before it is decoded.
 
     stream: its number among those that are no cover art. lines: stored height. origin: the file's
     own clock, which sound and subtitles share, in seconds at the first decoded picture.
@@ -190,9 +190,11 @@ def _look(path: Path, limits: Limits, number: int, *options: str) -> Look:
 
 
 def _check_kind(path: Path, said: Sequence[bytes]) -> None:
-    """Nothing, if the decoded pictures are what is to be seen. Raises UserError."""
+    """Check that decoded pictures are those that a player shows. Raises UserError."""
     if any(map(ROUND.match, said)):
-        log.warning("%s: tags of a 360-degree video are not kept; set them anew", shown(path))
+        log.warning(
+            "%s: tags of a 360-degree video are not kept; set them in the result", shown(path)
+        )
     if any(map(DOLBY.match, said)):
         raise UserError(
             "input: must hold pictures whose colours can be decoded, got Dolby Vision profile 5 in "
