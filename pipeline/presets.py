@@ -203,7 +203,10 @@ def _check_settings(
         elif key == "hydra":
             for swept in _swept(value):
                 first, _, rest = swept.partition(".")
-                _check_key(first, {rest.partition(".")[0]: 0} if rest else value, schema, choices)
+                inner: Any = 0
+                for name in reversed(rest.split(".") if rest else ()):
+                    inner = {name: inner}
+                _check_key(first, inner, schema, choices)
         else:
             _check_key(key, value, schema, choices)
 
@@ -230,10 +233,22 @@ def _check_group(group: str, held: Mapping[Any, Any], schema: Schema) -> None:
 
     A part of its own (_target_) has its own settings, which are checked where it is built.
     """
+    _check_inner(group, held)
     for key in () if "_target_" in held else held:
         if key not in schema.keys[group] and key != "defaults":
             known = [f"{group}.{name}" for name in schema.keys[group]]
             raise _RefusedError(f"sets what is no setting: {_unknown(f'{group}.{key}', known)}")
+
+
+def _check_inner(place: str, held: Mapping[Any, Any]) -> None:
+    """Check that settings within others are none that only the user may set."""
+    for key, value in held.items():
+        if key in ELSEWHERE:
+            raise _RefusedError(
+                f"must not set {place}.{key}, which only the user may set; leave it out"
+            )
+        if isinstance(value, dict):
+            _check_inner(f"{place}.{key}", value)
 
 
 def _unknown(key: object, known: Iterable[str]) -> str:

@@ -47,6 +47,11 @@ PRESETS = [
         ("device", "cuda:7"), ("limits", "{memory: 1000}"), ("from", "clip.mp4"),
         ("sweep", "kept"), ("shots", "kept"), ("part", "0-1"), ("plan", "true"),
         ("profile", "true"), ("save_seconds", "1e9"), ("compile", "none"))),
+    ("source:\n  limits: {memory: 1000}\n", "must not set source.limits"),
+    ("hydra: {mode: MULTIRUN, sweeper: {params: {source.limits.memory: '1,2'}}}\n",
+     "must not set source.limits"),
+    ("hydra: {mode: MULTIRUN, sweeper: {params: {overwrite: 'true,false'}}}\n",
+     "must not set overwrite"),
     # ours, but no part: it writes where it is told
     ("encoder:\n  _target_: pipeline.encoder.images._write\n  path: ran\n",
      "pipeline.encoder.images._write"),
