@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import io
 import pickle
 import re
 import urllib.error
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
+from torch.serialization import safe_globals
 from torchvision.models import WeightsEnum
 
 from pipeline.errors import UserError, shown
 from pipeline.opening import opened
 from pipeline.track import named
 
-WRAPPERS = ("state_dict", "model")
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params",
+            "state_dict_ema", "model_ema", "ema")  # fmt: skip
 """Under which names training scripts keep the weights in their checkpoints."""
+DEEPEST = 4
+"""Wrappers within one another; a pickle may hold itself."""
+HARMLESS: tuple[Any, ...] = (
+    argparse.Namespace,
+    np.dtype,
+    *(np.dtypes.Float32DType, np.dtypes.Float64DType, np.dtypes.BoolDType),
+    *(np.dtypes.Int32DType, np.dtypes.Int64DType),
+    np.float64(0).__reduce__()[0],
+)
+"""Types of what checkpoints hold beside tensors; making one of them runs no code of the file."""
 PICKLES = (b"\x80", b"PK")
 """How torch's files begin, the old ones and those in an archive."""
 COUNTED = "num_batches_tracked"
@@ -66,11 +82,13 @@ def with_own_weights(
     tensors = {
         name: tensor for name, tensor in tensors.items() if not name.startswith(tuple(aside))
     }
+    tensors = _without_prefix(tensors, build)
     count = _class_count(build, tensors)
     network = build(count)
     state = network.state_dict()
     _check_fit(tensors, state, f"{key}: must hold the weights of {name}, got {shown(path)}")
-    state.update(tensors)  # it keeps the versions of its parts, which files may lack
+    # it keeps the versions of its parts, which files may lack
+    state.update({name: tensor for name, tensor in tensors.items() if name in state})
     network.load_state_dict(state)
     return network, sha256, count
 
@@ -92,6 +110,8 @@ def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule
                 f"{rule}, in which {tensor} is not finite; take a checkpoint from before it broke"
             )
     for tensor in tensors.keys() - wanted.keys():
+        if tensors[tensor].numel() == 1:  # a counter of the training
+            continue
         raise UserError(f"{rule}, which has {tensor} too; name the network that it is of")
 
 
@@ -104,16 +124,47 @@ def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
     """
     content = _contents(path, key)
     held = _safetensors(content) if content[8:9] == b"{" else _unpickled(content, path, key)
-    for wrapper in WRAPPERS:
-        if isinstance(held, Mapping) and isinstance(held.get(wrapper), Mapping):
-            held = held[wrapper]
-    if not isinstance(held, Mapping) or not all(isinstance(v, Tensor) for v in held.values()):
+    for _ in range(DEEPEST):
+        if isinstance(held, Mapping) and (inner := _wrapped(held)) is not None:
+            held = inner
+    found = {} if not isinstance(held, Mapping) else {
+        str(name): value for name, value in held.items() if isinstance(value, Tensor)
+    }  # fmt: skip
+    if not found:
         raise UserError(
             f"{key}: must hold tensors by name, got {shown(path)}, which holds something else; "
             "save the network's state_dict()"
         )
-    tensors = {str(name).removeprefix("module."): tensor for name, tensor in held.items()}
+    for name, tensor in found.items():
+        if tensor.layout != torch.strided:
+            raise UserError(
+                f"{key}: must hold dense tensors, got {shown(path)}, in which {shown(name)} is "
+                "sparse; save it with to_dense()"
+            )
+    tensors = {name.removeprefix("module."): tensor for name, tensor in found.items()}
     return tensors, hashlib.sha256(content).hexdigest()
+
+
+def _wrapped(held: Mapping[Any, Any]) -> Mapping[Any, Any] | None:
+    """Return the weights that a checkpoint holds under a usual name, None if it holds none so."""
+    return next((held[name] for name in WRAPPERS if isinstance(held.get(name), Mapping)), None)
+
+
+def _without_prefix(
+    tensors: Mapping[str, Tensor], build: Callable[[int], nn.Module]
+) -> dict[str, Tensor]:
+    """Return the tensors without the prefix that most names have before those of the network."""
+    with torch.device("meta"):
+        wanted = set(build(2).state_dict())
+    starts: Counter[str] = Counter()
+    for name in tensors.keys() - wanted:
+        parts = name.split(".")
+        cut = next((n for n in range(1, len(parts)) if ".".join(parts[n:]) in wanted), 0)
+        starts[".".join(parts[:cut])] += 1
+    prefix, count = starts.most_common(1)[0] if starts else ("", 0)
+    if not prefix or 2 * count <= len(tensors):
+        return dict(tensors)
+    return {name.removeprefix(f"{prefix}."): tensor for name, tensor in tensors.items()}
 
 
 def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
@@ -158,7 +209,8 @@ def _safetensors(content: bytes) -> object:
 
 def _unpickled(content: bytes, path: Path, key: str) -> object:
     try:
-        with warnings.catch_warnings(action="ignore"):  # of a pickle's version
+        # the warnings are of a pickle's version
+        with warnings.catch_warnings(action="ignore"), safe_globals([*HARMLESS]):
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
         if isinstance(error, pickle.UnpicklingError) and content.startswith(PICKLES):

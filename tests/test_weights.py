@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -195,3 +198,43 @@ def test_weights_that_are_no_numbers_are_named(tmp_path: Path, value: float) -> 
         UserError, match=r"^model\.weights: must hold .* in which .* is not finite; take"
     ):
         own(tmp_path / "a.pth")
+
+
+FORMS: dict[str, Callable[[dict[str, Tensor]], object]] = {
+    **{wrapper: lambda state, wrapper=wrapper: {wrapper: state, "epoch": 3}
+       for wrapper in ("state_dict", "model_state_dict", "model", "net", "weights", "ema")},
+    **{f"{prefix}*": lambda state, prefix=prefix: {f"{prefix}{k}": v for k, v in state.items()}
+       for prefix in ("module.", "model.", "net.", "backbone.", "module.model.", "a.b.c.")},
+    "within one another": lambda state: {"state_dict": {"model": state}},
+    "prefix and counter": lambda state: {
+        "state_dict": {f"model.{k}": v for k, v in state.items()} | {"n_averaged": torch.ones(())}
+    },
+    "numbers beside": lambda state: {**state, "epoch": 3, "name": "x", "loss": None},
+    "arguments": lambda state: {"model": state, "args": argparse.Namespace(lr=0.1)},
+    "numpy": lambda state: {"model": state, "best": np.float64(0.5), "step": np.int64(3)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_weights_are_found_in_usual_checkpoints(tmp_path: Path, form: str) -> None:
+    state = squeezenet(7).state_dict()
+    torch.save(FORMS[form](state), tmp_path / "w.pth")
+    network, _, count = own(tmp_path / "w.pth")
+    assert count == 7
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, state[name])
+
+
+def test_a_checkpoint_that_holds_itself_is_one_line(tmp_path: Path) -> None:
+    held: dict[str, object] = {"epoch": 3}
+    held["model"] = held
+    torch.save(held, tmp_path / "w.pth")
+    with pytest.raises(UserError, match="must hold tensors by name"):
+        own(tmp_path / "w.pth")
+
+
+def test_sparse_weights_are_one_line(tmp_path: Path) -> None:
+    state = {name: tensor.to_sparse() for name, tensor in squeezenet(7).state_dict().items()}
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"must hold dense tensors, .* is sparse; save it with"):
+        own(tmp_path / "w.pth")
