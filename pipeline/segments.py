@@ -142,7 +142,7 @@ class Segments:
         first = self.end
         closed = first + self._written
         segment = self._folder / f"segment-{first:08d}-{closed:08d}"
-        write(_digest_of(segment), _digest(self._last))
+        write(_digest_of(segment), _digest(self._last), durable=True)
         self._last.rename(segment)
         flush(self._folder)
         self._spool.clear(before=closed)
