@@ -146,7 +146,7 @@ def _of_video(path: Path) -> str:
 
 
 def _check_regular(file: Path, path: Path) -> None:
-    """Nothing, unless there is a pipe or a device, which could block for ever. Raises UserError."""
+    """Check that a file is no pipe and no device, which could block forever. Raises UserError."""
     if file.exists() and not file.is_file():
         raise _none(path)
 

@@ -48,6 +48,13 @@ def guarded(formats: str = VIDEOS) -> list[str]:
     return ["-protocol_whitelist", "fd,pipe", "-format_whitelist", formats]
 
 
+def output(arguments: Sequence[str], *, pass_fds: Sequence[int] = (), most: int = -1) -> str:
+    """Return what ffmpeg writes to stdout as text, at most so many bytes of it; -1 = all."""
+    with running(arguments, pass_fds=pass_fds) as process:
+        assert process.popen.stdout is not None
+        return process.popen.stdout.read(most).decode("utf-8", "replace")
+
+
 @cache
 def executable() -> str:
     """The path of the ffmpeg that imageio-ffmpeg ships."""
@@ -57,9 +64,7 @@ def executable() -> str:
 @cache
 def version() -> str:
     """What it calls itself: another one may encode otherwise."""
-    with running(["-version"]) as process:
-        assert process.popen.stdout is not None
-        return process.popen.stdout.readline().decode("utf-8", "replace").strip()
+    return output(["-version"]).partition("\n")[0].strip()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Every setting x values that make no sense: refused in a line whose remedy works, or taken.
 
-What a whole command line does with a line of this kind is in test_main_errors.
+See test_main_errors for the exit code and the output of the whole command line.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from pipeline.encoder.outcome import StoppedError
 from pipeline.encoder.palette import demand_slow, paint
 from pipeline.encoder.segment import Segment
 from pipeline.errors import UserError, shown
-from pipeline.ffmpeg import running
+from pipeline.ffmpeg import output
 from pipeline.frame import Clip
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
@@ -179,6 +179,4 @@ def _options(codec: str) -> Mapping[str, str]:
 
 def _help(topic: str) -> str:
     """What ffmpeg tells of a topic, at least one line."""
-    with running(["-h", topic]) as process:
-        assert process.popen.stdout is not None
-        return process.popen.stdout.read().decode("utf-8", "replace") or "it said nothing"
+    return output(["-h", topic]) or "it said nothing"

@@ -20,7 +20,7 @@ from pipeline.encoder.container import Container, timescale
 from pipeline.encoder.outcome import StoppedError, Tally, demand_success, tally
 from pipeline.encoder.tracks import Sound, chosen, left_out
 from pipeline.errors import UserError, shown
-from pipeline.ffmpeg import SOUNDS, VIDEOS, guarded, running
+from pipeline.ffmpeg import SOUNDS, VIDEOS, guarded, output, running
 from pipeline.frame import Clip, Tracks
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,9 @@ def mux(
                 break
             except StoppedError as error:
                 tracks = clip.tracks
-                none = tracks is None or not (tracks.audio or tracks.subtitles)
-                if sound is Sound.NONE or tracks is None or none or GONE in str(error):
+                if tracks is None or not (tracks.audio or tracks.subtitles):
+                    raise
+                if sound is Sound.NONE or GONE in str(error):
                     raise
                 if sound is Sound.COPIED:
                     log.info("sound cannot be copied, so it is encoded: %s", error)
@@ -160,9 +161,7 @@ def _told(tracks: Tracks) -> str:
     with _opened(tracks) as (source, descriptors):
         # mapped by hand, or the date is left out here too
         arguments = [*source, "-map_metadata", "0", "-f", "ffmetadata", "-"]
-        with running(arguments, pass_fds=descriptors) as process:
-            assert process.popen.stdout is not None
-            return process.popen.stdout.read(MOST_TOLD).decode("utf-8", "replace")
+        return output(arguments, pass_fds=descriptors, most=MOST_TOLD)
 
 
 def _tags(metadata: Mapping[str, str]) -> list[str]:

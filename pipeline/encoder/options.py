@@ -7,11 +7,10 @@ type.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Mapping
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, hint, shown
 
 VALUE = re.compile(r"[\w.,:+-]*", re.ASCII)
 """Of an option: numbers and names."""
@@ -67,11 +66,9 @@ def check_options(
     """
     for key, value in options.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=3)
-            remedy = f"did you mean {' or '.join(near)}?" if near else "leave it out"
             raise UserError(
                 f"encoder.options.{key}: must be an option of {codec}, got {key!r} "
-                f"(Unrecognized option {key!r}); {remedy}"
+                f"(Unrecognized option {key!r}); {hint(key, known, 'leave it out')}"
             )
         text = str(value)
         if key in PARAMETERS:
@@ -93,8 +90,7 @@ def _check_parameters(key: str, text: str, known: Collection[str]) -> None:
     for part in text.split(":"):
         found = PARAMETER.fullmatch(part)
         if found is None or not {found[1], part.partition("=")[0]} & {*known}:
-            near = difflib.get_close_matches(part.partition("=")[0], known, n=3)
-            remedy = f"did you mean {' or '.join(near)}?" if near else "leave it out"
+            remedy = hint(part.partition("=")[0], known, "leave it out")
             raise UserError(
                 f"encoder.options.{key}: must read NAME=VALUE:NAME=VALUE with names that are "
                 f"allowed, got {shown(part)[:80]!r}; {remedy}"

@@ -12,7 +12,7 @@ from functools import cache
 
 from pipeline.encoder.container import TEXT, Container
 from pipeline.errors import shown
-from pipeline.ffmpeg import running
+from pipeline.ffmpeg import output
 from pipeline.frame import Tracks
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def chosen(tracks: Tracks, container: Container, sound: Sound) -> list[str]:
             continue
         fits = container.audio is None or codec in container.audio
         copied = sound is Sound.COPIED and fits
-        if not copied and not is_decoded(codec):
+        if not copied and codec not in _decoders():
             _left_out(tracks, "sound", index, codec)
             continue
         options += ["-map", f"1:a:{index}"]
@@ -79,15 +79,7 @@ def left_out(tracks: Tracks) -> None:
 @cache
 def _decoders() -> frozenset[str]:
     """Return ffmpeg's names of the codecs that it can decode."""
-    with running(["-codecs"]) as process:
-        assert process.popen.stdout is not None
-        listed = process.popen.stdout.read().decode("utf-8", "replace")
-    return frozenset(re.findall(r"^ D\S{5} (\S+)", listed, re.MULTILINE))
-
-
-def is_decoded(codec: str) -> bool:
-    """Return whether ffmpeg can decode this codec."""
-    return codec in _decoders()
+    return frozenset(re.findall(r"^ D\S{5} (\S+)", output(["-codecs"]), re.MULTILINE))
 
 
 def _left_out(tracks: Tracks, kind: str, index: int, codec: str) -> None:
