@@ -52,7 +52,7 @@ HEAVY = {
     "simpleeval": ("pipeline.schedule",),
     "jinja2": ("pipeline.gallery",),
     "markupsafe": ("pipeline.gallery",),
-    "PIL": ("pipeline.gallery", "pipeline.earlier"),
+    "PIL": ("pipeline.gallery", "pipeline.earlier", "pipeline.source"),
     "timm": ("pipeline.model.timm",),
     "safetensors": ("pipeline.weights", "pipeline.saved"),
 }

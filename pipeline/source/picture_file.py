@@ -17,6 +17,7 @@ from pipeline.errors import UserError, shown
 from pipeline.frame import Picture, in_8_bits, over
 from pipeline.limits import Limits
 from pipeline.opening import opened
+from pipeline.source.icc import to_srgb
 from pipeline.source.probe import picture_area
 from pipeline.source.tiff import Directory, directory
 
@@ -49,12 +50,15 @@ class Contents:
 
 
 def read(path: Path, limits: Limits) -> Picture:
-    """The picture in the file: (H, W, 3) uint8 RGB, upright, what is transparent over black.
+    """Return the picture in the file: (H, W, 3) uint8 sRGB, upright, over black where transparent.
 
     Raises UserError if it is none, or larger than the limits, which is found out undecoded.
     """
     contents = load(path, limits)
     colours, alpha = contents.colours, contents.alpha
+    if contents.profile:
+        colours = to_srgb(in_8_bits(colours), contents.profile, path)
+        alpha = None if alpha is None else in_8_bits(alpha)
     return in_8_bits(colours if alpha is None else over(colours, alpha, 0))
 
 

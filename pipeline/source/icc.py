@@ -1,0 +1,35 @@
+"""Colours of an embedded ICC profile as those of a usual screen (sRGB)."""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from pipeline.errors import shown
+from pipeline.frame import Picture
+
+log = logging.getLogger(__name__)
+
+
+def to_srgb(picture: Picture, profile: bytes, path: Path) -> Picture:
+    """Return the picture, (H, W, 3) uint8 RGB, with its colours converted to sRGB.
+
+    profile: ICC, what its colours mean. Colours that sRGB does not hold are clipped. Where the
+    profile cannot be used, that is logged and the picture returned as it is. path: of its file.
+    """
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(
+            Image.fromarray(picture), source, ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        )  # fmt: skip
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        log.warning("%s: its colour profile cannot be used, so its colours are taken for sRGB (%s)",
+                    shown(path), error)  # fmt: skip
+        return picture
+    assert converted is not None
+    return np.asarray(converted, np.uint8)
