@@ -45,7 +45,7 @@ def beside_of(
         kind = "images" if is_pictures(str(settings[key])) else "video"
         node = dict(yaml(kind))
         # of a folder beside a video, every frame has a picture
-        given = {**settings["source"], **WHOLE, "rate": clip.rate, **changes}
+        given = {**WHOLE, "rate": clip.rate, **changes}
         given |= {"path": settings[key], "limits": settings["limits"]}
         given[TARGET] = MATTES[kind] if key == "mask" else node[TARGET]
         return build({name: given.get(name, node[name]) for name in node}, key, trusted=trusted)

@@ -31,7 +31,8 @@ WHOLE: dict[str, Any] = dict.fromkeys(("start", "end", "frames", "height", "widt
 
 def video(path: Path | str, **settings: Any) -> Video:
     """The whole file as a source, with the settings of conf/source/video.yaml but these."""
-    return Video(**{"path": path, **WHOLE, "limits": LIMITS, **settings})
+    given = {"path": path, **WHOLE, "deinterlace": "auto", "limits": LIMITS, **settings}
+    return Video(**given)
 
 
 def images(path: Path | str, **settings: Any) -> Images:

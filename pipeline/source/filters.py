@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import Literal
 
 from pipeline.source.probe import Facts, Look
 
+Deinterlace = Literal["auto", "always", "never"]
+"""Which pictures are deinterlaced: those that are marked as interlaced, all, or none."""
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
 """Without accurate_rnd 10 bit white is 253, and other CPUs give other pictures."""
 HD = 720
@@ -48,6 +51,7 @@ def filters(
     last: int | None,
     height: int,
     width: int,
+    deinterlace: Deinterlace = "auto",
     alpha: bool = False,
 ) -> str:
     """The filter chain from decoded pictures to frames [first, last) of height x width, rgb24.
@@ -56,12 +60,14 @@ def filters(
     """
     look = facts.look
     steps = []
-    if is_yuv(look.pixels) or look.pixels.startswith("gray"):
+    marked = is_yuv(look.pixels) or look.pixels.startswith("gray")
+    if deinterlace == "always" or (deinterlace == "auto" and marked):
         # where pictures change size or format on the way bwdif would end, or read stray memory;
         # this gives it the first one's, and hands on untouched what already has them
         steps.append(f"scale={look.width}:{look.height}:{EXACT}")
-        # always: whether a picture is interlaced stands in it; the others pass through unchanged
-        steps.append("bwdif=mode=send_frame:deint=interlaced")
+        # whether a picture is interlaced stands in each; the others pass through unchanged
+        which = "all" if deinterlace == "always" else "interlaced"
+        steps.append(f"bwdif=mode=send_frame:deint={which}")
     # a grid that starts between two frames would round neighbours to the same one
     steps += ["setpts=PTS-STARTPTS", f"fps={rate}", f"trim=start_frame={first}"]
     if last is not None:

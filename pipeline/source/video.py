@@ -29,7 +29,7 @@ from pipeline.opening import (
     wait,
 )
 from pipeline.source.extent import check_order, dream_size, extent, remaining
-from pipeline.source.filters import filters, transfer_of
+from pipeline.source.filters import Deinterlace, filters, transfer_of
 from pipeline.source.probe import Facts, probe
 
 log = logging.getLogger(__name__)
@@ -47,8 +47,9 @@ class Video:
     """A video file as a source: upright, square pixels, even sides, constant rate, 8 bit RGB.
 
     start, end: seconds since the first picture. frames: the most to give. height, width: pixels of
-    the result; one given keeps the shape. limits: what none of it may ask for more of. Raises
-    UserError if the path is missing or `end` is not later than `start`.
+    the result; one given keeps the shape. deinterlace: which pictures are made of two half
+    pictures. limits: what none of it may ask for more of. Raises UserError if the path is missing
+    or `end` is not later than `start`.
     """
 
     path: Annotated[Path, BeforeValidator(given)]
@@ -57,6 +58,7 @@ class Video:
     frames: Annotated[int, Field(ge=1)] | None
     height: Side | None
     width: Side | None
+    deinterlace: Deinterlace
     limits: Limits
 
     _unit: ClassVar[int] = 2
@@ -143,9 +145,13 @@ class Video:
     def shape(self) -> tuple[int, int]:
         """Height and width of the video itself, in square pixels, upright."""
         look = self._facts.look
-        # an aspect seldom makes an even width: round to one at once, and quietly
-        wide = look.width if look.aspect == 1 else 2 * round(look.width * look.aspect / 2)
-        return look.height, wide
+        # An aspect seldom makes an even side: round to one at once, and quietly. Enlarged, never
+        # shrunk, so that no detail is lost.
+        if look.aspect > 1:
+            return look.height, 2 * round(look.width * look.aspect / 2)
+        if look.aspect < 1:
+            return 2 * round(look.height / look.aspect / 2), look.width
+        return look.height, look.width
 
     @cached_property
     def _size(self) -> tuple[int, int]:
@@ -175,8 +181,9 @@ class Video:
         height, width = self._size
         rate = self._facts.cadence.rate
         return filters(
-            self._facts, rate=rate, first=first, last=last, height=height, width=width, alpha=alpha
-        )
+            self._facts, rate=rate, first=first, last=last, height=height, width=width,
+            deinterlace=self.deinterlace, alpha=alpha,
+        )  # fmt: skip
 
     def _arguments(self, file: int, chain: str) -> list[str]:
         """ffmpeg's options to write what these filters give of the input as raw RGB."""
