@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.durable import reported
@@ -35,6 +35,21 @@ def locked(folder: Path) -> Iterator[None]:
         # gone while it is still ours: whoever waits for this very file looks whether it is there
         path.unlink(missing_ok=True)
         os.close(whole)
+        os.close(descriptor)
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block for this folder, then keep others waiting.
+
+    For reading a file and writing it again; not together with `locked`.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # of a disk that has no locks for folders
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
         os.close(descriptor)
 
 

@@ -26,6 +26,7 @@ from pipeline.engines import SLURM, check_engine, kind_of
 from pipeline.errors import UserError, shown
 from pipeline.exits import end
 from pipeline.forecast import FILE, read, summed
+from pipeline.lock import exclusive
 from pipeline.queue import Queue
 from pipeline.sweep import PLAN, Job, Plan, State, job_name, read_plan, status_of
 
@@ -111,12 +112,10 @@ class Sweeping(Callback):
 
 def _begin(config: DictConfig) -> None:
     global begun
-    folder = Path(config.hydra.sweep.dir)
-    earlier = read_plan(folder) if (folder / PLAN).exists() else Plan((), ())
-    plan = Plan.of(_overrides(config), earlier.keys)
+    folder, overrides = Path(config.hydra.sweep.dir), _overrides(config)
     engine: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
     check_engine(engine)
-    _check(config, plan.jobs)
+    _check(config, Plan.of(overrides, _earlier(folder).keys).jobs)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -124,7 +123,10 @@ def _begin(config: DictConfig) -> None:
             f"sweep: {shown(folder)} must be a folder that can be written, got "
             f"{error.strerror!r}; name another"
         ) from error
-    plan.and_before(earlier).write(folder)
+    with exclusive(folder):  # another sweep may begin in this folder at the same moment
+        earlier = _earlier(folder)
+        plan = Plan.of(overrides, earlier.keys)
+        plan.and_before(earlier).write(folder)
     with read_write(config), open_dict(config):
         # goes into the settings of each job, as if it had been said on the command line
         config.hydra.overrides.hydra.append(f"+hydra.sweep.keys={list(plan.keys)}")
@@ -143,6 +145,11 @@ def _begin(config: DictConfig) -> None:
         gallery.__enter__()
     if queue is not None:
         queue.watch([folder / job.name for job in plan.jobs])
+
+
+def _earlier(folder: Path) -> Plan:
+    """Return the plan that lies in a sweep's folder; an empty one if none does."""
+    return read_plan(folder) if (folder / PLAN).exists() else Plan((), ())
 
 
 def _overrides(config: DictConfig) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -28,6 +29,11 @@ def folder(tmp_path: Path) -> Path:
 def states(sweep: Path) -> dict[str, State]:
     """What became of each job."""
     return {job.name: status_of(sweep / job.name).state for job in read_plan(sweep).jobs}
+
+
+def has_open(process: int, path: Path) -> bool:
+    """Whether the process of that number has this file or folder open."""
+    return any(os.path.realpath(file) == str(path) for file in Path(f"/proc/{process}/fd").iterdir())
 
 
 def test_each_job_has_a_folder_named_by_what_differs(folder: Path) -> None:
@@ -86,6 +92,24 @@ def test_a_sweep_may_grow(folder: Path) -> None:
     assert list(states(folder / "mine")) == [
         "seed=3,width=64", "seed=3,width=96", "seed=1", "seed=2", "seed=3"
     ]  # fmt: skip
+
+
+def test_two_sweeps_that_begin_together_keep_all_jobs(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    holder = os.open(folder / "mine", os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    words = ("-m", "pipeline", "-m", *QUICK)
+    sweeps = [spawn(*words, f"seed={seeds}", cwd=folder) for seeds in ("1,2", "3,4")]
+    try:
+        while not all(has_open(sweep.pid, folder / "mine") for sweep in sweeps):
+            assert all(sweep.poll() is None for sweep in sweeps)
+            time.sleep(0.1)
+        assert not (folder / "mine" / "sweep.json").exists()
+    finally:
+        os.close(holder)
+        ran = [ended(sweep) for sweep in sweeps]
+    assert [one.code for one in ran] == [0, 0], ran
+    assert states(folder / "mine") == {f"seed={seed}": State.DONE for seed in (1, 2, 3, 4)}
 
 
 def test_a_job_that_fails_does_not_end_the_others(folder: Path) -> None:
