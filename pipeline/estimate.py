@@ -159,7 +159,8 @@ def _rendered(parts: Parts, order: Order, count: int) -> tuple[float, float, tup
     """Seconds of the first frame, and of so many but the first together; and the bytes of a
     segment's first picture, and of another.
     """
-    order, clip = replace(order, part=Part(0, count)), order.clip(parts)
+    order.clip(parts)  # raises UserError for a loop that is longer than the source
+    order, clip = replace(order, overlap=0, part=Part(0, count)), parts.clip
     with tempfile.TemporaryDirectory(prefix="dreamreel-") as name:
         one, all_ = Path(name) / "one", Path(name) / "all"
         with parts.encoder.open(all_, clip) as writer:

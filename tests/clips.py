@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pipeline import ffmpeg
 from pipeline.frame import Picture
 from pipeline.limits import Limits
+from pipeline.source.feedback import Feedback
 from pipeline.source.images import Images
 from pipeline.source.video import Video
 
@@ -33,6 +34,14 @@ def video(path: Path | str, **settings: Any) -> Video:
     """The whole file as a source, with the settings of conf/source/video.yaml but these."""
     given = {"path": path, **WHOLE, "deinterlace": "auto", "limits": LIMITS, **settings}
     return Video(**given)
+
+
+def feedback(**settings: Any) -> Feedback:
+    """Noise of 48x64 at 30 frames/s, with the settings of conf/source/feedback.yaml but these."""
+    given = {"path": None, "rate": 30, "seconds": None, "frames": None, "height": 48, "width": 64,
+             "longest_side": None, "noise_height": 360, "noise_width": 640, "seed": 0,
+             "contrast": 0.12, "limits": LIMITS, **settings}  # fmt: skip
+    return Feedback(**given)
 
 
 def images(path: Path | str, **settings: Any) -> Images:

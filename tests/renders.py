@@ -6,19 +6,17 @@ import os
 import runpy
 import sys
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from clips import LIMITS, images, video
+from clips import feedback, images, video
 from conftest import order, part, toy_network
 
 from pipeline.job import Parts, run
 from pipeline.moment import Moment
 from pipeline.part import Part
 from pipeline.recording import Saving
-from pipeline.source.feedback import Feedback
 
 FRAMES = 14
 
@@ -77,7 +75,7 @@ def piece(folder: Path) -> Path:
 def zoom(folder: Path) -> Path:
     """A zoom whose end joins its start."""
     output = folder / "x"
-    source = Feedback(None, Fraction(30), None, FRAMES, 48, 64, 0, 0.12, LIMITS)
+    source = feedback(frames=FRAMES)
     _toy(source, output, "images", "zoom", overlap=3)
     return output
 
@@ -85,7 +83,7 @@ def zoom(folder: Path) -> Path:
 def zoomed(folder: Path) -> Path:
     """The same as a video."""
     output = folder / "x.mp4"
-    source = Feedback(None, Fraction(30), None, FRAMES, 48, 64, 0, 0.12, LIMITS)
+    source = feedback(frames=FRAMES)
     _toy(source, output, "h264", "zoom", overlap=3)
     return output
 

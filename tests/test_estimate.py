@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import FFV1, LIMITS, counted, video, write
+from clips import FFV1, counted, feedback, video, write
 from command_line import files, rendered, run
 from conftest import order, pan, part, toy_network
 from test_source_images import save
@@ -19,7 +18,6 @@ from pipeline.forecast import FILE, Forecast, clock, read, summed
 from pipeline.job import Parts
 from pipeline.job import run as render
 from pipeline.moment import Moment
-from pipeline.source.feedback import Feedback
 
 LITTLE = ("dreamer.octaves=2", "dreamer.iterations=2", "width=160")
 
@@ -68,9 +66,20 @@ def test_of_a_long_one_stretches_tell(tmp_path: Path) -> None:
 
 
 def test_a_zoom_goes_on_as_it_begins(tmp_path: Path) -> None:
-    source = Feedback(None, Fraction(30), None, 500, 48, 64, 0, 0.12, LIMITS)
+    source = feedback(frames=500)
     told = estimate(parts(source, "zoom"), order(tmp_path / "x.mp4"))
     assert (told.frames, told.steps) == (500, pytest.approx(4 + 4 / 1.4**2, abs=0.1))
+
+
+@pytest.mark.parametrize("kind", ["video", "zoom"])
+def test_a_loop_that_shares_more_frames_than_are_tried_is_told(tmp_path: Path, kind: str) -> None:
+    if kind == "zoom":
+        looped = parts(feedback(frames=100), "zoom")
+    else:
+        looped = parts(video(footage(tmp_path / "clip.mkv", 100)))
+    told = estimate(looped, order(tmp_path / "x.mp4", overlap=30))
+    assert told.frames == 100
+    assert told.size is not None
 
 
 def test_a_single_picture_has_no_size_yet(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ def states(sweep: Path) -> dict[str, State]:
 
 def has_open(process: int, path: Path) -> bool:
     """Whether the process of that number has this file or folder open."""
-    return any(os.path.realpath(file) == str(path) for file in Path(f"/proc/{process}/fd").iterdir())
+    files = Path(f"/proc/{process}/fd").iterdir()
+    return any(os.path.realpath(file) == str(path) for file in files)
 
 
 def test_each_job_has_a_folder_named_by_what_differs(folder: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import clips
 import cv2
 import numpy as np
 import pytest
-from clips import LIMITS
 
 from pipeline.errors import UserError
 from pipeline.source.feedback import MEAN, Feedback, noise
@@ -16,10 +16,8 @@ from tests.conftest import texture
 
 
 def feedback(**changes: Any) -> Feedback:
-    """Two seconds of noise, with these settings changed."""
-    settings = {"path": None, "rate": 30, "seconds": 2, "frames": None, "height": 40, "width": 64,
-                "seed": 0, "contrast": 0.12, "limits": LIMITS}  # fmt: skip
-    return Feedback(**{**settings, **changes})
+    """Two seconds of noise, 40x64, with these settings changed."""
+    return clips.feedback(**{"seconds": 2, "height": 40, **changes})
 
 
 def test_a_picture_comes_first_and_nothing_behind_it() -> None:
@@ -40,6 +38,31 @@ def test_the_frames_are_those_asked_for() -> None:
         360,
         36,
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "size"),
+    [
+        ({}, (100, 60)),
+        ({"width": 30}, (50, 30)),
+        ({"longest_side": 50}, (50, 30)),
+        ({"longest_side": 50, "width": 120}, (200, 120)),
+        ({"longest_side": 50, "width": 40, "height": 40}, (40, 40)),
+    ],
+)
+def test_a_picture_keeps_its_shape_unless_both_sides_are_given(
+    tmp_path: Path, asked: dict[str, int], size: tuple[int, int]
+) -> None:
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), texture(100, 60, 0))
+    source = feedback(path=path, **{"height": None, "width": None, **asked})
+    assert (source.clip.height, source.clip.width) == size
+    assert source.shape == (100, 60)
+
+
+def test_noise_has_the_shape_of_its_settings() -> None:
+    source = feedback(height=None, width=96, noise_height=320, noise_width=320)
+    assert (source.clip.height, source.clip.width) == (96, 96)
 
 
 def test_a_time_or_a_count_must_end_it() -> None:

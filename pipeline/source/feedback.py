@@ -22,8 +22,6 @@ from pipeline.source.picture_file import SUFFIXES, read
 
 Side = Annotated[int, Field(ge=1)]
 
-SIZE = (360, 640)
-"""Height and width of noise where none are given."""
 MEAN = 0.45
 """Of the noise, in [0, 1]: grey enough for a dream to take any way."""
 
@@ -34,9 +32,10 @@ class Feedback:
 
     path: of the picture; None = noise whose spectrum falls as 1/f, as that of photographs does.
     rate: frames a second. seconds: how long, None = until `frames` are made. frames: the most to
-    give. height, width: pixels; one given keeps the picture's shape, or 16:9. seed: of the noise.
-    contrast: its deviation, in [0, 1]. limits: what none of it may ask for more
-    of.
+    give. height, width: pixels of the result; one given keeps the picture's shape, or the noise's.
+    longest_side: pixels of the longer side of a picture where neither is given, None = its own.
+    noise_height, noise_width: shape of the noise, and its pixels where neither is given. seed: of
+    the noise. contrast: its deviation, in [0, 1]. limits: what none of it may ask for more of.
     """
 
     path: Path | None
@@ -45,6 +44,9 @@ class Feedback:
     frames: Annotated[int, Field(ge=1)] | None
     height: Side | None
     width: Side | None
+    longest_side: Side | None
+    noise_height: Side
+    noise_width: Side
     seed: Annotated[int, Field(ge=0)]
     contrast: Annotated[float, Field(ge=0, le=0.5)]
     limits: Limits
@@ -57,14 +59,15 @@ class Feedback:
     def clip(self) -> Clip:
         """The shape of the result. Reads the picture; raises UserError if it cannot."""
         count = self._count  # before the picture: what is refused should be so at once
-        height, width = SIZE if self._picture is None else self._picture.shape[:2]
+        height, width = self._shape
+        wanted_height, wanted_width = self.height, self.width
+        if (wanted_height, wanted_width) == (None, None) and self._picture is not None:
+            wanted_height = self.longest_side if height > width else None
+            wanted_width = None if height > width else self.longest_side
         size = dream_size(
-            height,
-            width,
-            wanted_height=self.height,
-            wanted_width=self.width,
-            limits=self.limits,
-        )
+            height, width,
+            wanted_height=wanted_height, wanted_width=wanted_width, limits=self.limits,
+        )  # fmt: skip
         return Clip(*size, rate=self.rate, count=count)
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
@@ -88,10 +91,14 @@ class Feedback:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width, in pixels, of the picture itself; of noise, those of the result."""
+        return self._shape if self._picture is not None else (self.clip.height, self.clip.width)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """Return height and width, in pixels, of the picture or of the noise, unscaled."""
         if self._picture is None:
-            return self.clip.height, self.clip.width
-        height, width = self._picture.shape[:2]
-        return height, width
+            return self.noise_height, self.noise_width
+        return self._picture.shape[0], self._picture.shape[1]
 
     @cached_property
     def _picture(self) -> Picture | None:
