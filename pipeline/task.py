@@ -94,7 +94,7 @@ def check(cfg: DictConfig) -> None:
     face.overlap_of(settings["loop"], settings["loop_seconds"], RATE)
     if settings["output"] is not None:
         _check_bare(Path(str(settings["output"])))
-    for group in ("cuts", "flow", "encoder"):
+    for group in ("source", "cuts", "flow", "encoder"):
         _built(settings[group], group, faced.trusted)
     read = partial(parse, rate=float(RATE), count=None)
     silence, length = dict.fromkeys(SOUND, 0.0), {"count": 250.0, "duration": 10.0}

@@ -151,17 +151,37 @@ def test_text_that_is_not_seen_is_written_out() -> None:
 
 def test_the_commands_are_what_a_shell_reads_back() -> None:
     job = Job("look=eyes,a-1234", ("input='a b.mp4'", "start=1", "look=$(rm -rf x)", "sweep=s"))
-    assert shlex.split(from_job(Path("s 1"), job, ".gif")) == [
+    assert shlex.split(from_job(Path("s 1"), job, ("look",), ".gif")) == [
         "dreamreel", "from=s 1/look=eyes,a-1234", "start=null", "end=null",
         "output=look=eyes,a-1234.gif",
     ]  # fmt: skip
-    assert shlex.split(in_full(job, ".mp4")) == [
+    assert shlex.split(in_full(job, ("look",), ".mp4")) == [
         "dreamreel", "input='a b.mp4'", "look=$(rm -rf x)", "output=look=eyes,a-1234.mp4",
     ]  # fmt: skip
     short = Job("step=0.1", ("step=0.1", "frames=9"))
-    assert from_job(Path("s"), short, "") == (
+    assert from_job(Path("s"), short, ("step",), "") == (
         "dreamreel from=s/step=0.1 start=null end=null frames=null output=step=0-1"
     )
+
+
+@pytest.mark.parametrize(
+    ("sides", "keys", "reset"),
+    [
+        (("width=320",), (), "width=null "),
+        (("height=320",), ("seed",), "height=null "),
+        (("width=320",), ("width",), ""),
+        (("width=320", "height=320"), (), ""),
+    ],
+)
+def test_the_whole_clip_is_rendered_at_full_size(
+    sides: tuple[str, ...], keys: tuple[str, ...], reset: str
+) -> None:
+    job = Job("seed=1", ("seed=1", *sides))
+    assert from_job(Path("s"), job, keys, ".mp4") == (
+        f"dreamreel from=s/seed=1 start=null end=null {reset}output=seed=1.mp4"
+    )
+    said = "" if reset else f"{' '.join(sides)} "
+    assert in_full(job, keys, ".mp4") == f"dreamreel seed=1 {said}output=seed=1.mp4"
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,14 @@ def test_what_is_wrong_is_said_before_the_first_job(
     assert files(folder) == before
 
 
+@pytest.mark.parametrize("words", [("experiment=looks",), ("-m", "seed=1,2"),
+                                   ("-m", "recipe=still", "seed=1,2")])  # fmt: skip
+def test_a_sweep_without_input_is_one_line(folder: Path, words: tuple[str, ...]) -> None:
+    before = files(folder)
+    assert run(*words, cwd=folder).line.startswith("input: must be given, got nothing")
+    assert files(folder) == before
+
+
 def test_ctrl_c_ends_the_sweep_and_says_what_is_missing(folder: Path) -> None:
     command = ("-m", "pipeline", "-m", "input=clip.mp4", "sweep=mine", "seed=1,2")
     process = spawn(*command, cwd=folder)

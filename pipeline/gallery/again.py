@@ -10,20 +10,36 @@ from pipeline.sweep import Job
 
 CLIPPED = ("start", "end", "frames")
 """Settings that choose the few seconds that a sweep looks at: in full there are none."""
-APART = (*CLIPPED, "output", "sweep")
+SIDES = ("width", "height")
+APART = ("output", "sweep")
 
 
-def from_job(folder: Path, job: Job, suffix: str) -> str:
-    """By the settings of the job in that folder, whatever they are. suffix: of what it makes."""
-    clipped = [key for key in CLIPPED if key != "frames" or job.settings([key])]
-    whole = [f"{key}=null" for key in clipped]
-    return command([f"from={folder / job.name}", *whole, f"output={_output(job, suffix)}"])
+def from_job(folder: Path, job: Job, keys: Sequence[str], suffix: str) -> str:
+    """By the settings of the job in that folder, whatever they are, at full length and size.
+
+    keys: settings in which the jobs differ. suffix: of what it makes.
+    """
+    whole = [f"{key}=null" for key in ("start", "end", *_preview(job, keys))]
+    return command(
+        [f"from={folder / job.name}", *dict.fromkeys(whole), f"output={_output(job, suffix)}"]
+    )
 
 
-def in_full(job: Job, suffix: str) -> str:
-    """By every setting that the job was given."""
-    said = [word for word in job.overrides if word.partition("=")[0] not in APART]
+def in_full(job: Job, keys: Sequence[str], suffix: str) -> str:
+    """By every setting that the job was given, at full length and size."""
+    apart = (*APART, *_preview(job, keys))
+    said = [word for word in job.overrides if word.partition("=")[0] not in apart]
     return command([*said, f"output={_output(job, suffix)}"])
+
+
+def _preview(job: Job, keys: Sequence[str]) -> list[str]:
+    """Return the settings of a job that make its result shorter or smaller.
+
+    Both sides together choose a shape, and a side in which the jobs differ was asked for.
+    """
+    sides = job.settings(SIDES)
+    smaller = [side for side in sides if len(sides) == 1 and side not in keys]
+    return [*job.settings(CLIPPED), *smaller]
 
 
 def command(words: Sequence[str]) -> str:

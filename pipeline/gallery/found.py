@@ -110,8 +110,8 @@ def _card(sweep: Path, home: Path, plan: Plan, job: Job) -> Card:
         media=None if folder is None else media_of(folder, status),
         device=visible(status.device) if isinstance(status.device, str) else "",
         recipe=() if work is None else tuple(map(visible, _text(work / "recipe.yaml").split("\n"))),
-        again=from_job(home, job, suffix),
-        whole=in_full(job, suffix),
+        again=from_job(home, job, plan.keys, suffix),
+        whole=in_full(job, plan.keys, suffix),
     )
 
 
