@@ -137,7 +137,7 @@ def test_what_is_transparent_is_seen_over_black(tmp_path: Path, name: str, codec
     "changed", [("96x64", "yuv420p"), ("32x32", "yuv420p"), ("64x48", "yuv422p")]
 )
 def test_a_change_on_the_way_keeps_the_size_of_the_start(
-    tmp_path: Path, changed: tuple[str, str]
+    tmp_path: Path, changed: tuple[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     parts: list[bytes] = []
     for size, pixels in (("64x48", "yuv420p"), changed, ("64x48", "yuv420p")):
@@ -152,6 +152,9 @@ def test_a_change_on_the_way_keeps_the_size_of_the_start(
     assert {picture.shape for picture in first} == {(48, 64, 3)}
     assert len(first) == pytest.approx(30, abs=2)  # a seam may take a frame
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    said = f"pictures change size from 64x48 to {changed[0]} on the way"
+    assert (said in caplog.text) == (changed[0] != "64x48")
+    assert "damaged" not in caplog.text
 
 
 CHROMATICITIES = {

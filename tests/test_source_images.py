@@ -87,6 +87,40 @@ def test_a_missing_number_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert "no picture 3" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (["f_1.png", "f_2.png", "f_4.png", "f_5.png"], 3),
+        (["f_9.png", "f_10.png", "f_11.png"], None),
+        (["IMG_7.png", "IMG_40.png", "IMG_95.png"], None),
+        (["a1.png", "a2.png", "b4.png"], None),
+        (["one.png", "two.png"], None),
+    ],
+)
+def test_a_missing_number_in_a_folder_of_frames_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, names: list[str], missing: int | None
+) -> None:
+    for name in names:
+        save(tmp_path / name, barcode(1))
+    assert len(list(images(tmp_path).pictures())) == len(names)
+    assert (f"no picture {missing}" in caplog.text) == (missing is not None)
+    assert ("no picture" in caplog.text) == (missing is not None)
+
+
+def test_files_that_are_left_out_and_other_sizes_are_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(tmp_path / "1.png", barcode(1))
+    save(tmp_path / "2.png", np.zeros((96, 128, 3), np.uint8))
+    save(tmp_path / "3.png", np.zeros((96, 96, 3), np.uint8))
+    (tmp_path / "3.heic").write_text("no picture")
+    with caplog.at_level(logging.INFO):
+        assert {picture.shape for picture in images(tmp_path).pictures()} == {(48, 128, 3)}
+    assert "no pictures, so left out: 1 files, such as 3.heic" in caplog.text
+    assert caplog.text.count("2.png has 128x96 pixels, the first picture 128x48") == 1
+    assert "3.png has" not in caplog.text
+
+
 def test_a_percent_sign_in_the_name_of_a_file_is_no_pattern(tmp_path: Path) -> None:
     assert numbers(images(save(tmp_path / "%d.png", barcode(7))).pictures()) == [7]
 

@@ -28,7 +28,9 @@ def mattes(path: Path, **settings: Any) -> list[npt.NDArray[np.uint8]]:
             **{"path": path, "rate": 25, **WHOLE, "limits": LIMITS, **settings}
         )
     else:
-        source = VideoMattes(**{"path": path, **WHOLE, "limits": LIMITS, **settings})
+        source = VideoMattes(
+            **{"path": path, **WHOLE, "deinterlace": "auto", "limits": LIMITS, **settings}
+        )
     pictures = list(source.pictures())
     assert all(picture.shape[2] == 3 for picture in pictures)
     return [picture[..., 0] for picture in pictures]

@@ -219,3 +219,14 @@ def test_a_pattern_of_stamps_with_a_pause_has_its_nominal_rate() -> None:
     steps[14] = 0.239
     times = np.concatenate([[0.0], np.cumsum(steps)])
     assert cadence(times, last=0.033, tick=1 / 16000, claimed=Fraction(50)).rate == 30
+
+
+@pytest.mark.parametrize(("frames", "reported"), [(1, True), (3, True), (100, False)])
+def test_pictures_that_end_long_before_the_sound_are_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, frames: int, reported: bool
+) -> None:
+    tone = ("-f", "lavfi", "-i", "sine=duration=6")
+    path = counted(tmp_path / "a.mp4", *X264, "-map", "0:v", "-map", "1:a", frames=frames,
+                   before=tone)  # fmt: skip
+    probe(path, LIMITS)
+    assert (f"its pictures ({frames}) end at" in caplog.text) == reported

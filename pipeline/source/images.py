@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -86,9 +86,17 @@ class Images:
         """
         clip, (first, last) = self.clip, self._extent
         before: Picture | None = None
+        is_reported = False
         for index in range(len(self._files))[first:last][start:]:
-            picture = self._picture(index, clip)
-            if picture is None:
+            picture = self._picture(index)
+            if picture is not None:
+                if picture.shape[:2] != self.shape and not is_reported:
+                    is_reported = True
+                    log.warning("%s has %dx%d pixels, the first picture %dx%d; all are scaled to "
+                                "one size", shown(self._files[index]), *picture.shape[1::-1],
+                                *self.shape[::-1])  # fmt: skip
+                picture = fitted(picture, clip.height, clip.width)
+            else:
                 log.warning("the picture before %s stays in its place", shown(self._files[index]))
                 # looked for again after a resume, so that the same frames come out
                 picture = before if before is not None else self._latest(first, index, clip)
@@ -125,10 +133,10 @@ class Images:
         """The picture in the file. Raises UserError if it is none."""
         return read(file, self.limits)
 
-    def _picture(self, index: int, clip: Clip) -> Picture | None:
-        """The picture of that index, None if it cannot be read, which is logged."""
+    def _picture(self, index: int) -> Picture | None:
+        """Return the picture of that index, None if it cannot be read, which is logged."""
         try:
-            return fitted(self._read(self._files[index]), clip.height, clip.width)
+            return self._read(self._files[index])
         except UserError as error:
             log.warning("%s", error)
             return None
@@ -136,8 +144,8 @@ class Images:
     def _latest(self, first: int, index: int, clip: Clip) -> Picture:
         """The last picture from `first` to before `index` that can be read."""
         for earlier in reversed(range(first, index)):
-            if (picture := self._picture(earlier, clip)) is not None:
-                return picture
+            if (picture := self._picture(earlier)) is not None:
+                return fitted(picture, clip.height, clip.width)
         raise UserError(
             f"input: must still have its first picture, got nothing to read at {shown(self.path)};"
             " put the files back"
@@ -148,22 +156,50 @@ def found(path: Path) -> list[Path]:
     """The pictures that `path` names: itself, those in the folder, or those that fit its pattern.
 
     A folder's are in natural order, so that 9 comes before 10; a pattern's in that of its number.
+    Files of a folder that are left out, and numbers that are missing, are logged.
     """
     if path.is_dir():
-        pictures = (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-        visible = (file for file in pictures if file.name[0] != "." and not file.is_dir())
-        return sorted(visible, key=natural)
+        visible = [file for file in path.iterdir() if file.name[0] != "." and not file.is_dir()]
+        pictures = sorted((file for file in visible if is_picture(file)), key=natural)
+        others = sorted((file for file in visible if not is_picture(file)), key=natural)
+        if pictures and others:
+            log.info("%s: no pictures, so left out: %d files, such as %s", shown(path),
+                     len(others), shown(Path(others[0].name)))  # fmt: skip
+        _report_gaps(path, _numbers(pictures))
+        return pictures
     if len(PATTERN.findall(path.name)) != 1 or path.exists():
         return [path]
     before, digits, after = PATTERN.split(path.name)
     form = re.compile(rf"{re.escape(before)}([0-9]{{{digits or 1},}}){re.escape(after)}", re.DOTALL)
     folder = path.parent.iterdir() if path.parent.is_dir() else iter(())
     numbered = {int(fit[1]): file for file in folder if (fit := form.fullmatch(file.name))}
-    numbers = sorted(numbered)
+    _report_gaps(path, sorted(numbered))
+    return [numbered[number] for number in sorted(numbered)]
+
+
+def is_picture(file: Path) -> bool:
+    """Return whether the file has the name of a picture that can be read."""
+    return file.suffix.lower() in SUFFIXES
+
+
+def _numbers(files: Sequence[Path]) -> list[int]:
+    """Return the numbers of files whose names differ in one number only; else nothing.
+
+    Nothing too where more numbers are missing than there: those are no frames of a sequence.
+    """
+    forms = [re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", file.stem) for file in files]
+    numbers = [int(form[2]) for form in forms if form]
+    alike = len({(form and (form[1], form[3])) for form in forms}) == 1
+    if not alike or len(numbers) < len(files) or not files:
+        return []
+    return numbers if numbers[-1] - numbers[0] < 2 * len(numbers) else []
+
+
+def _report_gaps(path: Path, numbers: Sequence[int]) -> None:
+    """Log which of these numbers, ascending, do not follow one another."""
     gaps = [here for here, following in pairwise(numbers) if following > here + 1]
     if gaps:
         log.warning("%s: no picture %d; the next one follows", shown(path), gaps[0] + 1)
-    return [numbered[number] for number in numbers]
 
 
 def natural(path: Path) -> tuple[list[str | int], str]:

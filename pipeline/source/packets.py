@@ -27,8 +27,8 @@ class Stream:
     """One stream: its head, then the times of its packets in ticks of its clock.
 
     kind: video, audio or subtitle. codec: ffmpeg's name. clock: seconds a tick. height, width:
-    pixels as stored. decoded, presented: times in the order of the file. latest, duration: the
-    last time, and how long what is shown then lasts.
+    pixels as stored. decoded, presented: times of pictures in the order of the file. latest,
+    duration: the last time of a packet, and how long what it holds lasts.
     """
 
     kind: str = ""
@@ -59,6 +59,11 @@ class Stream:
         known = [tick for tick in (*self.presented, *self.decoded) if tick > -MISSING]
         return float((self.latest + self.duration - min(known)) * self.clock) if known else 0.0
 
+    @property
+    def end(self) -> float:
+        """Seconds on the clock of the file at which it ends; 0 if it holds nothing."""
+        return max(0.0, float((self.latest + self.duration) * self.clock))
+
     def times(self, first: Fraction) -> npt.NDArray[np.float64]:
         """Seconds since the picture at `first` seconds, ascending, each once, none before it."""
         ticks, base = np.array(self.presented, np.int64), round(first / self.clock)
@@ -79,8 +84,7 @@ def parse(lines: Iterable[bytes]) -> tuple[list[Stream], list[str]]:
             stream = streams.setdefault(int(head[2]), Stream())
             _head(stream, head[1].decode(), head[3].decode("utf-8", "replace"))
         elif packet := re.match(rb"(\d+),((?: *-?\d+,){4})", line):
-            if streams[int(packet[1])].kind == "video":
-                _packet(streams[int(packet[1])], packet[2].split(b","), line)
+            _packet(streams[int(packet[1])], packet[2].split(b","), line)
         elif not line.startswith(b"#"):
             others.append(line.decode("utf-8", "replace"))
     return list(streams.values()), others
@@ -104,7 +108,8 @@ def _packet(stream: Stream, fields: list[bytes], line: bytes) -> None:
     if flags and int(flags[1], 16) & HIDDEN:
         return
     decoded, presented, duration = (int(number) for number in fields[:3])
-    stream.decoded.append(decoded)
-    stream.presented.append(presented)
+    if stream.kind == "video":
+        stream.decoded.append(decoded)
+        stream.presented.append(presented)
     if max(decoded, presented) >= stream.latest:
         stream.latest, stream.duration = max(decoded, presented), duration

@@ -42,6 +42,10 @@ OBLONG = 10
 """Pixels longer or higher than this many times are a slip in the file, not a lens."""
 
 
+SHORT = 2
+"""Times as long as the pictures sound may last before that is reported."""
+
+
 @dataclass(frozen=True)
 class Look:
     """The first picture that can be decoded.
@@ -92,6 +96,10 @@ def probe(path: Path, limits: Limits) -> Facts:
     stream = videos[number]
     if stream.area > limits.pixels:
         raise _too_large(path, f"{stream.width}x{stream.height}", limits)
+    sound = max((other.end for other in streams if other.kind == "audio"), default=0.0)
+    if sound > SHORT * stream.end:
+        log.warning("%s: its pictures (%d) end at %.3g s, its sound at %.3g s", shown(path),
+                    stream.pictures, stream.end, sound)  # fmt: skip
     look = _look(path, limits, number)
     clock = float(stream.clock)
     return Facts(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Generator, Iterator
+import re
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,9 @@ Side = Annotated[int, Field(ge=1)]
 
 TRIES = 3
 """Times that decoding is begun before a decoder which is killed each time is given up."""
+ERROR = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )*\[(?:error|fatal|panic)\] ")
+"""How a line begins in which ffmpeg tells of an error, beside those in which it warns."""
+RESIZED = re.compile(r"filter context - w: (\d+) h: (\d+) .* incoming frame - w: (\d+) h: (\d+) ")
 TORN = 69
 """ffmpeg's exit code when something could not be decoded (max_error_rate 0)."""
 
@@ -188,6 +192,7 @@ class Video:
     def _arguments(self, file: int, chain: str) -> list[str]:
         """ffmpeg's options to write what these filters give of the input as raw RGB."""
         return [
+            *("-v", "level+warning"),  # a change of size is only a warning
             # pinned: a damaged h264 decodes differently with another number of threads
             *("-threads", "2", "-filter_threads", "1"),
             # a picture of another size goes through the same filters instead of new ones
@@ -215,7 +220,9 @@ class Video:
         Raises UserError if it gave none.
         """
         name, code = shown(self.path), process.popen.returncode
-        complaints = [shown(line) for line in process.complaints()]
+        said = process.complaints()
+        complaints = [shown(ERROR.sub("", line)) for line in said if ERROR.match(line)]
+        self._report_sizes(said)
         reason = complaints[0][:200] if complaints else f"ffmpeg's exit code is {code}"
         short = self.clip.count is None or count < self.clip.count - 1
         if short and process.starved:
@@ -229,3 +236,13 @@ class Video:
             log.warning("%s is damaged, pictures may be torn: %s", name, reason)
         elif code == TORN or (expected is not None and count < expected - 1):
             log.warning("%s is damaged: %d frames of about %s came out", name, count, expected)
+
+    def _report_sizes(self, said: Iterable[str]) -> None:
+        """Log that pictures change size on the way, if ffmpeg said so."""
+        for match in filter(None, map(RESIZED.search, said)):
+            width, height, wide, high = match.groups()
+            if (width, height) != (wide, high):
+                log.warning("%s: its pictures change size from %sx%s to %sx%s on the way; all are "
+                            "scaled to the first one's", shown(self.path), width, height, wide,
+                            high)  # fmt: skip
+                return

@@ -43,11 +43,11 @@ def turned(angle: int) -> Case:
     )
 
 
-def aspect(ratio: str, width: int) -> Case:
+def aspect(ratio: str, width: int, height: int = 48) -> Case:
     return Case(
         f"pixels of {ratio}",
         counting(*X264, "-vf", f"setsar={ratio}"),
-        Right(size=(width, 48)),
+        Right(size=(width, height)),
         "in.mp4",
     )
 
@@ -70,7 +70,7 @@ CASES = [
         "in.mp4",
     ),
     aspect("2/1", 256),
-    aspect("1/2", 64),
+    aspect("1/2", 128, 96),
     aspect("12/11", 140),
     # no lens does this: taken for square
     aspect("1000/1", 128),
