@@ -9,6 +9,7 @@ the frame is to become as strong as what it enters beside.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Annotated
 
 import torch
@@ -26,6 +27,7 @@ LACK_EXPONENT = 2.5
 """Of what the coarse band lacks, as a factor on steps at smaller sizes. A place that is uncovered
 has fine detail at once, but coarse detail grows over many frames: with an exponent of 1 it stays at
 half of its energy where much is hidden and uncovered."""
+Share = Annotated[float, Field(ge=0.5, le=2)]
 LEAST = 1e-5
 """Of a root mean square: there is nothing to strengthen where there is less."""
 
@@ -39,6 +41,9 @@ class Level:
     most: Annotated[float, Field(ge=1, le=2)]
     """The largest factor by which a band is strengthened in a frame, where the dream has matured;
     1 / most^2 is the least. Carrying takes a few per cent a frame; more must be dreamt."""
+    aim: tuple[Share, Share, Share]
+    """Root mean square that fine, middle and coarse detail are brought to, in shares of the level.
+    What follows, the steps and the next resampling, leaves fine and coarse detail weaker."""
     longest_step: Annotated[float, Field(ge=1, le=10)]
     """The largest factor on a step at full size."""
     longest_coarse_step: Annotated[float, Field(ge=1, le=10)]
@@ -59,7 +64,8 @@ class Level:
             at_places(share.expand_as(canvas.maturity), size)
             for share in (canvas.maturity, canvas.kept)
         )
-        lacking = torch.where(now < LEAST, 1.0, level.places / now.clamp(min=LEAST))
+        aim = level.places * _channels(self.aim, now.device)
+        lacking = torch.where(now < LEAST, 1.0, aim / now.clamp(min=LEAST))
         # An immature dream grows by gradient steps alone, but is weakened where it is too strong.
         factors = lacking.pow(torch.where(lacking > 1, maturity, 1.0))
         factors = factors.clamp(self.most**-2, self.most)
@@ -71,6 +77,12 @@ class Level:
             layer.addcmul_(band, _everywhere(factor, layer))
         strength = Strength(_everywhere(full, layer), _everywhere(smaller, layer))
         return replace(canvas, layer=layer, level=level, strength=strength)
+
+
+@lru_cache(maxsize=8)  # so that a GPU does not wait for it at every frame
+def _channels(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Return the values, one for each channel: (C, 1, 1)."""
+    return torch.tensor(values, device=device)[:, None, None]
 
 
 def _everywhere(places: Tensor, image: Tensor) -> Tensor:

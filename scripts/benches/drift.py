@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from benches import parts, scene
+from pipeline.cuts import Change
 from pipeline.frame import Picture, to_picture
 from pipeline.gradient import Gradient
 from pipeline.metrics import BANDS, band_energy, vitals
@@ -30,6 +32,8 @@ LEVEL = 0.15
 TREND = 0.1
 """Share by which a line through a band's energy may rise or fall from one end to the other."""
 GAIN_EVERY = 10
+FRESH_EVERY = 10
+"""Frames of a clip that are also dreamt afresh, to compare with."""
 SHOWN = (0, 50, 100, 149, 299)
 """Frames of the contact sheets."""
 MOTIONS: dict[str, Callable[[int], scene.Scene]] = {
@@ -55,12 +59,14 @@ class Shot:
     """Figures of the frames of one shot.
 
     energies: (3,) each, of the bands. clipped: share of the values at black or white, beyond the
-    picture's own. gains: of every GAIN_EVERYth frame.
+    picture's own. gains: of every GAIN_EVERYth frame. fresh: energies by frame of dreams that carry
+    nothing, each as the first frame of a shot would be; empty where the content stays the same.
     """
 
     energies: list[npt.NDArray[np.float64]] = field(default_factory=list)
     clipped: list[float] = field(default_factory=list)
     gains: list[float] = field(default_factory=list)
+    fresh: list[npt.NDArray[np.float64]] = field(default_factory=list)
     pictures: dict[int, Picture] = field(default_factory=dict)
 
     def ratios(self) -> npt.NDArray[np.float64]:
@@ -72,8 +78,7 @@ class Shot:
         """Take in the next frame."""
         picture, dream = dreamt.canvas.picture, dreamt.dream.image
         assert picture is not None
-        everywhere = torch.ones_like(picture[:, :1])
-        self.energies.append(band_energy(dream - picture, everywhere).double().cpu().numpy())
+        self.energies.append(_energy(dreamt))
         self.clipped.append(float(vitals(dream).clipped - vitals(picture).clipped))
         if gain is not None:
             self.gains.append(gain)
@@ -91,7 +96,8 @@ def run(
     torch.set_num_threads(2)
     figures: dict[str, object] = {}
     met: dict[str, bool] = {}
-    print(f"{'shot':34s} {'':7s} frame 20   72  149  last    low  high  off mean  trend  gain")
+    print(f"{'shot':34s} {'':7s} frame 20   72  149  last    low  high  off mean  trend  gain  "
+          "dreamt afresh")  # fmt: skip
     for name, shots in _renders(clip, names):
         for number, shot in enumerate(shots):
             if len(shot.energies) < SHORTEST:
@@ -119,19 +125,57 @@ def _renders(clip: Path | None, names: Sequence[str]) -> Iterable[tuple[str, lis
     for path in clips:
         if not names or path.stem in names:
             words = [f"input={path}", f"width={CLIP_WIDTH}"]
-            yield path.stem, _measured(parts.built(parts.settings(words), "source"), words)
+            source = parts.built(parts.settings(words), "source")
+            yield path.stem, _measured(source, words, afresh=True)
 
 
-def _measured(source: Source, words: Sequence[str]) -> list[Shot]:
-    """Return the shots of this footage, dreamt with these settings."""
+class _Few:
+    """Every FRESH_EVERYth picture of a source."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self.clip = source, source.clip
+
+    def pictures(self, start: int = 0) -> Iterator[Picture | None]:
+        """The pictures from that one on."""
+        return islice(self._source.pictures(), start * FRESH_EVERY, None, FRESH_EVERY)
+
+
+class _AllCuts:
+    """Cuts by which each picture begins a shot."""
+
+    def __call__(
+        self, pictures: Iterable[Picture | None]
+    ) -> Iterator[tuple[Picture | None, Change]]:
+        return ((picture, Change.CUT) for picture in pictures)
+
+
+def _energy(dreamt: Dreamt) -> npt.NDArray[np.float64]:
+    """Return the energy of the dream layer by band, (3,)."""
+    picture = dreamt.canvas.picture
+    assert picture is not None
+    energy = band_energy(dreamt.dream.image - picture, torch.ones_like(picture[:, :1]))
+    return np.asarray(energy.double().cpu().numpy())
+
+
+def _measured(source: Source, words: Sequence[str], *, afresh: bool = False) -> list[Shot]:
+    """Return the shots of this footage, dreamt with these settings.
+
+    afresh: whether some frames are also dreamt without what is carried.
+    """
     config = parts.settings(words)
     gradient = parts.gradient(config)
     shots: list[Shot] = []
+    fresh: list[npt.NDArray[np.float64]] = []
+    if afresh:
+        cuts = _AllCuts()
+        fresh = [_energy(one) for one in parts.rendered(_Few(source), config, gradient, cuts=cuts)]
     for dreamt in parts.rendered(source, config, gradient):
         if dreamt.canvas.positions is None:
             shots.append(Shot())
         asked = dreamt.frame.index % GAIN_EVERY == 0
         shots[-1].add(dreamt, _gain(dreamt, gradient) if asked else None)
+        if dreamt.frame.index % FRESH_EVERY == 0 and fresh:
+            shots[-1].fresh.append(fresh[dreamt.frame.index // FRESH_EVERY])
     return shots
 
 
@@ -143,6 +187,7 @@ def _gain(dreamt: Dreamt, gradient: Gradient) -> float:
 def _judged(label: str, shot: Shot) -> dict[str, dict[str, float]]:
     """Return the figures of each band of a shot, and print them."""
     ratios, rows = shot.ratios(), {}
+    fresh = np.array(shot.fresh) / shot.energies[0] if shot.fresh else None
     for band, series in zip(BANDS, ratios.T, strict=True):
         mean = float(series.mean())
         rise = float(np.polyfit(np.arange(len(series)), series, 1)[0])
@@ -154,11 +199,15 @@ def _judged(label: str, shot: Shot) -> dict[str, dict[str, float]]:
                if frame - SETTLED < len(series)},
             "last": float(series[-1]),
         }  # fmt: skip
+        if fresh is not None:
+            of_band = fresh[:, BANDS.index(band)]
+            row |= {"fresh_low": float(of_band.min()), "fresh_high": float(of_band.max())}
         at = " ".join(f"{row.get(str(frame), float('nan')):4.2f}" for frame in (20, 72, 149))
         print(
             f"{label if band == BANDS[0] else '':34s} {band:7s}     {at}  {row['last']:4.2f}   "
             f"{row['low']:4.2f}  {row['high']:4.2f}    {row['off_mean']:.3f}  {row['trend']:+.3f}"
-            + (f"  {statistics.fmean(shot.gains):.2f}" if band == BANDS[0] else ""),
+            + (f"  {statistics.fmean(shot.gains):.2f}" if band == BANDS[0] else " " * 6)
+            + ("" if fresh is None else f"  {row['fresh_low']:.2f} .. {row['fresh_high']:.2f}"),
             flush=True,
         )
     return rows

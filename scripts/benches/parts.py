@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.beside import Beside
 from pipeline.configuration import CHANGING, config_dir, yaml_of
+from pipeline.cuts import Cuts
 from pipeline.errors import UserError
 from pipeline.face import limits_of
 from pipeline.files_beside import beside_of
@@ -98,16 +99,21 @@ def rendered(
     slope: Gradient,
     recording: Recorder | None = None,
     loop: Loop | None = None,
+    cuts: Cuts | None = None,
 ) -> Iterator[Dreamt]:
-    """The render of this source, frame by frame, as the command line would do it."""
+    """The render of this source, frame by frame, as the command line would do it.
+
+    cuts: what finds where shots begin, None = what is configured.
+    """
     clip = source.clip
     read = partial(parse, rate=float(clip.rate), count=clip.count)
     plain: Any = OmegaConf.to_container(config, resolve=True)
     templates = {name: Template.of(plain[name], name, read, trusted=["pipeline"])
                  for name in CHANGING}  # fmt: skip
     heard = partial(hear, limits=limits_of(plain["limits"], {}))
+    cuts = cuts or built(config, "cuts")
     return render(
-        source, built(config, "cuts"), built(config, "flow"), timeline(templates, clip, heard),
+        source, cuts, built(config, "flow"), timeline(templates, clip, heard),
         slope.model, recording or Kept(), loop=loop or Loop(0), beside=beside(config, source),
         seed=config.seed, device=device,
     )  # fmt: skip
