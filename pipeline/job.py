@@ -142,6 +142,7 @@ def run(parts: Parts, order: Order) -> Outcome:
             else:
                 seams = _join(order.shots, order, recording)
         told = report.figures() | {"loop_frames": order.overlap, "seams": seams}
+        told["frames"] = recording.count  # of a loop fewer than were dreamt
         told |= facts(parts.model, order.seed)
         write(folder / "report.json", json.dumps(told, indent=2) + "\n")
     return Outcome(order.output, told, bool(stop))
@@ -249,8 +250,9 @@ def summary(outcome: Outcome) -> str:
     spent: Any = figures["seconds_per_frame"]
     gain: Any = figures["gain"]
     frames: Any = figures["frames"]
+    dreamt: Any = frames + figures.get("loop_frames", 0)
     parts = [f"{frames} frame{'' if frames == 1 else 's'}", f"{spent['total']:.2f} s a frame"]
-    parts.append(f"{spent['total'] * frames:.0f} s in all")
+    parts.append(f"{spent['total'] * dreamt:.0f} s in all")
     if gain is not None:
         parts.append(f"gain {gain['mean']:.2f}")
     if figures["flicker"] is not None:

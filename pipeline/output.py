@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.durable import half_of
 from pipeline.errors import UserError, shown
 from pipeline.notes import write
 
@@ -60,6 +61,25 @@ def check_disk(folder: Path, clip: Clip, segment: int) -> None:
             f"output: {shown(folder)} must have room for about {need / MB:.2f} MB to begin with, "
             f"got {free / MB:.2f} MB; free some, or choose another folder"
         )
+
+
+def check_rename(output: Path, folder: Path) -> None:
+    """Check that what is made in `folder` can be renamed to `output`. Raises UserError.
+
+    It cannot where the folder is a link to another disk.
+    """
+    made, there = half_of(folder / "check"), half_of(output)
+    try:
+        made.touch()
+        made.rename(there)
+    except OSError as error:
+        raise UserError(
+            f"output: must be in a folder to which {shown(folder)} can be renamed, got "
+            f"{error.strerror!r}; remove that folder, or name an output on the disk of it"
+        ) from error
+    finally:
+        made.unlink(missing_ok=True)
+        there.unlink(missing_ok=True)
 
 
 def missing(folder: Path, segments: Sequence[Path], pictures: int, count: int | None) -> int:

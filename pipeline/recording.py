@@ -38,6 +38,7 @@ from pipeline.output import (
     COMPLETE,
     MB,
     check_disk,
+    check_rename,
     check_room,
     is_complete,
     mark_complete,
@@ -152,6 +153,11 @@ class Recording:
             self.save()
             self._look_ahead()
 
+    @property
+    def count(self) -> int:
+        """Pictures of the result that were handed in by now."""
+        return self._count - self._segments.first
+
     def save(self) -> None:
         """Let nothing be lost of what is recorded by now. Raises UserError."""
         if self._unsaved is None:
@@ -242,6 +248,7 @@ class Recording:
         made_of = self.folder / MADE_OF
         if not self._states() or not self.made_of.goes_on(made_of, overwrite=self.overwrite):
             self._tidy()
+        check_rename(self.output, self.folder)
         check_disk(self.folder, self.clip, self.saving.segment_frames)
         self.encoder.check(self.clip, self.folder, self.output.suffix)
         if self._states():

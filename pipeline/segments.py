@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.durable import flush
 from pipeline.encoder import Encoder, KilledError, Writer
+from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture
 from pipeline.notes import write
 from pipeline.output import remove
@@ -118,11 +119,17 @@ class Segments:
         self.take_up()
 
     def _closed(self) -> list[Path]:
-        segments = self.full()
+        segments, end = self.full(), self.end
         if self._writer is not None:
             self._writer.close()
             self._writer = None
             segments.append(self._last)
+            end += self._written
+        if end != self.count:  # some are of another render
+            raise UserError(
+                f"output: {shown(self._folder)} must hold the {self.count - self.first} pictures "
+                f"that were made, got {end - self.first}; remove that folder to start over"
+            )
         return segments
 
     def _encode(self, picture: Picture) -> None:

@@ -66,6 +66,8 @@ def test_footage_is_joined_to_its_own_start(tmp_path: Path) -> None:
     shown = numbers(video(tmp_path / "x.mkv").pictures())
     assert shown[:10] == list(range(5, 15))  # and behind them the end fades into the start
     assert (len(shown), shown[-1]) == (15, 4)
+    report = json.loads((tmp_path / "x.mkv.render" / "report.json").read_text())
+    assert (report["frames"], report["loop_frames"]) == (15, 5)
     line = run(*words, "frames=9", "output=y.mkv", cwd=tmp_path).line
     assert line.startswith("loop: needs an input twice as long as loop_seconds, got 9 frames")
     line = run(*words, "loop_seconds=-1", "output=y.mkv", cwd=tmp_path).line

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -424,6 +426,37 @@ def test_a_file_in_the_way_of_the_work_folder_is_told(output: Path) -> None:
     with pytest.raises(UserError, match=r"dream\.raw\.render must be writable"):
         record(Sheets(), output)
     assert folder_of(output).read_text() == "in the way"
+
+
+def test_a_work_folder_on_another_disk_is_refused_at_once(output: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        if Path(name).stat().st_dev == output.parent.stat().st_dev:
+            pytest.skip("there is only one disk")
+        folder_of(output).symlink_to(name)
+        encoder = Sheets()
+        with pytest.raises(UserError, match=r"can be renamed, got '.*cross-device link'; remove"):
+            record(encoder, output)
+        assert encoder.seen == []
+        assert list(Path(name).iterdir()) == []
+    folder_of(output).unlink()  # the remedy
+    record(Sheets(), output)
+    assert output.read_bytes() == WHOLE
+
+
+def test_pictures_of_another_render_are_not_joined(output: Path) -> None:
+    with recording(Sheets(), output) as started:
+        given = states()
+        for index, picture in enumerate(PICTURES):
+            started.add([picture], given[index], given[index + 1])
+        # what a second render leaves that should not work here
+        other = folder_of(output) / "segment-00000006-00000010"
+        other.write_bytes(WHOLE[: len(WHOLE) // 2])
+        with pytest.raises(UserError, match=r"hold the 8 pictures that were made, got 12; remove"):
+            started.finish([])
+    assert not output.exists()
+    shutil.rmtree(folder_of(output))  # the remedy
+    record(Sheets(), output)
+    assert output.read_bytes() == WHOLE
 
 
 def test_only_one_works_there_at_a_time(output: Path) -> None:
