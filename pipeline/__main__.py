@@ -17,7 +17,7 @@ from pipeline import earlier, multirun, presets
 from pipeline.arguments import prepared
 from pipeline.configuration import config_dir, one_line, schema
 from pipeline.errors import UserError, shown
-from pipeline.exits import end, end_in_order
+from pipeline.exits import check_current_folder, end, end_in_order, open_standard_files
 from pipeline.task import task
 
 
@@ -26,6 +26,7 @@ def main() -> NoReturn:
 
     A sweep: 1 if a job of it is not done. What an earlier call in this process left is forgotten.
     """
+    open_standard_files()
     GlobalHydra.instance().clear()
     presets.forget()
     multirun.begun = None
@@ -41,6 +42,7 @@ def main() -> NoReturn:
 def _run() -> tuple[Any, str | None]:
     """The exit code, and the line that is still to be said; None = the one that goes with it."""
     try:
+        check_current_folder()
         groups = [path.name for path in config_dir().iterdir()]
         start, said = earlier.parted(sys.argv[1:])
         before = [] if start is None else earlier.overrides(start, said)

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -44,6 +45,30 @@ def say(line: str) -> None:
             return
         raise UserError(
             f"stdout: must be writable, got {error.strerror!r} for: {line}; the render is done"
+        ) from error
+
+
+def open_standard_files() -> None:
+    """Open those of stdin, stdout and stderr that the caller closed, on nothing.
+
+    Else the next file that is opened would get their number, and what is written to stderr.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+
+
+def check_current_folder() -> None:
+    """Check that there is a current folder. Raises UserError."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UserError(
+            f"the current folder: must exist, got {error.strerror!r}; change to another folder"
         ) from error
 
 

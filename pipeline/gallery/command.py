@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError, shown
+from pipeline.exits import check_current_folder, open_standard_files
 from pipeline.gallery.cells import mosaic
 from pipeline.gallery.found import cards, plan_of
 from pipeline.gallery.keeping import PAUSE
@@ -19,9 +20,11 @@ from pipeline.sweep import OVER
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write what the command line asks for and exit: 0 done, 2 the user can mend it, 130 Ctrl-C."""
+    open_standard_files()
     asked = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO)
     try:
+        check_current_folder()
         if asked.watch:
             _watch(asked.sweep)
         made = [write(asked.sweep)]
