@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import logging
 import pickle
 import re
 import urllib.error
@@ -25,6 +26,8 @@ from torchvision.models import WeightsEnum
 from pipeline.errors import UserError, shown
 from pipeline.opening import opened
 from pipeline.track import named
+
+log = logging.getLogger(__name__)
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params",
             "state_dict_ema", "model_ema", "ema")  # fmt: skip
@@ -73,19 +76,25 @@ def with_own_weights(
 ) -> tuple[nn.Module, str, int]:
     """The network with the weights in this file, the file's sha256 in hex, and how many classes.
 
-    build: makes the network of the name for so many classes; their count is the file's. key: the
-    setting that named the file. aside: beginnings of names in the file that are of no use. Raises
-    UserError for a file that cannot be read, that holds more than tensors, or that is of another
-    network.
+    build: makes the network of the name for so many classes; their count is the file's, 0 where it
+    has no weights of the head, which are then 0 too. key: the setting that named the file. aside:
+    beginnings of names in the file that are of no use. Raises UserError for a file that cannot be
+    read, that holds more than tensors, or that is of another network.
     """
     tensors, sha256 = read_tensors(path, key)
     tensors = {
         name: tensor for name, tensor in tensors.items() if not name.startswith(tuple(aside))
     }
     tensors = _without_prefix(tensors, build)
-    count = _class_count(build, tensors)
-    network = build(count)
+    head = _head(build)
+    count = _class_count(head, tensors)
+    network = build(count or 1)
     state = network.state_dict()
+    if not count:
+        log.info("%s has no weights of %s: layers can be dreamt, classes cannot", shown(path),
+                 ", ".join(sorted(start.rstrip(".") for start in _starts(head))))  # fmt: skip
+        tensors |= {name: torch.zeros_like(tensor) for name, tensor in state.items()
+                    if name.startswith(_starts(head))}  # fmt: skip
     _check_fit(tensors, state, f"{key}: must hold the weights of {name}, got {shown(path)}")
     # it keeps the versions of its parts, which files may lack
     state.update({name: tensor for name, tensor in tensors.items() if name in state})
@@ -170,8 +179,13 @@ def _without_prefix(
 def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
     """The names of so many classes: one a line, or as Places365 lists them, `/a/airfield 0`.
 
-    Raises UserError, naming `key`, for a file that cannot be read or holds another count.
+    Raises UserError, naming `key`, for a file that cannot be read or holds another count, and where
+    there are no classes.
     """
+    if not count:
+        raise UserError(
+            f"{key}: must be null for weights without a head, got {shown(path)}; leave it out"
+        )
     try:
         lines = _contents(path, key).decode().splitlines()
     except (UserError, UnicodeDecodeError) as error:
@@ -224,13 +238,25 @@ def _unpickled(content: bytes, path: Path, key: str) -> object:
         ) from error
 
 
-def _class_count(build: Callable[[int], nn.Module], tensors: Mapping[str, Tensor]) -> int:
-    """For how many classes these tensors were trained: the size of what depends on their count."""
+def _head(build: Callable[[int], nn.Module]) -> list[str]:
+    """Return the names of the tensors whose size depends on the number of classes."""
     with torch.device("meta"):
         few, more = (build(count).state_dict() for count in (2, 3))
-    for name in few:
-        if few[name].shape != more[name].shape and name in tensors and tensors[name].ndim:
+    return [name for name in few if few[name].shape != more[name].shape]
+
+
+def _starts(head: Sequence[str]) -> tuple[str, ...]:
+    """Return how the names of all tensors of a head begin, such as "classifier."."""
+    return tuple({f"{name.partition('.')[0]}." for name in head})
+
+
+def _class_count(head: Sequence[str], tensors: Mapping[str, Tensor]) -> int:
+    """Return for how many classes these tensors were trained, 0 if they have no head."""
+    for name in head:
+        if name in tensors and tensors[name].ndim:
             return tensors[name].shape[0]
+    if not any(name.startswith(_starts(head)) for name in tensors):
+        return 0
     return 1000  # what is missing will be told by its name
 
 

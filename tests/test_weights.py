@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,6 +129,32 @@ def test_heads_that_only_training_needs_are_left_aside(tmp_path: Path) -> None:
     found = with_own_weights(build, tmp_path / "x.pth", name="", key="", aside=AUXILIARY)
     assert found[2] == 5
     assert found[0].transform_input is True  # as the published weights expect it
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"), [("squeezenet1_1", "features.3"), ("vgg11", "features.3"),
+                        ("resnet18", "layer1"), ("vit_b_32", "encoder.layers.encoder_layer_0")]
+)  # fmt: skip
+def test_weights_without_a_head_dream_layers_and_name_no_classes(
+    tmp_path: Path, name: str, layer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    weights = untrained(name, 7).state_dict()
+    whole, features = tmp_path / "whole.pth", tmp_path / "features.pth"
+    torch.save(weights, whole)
+    head = ("classifier.", "fc.", "heads.")
+    kept = {key: tensor for key, tensor in weights.items() if not key.startswith(head)}
+    torch.save(kept, features)
+    models = [classifier(name=name, weights=path, labels=None) for path in (whole, features)]
+    assert [len(model.scores) for model in models] == [1, 0]
+    picture = torch.rand(1, 3, 64, 64)
+    maps = [model(picture, [layer])[layer] for model in models]
+    assert torch.equal(*maps)
+    with caplog.at_level(logging.INFO):
+        classifier(name=name, weights=features, labels=None)
+    assert "layers can be dreamt, classes cannot" in caplog.text
+    (tmp_path / "names.txt").write_text("cat\n")
+    with pytest.raises(UserError, match=r"^model.labels: must be null for weights without a head"):
+        classifier(name=name, weights=features, labels=tmp_path / "names.txt")
 
 
 @pytest.mark.parametrize(

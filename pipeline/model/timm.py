@@ -48,7 +48,7 @@ def named(*, name: str, weights: Path | None, labels: Path | None) -> Network:
         classes = ()
     if labels is not None:
         classes = read_labels(labels, count, "model.labels")
-    return network(module, weights_sha256=sha256, classes=classes)
+    return network(module, weights_sha256=sha256, classes=classes, headless=not count)
 
 
 def built(name: str, **settings: Any) -> Any:
@@ -62,8 +62,10 @@ def built(name: str, **settings: Any) -> Any:
     raise AssertionError("the last one returns or raises")
 
 
-def network(module: Any, *, weights_sha256: str, classes: Sequence[str]) -> Network:
-    """One of timm's modules as a Model."""
+def network(
+    module: Any, *, weights_sha256: str, classes: Sequence[str], headless: bool = False
+) -> Network:
+    """One of timm's modules as a Model. headless: whether it tells nothing apart."""
     untraced, expected = _timm(".models._features_fx"), module.pretrained_cfg
     return Network(
         module.eval(),
@@ -73,7 +75,7 @@ def network(module: Any, *, weights_sha256: str, classes: Sequence[str]) -> Netw
         leaves=untraced.get_notrace_modules(),
         functions=untraced.get_notrace_functions(),
         classes=classes,
-        headless=not module.num_classes,
+        headless=headless or not module.num_classes,
         sides=sides_of(module, only=expected["input_size"][1]),
     )
 

@@ -61,7 +61,7 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
         module.transform_input, mean, deviation = False, HALVES, HALVES  # type: ignore[assignment]
     return network(
         module, side=look.crop_size[0], mean=mean, deviation=deviation,
-        weights_sha256=sha256, classes=classes,
+        weights_sha256=sha256, classes=classes, headless=not count,
     )  # fmt: skip
 
 
