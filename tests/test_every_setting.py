@@ -49,7 +49,8 @@ CHOICES = [
 ]
 GROUPS = [path.name for path in CONF.iterdir()]
 FACE = ("seed", "precision", "compile", "tile", "tile_memory", "segment_frames", "save_seconds",
-        "overwrite", "plan", "profile", "loop", "loop_seconds", "mask_invert", "mask_feather",
+        "overwrite", "plan", "profile", "loop", "loop_seconds",
+        "schedule_start", "mask_invert", "mask_feather",
         "limits", *(f"limits.{name}" for name in face_yaml()["limits"]))  # fmt: skip
 
 
@@ -97,6 +98,7 @@ def faced(settings: dict[str, Any]) -> None:
     """Read the settings that belong to no group as a render does."""
     face.Face.of(settings, face_yaml(), torch.device("cpu"))
     face.overlap_of(settings["loop"], settings["loop_seconds"], Fraction(25))
+    face.schedule_start_of(settings["schedule_start"], Fraction(25))
     face.flag("mask_invert", settings["mask_invert"])
     face.feather_of(settings["mask_feather"])
 

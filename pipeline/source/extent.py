@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 from pipeline.errors import UserError
@@ -74,12 +75,13 @@ def dream_size(
     wanted_width: int | None,
     limits: Limits,
     unit: int = 2,
+    keys: Sequence[str] = ("width", "height"),
 ) -> tuple[int, int]:
     """Height and width in pixels from those of the upright, square-pixelled input.
 
     One wanted keeps the shape, both are taken as they are. unit: what sides are multiples of;
-    odd ones lose a pixel, since the usual video formats have half as many colour samples.
-    Raises UserError outside the limits.
+    odd ones lose a pixel, since the usual video formats have half as many colour samples. keys: the
+    settings that the size comes from. Raises UserError outside the limits.
     """
     if min(height, width) < SMALLEST:
         raise UserError(
@@ -94,9 +96,9 @@ def dream_size(
     size = tall - tall % unit, wide - wide % unit
     if min(size) < SMALLEST or size[0] * size[1] > limits.pixels:
         raise UserError(
-            f"width, height: must be at least {SMALLEST} each and "
+            f"{', '.join(keys)}: must be at least {SMALLEST} each and "
             f"limits.pixels={limits.pixels} together, got {size[1]}x{size[0]}; "
-            "give another width or height"
+            f"give another {' or '.join(keys)}"
         )
     if size != (tall, wide):
         log.info("%dx%d pixels become %dx%d: both sides must be even", wide, tall, *size[::-1])

@@ -60,14 +60,15 @@ class Feedback:
         """The shape of the result. Reads the picture; raises UserError if it cannot."""
         count = self._count  # before the picture: what is refused should be so at once
         height, width = self._shape
-        wanted_height, wanted_width = self.height, self.width
-        if (wanted_height, wanted_width) == (None, None) and self._picture is not None:
-            wanted_height = self.longest_side if height > width else None
-            wanted_width = None if height > width else self.longest_side
+        tall, wide, keys = self.height, self.width, ["width", "height"]
+        if tall is None and wide is None and self._picture is None:
+            keys = ["source.noise_width", "source.noise_height"]
+        elif tall is None and wide is None and self.longest_side is not None:
+            keys = ["source.longest_side"]
+            tall, wide = (self.longest_side, None) if height > width else (None, self.longest_side)
         size = dream_size(
-            height, width,
-            wanted_height=wanted_height, wanted_width=wanted_width, limits=self.limits,
-        )  # fmt: skip
+            height, width, wanted_height=tall, wanted_width=wide, limits=self.limits, keys=keys
+        )
         return Clip(*size, rate=self.rate, count=count)
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
