@@ -13,6 +13,8 @@ from pipeline.model import Model
 
 SIDE = 256
 """Pixels of the shorter side at which classifiers are shown a picture, as in their training."""
+LONGEST = 8 * SIDE
+"""Pixels of the longer side at most: a picture of another shape is squeezed, to bound memory."""
 
 
 @torch.no_grad()
@@ -26,7 +28,7 @@ def top_classes(model: Model, image: Image, count: int = 5) -> dict[str, float]:
     if not named:
         return {}
     scale = SIDE / min(image.shape[2:])
-    size = [max(1, round(side * scale)) for side in image.shape[2:]]
+    size = [min(LONGEST, round(side * scale)) for side in image.shape[2:]]
     shown = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
     shares: dict[str, list[float]] = {}
     for layer, scores in model(shown, list(named)).items():

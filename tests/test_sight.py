@@ -43,6 +43,17 @@ def test_probabilities_are_those_of_the_scores() -> None:
     assert top_classes(network, torch.rand(1, 3, 30, 20)) == {"common": 0.75, "rare": 0.25}
 
 
+def test_a_long_picture_is_squeezed_to_a_bounded_size() -> None:
+    module = nn.Sequential(OrderedDict(pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten(),
+                                       head=nn.Linear(3, 2)))  # fmt: skip
+    network, sizes = toy_network(module, classes=("a", "b")), []
+    for size in ((32, 4000), (4000, 32), (300, 400)):
+        network.register_forward_pre_hook(lambda _, given: sizes.append(given[0].shape[2:]))
+        top_classes(network, torch.rand(1, 3, *size))
+        network._forward_pre_hooks.clear()
+    assert sizes == [(256, 2048), (2048, 256), (256, 341)]
+
+
 def test_a_network_without_classes_takes_nothing_for_anything() -> None:
     image = torch.rand(1, 3, 30, 20)
     assert top_classes(toy_network(), image) == {}
