@@ -75,6 +75,19 @@ def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
     return max(1, round(Fraction(seconds) * rate)) if flag("loop", loop) else 0
 
 
+def schedule_start_of(value: object, rate: Fraction) -> int:
+    """Return the frame at which schedules are begun. Raises UserError.
+
+    value: seconds. rate: frames a second.
+    """
+    if not _is_number(value) or not 0 <= value <= 1e6:
+        raise UserError(
+            f"schedule_start: must be a number of seconds from 0 to 1000000, got {value!r}; "
+            "set schedule_start=0"
+        )
+    return round(Fraction(value) * rate)
+
+
 def feather_of(value: object) -> float:
     """The value, which must be pixels that a mask can be softened by. Raises UserError."""
     if not _is_number(value) or not 0 <= value <= 500:

@@ -92,6 +92,7 @@ def check(cfg: DictConfig) -> None:
     settings = _settings(cfg)
     faced = face.Face.of(settings, face_yaml(), face.device_of("cpu"))
     face.overlap_of(settings["loop"], settings["loop_seconds"], RATE)
+    face.schedule_start_of(settings["schedule_start"], RATE)
     if settings["output"] is not None:
         _check_bare(Path(str(settings["output"])))
     for group in ("source", "cuts", "flow", "encoder"):
@@ -171,9 +172,12 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     if settings["audio"] is not None:
         clip = with_audio(clip, Path(str(settings["audio"])), faced.limits)
     beside = partial(beside_of, settings, yaml=partial(yaml_of, "source"), trusted=trusted)
-    read = partial(parse, rate=float(clip.rate), count=clip.count)
+    first = face.schedule_start_of(settings["schedule_start"], clip.rate)
+    read = partial(
+        parse, rate=float(clip.rate), count=None if clip.count is None else first + clip.count
+    )
     moments = timeline(
-        _templates(settings, read, trusted), clip, partial(hear, limits=faced.limits)
+        _templates(settings, read, trusted), clip, partial(hear, limits=faced.limits), first=first
     )
     stills = parts["source"] if isinstance(parts["source"], Several) else None
     named = files(settings)

@@ -29,13 +29,15 @@ class Timeline:
     """Called with the index of a frame, its Moment; the same index always gives the same.
 
     templates: by group, what each part is made from. rate: frames a second. sound: what is heard
-    at each frame, None = nothing asks for it. count: frames of the whole, None = unknown.
+    at each frame, None = nothing asks for it. count: frames of the whole, None = unknown. first:
+    number of the first frame in schedules.
     """
 
     templates: Mapping[str, Template]
     rate: Fraction
     sound: Sound | None
     count: int | None = None
+    first: int = 0
 
     def __call__(self, index: int) -> Moment:
         """The parts as they are set at this frame. Raises UserError."""
@@ -43,14 +45,14 @@ class Timeline:
         try:
             parts: dict[str, Any] = {name: t.at(values) for name, t in self.templates.items()}
         except UserError as error:
-            raise UserError(_dated(str(error), values)) from error
+            raise UserError(_dated(str(error), values) if index else str(error)) from error
         return Moment(**parts)
 
     def values(self, index: int) -> dict[str, float]:
         """The variables of schedules at this frame."""
         heard = {} if self.sound is None else self.sound.at(index)
-        count = self.count or 0
-        return {"t": float(index / self.rate), "frame": index, "rate": float(self.rate),
+        count, frame = self.count or 0, self.first + index
+        return {"t": float(frame / self.rate), "frame": frame, "rate": float(self.rate),
                 "count": count, "duration": float(count / self.rate), **heard}  # fmt: skip
 
     def check(self, count: int | None) -> None:
@@ -63,11 +65,16 @@ class Timeline:
 
 
 def timeline(
-    templates: Mapping[str, Template], clip: Clip, hear: Callable[[Clip], Sound]
+    templates: Mapping[str, Template],
+    clip: Clip,
+    hear: Callable[[Clip], Sound],
+    *,
+    first: int = 0,
 ) -> Timeline:
     """The timeline of these parts, tried over the whole clip. Raises UserError.
 
-    hear: analyses the clip's sound; called only if a schedule asks for it.
+    hear: analyses the clip's sound; called only if a schedule asks for it. first: number of the
+    first frame in schedules.
     """
     heard = any(template.names & set(SOUND) for template in templates.values())
     if clip.count is None:
@@ -77,14 +84,12 @@ def timeline(
                     f"{template.key}: must not use {min(asked)} of a video whose length is not "
                     "known; say frames=NUMBER"
                 )
-    made = Timeline(templates, clip.rate, hear(clip) if heard else None, clip.count)
+    made = Timeline(templates, clip.rate, hear(clip) if heard else None, clip.count, first)
     made.check(clip.count)
     return made
 
 
 def _dated(line: str, values: Mapping[str, float]) -> str:
     """The line with the moment at which it came up, before its remedy."""
-    if values["frame"] == 0:
-        return line
     rule, semicolon, remedy = line.partition("; ")
     return f"{rule} at {values['t']:.2f} s (frame {values['frame']:g}){semicolon}{remedy}"

@@ -29,8 +29,8 @@ class Heard:
         return {**dict.fromkeys(SOUND, 0.0), "bass": index / 100}
 
 
-def made(**changes: Any) -> Timeline:
-    """The timeline of the default parts, GROUP__NAME changed."""
+def made(first: int = 0, **changes: Any) -> Timeline:
+    """The timeline of the default parts, GROUP__NAME changed. first: number of the first frame."""
     templates = {}
     for group, name in CHOSEN.items():
         settings = yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
@@ -38,7 +38,7 @@ def made(**changes: Any) -> Timeline:
                      if key.startswith(f"{group}__")}  # fmt: skip
         read = partial(parse, rate=25.0, count=CLIP.count)
         templates[group] = Template.of(settings, group, read, trusted=["pipeline"])
-    return timeline(templates, CLIP, lambda _: Heard())
+    return timeline(templates, CLIP, lambda _: Heard(), first=first)
 
 
 def test_what_does_not_change_is_built_once() -> None:
@@ -82,3 +82,18 @@ def test_text_and_switches_are_no_schedules() -> None:
 def test_the_sound_is_heard_only_if_it_is_asked_for() -> None:
     assert made().sound is None
     assert made(warp__persistence="bass").sound is not None
+
+
+def test_a_schedule_may_be_begun_in_its_middle() -> None:
+    changes = {"camera__zoom_per_second": "0: 1, 50: 1.5, 100: 3, 150: 1",
+               "camera__centre": ["0.5 + t/100", "count/200"],
+               "objective__weights": ["0.1 + bass"]}  # fmt: skip
+    whole: Any = made(**changes)
+    later: Any = made(first=50, **changes)
+    assert whole(0).camera.zoom_per_second == 1
+    assert later(0).camera.zoom_per_second == 1.5
+    assert later(0).camera.centre == pytest.approx((0.52, 0.5))
+    assert [later(i).camera.centre for i in range(50)] == [
+        whole(i).camera.centre for i in range(50, 100)
+    ]
+    assert later(10).objective.weights == whole(10).objective.weights  # sound is the video's
