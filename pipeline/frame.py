@@ -99,7 +99,8 @@ class Clip:
     None = unknown before the end; never trusted for memory or loops. tracks: what goes with it, if
     anything. depth: bits of a colour, 8, or 16 for a still. cutout: (H, W, 4) of that depth, a
     still with its transparency, which the dream gets too. profile: ICC, of a still's colours.
-    transfer: of the pictures' values to light, by ffmpeg's name.
+    transfer: of the pictures' values to light, by ffmpeg's name. sphere: of a 360-degree video, the
+    layout of its views: mono, top-bottom or left-right; empty = of any other.
     """
 
     height: int
@@ -111,6 +112,7 @@ class Clip:
     cutout: Picture | None = field(default=None, compare=False)
     profile: bytes = b""
     transfer: str = "bt709"
+    sphere: str = ""
 
 
 class Strength(NamedTuple):

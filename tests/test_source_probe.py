@@ -12,7 +12,7 @@ from clips import FFV1, LIMITS, MPEG2, X264, counted, run
 from pipeline.errors import UserError
 from pipeline.opening import opened
 from pipeline.source.packets import parse
-from pipeline.source.probe import _check_kind, probe
+from pipeline.source.probe import _check_kind, _sphere, probe
 from pipeline.source.rate import cadence
 
 NTSC = Fraction(30000, 1001)
@@ -195,9 +195,26 @@ def test_pictures_that_do_not_come_out_as_they_are_seen_are_refused(line: bytes,
     _check_kind(Path("x.mov"), [line.replace(b"profile: 5", b"profile: 8").replace(b"Tile", b"")])
 
 
-def test_tags_of_a_360_degree_video_are_missed_by_name(caplog: pytest.LogCaptureFixture) -> None:
-    _check_kind(Path("x.mov"), [b"spherical: equirectangular (0.000000/0.000000/0.000000)"])
-    assert "x.mov: tags of a 360-degree video are not kept" in caplog.text
+@pytest.mark.parametrize(
+    ("lines", "layout"),
+    [
+        ([b"spherical: equirectangular (0.000000/0.000000/0.000000) "], "mono"),
+        ([b"Spherical Mapping: equirectangular "], "mono"),
+        ([b"Stereo 3D: top and bottom, view: packed", b"Spherical Mapping: equirectangular "],
+         "top-bottom"),
+        ([b"stereo3d: side by side", b"spherical: equirectangular "], "left-right"),
+        ([b"Stereo 3D: side by side, view: packed, primary eye: none"], ""),
+        ([b"Output #0", b"Spherical Mapping: equirectangular "], ""),
+        ([b"Spherical Mapping: cubemap [pad 3] "], None),
+        ([b"Spherical Mapping: equirectangular (90.000000/0.000000/0.000000) "], None),
+    ],
+)  # fmt: skip
+def test_the_layout_of_a_360_degree_video_is_found_and_what_is_not_kept_reported(
+    lines: list[bytes], layout: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert _sphere(Path("x.mov"), [b"Input #0", *lines]) == (layout or "")
+    said = "x.mov: the tags of its 360-degree projection are not kept"
+    assert (said in caplog.text) == (layout is None)
 
 
 @pytest.mark.parametrize("count", [300, 3000])

@@ -16,6 +16,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 
 from pipeline.durable import flush, half_of
+from pipeline.encoder import spherical
 from pipeline.encoder.container import Container, timescale
 from pipeline.encoder.outcome import StoppedError, Tally, demand_success, tally
 from pipeline.encoder.tracks import Sound, chosen, left_out
@@ -72,8 +73,19 @@ def mux(
                     log.info("sound cannot be copied, so it is encoded: %s", error)
                 else:
                     left_out(tracks)
+    if clip.sphere:
+        _mark_sphere(path, clip.sphere)
     demand_pictures(path, clip, held.pictures)
     flush(path)
+
+
+def _mark_sphere(path: Path, layout: str) -> None:
+    """Mark the file as a 360-degree video, or log that this kind cannot be."""
+    if path.suffix.lower() in spherical.SUFFIXES:
+        spherical.mark(path, layout)
+    else:
+        log.warning("%s: the tags of a 360-degree video are not kept; name an .mp4 or .mov",
+                    shown(path))  # fmt: skip
 
 
 def literal(path: Path) -> str:

@@ -35,7 +35,12 @@ TILES = re.compile(rb" *Stream group #0:\d+.*: Tile Grid: ")
 """A picture in tiles, of which each is a stream: of HEIC."""
 DOLBY = re.compile(rb" *DOVI configuration record: .* profile: 5,")
 """Pictures in colours that only metadata for each of them tells."""
-ROUND = re.compile(rb" *spherical: ")
+ROUND = re.compile(rb" *Spherical(?: Mapping)?: (.*)", re.IGNORECASE)
+UPRIGHT = re.compile(rb"equirectangular *(?:\([-0.]+/[-0.]+/[-0.]+\) *)?$")
+"""The usual 360-degree video, not turned."""
+VIEWS = re.compile(rb" *Stereo ?3D: (2D|top and bottom|side by side)(?:,.*)?$", re.IGNORECASE)
+LAYOUTS = {b"2D": "mono", b"top and bottom": "top-bottom", b"side by side": "left-right"}
+"""What ffmpeg calls the layouts of Clip.sphere."""
 REFUSED = re.compile(r"Picture size (\d+)x(\d+) is invalid")
 """What ffmpeg says of a header that asks for more pixels than it was told to allow, or for none."""
 OBLONG = 10
@@ -53,6 +58,7 @@ class Look:
     time: seconds. claimed: frames/s that the file or ffmpeg calls its rate. height, width: pixels,
     upright. aspect: width of an upright pixel in heights. pixels: ffmpeg's name of their format.
     full: range, None = untagged. matrix, primaries, transfer: ffmpeg's names, unknown = untagged.
+    sphere: as of Clip.
     """
 
     time: Fraction
@@ -65,6 +71,7 @@ class Look:
     matrix: str
     primaries: str
     transfer: str
+    sphere: str
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,7 @@ def _look(path: Path, limits: Limits, number: int, *options: str) -> Look:
     said = list(lines(path, ("-v", "info", *options), (*after, *quiet), limits))
     # the latest wins, for the same reason: metadata of the input is printed before
     _check_kind(path, said)
+    sphere = _sphere(path, said)
     config, picture, colours = (
         next((match for line in reversed(said) if (match := form.match(line))), None)
         for form in (CONFIG, PICTURE, COLOURS)
@@ -194,15 +202,12 @@ def _look(path: Path, limits: Limits, number: int, *options: str) -> Look:
         matrix=matrix,
         primaries=primaries,
         transfer=transfer,
+        sphere=sphere,
     )
 
 
 def _check_kind(path: Path, said: Sequence[bytes]) -> None:
     """Check that decoded pictures are those that a player shows. Raises UserError."""
-    if any(map(ROUND.match, said)):
-        log.warning(
-            "%s: tags of a 360-degree video are not kept; set them in the result", shown(path)
-        )
     if any(map(DOLBY.match, said)):
         raise UserError(
             "input: must hold pictures whose colours can be decoded, got Dolby Vision profile 5 in "
@@ -213,6 +218,20 @@ def _check_kind(path: Path, said: Sequence[bytes]) -> None:
             f"input: must be a video, or a picture in one piece, got a picture in tiles, "
             f"{shown(path)}; save it as .png or .jpg"
         )
+
+
+def _sphere(path: Path, said: Sequence[bytes]) -> str:
+    """Return the layout of a 360-degree video, empty = it is none; other projections are logged."""
+    inputs = list(takewhile(lambda line: b"Output #" not in line, said))
+    found = next(filter(None, map(ROUND.match, inputs)), None)
+    if found is None:
+        return ""
+    if not UPRIGHT.match(found[1]):
+        log.warning("%s: the tags of its 360-degree projection are not kept; set them in the "
+                    "result", shown(path))  # fmt: skip
+        return ""
+    views = next(filter(None, map(VIEWS.match, inputs)), None)
+    return "mono" if views is None else LAYOUTS[views[1]]
 
 
 def _ratio(above: bytes | int, below: bytes | int) -> Fraction | None:

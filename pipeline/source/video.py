@@ -91,6 +91,7 @@ class Video:
             count=remaining(cadence.total, first, last),
             tracks=Tracks(self.path, offset, rest, facts.audio, facts.subtitles),
             transfer=transfer_of(facts.look),
+            sphere=facts.look.sphere,
         )
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
