@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError, hint, shown
+from pipeline.file_names import check_name as check_file_name
 from pipeline.options import parted
 
 PATHS = (
@@ -83,16 +84,21 @@ def prepared(
     an option.
     """
     options, arguments = parted(arguments)
-    for argument in arguments:
-        _check_form(argument)
     sweeping = any(option in ("-m", "--multirun") for option in options)
+    for argument in arguments:
+        _check_form(argument, sweeping=sweeping)
     arguments = [word for argument in arguments for word in _joined(argument)]
     quoted = [_quoted(argument, groups, sweeping=sweeping) for argument in arguments]
     return [*options, *before, *quoted, *_implied([*before, *arguments])]
 
 
-def _check_form(argument: str) -> None:
-    """Nothing, if it is KEY=VALUE or ~KEY. Raises UserError."""
+def _check_form(argument: str, *, sweeping: bool) -> None:
+    """Check that it is KEY=VALUE or ~KEY, and names of files such. Raises UserError."""
+    key, equals, value = argument.partition("=")
+    if not equals or key.lstrip("+") in PATHS:
+        names = value.split(",") if sweeping and equals else [value if equals else argument]
+        for name in names:
+            check_file_name(key.lstrip("+")[:80] if equals else "input", name)
     if not argument.startswith("~") and not argument.partition("=")[1]:
         exists = argument != "" and Path(argument).exists()
         meant = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
@@ -228,7 +234,7 @@ def is_pictures(name: str) -> bool:
 
 
 def _is_animated(path: Path) -> bool:
-    """Return whether this is a WebP or a PNG of several pictures, which is a video."""
+    """Return whether this is a file of several pictures, which is a video: WebP, PNG, GIF, AVIF."""
     if not path.is_file():  # a pipe would block
         return False
     try:
@@ -238,7 +244,8 @@ def _is_animated(path: Path) -> bool:
         return False
     webp = head.startswith(b"RIFF") and head[8:16] == b"WEBPVP8X" and len(head) > 20
     png = head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
-    return png or (webp and bool(head[20] & 2))
+    gif, avif = head.startswith((b"GIF87a", b"GIF89a")), head[4:12] == b"ftypavis"
+    return png or gif or avif or (webp and bool(head[20] & 2))
 
 
 def check_name(output: Path, suffixes: Collection[str], choice: str) -> None:

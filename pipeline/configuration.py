@@ -36,6 +36,18 @@ MEANINGS = (
     ),
     (r"Multiple values for (\S+)\. To", "{0}: is chosen already; say {0}=CHOICE, without the +"),
     (
+        r"In '(?:(\w[\w/]*)/)?(\w+)': (?:ConfigTypeError|ValidationError) raised while composing",
+        "{0}={1}: must set each key to a value of its kind, got another; correct that file",
+    ),
+    (
+        r"Could not append to config\. An item is already at '([^']+)'",
+        "{0}: is there already, so it must have no +; say {0}=VALUE",
+    ),
+    (
+        r"force-add of config groups is not supported: '\+\+([^=']+)",
+        "{0}: is a choice, so it must have no ++; say {0}=CHOICE",
+    ),
+    (
         r"Ambiguous value for argument '([^=]+)=(.*)'",
         "{0}: must be one value, got {1}; say [{1}] for a list, or -m to try each",
     ),

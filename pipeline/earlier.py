@@ -14,8 +14,10 @@ import yaml
 from pipeline.arguments import is_pictures, quote
 from pipeline.configuration import GROUPS, config_dir, face_yaml, yaml_of
 from pipeline.errors import UserError, shown
+from pipeline.file_names import check_name
 from pipeline.notes import folder_of
-from pipeline.presets import OF_THE_USER, REFERENCE, check_plain
+from pipeline.options import parted as options_and_others
+from pipeline.presets import OF_THE_USER, REFERENCE, check_plain, taken
 from pipeline.sweep import PLAN, STATUS, read_plan, status_of
 from pipeline.told import BESIDE
 
@@ -53,17 +55,25 @@ def overrides(path: Path, arguments: Sequence[str]) -> list[str]:
     path: a job of a sweep, a work folder, a recipe.yaml, or a result that tells its settings.
     arguments: the command's own, as they were typed. Raises UserError.
     """
-    settings = _at_hand(_settings(path), path.parent)
+    check_name(KEY, path)
+    settings = _settings(path)
     for group in GROUPS:
         if not isinstance(settings.get(group), dict) or TARGET not in settings[group]:
             raise UserError(f"{KEY}: must tell its {group}, got {shown(path)}; name another result")
-    given = dict(argument.lstrip("+~").partition("=")[::2] for argument in arguments)
-    apart = _said(given, settings)
+    for key in BESIDE:
+        if settings.get(key) is not None:
+            check_name(key, settings[key])
+    settings = _at_hand(settings, path.parent)
+    options, words = options_and_others(arguments)
+    given = dict(argument.lstrip("+~").partition("=")[::2] for argument in words)
+    apart = _said(given, settings, taken(options)[0])
     face = [key for key in face_yaml() if key not in OF_THE_USER and key in settings]
     found = [*_of_face(settings, face)]
     for group in GROUPS:
-        found += _of_group(group, settings)
-    return [f"{key}={value}" for key, value in found if not _covered(key.lstrip("+"), apart)]
+        if group not in apart:
+            found += _of_group(group, settings)
+    left = [(key, value) for key, value in found if not _covered(key.lstrip("+"), apart)]
+    return [f"{key}={_text(value, key.lstrip('+'))}" for key, value in left]
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -156,7 +166,8 @@ def _none(path: Path) -> UserError:
         got, remedy = f"{shown(path)}, which is not there", "check the name"
     elif (path / PLAN).exists():
         jobs = [job.name for job in read_plan(path).jobs]
-        got, remedy = f"the whole sweep {shown(path)}", f"say from={shown(path / jobs[0])}"
+        first = shown(path / jobs[0]) if jobs else "SWEEP/JOB"
+        got, remedy = f"the whole sweep {shown(path)}", f"say from={first}"
     else:
         got, remedy = f"{shown(path)}, which tells no settings", "name another"
     return UserError(
@@ -182,24 +193,43 @@ def _at_hand(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
     return settings | beside
 
 
-def _said(given: Mapping[str, str], settings: Settings) -> set[str]:
-    """The settings, and whole groups, that a command with these arguments says itself."""
+def _said(given: Mapping[str, str], settings: Settings, folder: Path | None) -> set[str]:
+    """The settings, and whole groups, that a command with these arguments says itself.
+
+    folder: of the user's own presets, None = there is none.
+    """
     said = {key.partition("@")[0] for key in given}
+    folders = [config_dir(), *([folder] if folder else [])]
     for preset in PRESETS:
-        path = config_dir() / preset / f"{given.get(preset, '')}.yaml"
-        if given.get(preset) and path.is_file():
-            held = yaml.safe_load(path.read_text("utf-8"))
-            chosen = held.pop("defaults", [])
-            said |= {key.rpartition("/")[2] for choice in chosen for key in choice}
-            said |= {key for key, _ in _leaves(held)}
-            # the settings of an objective belong together
-            said |= {"objective"} & held.keys()
+        for name in given.get(preset, "").split(","):  # several, in a sweep
+            paths = [place / preset / f"{name.strip()}.yaml" for place in folders]
+            for path in filter(Path.is_file, paths if PLAIN.fullmatch(name.strip()) else ()):
+                said |= _set_by(path)
     suffix = Path(given.get("output", "").strip("'\"")).suffix.lower()
-    if "output" in given and suffix not in settings["encoder"].get("suffixes", ()):
+    suffixes = settings["encoder"].get("suffixes")
+    if "output" in given and (not isinstance(suffixes, list) or suffix not in suffixes):
         said.add("encoder")  # its name implies another
     if "input" in given and _choice("source", settings["source"]) in ("video", "images"):
         said.add("source")
     return said
+
+
+def _set_by(path: Path) -> set[str]:
+    """Return the settings and groups that a preset sets. Raises UserError if it is not plain."""
+    content = path.read_bytes()[:LARGEST]
+    try:
+        check_plain(content, shown(path), face_yaml())
+        held = yaml.safe_load(content) or {}
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(f"{shown(path)} must be yaml, got something else; correct it") from error
+    if not isinstance(held, dict):
+        return set()
+    chosen = held.pop("defaults", None)
+    said = {str(key).rpartition("/")[2] for choice in (chosen if isinstance(chosen, list) else ())
+            if isinstance(choice, dict) for key in choice}  # fmt: skip
+    said |= {key for key, _ in _leaves(held)}
+    # the settings of an objective belong together
+    return said | ({"objective"} & held.keys())
 
 
 def _covered(key: str, said: Collection[str]) -> bool:
@@ -208,14 +238,14 @@ def _covered(key: str, said: Collection[str]) -> bool:
     return any(".".join(parts[:end]) in said for end in range(1, len(parts) + 1))
 
 
-def _of_face(settings: Settings, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _of_face(settings: Settings, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
     defaults = face_yaml()
     for key in keys:
         if settings[key] != defaults[key]:
-            yield key, _text(settings[key], key)
+            yield key, settings[key]
 
 
-def _of_group(group: str, settings: Settings) -> Iterator[tuple[str, str]]:
+def _of_group(group: str, settings: Settings) -> Iterator[tuple[str, Any]]:
     """The choice of a group, and where its settings differ from what that gives."""
     choice = _choice(group, settings[group])
     yield group, choice
@@ -239,7 +269,7 @@ def _choice(group: str, node: Settings) -> str:
 
 def _differing(
     node: Settings, base: Settings, place: str, settings: Settings
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
         if not PLAIN.fullmatch(str(key)):
             raise _no_words(place, key)
@@ -252,7 +282,7 @@ def _differing(
         if isinstance(value, dict) and isinstance(default, dict):
             yield from _differing(value, default, where, settings)
         else:
-            yield f"{'++' if default is ... else ''}{where}", _text(value, where)
+            yield f"{'++' if default is ... else ''}{where}", value
 
 
 def _leaves(node: Settings, above: str = "") -> Iterator[tuple[str, Any]]:

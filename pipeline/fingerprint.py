@@ -18,7 +18,7 @@ import torch
 
 from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
-from pipeline.notes import write
+from pipeline.notes import parsed, write
 from pipeline.precision import has_bfloat16
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Fingerprint:
         with all that differs if it must not.
         """
         try:
-            before: dict[str, str] = json.loads(path.read_text("utf-8"))
+            before: dict[str, str] = parsed(path)
         except FileNotFoundError:
             return False
         except ValueError:

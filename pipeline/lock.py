@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.durable import reported
 from pipeline.errors import UserError, shown
+from pipeline.file_names import is_regular
 
 NAME = "lock"
 TRIES, PAUSE = 5, 0.05
@@ -25,6 +26,8 @@ def locked(folder: Path) -> Iterator[None]:
     """
     path = folder / NAME
     with reported(path):
+        if not is_regular(path):
+            path.unlink(missing_ok=True)  # what a link names is not ours to write
         descriptor = _taken(path)
     # the folder too: the file may be removed by hand
     whole = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
@@ -56,7 +59,7 @@ def exclusive(folder: Path) -> Iterator[None]:
 def is_locked(folder: Path) -> bool:
     """Whether somebody works in the folder."""
     try:
-        descriptor = os.open(folder / NAME, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(folder / NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False
     try:
@@ -95,7 +98,7 @@ def _taken(path: Path) -> int:
     tries = 0
     while True:
         tries += 1
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:

@@ -5,6 +5,7 @@ Imported wherever a job runs, for its folder is named there too.
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +17,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -32,6 +34,8 @@ from pipeline.sweep import PLAN, Job, Plan, State, job_name, read_plan, status_o
 
 SWEEPS = Path("sweeps")
 """Where sweeps without a name lie."""
+MOST_JOBS = 10_000
+"""Of a sweep: its plan and its page hold all of them."""
 REASONS = {State.MISSING: "not begun", State.KILLED: "goes on with the same command",
            State.STOPPED: "goes on with the same command"}  # fmt: skip
 """What is said of jobs that say nothing themselves."""
@@ -157,8 +161,22 @@ def _overrides(config: DictConfig) -> list[list[str]]:
     params = (config.hydra.sweeper.get("params") or {}).items()
     said = [*(f"{key}={value}" for key, value in params), *config.hydra.overrides.task]
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-    (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides(said), None)
+    parsed = parser.parse_overrides(said)
+    count = math.prod(map(_choices, parsed))
+    if count > MOST_JOBS:
+        raise UserError(f"-m: must give at most {MOST_JOBS} jobs, got {count}; give fewer values")
+    (jobs,) = BasicSweeper.split_arguments(parsed, None)
     return jobs
+
+
+def _choices(override: Override) -> int:
+    """Return how many values a sweep gives a setting."""
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if isinstance(value, RangeSweep) and value.start is not None and value.stop is not None:
+        return max(0, math.ceil((value.stop - value.start) / (value.step or 1)))
+    return 1
 
 
 def _check(config: DictConfig, jobs: Sequence[Job]) -> None:

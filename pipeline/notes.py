@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -89,7 +91,17 @@ def _written(path: Path) -> Iterator[None]:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a json file; an empty one if the file is gone, cut short or damaged."""
     with suppress(OSError, ValueError):
-        held = json.loads(path.read_text("utf-8"))
+        held = parsed(path)
         if isinstance(held, dict):
             return held
     return {}
+
+
+def parsed(path: Path) -> Any:
+    """Return what a json file holds. Raises OSError if there is no such file, and ValueError."""
+    if not path.is_file():  # a pipe would block
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error

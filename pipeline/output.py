@@ -6,13 +6,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.durable import half_of
+from pipeline.durable import half_of, reported
 from pipeline.errors import UserError, shown
-from pipeline.notes import write
+from pipeline.file_names import is_regular
+from pipeline.notes import parsed, write
 
 if TYPE_CHECKING:  # and with it torch, without which the gallery finds what lies where
     from pipeline.frame import Clip
@@ -35,6 +36,11 @@ def check_room(output: Path, folder: Path, *, overwrite: bool) -> None:
         raise UserError(f"output: its folder must exist, got {shown(output.parent)}; make it first")
     if not os.path.lexists(output) or is_complete(folder, output):
         return
+    if output.suffix == "" and not output.is_dir():
+        raise UserError(
+            f"output: must be a folder, for its name has no suffix, got the file {shown(output)}; "
+            "name another, or remove it"
+        )
     if not overwrite:
         raise UserError(
             f"output: must not exist yet, got {shown(output)}; name another or say overwrite=true"
@@ -46,6 +52,25 @@ def check_room(output: Path, folder: Path, *, overwrite: bool) -> None:
                 f"output: must hold nothing but an earlier render's pictures to be replaced, got "
                 f"{shown(other)}; name another folder"
             )
+
+
+def check_files(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
+    """Check that what lies under these names in a work folder are files. Raises UserError.
+
+    A link could lead what is written to another file, and a pipe blocks. names: with wildcards.
+    overwrite: whether anything else may be removed.
+    """
+    for name in names:
+        for path in folder.glob(name):
+            if is_regular(path):
+                continue
+            if not overwrite:
+                raise UserError(
+                    f"output: {shown(path)} must be a file, got a folder, link or pipe; remove it, "
+                    "or set overwrite=true"
+                )
+            with reported(path):
+                remove(path)
 
 
 def check_disk(folder: Path, clip: Clip, segment: int) -> None:
@@ -103,7 +128,7 @@ def mark_complete(folder: Path, whole: Path) -> None:
 def is_complete(folder: Path, output: Path) -> bool:
     """Whether the output is the complete result of the render that works in the folder."""
     try:
-        return bool(json.loads((folder / COMPLETE).read_text()) == _mark(output))
+        return bool(parsed(folder / COMPLETE) == _mark(output))
     except (OSError, ValueError):  # empty or cut short, by a full disk or a power cut
         return False
 

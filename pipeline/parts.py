@@ -23,6 +23,8 @@ from pipeline.errors import UserError, hint, shown
 from pipeline.schedule import Schedule, ScheduleError
 
 TARGET = "_target_"
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
+"""A name that code can be found by."""
 OURS = "pipeline"
 OF_THE_CODE = frozenset(
     {
@@ -194,6 +196,12 @@ def located(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any
     remove files. A package that is not trusted is not imported.
     """
     text = str(name)
+    if not isinstance(name, str) or not DOTTED.fullmatch(text):
+        group = key.partition(".")[0]
+        raise UserError(
+            f"{key}: must be the dotted name of what to build, got {shown(text)[:80]!r}; "
+            f"say {group}=CHOICE for one that is there"
+        )
     package = text.partition(".")[0]
     allowed = " or ".join(trusted)
     if package not in trusted:

@@ -8,7 +8,7 @@ call resolvers such as ${oc.env:HOME}, and expand aliases until memory is full.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.errors import UserError, hint, shown
+from pipeline.file_names import check_name
 from pipeline.options import FOLDER
 from pipeline.told import ASKED, ELSEWHERE
 
@@ -34,9 +35,9 @@ CALL = re.compile(r"(?<!\\)(?:\\\\)*\$\{[^}]*[:$]")
 """Of a resolver, or of what is put together first."""
 HEADER = re.compile(r"#\s*@\s*(\w+)\s*(.*)")
 """A line by which a file tells Hydra where its settings belong."""
-OVERRIDE = re.compile(r"override /?([\w/]+)")
+OVERRIDE = re.compile(r"override /([\w/]+)")
 """An entry of a defaults list that chooses for a group."""
-MEMBER = re.compile(r"/?(\w+)@(?:camera\.moves|objective\.terms|model\.models)\.\w+")
+MEMBER = re.compile(r"/(\w+)@(?:camera\.moves|objective\.terms|model\.models)\.\w+")
 """An entry of a defaults list that adds one of several moves, terms or models."""
 
 
@@ -59,6 +60,7 @@ def register(folder: Path, schema: Schema) -> None:
     Raises UserError naming the file that is refused, and why.
     """
     forget()
+    check_name(FOLDER, folder)
     if not folder.is_dir():
         raise UserError(f"{FOLDER}: must be a folder, got {shown(folder)}; check the name")
     files = {
@@ -155,10 +157,11 @@ def _read(
         _check_plain(content, schema.face)
         node = OmegaConf.create(content.decode())
         held = OmegaConf.to_container(node)
+        is_mapping = _is_mapping(content)
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines())
         raise _RefusedError(f"must be yaml, got: {shown(reason)[:160]}; correct it") from error
-    if not isinstance(held, dict) or (content.strip() and not _is_mapping(content)):
+    if not isinstance(held, dict) or (content.strip() and not is_mapping):
         raise _RefusedError("must hold settings, KEY: VALUE, got something else; correct it")
     of_parts = group in schema.keys
     package = _package(content.decode(), group if of_parts else "_global_")
@@ -206,24 +209,29 @@ def _check_settings(
                 inner: Any = 0
                 for name in reversed(rest.split(".") if rest else ()):
                     inner = {name: inner}
-                _check_key(first, inner, schema, choices)
+                _check_key(first, inner or {}, schema, {*choices})
         else:
-            _check_key(key, value, schema, choices)
+            _check_key(key, value, schema, ())
 
 
-def _check_key(
-    key: object, value: object, schema: Schema, choices: Mapping[str, frozenset[str]]
-) -> None:
-    """Check that a preset may set a key. Raises _RefusedError."""
+def _check_key(key: object, value: object, schema: Schema, groups: Collection[str]) -> None:
+    """Check that a preset may set a key. Raises _RefusedError.
+
+    groups: whose choice it may make by their name, as a sweep does.
+    """
     if key in OF_THE_USER:
         raise _RefusedError(
             f"must not set {key}, which only the user may set; leave it out, and say "
             f"{key}= on the command line"
         )
     if key in schema.keys:
-        if isinstance(value, dict):
-            _check_group(str(key), value, schema)
-    elif key not in schema.face and key not in choices:
+        if not isinstance(value, dict):
+            raise _RefusedError(
+                f"must hold settings of {key}, {key}: {{KEY: VALUE}}, got {shown(value)[:80]}; "
+                f"choose one by 'override /{key}: CHOICE' in its defaults"
+            )
+        _check_group(str(key), value, schema)
+    elif key not in schema.face and key not in groups:
         known = {*schema.face, *schema.keys} - {*OF_THE_USER}
         raise _RefusedError(f"sets what is no setting: {shown(key)}: {_unknown(key, known)}")
 
@@ -296,6 +304,8 @@ def _entries(entries: object) -> list[Any]:
     """Return the entries of a defaults list. Raises _RefusedError if it is none."""
     if not isinstance(entries, list | None):
         raise _RefusedError(f"must have a list of defaults, got {shown(entries)[:80]}; correct it")
+    if (entries or []).count("_self_") > 1:
+        raise _RefusedError("must have _self_ once in its defaults, got it again; leave one out")
     return entries or []
 
 
@@ -303,9 +313,11 @@ def _swept(held: Any) -> Iterator[str]:
     """Yield the settings that a sweep goes over. Raises _RefusedError for any other of Hydra's."""
     try:
         mode, params = held["mode"], held["sweeper"]["params"]
+        values = [*params.values()]
         rest = {*held} - {"mode", "sweeper"} | {*held["sweeper"]} - {"params"}
         names = [str(key) for key in params]
         plain = all(SWEPT.fullmatch(name) and name.partition(".")[0] != "hydra" for name in names)
+        plain = plain and all(isinstance(value, str | int | float) for value in values)
     except (TypeError, KeyError, AttributeError):
         mode, rest, names, plain = None, set(), [], False
     if mode != "MULTIRUN" or rest or not plain:

@@ -38,6 +38,7 @@ from pipeline.output import (
     COMPLETE,
     MB,
     check_disk,
+    check_files,
     check_rename,
     check_room,
     is_complete,
@@ -58,6 +59,10 @@ FIGURES = "figures.jsonl"
 OURS = ("state-*", "segment-*", "digest-*", EDGES, "last", "pictures-*", "whole*", "partial*",
         f"*{HALF}", "check-*", "progress.json", FIGURES, MADE_OF)  # fmt: skip
 """What only serves to go on, in the order in which it goes: without a state nothing goes on."""
+FILES = ("lock", COMPLETE, "report.json", "recipe.yaml", "render.log", "trace.json",
+         "progress.json", "state-*", "segment-*", "digest-*", EDGES, "last", "pictures-*", FIGURES,
+         MADE_OF)  # fmt: skip
+"""What in the folder is a file, never anything else."""
 OF_A_PART = ("segment-*", "digest-*", EDGES, FIGURES)
 """What of it the whole is joined from."""
 
@@ -118,6 +123,7 @@ class Recording:
     def __enter__(self) -> Recording:
         check_room(self.output, self.folder, overwrite=self.overwrite)
         self._is_new = not self.folder.exists()
+        check_files(self.folder, FILES, overwrite=self.overwrite)
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -259,6 +265,7 @@ class Recording:
     def _restart(self) -> None:
         """Remove what an earlier render left."""
         self._tidy()
+        self._segments.take_up()  # of which there are none any more
         self.made_of.write(self.folder / MADE_OF)
 
     def _go_on(self) -> None:

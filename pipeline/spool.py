@@ -93,9 +93,11 @@ class Spool:
             first = span[1]
 
     def _pieces(self) -> dict[tuple[int, int], Path]:
-        """Every piece, by its first picture and the first that is no longer in it."""
+        """Every whole piece, by its first picture and the first that is no longer in it."""
         found = {}
         for path in sorted(self._folder.iterdir()):
             if match := PIECE.fullmatch(path.name):
-                found[int(match[1]), int(match[2])] = path
+                first, end = int(match[1]), int(match[2])
+                if path.stat().st_size == (end - first) * self._size:
+                    found[first, end] = path
         return found

@@ -19,7 +19,7 @@ from pathlib import Path
 from pipeline.arguments import is_quoted
 from pipeline.errors import UserError, shown
 from pipeline.lock import is_locked
-from pipeline.notes import write
+from pipeline.notes import parsed, write
 
 PLAN, STATUS = "sweep.json", "status.json"
 LONGEST = 120
@@ -93,6 +93,8 @@ class Plan:
 
         Raises UserError if two are the same.
         """
+        if not jobs:
+            raise UserError("-m: must give at least one job, got none; give values that exist")
         said: dict[str, set[str]] = {}
         for overrides in jobs:
             for override in overrides:
@@ -125,7 +127,7 @@ def read_plan(folder: Path) -> Plan:
     """The plan of a sweep. Raises UserError if the folder holds none."""
     path = folder / PLAN
     try:
-        told = json.loads(path.read_text("utf-8"))
+        told = parsed(path)
         jobs = [Job(str(job["name"]), tuple(map(str, job["overrides"]))) for job in told["jobs"]]
         return Plan(tuple(map(str, told["keys"])), tuple(jobs))
     except OSError as error:
@@ -167,8 +169,10 @@ def note(job: Path, status: Status) -> None:
 def status_of(job: Path) -> Status:
     """What became of the job in that folder; of one that cannot be read, that it is missing."""
     try:
-        told = json.loads((job / STATUS).read_text("utf-8"))
+        told = parsed(job / STATUS)
         status = Status(**{**told, "state": State(told["state"])})
+        if not all(isinstance(text, str) for text in (status.line, status.output, status.device)):
+            return Status(State.MISSING)
     except (OSError, ValueError, KeyError, TypeError):
         return Status(State.MISSING)
     if status.state is State.RUNNING and not is_locked(job):

@@ -88,8 +88,10 @@ def check(cfg: DictConfig) -> None:
     """
     from pipeline import face
     from pipeline.schedule import SOUND, parse
+    from pipeline.told import files
 
     settings = _settings(cfg)
+    files(settings)
     faced = face.Face.of(settings, face_yaml(), face.device_of("cpu"))
     face.overlap_of(settings["loop"], settings["loop_seconds"], RATE)
     face.schedule_start_of(settings["schedule_start"], RATE)
@@ -162,7 +164,7 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
 
     device = face.device_of(settings["device"])
     faced = face.Face.of(settings, face_yaml(), device)
-    trusted = faced.trusted
+    trusted, named = faced.trusted, files(settings)
     if device.type == "cpu":  # others reserve addresses without end, and say themselves what fails
         hold_ourselves(faced.limits.bytes)
     # what lies in a sweep's own folder may be done anew
@@ -180,7 +182,6 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
         _templates(settings, read, trusted), clip, partial(hear, limits=faced.limits), first=first
     )
     stills = parts["source"] if isinstance(parts["source"], Several) else None
-    named = files(settings)
     folder = None if job is None else job.folder
     output = _output(settings, parts, named, folder, overwrite=overwrite)
     keep_freed_memory()

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.file_names import check_name
+
 BESIDE = ("input", "mask", "guide", "audio")
 """Settings that name what is read."""
 OF_MODELS = ("weights", "labels")
@@ -19,9 +21,15 @@ ASKED = ("plan", "profile", "compile")
 
 
 def files(settings: Mapping[str, Any]) -> dict[str, Path]:
-    """Every file that these settings name, by the setting: input, model.labels ..."""
+    """Return every file that these settings name, by the setting: input, model.labels ...
+
+    Raises UserError for what can be no name of a file.
+    """
     named = {key: settings[key] for key in BESIDE if settings[key] is not None}
-    return {key: Path(str(name)) for key, name in {**named, **dict(_of_models(settings))}.items()}
+    named |= dict(_of_models(settings))
+    for key, name in named.items():
+        check_name(key, name)
+    return {key: Path(name) for key, name in named.items()}
 
 
 def told(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -170,3 +170,63 @@ def test_hostile_settings_reach_nothing(written: Any, group: str, node: dict[str
     start = written(settled("input=a.mp4") | {group: node})
     with pytest.raises(UserError, match=r"^from: "):
         settled(start)
+
+
+@pytest.mark.parametrize("word", ["quality=fine", "quality=normal", "recipe=video"])
+def test_a_preset_that_sets_nothing_may_be_said(written: Any, word: str) -> None:
+    start = written(settled("input=clip.mp4", "look=lace"))
+    assert settled(start, word)["objective"] == settled("look=lace")["objective"]
+
+
+def test_looks_of_a_sweep_come_before_the_one_that_was(written: Any) -> None:
+    start = written(settled("look=lace"))
+    found = overrides(Path(start.partition("=")[2]), ["-m", "look=bands,eyes"])
+    assert not [word for word in found if word.startswith("objective")]
+
+
+def test_presets_of_the_user_come_before_what_was(written: Any, tmp_path: Path) -> None:
+    start = written(settled("width=64", "seed=3"))
+    (tmp_path / "theirs" / "look").mkdir(parents=True)
+    (tmp_path / "theirs" / "look" / "mine.yaml").write_text("width: 32\nheight: 32\n")
+    path, words = Path(start.partition("=")[2]), [f"--config-dir={tmp_path / 'theirs'}"]
+    assert "width=64" in overrides(path, [*words, "look=eyes"])
+    found = overrides(path, [*words, "look=mine"])
+    assert "width=64" not in found
+    assert "seed=3" in found
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [({"seed": "2001-01-01"}, "seed=5"), ({"flow": {"_target_": "a.b"}}, "flow=none"),
+     ({"encoder": {"_target_": "a.b"}}, "encoder=ffv1")],
+)  # fmt: skip
+def test_what_is_said_instead_is_taken(written: Any, change: dict[str, Any], word: str) -> None:
+    settings = settled("input=clip.mp4")
+    text = yaml.safe_dump({**settings, **change}).replace("'2001-01-01'", "2001-01-01")
+    path = Path(written(settings).partition("=")[2])
+    path.write_text(text)
+    with pytest.raises(UserError, match=rf"say {word.partition('=')[0]}="):
+        settled(f"from={path}")
+    assert composed(*prepared([word], GROUPS, overrides(path, [word])))
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [({"source": None}, "source"), ({"source": [1]}, "source"), ({"input": 5}, "input"),
+     ({"input": ["a"]}, "input"), ({"mask": "a" * 300}, "mask"), ({"guide": "a\0b"}, "guide")],
+)  # fmt: skip
+def test_settings_of_the_wrong_kind_are_one_line(
+    written: Any, change: dict[str, Any], key: str
+) -> None:
+    start = written({**settled("input=clip.mp4"), **change})
+    with pytest.raises(UserError, match=rf"(^|its ){key}\b"):
+        settled(start)
+
+
+@pytest.mark.parametrize("suffixes", [5, None, "a"])
+def test_an_encoder_without_suffixes_is_replaced_by_that_of_the_output(
+    written: Any, suffixes: object
+) -> None:
+    settings = settled("input=clip.mp4")
+    settings["encoder"] = {**settings["encoder"], "suffixes": suffixes}
+    assert settled(written(settings), "output=x.webm")["encoder"]["suffixes"][0] == ".webm"

@@ -96,6 +96,25 @@ PRESETS = [
     ("a: [\n", "must be yaml"),
     ("a: \x01\n", "must be yaml"),
     ("- 1\n", "must hold settings"),
+    ("seed: 2001-99-99\n", "must be yaml"),
+    ("dreamer: [1]\n", "must hold settings of dreamer"),
+    ("encoder: {options: [a]}\n", "look=evil: must set each key to a value of its kind"),
+    ("hydra: {mode: MULTIRUN, sweeper: {params: {seed: null}}}\n", "nothing of hydra's own"),
+    ("hydra: {mode: MULTIRUN, sweeper: {params: {seed: 'range(1,100000000)'}}}\n",
+     "-m: must give at most 10000 jobs"),
+    ("hydra: {mode: MULTIRUN, sweeper: {params: {flow: 'glob(zz*)'}}}\n",
+     "-m: must give at least one job"),
+    ("defaults: [_self_, _self_]\n", "must have _self_ once"),
+    ("defaults: [{override flow: none}]\n", "must choose by 'override /GROUP: CHOICE'"),
+    *((f"{group}: still\n", f"sets what is no setting: {group}")
+      for group in ("recipe", "quality", "look", "experiment")),
+    ("mask: 5\n", "mask: must be the name of a file, got 5"),
+    ("guide: [a]\n", "guide: must be the name of a file"),
+    ("mask: {_target_: os.system}\n", "mask: must be the name of a file"),
+    ('guide: "a\\0b"\n', "guide: must be a name that a disk can hold"),
+    (f"mask: {'a' * 300}\n", "mask: must be a name of at most 255 bytes"),
+    *((f"flow: {{_target_: {name}}}\n", "flow._target_: must be the dotted name")
+      for name in ("null", "''", "[a]", "5")),
     ("dreamer: {octaves: 2}\ndreamer: 5\n", "dreamer"),
 ]  # fmt: skip
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\u202e]")
@@ -351,3 +370,21 @@ def test_no_name_and_no_title_forges_a_line(folder: Path) -> None:
         assert not re.search(f"^{forged}", text, re.MULTILINE)
     assert "damaged" in log or "variable rate" in log  # there was something to say
     assert not (folder / "evil.mp4").exists()
+
+
+@pytest.mark.parametrize("key", ["input", "mask", "guide", "from", "output", "--config-dir", ""])
+@pytest.mark.parametrize("name", ["a" * 300, f"{'a' * 300}.mp4", "a/" * 2500])
+def test_a_name_that_no_disk_can_hold_is_one_line(folder: Path, key: str, name: str) -> None:
+    before = files(folder)
+    said = () if key in ("input", "") else ("input=clip.mp4",)
+    line = run(*said, f"{key}={name}" if key else name, cwd=folder).line
+    assert line.startswith(f"{key or 'input'}: must be a name of at most 255 bytes")
+    assert files(folder) == before
+
+
+@pytest.mark.parametrize("word", ["+seed=3", "++flow=dis"])
+def test_a_plus_too_many_is_one_line_with_a_remedy(folder: Path, word: str) -> None:
+    line = run("input=clip.mp4", word, cwd=folder).line
+    key = word.lstrip("+").partition("=")[0]
+    assert line.startswith(f"{key}: is ")
+    assert f"; say {key}=" in line

@@ -443,6 +443,48 @@ def test_a_work_folder_on_another_disk_is_refused_at_once(output: Path) -> None:
     assert output.read_bytes() == WHOLE
 
 
+@pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
+@pytest.mark.parametrize(
+    "name", ["lock", "render.log", "report.json", "recipe.yaml", "complete.json", "made_of.json",
+             "figures.jsonl", "state-*", "digest-*", "segment-*", "pictures-*"]
+)  # fmt: skip
+def test_what_lies_in_the_work_folder_and_is_no_file_is_refused_or_replaced(
+    output: Path, name: str, kind: str, tmp_path: Path
+) -> None:
+    record(Sheets(), output, until=7)
+    precious = tmp_path / "precious.txt"
+    precious.write_text("not to be lost")
+    for path in [*folder_of(output).glob(name)] or [folder_of(output) / name]:
+        path.unlink(missing_ok=True)
+        if kind == "folder":
+            path.mkdir()
+        elif kind == "link":
+            path.symlink_to(precious)
+        else:
+            os.mkfifo(path)
+    with pytest.raises(UserError, match=r"must be a file, got a folder, link or pipe; remove it"):
+        record(Sheets(), output)
+    record(Sheets(), output, overwrite=True)
+    assert output.read_bytes() == WHOLE
+    assert precious.read_text() == "not to be lost"
+
+
+@pytest.mark.parametrize("size", [0, 100, 5000])
+def test_a_damaged_piece_of_pictures_is_found_before_anything_is_rendered(
+    output: Path, size: int
+) -> None:
+    record(Sheets(), output, until=5)
+    first, last = sorted(folder_of(output).glob("pictures-*"))
+    os.truncate(last, size)  # of the frame that is dreamt once more
+    os.truncate(first, size)
+    encoder = Sheets()
+    with pytest.raises(UserError, match=r"must hold the 4 pictures made by now, got 3; .*overwrit"):
+        record(encoder, output)
+    assert {step for step, _ in encoder.seen} == {"check"}
+    record(Sheets(), output, overwrite=True)
+    assert output.read_bytes() == WHOLE
+
+
 def test_pictures_of_another_render_are_not_joined(output: Path) -> None:
     with recording(Sheets(), output) as started:
         given = states()

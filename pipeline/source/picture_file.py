@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from cv2.utils import logging
+from cv2.utils import logging as cv2_logging
 
 from pipeline.errors import UserError, shown
 from pipeline.frame import Picture, in_8_bits, over
@@ -20,6 +21,8 @@ from pipeline.opening import opened
 from pipeline.source.icc import to_srgb
 from pipeline.source.probe import picture_area
 from pipeline.source.tiff import Directory, directory
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".tif", ".tiff"),
@@ -73,6 +76,8 @@ def load(path: Path, limits: Limits) -> Contents:
         )
     data = _bytes(path, limits)
     tags = directory(data)
+    if tags.following:
+        log.warning("%s: only the first of its pages is used", shown(path))
     pixels, exif, profile = _decoded(_as_they_stand(data, tags))
     if (
         pixels is None
@@ -126,7 +131,7 @@ def _divided(colours: Pixels, alpha: Pixels) -> Pixels:
 
 def _decoded(data: bytes) -> tuple[Pixels | None, bytes, bytes]:
     """The pixels as they are stored, (H, W) or (H, W, 3 or 4) in BGR, EXIF block, ICC profile."""
-    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # damage is said in our words
+    level = cv2_logging.setLogLevel(cv2_logging.LOG_LEVEL_SILENT)  # damage is said in our words
     try:
         # IMREAD_COLOR would turn the picture upright by itself, but drops the alpha channel
         pixels, kinds, blocks = cv2.imdecodeWithMetadata(
@@ -135,7 +140,7 @@ def _decoded(data: bytes) -> tuple[Pixels | None, bytes, bytes]:
     except cv2.error:
         return None, b"", b""
     finally:
-        logging.setLogLevel(level)
+        cv2_logging.setLogLevel(level)
     found = {kind: np.asarray(block).tobytes() for kind, block in zip(kinds, blocks, strict=False)}
     return (
         pixels,

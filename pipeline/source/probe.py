@@ -47,6 +47,8 @@ OBLONG = 10
 """Pixels longer or higher than this many times are a slip in the file, not a lens."""
 
 
+UNKNOWN_TO_ZIMG = ("smpte428",)
+"""Transfers that no filter converts."""
 SHORT = 2
 """Times as long as the pictures sound may last before that is reported."""
 
@@ -191,6 +193,9 @@ def _look(path: Path, limits: Limits, number: int, *options: str) -> Look:
     across, down, width, height = (int(number) for number in picture.groups()[2:])
     aspect = _ratio(across, down) or Fraction(1)
     span, matrix, primaries, transfer = (name.decode() for name in colours.groups())
+    if transfer in UNKNOWN_TO_ZIMG:
+        log.warning("%s: its transfer, %s, cannot be converted, so it is taken for BT.709's; "
+                    "convert the file first", shown(path), transfer)  # fmt: skip
     return Look(
         time=Fraction(0) if pts == "NOPTS" else int(pts) * Fraction(config[1].decode()),
         claimed=_ratio(config[2], config[3]),

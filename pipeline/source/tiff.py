@@ -19,6 +19,8 @@ class Directory:
     block: bytes
     order: str
     fields: Mapping[int, tuple[int, int, int]]
+    following: int = 0
+    """Place of the next directory, which is of a further page; 0 = there is none."""
 
     def number(self, tag: int) -> int | None:
         """The field's first number of two bytes, None if there is none."""
@@ -40,12 +42,14 @@ def directory(block: bytes) -> Directory:
     """The first directory, with as much of it as the block holds; empty if it is no TIFF."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4], "")
     fields: dict[int, tuple[int, int, int]] = {}
+    following = 0
     try:
         (at,) = struct.unpack_from(order + "I", block, 4) if order else (len(block),)
         (count,) = struct.unpack_from(order + "H", block, at)
         for field in range(at + 2, at + 2 + 12 * count, 12):
             tag, kind, size, _ = struct.unpack_from(order + "HHII", block, field)
             fields[tag] = kind, size, field + 8
+        (following,) = struct.unpack_from(order + "I", block, at + 2 + 12 * count)
     except struct.error:
         pass  # cut short: a picture that lies on its side is better than none
-    return Directory(block, order, fields)
+    return Directory(block, order, fields, following)
