@@ -13,12 +13,13 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline import earlier, multirun, presets
-from pipeline.arguments import prepared
-from pipeline.configuration import config_dir, one_line, schema
+from pipeline.cli import from_result, multirun
+from pipeline.cli.arguments import prepared
+from pipeline.cli.exit_codes import check_current_folder, end, end_in_order, open_standard_files
+from pipeline.cli.task import task
+from pipeline.config import untrusted
+from pipeline.config.hydra_config import config_dir, one_line, schema
 from pipeline.errors import UserError, shown
-from pipeline.exits import check_current_folder, end, end_in_order, open_standard_files
-from pipeline.task import task
 
 
 def main() -> NoReturn:
@@ -28,7 +29,7 @@ def main() -> NoReturn:
     """
     open_standard_files()
     GlobalHydra.instance().clear()
-    presets.forget()
+    untrusted.forget()
     multirun.begun = None
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us whole; we put them into one line
     end_in_order()
@@ -44,11 +45,11 @@ def _run() -> tuple[Any, str | None]:
     try:
         check_current_folder()
         groups = [path.name for path in config_dir().iterdir()]
-        start, said = earlier.parted(sys.argv[1:])
-        before = [] if start is None else earlier.overrides(start, said)
-        folder, sys.argv[1:] = presets.taken(prepared(said, groups, before))
+        start, said = from_result.parted(sys.argv[1:])
+        before = [] if start is None else from_result.overrides(start, said)
+        folder, sys.argv[1:] = untrusted.taken(prepared(said, groups, before))
         if folder is not None:
-            presets.register(folder, schema())
+            untrusted.register(folder, schema())
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(task)()
     except KeyboardInterrupt as stop:
         return 130, str(stop) or None

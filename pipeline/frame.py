@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pipeline.level import LayerLevel
+from pipeline.imaging.layer_level import LayerLevel
 
 Picture: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
 """(H, W, 3) uint8 RGB, 0..255, on the CPU; a still of 16 bits is uint16, 0..65535."""

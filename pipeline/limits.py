@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.allowance import GIB, SHARE, there_is
 from pipeline.errors import UserError
+from pipeline.runtime.memory_limit import GIB, SHARE, there_is
 
 Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 """Seconds, or so many a second: 31 years are enough, and leave room to count in microseconds."""

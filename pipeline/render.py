@@ -11,21 +11,21 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from pipeline.beside import ALONE, Beside
+from pipeline.auxiliary.inputs import ALONE, Beside
+from pipeline.auxiliary.mask import as_shown, on_device, shown, weighed
 from pipeline.cuts import Cuts
 from pipeline.dreamer import Dream
 from pipeline.flow import Flow, at_once, with_motion
 from pipeline.frame import Frame, Image, Span, State, to_picture
-from pipeline.gradient import Gradient
-from pipeline.loop import Loop
-from pipeline.mask import as_shown, on_device, shown, weighed
+from pipeline.gradient.gradient import Gradient
+from pipeline.gradient.oom_retry import dreamt_within_memory
+from pipeline.gradient.tile_budget import Room
 from pipeline.model import Model
-from pipeline.moment import Moment
-from pipeline.prefetch import prefetch
-from pipeline.recorder import Recorder
-from pipeline.retry import dreamt_within_memory
-from pipeline.room import Room
+from pipeline.recording.recorder import Recorder
+from pipeline.runtime.prefetch import prefetch
+from pipeline.seamless_loop import Loop
 from pipeline.source import Source
+from pipeline.stages import Moment
 from pipeline.warp import Canvas
 
 

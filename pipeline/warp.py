@@ -13,8 +13,8 @@ from torch import Tensor
 
 from pipeline.camera import Camera
 from pipeline.frame import Frame, Image, State, Strength, sent, to_image
-from pipeline.level import LayerLevel
-from pipeline.sampling import Border, pixel_grid, sample
+from pipeline.imaging.layer_level import LayerLevel
+from pipeline.imaging.sampling import Border, pixel_grid, sample
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,14 @@ from benches import parts
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from pipeline.arguments import prepared
+from pipeline.cli.arguments import prepared
 from pipeline.errors import UserError
 from pipeline.frame import Image, Picture, to_image, to_picture
-from pipeline.gradient import Gradient
-from pipeline.memory import keep_freed_memory
+from pipeline.gradient.gradient import Gradient
 from pipeline.model import Model
-from pipeline.model.outline import is_map, outline
-from pipeline.sight import top_classes
+from pipeline.model.network.outline import is_map, outline
+from pipeline.report.classification import top_classes
+from pipeline.runtime.malloc import keep_freed_memory
 from pipeline.source import Source
 
 SHEET_WIDTH = 1600

@@ -26,10 +26,10 @@ from benches import (
     tiles,
 )
 
-from pipeline.determinism import same_bits
+from pipeline.config.settings import device_of
 from pipeline.errors import UserError
-from pipeline.face import device_of
-from pipeline.memory import keep_freed_memory
+from pipeline.runtime.determinism import same_bits
+from pipeline.runtime.malloc import keep_freed_memory
 
 BENCHES = {
     "coherence": coherence.run,

@@ -16,11 +16,11 @@ from benches import parts
 from omegaconf import OmegaConf
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.arguments import prepared
+from pipeline.cli.arguments import prepared
+from pipeline.config.instantiate import build
 from pipeline.errors import UserError
 from pipeline.model import Model
-from pipeline.model.outline import is_map, outline
-from pipeline.parts import build
+from pipeline.model.network.outline import is_map, outline
 
 HEIGHT, WIDTH = 128, 1024
 """Pixels of the picture that the network is tried on: wide enough for what a point can see."""

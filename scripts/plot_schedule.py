@@ -10,13 +10,13 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from pipeline.configuration import face_yaml
+from pipeline.config.hydra_config import face_yaml
+from pipeline.config.settings import limits_of
+from pipeline.config.timeline import Timeline
 from pipeline.errors import UserError
-from pipeline.face import limits_of
+from pipeline.ffmpeg.audio_features import Sound, hear, with_audio
 from pipeline.frame import Clip
 from pipeline.schedule import SOUND, Schedule, ScheduleError, parse
-from pipeline.sound import Sound, hear, with_audio
-from pipeline.timeline import Timeline
 
 
 def main() -> None:

@@ -23,9 +23,9 @@ from benches import parts
 from tqdm import tqdm
 
 from pipeline.__main__ import main as dreamreel
-from pipeline.arguments import prepared
+from pipeline.cli.arguments import prepared
 from pipeline.errors import UserError, shown
-from pipeline.shots import Shots
+from pipeline.jobs.shots import Shots
 
 RUN_UP = 48
 """Frames in which a dream grows nearly as strong as it would be; it is another one."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import ffmpeg
+from pipeline.ffmpeg.process import executable
 from pipeline.frame import Picture
 from pipeline.limits import Limits
 from pipeline.source.feedback import Feedback
@@ -56,7 +56,7 @@ def limited(**changes: Any) -> Limits:
 
 def run(*arguments: str, data: bytes = b"", cwd: Path | None = None) -> bytes:
     """What ffmpeg writes on stdout."""
-    command = [ffmpeg.executable(), "-v", "error", "-y", *arguments]
+    command = [executable(), "-v", "error", "-y", *arguments]
     return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True, cwd=cwd).stdout
 
 

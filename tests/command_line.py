@@ -20,7 +20,12 @@ from typing import Any
 
 SECONDS = 120
 """Many times longer than any run of the tests takes: one that is not over by then hangs."""
-PRELOADED = ["pipeline.job", "pipeline.model.efficientnet_lite", "pipeline.cuts.adaptive", "hydra"]
+PRELOADED = [
+    "pipeline.jobs.job",
+    "pipeline.model.efficientnet_lite",
+    "pipeline.cuts.adaptive",
+    "hydra",
+]
 _EXIT_CODES = threading.Lock()
 """Held while exit codes are read: starting a process reads those of all others, and a code that two
 threads read at once is 255 for one of them."""
@@ -93,7 +98,7 @@ def _main(arguments: Sequence[str], cwd: Path, out: Path, err: Path, frames: int
 
 def _end_behind(frames: int) -> None:
     """Let SIGTERM come when so many frames are recorded."""
-    from pipeline.recording import Recording
+    from pipeline.recording.recording import Recording
 
     recorded = Recording.add
     left = [frames]

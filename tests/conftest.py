@@ -18,14 +18,14 @@ import yaml
 from command_line import files
 from torch import nn
 
-from pipeline.fingerprint import Fingerprint
+from pipeline.config.instantiate import Template
 from pipeline.frame import Field, Picture
-from pipeline.gradient import Gradient
-from pipeline.job import Order
-from pipeline.model.network import Network
+from pipeline.gradient.gradient import Gradient
+from pipeline.jobs.job import Order
+from pipeline.model.network.module import Network
 from pipeline.objective.norm import Norm
-from pipeline.parts import Template
-from pipeline.recording import Saving
+from pipeline.recording.fingerprint import Fingerprint
+from pipeline.recording.recording import Saving
 from pipeline.schedule import VARIABLES, parse
 
 CONF = Path(__file__).parent.parent / "conf"

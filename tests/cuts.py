@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from pipeline.model.padding import SamePadding
-from pipeline.model.traced import Traced
+from pipeline.model.network.padding import SamePadding
+from pipeline.model.network.traced import Traced
 
 
 def cut(module: nn.Module, layers: list[str]) -> Callable[[Tensor], Mapping[str, object]]:

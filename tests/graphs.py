@@ -42,7 +42,7 @@ class Noted(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def noted(work: Callable[[], T]) -> tuple[T, Callable[[], None]]:
-    """A Recorder, see pipeline.graphed."""
+    """A Recorder, see pipeline.model.network.cuda_graphs."""
     with Noted() as graph:
         given = work()
     for seen in tree_leaves(given):

@@ -25,8 +25,8 @@ from typing import Any
 
 from command_line import PRELOADED, SECONDS
 
-from pipeline.notes import folder_of
-from pipeline.recording import FIGURES, OF_A_PART
+from pipeline.recording.recording import FIGURES, OF_A_PART
+from pipeline.storage.work_dir import folder_of
 
 CALLS = ("rename", "replace", "fsync", "unlink", "remove", "rmdir", "mkdir",
          "truncate", "ftruncate")  # fmt: skip
@@ -111,11 +111,11 @@ def calls(folder: Path) -> Calls:
 def _main(render: Callable[[Path], Path], folder: Path, kill: Kill | None) -> None:
     import torch
 
-    from pipeline import partial
     from pipeline.errors import UserError
+    from pipeline.recording import preview
 
     torch.set_num_threads(1)
-    partial.PAUSE = 0  # what is shown meanwhile hangs on no clock
+    preview.PAUSE = 0  # what is shown meanwhile hangs on no clock
     err = os.open(folder.with_suffix(".err"), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     os.dup2(err, 1)
     os.dup2(err, 2)

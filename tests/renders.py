@@ -13,10 +13,10 @@ import numpy as np
 from clips import feedback, images, video
 from conftest import order, part, toy_network
 
-from pipeline.job import Parts, run
-from pipeline.moment import Moment
-from pipeline.part import Part
-from pipeline.recording import Saving
+from pipeline.frame_range import Part
+from pipeline.jobs.job import Parts, run
+from pipeline.recording.recording import Saving
+from pipeline.stages import Moment
 
 FRAMES = 14
 

@@ -12,9 +12,9 @@ from typing import Any
 from clips import X264, run
 
 from pipeline.gallery import write
-from pipeline.gallery.found import Card, cards, plan_of
-from pipeline.notes import folder_of
-from pipeline.sweep import Job, Plan, State, Status, note
+from pipeline.gallery.cards import Card, cards, plan_of
+from pipeline.storage.work_dir import folder_of
+from pipeline.sweep.plan import Job, Plan, State, Status, note
 
 RECIPE = "input: clip.mp4\ndreamer:\n  _target_: pipeline.dreamer.octaves.Octaves\n  octaves: 4\n"
 LOOKS = (["look=eyes", "seed=1"], ["look=lace", "seed=2"])

@@ -1,4 +1,4 @@
-"""pipeline.album: names that never meet, and what stays when it is stopped or breaks."""
+"""pipeline.jobs.stills: names that never meet, and what stays when it is stopped or breaks."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from command_line import files
 from conftest import order, part, toy_network
 from test_source_images import save
 
-from pipeline import album
-from pipeline.beside import ALONE
+from pipeline.auxiliary.inputs import ALONE
 from pipeline.errors import UserError
-from pipeline.fingerprint import Fingerprint
 from pipeline.frame import Clip
-from pipeline.job import Parts
-from pipeline.moment import Moment
+from pipeline.jobs import stills as album
+from pipeline.jobs.job import Parts
+from pipeline.recording.fingerprint import Fingerprint
 from pipeline.source import Source
 from pipeline.source.still import Still
+from pipeline.stages import Moment
 
 BESIDE = {"dreamt.render/recipe.yaml", "dreamt.render/render.log", "dreamt.render/report.json"}
 MADE_OF = Fingerprint({"seed": "3"})

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.allowance import GIB, hold, hold_ourselves, there_is
 from pipeline.errors import UserError
+from pipeline.runtime.memory_limit import GIB, hold, hold_ourselves, there_is
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can")
 FILLS = "data = bytearray(10**9); print(len(data))"
@@ -73,7 +73,7 @@ def test_a_process_that_is_over_is_no_trouble() -> None:
 def test_this_process_is_held_and_so_are_its_children() -> None:
     code = f"""
 import subprocess, sys
-from pipeline.allowance import hold_ourselves
+from pipeline.runtime.memory_limit import hold_ourselves
 hold_ourselves(700 * 2**20)
 try:
     {FILLS}
@@ -90,22 +90,22 @@ hold_ourselves(4 * 2**30)  # the next job of a sweep may have more
 FREE_BUT_COUNTED = """
 import mmap, resource
 import torch
-from pipeline import allowance
-from pipeline.memory import keep_freed_memory, keep_no_freed_memory
+from pipeline.runtime import memory_limit
+from pipeline.runtime.malloc import keep_freed_memory, keep_no_freed_memory
 def more():
     try:
         return len(mmap.mmap(-1, 10**8, flags=mmap.MAP_PRIVATE))
     except OSError:
         return 0
-allowance.let_what_is_free_be_used()  # nothing where nothing is held
+memory_limit.let_what_is_free_be_used()  # nothing where nothing is held
 assert keep_freed_memory()
-allowance.hold_ourselves(allowance._held() + 3 * 10**8)
+memory_limit.hold_ourselves(memory_limit._held() + 3 * 10**8)
 blocks = [torch.ones(12_000_000) for _ in range(6)]
 allowed = resource.getrlimit(resource.RLIMIT_DATA)[0]
 del blocks[:5]  # the sixth lies behind them
 keep_no_freed_memory()
 print(more())
-allowance.let_what_is_free_be_used()
+memory_limit.let_what_is_free_be_used()
 print(more(), resource.getrlimit(resource.RLIMIT_DATA)[0] - allowed)
 """
 

@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from PIL import Image
 
-from pipeline.arguments import (
+from pipeline.cli.arguments import (
     ENCODERS,
     PICTURES,
     check_name,
@@ -20,7 +20,7 @@ from pipeline.arguments import (
     quote,
 )
 from pipeline.errors import UserError, hint
-from pipeline.source.picture_file import SUFFIXES
+from pipeline.image_io.reader import SUFFIXES
 
 PARSER = OverridesParser.create()
 

@@ -22,7 +22,7 @@ from clips import numbers
 from command_line import Ran, files, run
 from tracks import beeps
 
-from pipeline.ffmpeg import executable
+from pipeline.ffmpeg.process import executable
 from pipeline.frame import Picture
 
 TOY = ("trust=[tests]", "model._target_=tests.conftest.toy_network", "~model.version")

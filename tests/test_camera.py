@@ -11,8 +11,8 @@ from pipeline.camera import Camera
 from pipeline.camera.sequence import Sequence
 from pipeline.camera.still import Still
 from pipeline.frame import to_image
-from pipeline.metrics import blur
-from pipeline.sampling import pixel_grid, sample
+from pipeline.imaging.metrics import blur
+from pipeline.imaging.sampling import pixel_grid, sample
 from tests.conftest import CONF, part, texture
 
 NAMES = sorted(path.stem for path in (CONF / "camera").glob("*.yaml"))

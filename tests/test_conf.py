@@ -14,9 +14,9 @@ from clips import run as ffmpeg
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from pipeline.arguments import ENCODERS
-from pipeline.configuration import GROUPS
-from pipeline.parts import TARGET, Template, build, located
+from pipeline.cli.arguments import ENCODERS
+from pipeline.config.hydra_config import GROUPS
+from pipeline.config.instantiate import TARGET, Template, build, located
 from pipeline.schedule import VARIABLES
 from tests.conftest import READ
 

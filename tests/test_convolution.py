@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.convolution import STRIPS, Edge, convolved
+from pipeline.imaging.convolution import STRIPS, Edge, convolved
 
 SIZES = [(STRIPS + 3, 40), (STRIPS + 4, 21), (2 * STRIPS, 30), (7 * STRIPS - 1, 33), (12, 300)]
 KERNELS = [(7, 7), (9, 1), (1, 9), (6, 1), (1, 6), (3, 5)]

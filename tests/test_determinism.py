@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.utils.deterministic
 
-from pipeline.determinism import same_bits
+from pipeline.runtime.determinism import same_bits
 
 
 @pytest.mark.usefixtures("any_bits")

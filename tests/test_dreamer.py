@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.convolution import convolved
 from pipeline.dreamer import Dream, Dreamer, Slope
 from pipeline.dreamer.none import Nothing
 from pipeline.dreamer.octaves import resize, rolled
 from pipeline.dreamer.smoothing import cascade_kernel
 from pipeline.errors import UserError
 from pipeline.frame import Strength, to_image
-from pipeline.gradient import Gradient
+from pipeline.gradient.gradient import Gradient
+from pipeline.imaging.convolution import convolved
 from tests.conftest import octaves, texture
 
 HEIGHT, WIDTH = 48, 64

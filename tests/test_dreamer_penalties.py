@@ -1,4 +1,4 @@
-"""pipeline.dreamer.penalties: each pushes down what it is a penalty of, and nothing else."""
+"""pipeline.dreamer.regularizers: each pushes down what it is a penalty of, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.dreamer.penalties import SOFT, Penalties, evening
+from pipeline.dreamer.regularizers import SOFT, Penalties, evening
 from pipeline.frame import to_image
-from pipeline.metrics import vitals
+from pipeline.imaging.metrics import vitals
 from tests.conftest import octaves, texture
 from tests.test_dreamer import Watched, dream
 

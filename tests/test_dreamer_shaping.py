@@ -1,4 +1,4 @@
-"""pipeline.dreamer.shaping: what of a gradient is softened, levelled, broadened, recoloured."""
+"""What of a gradient is softened, levelled, broadened, recoloured."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.dreamer.shaping import Shaping, broadened, deviation, levelled
-from pipeline.metrics import blur, luminance
+from pipeline.dreamer.gradient_filters import Shaping, broadened, deviation, levelled
+from pipeline.imaging.metrics import blur, luminance
 
 NOTHING = {"smoothing": 0.0, "pyramid": 0, "falloff": 0.0, "decorrelation": 0.0}
 

@@ -1,4 +1,4 @@
-"""pipeline.earlier: what a result was made by comes back, setting by setting."""
+"""pipeline.cli.from_result: what a result was made by comes back, setting by setting."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 import yaml
 from test_conf import CONF, composed, name
 
-from pipeline.arguments import prepared
-from pipeline.earlier import overrides, parted
+from pipeline.cli.arguments import prepared
+from pipeline.cli.from_result import overrides, parted
+from pipeline.config.provenance import told
 from pipeline.errors import UserError
-from pipeline.sweep import State, Status, note
-from pipeline.told import told
+from pipeline.sweep.plan import State, Status, note
 
 GROUPS = [path.name for path in CONF.iterdir()]
 MADE = [

@@ -20,7 +20,7 @@ from pipeline.encoder import KilledError
 from pipeline.encoder.ffmpeg import FFmpeg
 from pipeline.encoder.segment import Segment
 from pipeline.errors import UserError
-from pipeline.ffmpeg import executable
+from pipeline.ffmpeg.process import executable
 from pipeline.frame import Tracks
 from tests.conftest import needs_gpu
 from tests.tracks import (

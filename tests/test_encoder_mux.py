@@ -1,4 +1,4 @@
-"""pipeline.encoder.mux: what stood beside the picture stands beside the dream, at the same time."""
+"""pipeline.ffmpeg.mux: what stood beside the picture stands beside the dream, at the same time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.encoder.container import CONTAINERS
 from pipeline.encoder.ffmpeg import FFmpeg
-from pipeline.encoder.tracks import Sound, chosen
 from pipeline.errors import UserError
+from pipeline.ffmpeg.container import CONTAINERS
+from pipeline.ffmpeg.tracks import Sound, chosen
 from pipeline.frame import Tracks
 from tests.tracks import (
     beeping,

@@ -1,4 +1,4 @@
-"""pipeline.encoder.options: an option can name no file to write."""
+"""pipeline.ffmpeg.encoder_options: an option can name no file to write."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import yaml
 from conftest import CONF
 
 from pipeline.encoder.ffmpeg import _options
-from pipeline.encoder.options import check_options
 from pipeline.errors import UserError
+from pipeline.ffmpeg.encoder_options import check_options
 
 CODECS = {
     path.stem: settings

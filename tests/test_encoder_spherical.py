@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from clips import LIMITS, X264, counted, numbers, run, video
 
-from pipeline.encoder.spherical import mark
-from pipeline.source.probe import probe
+from pipeline.ffmpeg.probe import probe
+from pipeline.ffmpeg.spherical import mark
 from tests.conftest import part
 
 TONE = ("-f", "lavfi", "-i", "sine=duration=1")

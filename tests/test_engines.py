@@ -15,10 +15,10 @@ import pytest
 from clips import counted
 from command_line import Ran, ended, spawn
 
-from pipeline.engines import check_engine, missing_extra
+from pipeline.config.launchers import check_engine, missing_extra
 from pipeline.errors import UserError
-from pipeline.lock import NAME
-from pipeline.sweep import State, Status, read_plan, status_of
+from pipeline.storage.lock import NAME
+from pipeline.sweep.plan import State, Status, read_plan, status_of
 
 RAY = ("hydra/launcher=gpus", "+hydra.launcher.ray.init.num_gpus=2")
 SLURM = ("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1")

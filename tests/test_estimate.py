@@ -13,11 +13,11 @@ from command_line import files, rendered, run
 from conftest import order, pan, part, toy_network
 from test_source_images import save
 
-from pipeline.estimate import LONG, WINDOWS, estimate
-from pipeline.forecast import FILE, Forecast, clock, read, summed
-from pipeline.job import Parts
-from pipeline.job import run as render
-from pipeline.moment import Moment
+from pipeline.jobs.estimate import LONG, WINDOWS, estimate
+from pipeline.jobs.forecast import FILE, Forecast, clock, read, summed
+from pipeline.jobs.job import Parts
+from pipeline.jobs.job import run as render
+from pipeline.stages import Moment
 
 LITTLE = ("dreamer.octaves=2", "dreamer.iterations=2", "width=160")
 

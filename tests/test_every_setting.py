@@ -26,11 +26,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from pipeline import face
-from pipeline.arguments import prepared
-from pipeline.configuration import CHANGING, FIXED, face_yaml, one_line
+from pipeline.cli.arguments import prepared
+from pipeline.config.hydra_config import CHANGING, FIXED, face_yaml, one_line
+from pipeline.config.instantiate import Template, build
+from pipeline.config.settings import Face, feather_of, flag, overlap_of, schedule_start_of
 from pipeline.errors import UserError
-from pipeline.parts import Template, build
 from pipeline.schedule import VARIABLES
 
 VALUES = (
@@ -96,11 +96,11 @@ def built(settings: dict[str, Any], group: str, defaults: dict[str, Any]) -> Non
 
 def faced(settings: dict[str, Any]) -> None:
     """Read the settings that belong to no group as a render does."""
-    face.Face.of(settings, face_yaml(), torch.device("cpu"))
-    face.overlap_of(settings["loop"], settings["loop_seconds"], Fraction(25))
-    face.schedule_start_of(settings["schedule_start"], Fraction(25))
-    face.flag("mask_invert", settings["mask_invert"])
-    face.feather_of(settings["mask_feather"])
+    Face.of(settings, face_yaml(), torch.device("cpu"))
+    overlap_of(settings["loop"], settings["loop_seconds"], Fraction(25))
+    schedule_start_of(settings["schedule_start"], Fraction(25))
+    flag("mask_invert", settings["mask_invert"])
+    feather_of(settings["mask_feather"])
 
 
 def tried(key: str, value: str, use: Callable[[str, str], None], *, depth: int = 0) -> bool:

@@ -1,4 +1,4 @@
-"""pipeline.exits: the summary is said, or why it could not be."""
+"""pipeline.cli.exit_codes: the summary is said, or why it could not be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pipeline.fingerprint: what a result is made of, and what of it differs, by name."""
+"""pipeline.recording.fingerprint: what a result is made of, and what of it differs, by name."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import fingerprint as rooms
 from pipeline.errors import UserError
-from pipeline.fingerprint import Fingerprint, code, contents, device_name, fingerprint
+from pipeline.recording import fingerprint as module
+from pipeline.recording.fingerprint import Fingerprint, code, contents, device_name, fingerprint
 
 CPU = torch.device("cpu")
 
@@ -80,7 +80,7 @@ def test_the_device_is_told_by_its_processor(monkeypatch: pytest.MonkeyPatch) ->
     assert device_name(CPU).startswith("cpu: ")
     assert torch.backends.cpu.get_cpu_capability() in device_name(CPU)
     for computes in (False, True):
-        monkeypatch.setattr(rooms, "has_bfloat16", lambda device, computes=computes: computes)
+        monkeypatch.setattr(module, "has_bfloat16", lambda device, computes=computes: computes)
         assert device_name(CPU).endswith(", bfloat16") == computes
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H100")
     assert device_name(torch.device("cuda:0")) == "cuda: NVIDIA H100"
@@ -134,8 +134,8 @@ def test_the_inputs_of_a_fingerprint_are_checked_each(tmp_path: Path) -> None:
 
 
 def test_a_machine_without_proc_has_a_processor_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "PROCESSORS", Path("/nowhere"))
-    rooms._processor.cache_clear()
-    monkeypatch.setattr(rooms, "has_bfloat16", lambda device: False)
+    monkeypatch.setattr(module, "PROCESSORS", Path("/nowhere"))
+    module._processor.cache_clear()
+    monkeypatch.setattr(module, "has_bfloat16", lambda device: False)
     assert device_name(CPU).count(",") == 1
-    rooms._processor.cache_clear()
+    module._processor.cache_clear()

@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.dreamer.shaping import Shaping
+from pipeline.dreamer.gradient_filters import Shaping
 from pipeline.errors import UserError
 from pipeline.frame import Guide, Image, Picture
-from pipeline.gradient import Gradient
+from pipeline.gradient.gradient import Gradient
 from pipeline.model import Activations, Model
-from pipeline.model.network import Network
+from pipeline.model.network.module import Network
 from pipeline.objective.norm import Norm
 from pipeline.warp import Canvas
 from tests.conftest import part, texture, toy_network

@@ -19,7 +19,7 @@ from pipeline.cuts import Change
 from pipeline.errors import UserError
 from pipeline.flow import Flow, at_once, with_motion
 from pipeline.flow.consistency import confidence, outside
-from pipeline.flow.size import bounded
+from pipeline.flow.downscale import bounded
 from pipeline.frame import Clip, Field, Frame, Motion, Picture
 from tests.conftest import pan, part, square_moved, texture
 

@@ -1,4 +1,4 @@
-"""pipeline.footprint: what a network asks of tiles, found by looking."""
+"""pipeline.gradient.footprint: what a network asks of tiles, found by looking."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.footprint import Footprint, footprint
+from pipeline.gradient.footprint import Footprint, footprint
 from pipeline.model.efficientnet_lite import efficientnet_lite
-from pipeline.precision import precise
+from pipeline.model.network.precision import precise
 from tests.conftest import toy_network
 
 CPU = torch.device("cpu")

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pipeline.model import traced
 from pipeline.model.efficientnet_lite import efficientnet_lite
-from pipeline.model.fused import Fused
-from pipeline.model.padding import SamePadding
+from pipeline.model.network import traced
+from pipeline.model.network.fused_conv import Fused
+from pipeline.model.network.padding import SamePadding
+from pipeline.model.network.traced import opened
 from pipeline.model.torchvision import untrained
-from pipeline.model.traced import opened
 from tests.cuts import graph, seen
 
 

@@ -14,12 +14,12 @@ from sweeps import REPORT, data_of, finish, first, found, leave, plan, run_on
 
 from pipeline.errors import UserError
 from pipeline.gallery import write
-from pipeline.gallery.again import from_job, in_full, quoted
-from pipeline.gallery.found import Figures, visible
+from pipeline.gallery.cards import Figures, visible
+from pipeline.gallery.commands import from_job, in_full, quoted
 from pipeline.gallery.media import Kind
-from pipeline.lock import locked
-from pipeline.notes import folder_of
-from pipeline.sweep import Job, Plan, State, Status, note
+from pipeline.storage.lock import locked
+from pipeline.storage.work_dir import folder_of
+from pipeline.sweep.plan import Job, Plan, State, Status, note
 
 
 def test_a_card_says_what_the_job_left(sweep: Path, red: Path) -> None:

@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, sync_playwright
 from sweeps import clip, finish, leave, plan, run_on
 
 from pipeline.gallery import write
-from pipeline.gallery.found import cards, plan_of, visible
-from pipeline.lock import locked
-from pipeline.sweep import State, Status
+from pipeline.gallery.cards import cards, plan_of, visible
+from pipeline.storage.lock import locked
+from pipeline.sweep.plan import State, Status
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [

@@ -16,13 +16,13 @@ from sweeps import finish, first, leave
 
 from pipeline.gallery import kept
 from pipeline.gallery.command import main
-from pipeline.sweep import State, Status
+from pipeline.sweep.plan import State, Status
 
 
 def test_the_gallery_is_kept_while_a_sweep_runs(
     sweep: Path, red: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.gallery.keeping.PAUSE", 0.05)
+    monkeypatch.setattr("pipeline.gallery.watch.PAUSE", 0.05)
     with kept(sweep):
         finish(first(sweep), red)
         finish(sweep / "look=lace,seed=2", red)
@@ -41,7 +41,7 @@ def test_the_gallery_is_kept_while_a_sweep_runs(
 def test_a_gallery_that_fails_is_one_warning_and_no_more(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.gallery.keeping.PAUSE", 0.01)
+    monkeypatch.setattr("pipeline.gallery.watch.PAUSE", 0.01)
     with caplog.at_level(logging.WARNING), kept(tmp_path / "nothing"):
         time.sleep(0.2)
     assert len(caplog.records) == 1

@@ -12,10 +12,10 @@ from clips import run
 from sweeps import clip, data_of, finish, first, leave, plan, run_on
 
 from pipeline.gallery import mosaic, write
-from pipeline.gallery.cells import MOST, grid
 from pipeline.gallery.media import Kind, Media
-from pipeline.gallery.pictures import copy, poster
-from pipeline.sweep import State, Status
+from pipeline.gallery.mosaic import MOST, grid
+from pipeline.gallery.thumbnails import copy, poster
+from pipeline.sweep.plan import State, Status
 
 
 def test_writing_twice_changes_nothing(sweep: Path, red: Path) -> None:
@@ -43,7 +43,7 @@ def test_what_ffmpeg_cannot_read_has_no_poster_and_is_not_tried_again(
     junk.write_bytes(b"#EXTM3U\nfile:///etc/passwd\n" * 50)
     finish(first(sweep), junk)
     assert data_of(sweep)["cards"][0]["poster"] is None
-    monkeypatch.setattr("pipeline.gallery.pictures.converted", None)
+    monkeypatch.setattr("pipeline.gallery.thumbnails.converted", None)
     assert data_of(sweep)["cards"][0]["poster"] is None
 
 
@@ -176,7 +176,7 @@ def test_of_too_many_jobs_the_first_are_in_the_mosaic(
     plan(sweep.parent / "more", ["look=a"], ["look=b"], ["look=c"])
     for name in "abc":
         finish(sweep.parent / "more" / f"look={name}", red)
-    monkeypatch.setattr("pipeline.gallery.cells.MOST", 2)
+    monkeypatch.setattr("pipeline.gallery.mosaic.MOST", 2)
     assert mosaic(sweep.parent / "more") is not None
     assert "the first 2 of 3 jobs, no more fit" in caplog.text
 

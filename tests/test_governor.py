@@ -11,9 +11,9 @@ from torch import Tensor
 
 from pipeline.frame import Strength
 from pipeline.governor import Governor
-from pipeline.level import LayerLevel, measure
-from pipeline.metrics import band_energy, split_bands, vitals
-from pipeline.sampling import pixel_grid, sample
+from pipeline.imaging.layer_level import LayerLevel, measure
+from pipeline.imaging.metrics import band_energy, split_bands, vitals
+from pipeline.imaging.sampling import pixel_grid, sample
 from pipeline.warp import Canvas
 from tests.conftest import CONF, part
 

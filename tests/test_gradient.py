@@ -1,4 +1,4 @@
-"""pipeline.gradient: the slope is the objective's, and leaves nothing behind."""
+"""pipeline.gradient.gradient: the slope is the objective's, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from pipeline.errors import UserError
-from pipeline.gradient import Gradient
+from pipeline.gradient.gradient import Gradient
+from pipeline.gradient.tile_budget import Room
 from pipeline.model import Activations
-from pipeline.model.network import Network
+from pipeline.model.network.module import Network
 from pipeline.objective.channel import Channel
 from pipeline.objective.norm import Norm
-from pipeline.room import Room
 from tests.conftest import part, toy_module, toy_network
 from tests.test_objective import CLASSES, GUIDE, SETTINGS
 

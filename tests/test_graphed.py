@@ -12,18 +12,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.determinism import same_bits
 from pipeline.errors import UserError
 from pipeline.frame import Image, Strength
-from pipeline.gradient import Gradient
-from pipeline.graphed import MOST, CudaGraphs, Graphed, graphed
+from pipeline.gradient.gradient import Gradient
+from pipeline.gradient.oom_retry import dreamt_within_memory
+from pipeline.gradient.tile_budget import Room
 from pipeline.model import Model
 from pipeline.model.efficientnet_lite import efficientnet_lite
+from pipeline.model.network.cuda_graphs import MOST, CudaGraphs, Graphed, graphed
+from pipeline.model.network.precision import precise
 from pipeline.model.several import Several
 from pipeline.objective.norm import Norm
-from pipeline.precision import precise
-from pipeline.retry import dreamt_within_memory
-from pipeline.room import Room
+from pipeline.runtime.determinism import same_bits
 from tests.conftest import needs_gpu, octaves, toy_network
 from tests.graphs import noted
 

@@ -19,9 +19,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torchvision.models import resnet18
 
-from pipeline.configuration import schema
+from pipeline.config.hydra_config import schema
+from pipeline.config.untrusted import check_calls, check_single, forget, register
 from pipeline.errors import UserError
-from pipeline.presets import check_calls, check_single, forget, register
 
 LAUGHS = "".join(
     f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'ha'] * 10)}]\n" for i in range(9)
@@ -64,8 +64,10 @@ PRESETS = [
     ("encoder:\n  options: {stats: ran}\n", "encoder.options.stats", "may name a file"),
     ("encoder:\n  options: {passlogfile: ran}\n", "encoder.options.passlogfile"),
     ("encoder:\n  options: {x264opts: 'stats=ran'}\n", "encoder.options.x264opts"),
-    ("flow:\n  _target_: pipeline.notes.write\n  path: ran\n  text: x\n", "pipeline.notes.write"),
-    ("flow:\n  _target_: pipeline.recording.remove\n  folder: kept\n", "pipeline.recording.remove"),
+    ("flow:\n  _target_: pipeline.storage.work_dir.write\n  path: ran\n  text: x\n",
+     "pipeline.storage.work_dir.write"),
+    ("flow:\n  _target_: pipeline.recording.recording.remove\n  folder: kept\n",
+     "pipeline.recording.recording.remove"),
     ("flow:\n  _target_: pipeline.__main__.main\n", "pipeline.__main__.main"),
     *((f"guide: {call!r}\n" if "'" not in call else f'guide: "{call}"\n', "refer to nothing but")
       for call in CALLS[:-1]),

@@ -18,10 +18,10 @@ from conftest import order, part, toy_network
 
 from pipeline.__main__ import main
 from pipeline.errors import UserError
-from pipeline.fingerprint import versions
 from pipeline.frame import Clip
-from pipeline.job import Parts, check_output, default_output, run, summary
-from pipeline.moment import Moment
+from pipeline.jobs.job import Parts, check_output, default_output, run, summary
+from pipeline.recording.fingerprint import versions
+from pipeline.stages import Moment
 
 BESIDE = {"x.mkv.render/recipe.yaml", "x.mkv.render/render.log", "x.mkv.render/report.json"}
 
@@ -138,7 +138,7 @@ def test_the_command_line_ends_with_1_after_a_fault_of_ours(
         yield
 
     counted(tmp_path / "clip.mp4", frames=2)
-    monkeypatch.setattr("pipeline.job.render", broken)
+    monkeypatch.setattr("pipeline.jobs.job.render", broken)
     monkeypatch.setattr(sys, "argv", ["dreamreel", "input=clip.mp4", "dreamer=none"])
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     monkeypatch.chdir(tmp_path)

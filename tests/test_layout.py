@@ -1,4 +1,4 @@
-"""pipeline.model.layout and sides: whatever a layer gives is read as a map of the picture."""
+"""Whatever a layer gives is read as a map of the picture."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.model.layout import Layout, grid, layout_of
-from pipeline.model.sides import Sides, sides_of
+from pipeline.model.network.input_size import Sides, sides_of
+from pipeline.model.network.layout import Layout, grid, layout_of
 
 SIZES = ((64, 96), (96, 128))
 """6144 and 12288 pixels: 24 and 48 patches of 16."""

@@ -1,4 +1,4 @@
-"""pipeline.lock: one at a time, and whoever is killed locks nobody out."""
+"""pipeline.storage.lock: one at a time, and whoever is killed locks nobody out."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.lock import is_locked, locked
+from pipeline.storage.lock import is_locked, locked
 
 HOLDING = (
-    "import sys, time; from pathlib import Path; from pipeline.lock import is_locked, locked\n"
+    "import sys, time; from pathlib import Path\n"
+    "from pipeline.storage.lock import is_locked, locked\n"
 )
 HOLDING += "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 

@@ -12,7 +12,7 @@ import skimage.data
 import yaml
 from command_line import rendered
 
-from pipeline.model.outline import outline
+from pipeline.model.network.outline import outline
 from tests.conftest import CONF
 
 SCRIPTS = CONF.parent / "scripts"

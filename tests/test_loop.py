@@ -1,4 +1,4 @@
-"""pipeline.loop: the end goes over into the start, and nothing is shown twice."""
+"""pipeline.seamless_loop: the end goes over into the start, and nothing is shown twice."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Ends, Frame, Picture, Tracks, to_image
-from pipeline.loop import Loop, looped
-from pipeline.moment import Moment
+from pipeline.seamless_loop import Loop, looped
+from pipeline.stages import Moment
 from pipeline.warp import pixel_grid
 from tests.conftest import part
 

@@ -147,7 +147,7 @@ def test_other_code_is_refused_by_name(tmp_path: Path) -> None:
     asked = ("-m", "pipeline", "input=clip.mkv", "output=x.mkv", "dreamer=none", "save_seconds=0")
     here = {"PYTHONPATH": str(tmp_path / "copy"), "PYTHONSAFEPATH": "1"}
     # it breaks at the third frame, in a way that leaves no trace in the code
-    breaking = "import pipeline.recording as r; add = r.Recording.add\n"
+    breaking = "import pipeline.recording.recording as r; add = r.Recording.add\n"
     breaking += "def once(s, p, b, n, **o):\n add(s, p, b, n, **o)\n"
     breaking += " if n.index == 2: raise SystemExit(143)\n"
     breaking += "r.Recording.add = once; import pipeline.__main__ as m, sys; "

@@ -13,7 +13,7 @@ import pytest
 from clips import counted
 from command_line import SECONDS, ended, files, rendered, run, spawn
 
-from pipeline.sweep import State, read_plan, status_of
+from pipeline.sweep.plan import State, read_plan, status_of
 
 QUICK = ("input=clip.mp4", "dreamer=none", "sweep=mine")
 

@@ -1,4 +1,4 @@
-"""pipeline.mask: where a dream is shown, and what is carried beneath it."""
+"""pipeline.auxiliary.mask: where a dream is shown, and what is carried beneath it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.auxiliary.mask import Mask, as_shown, check_shape, on_device, shown, weighed
+from pipeline.auxiliary.synced import Track
 from pipeline.errors import UserError
 from pipeline.frame import Frame, State, Strength, to_image, to_picture
-from pipeline.mask import Mask, as_shown, check_shape, on_device, shown, weighed
-from pipeline.track import Track
 from tests.conftest import texture
 
 HEIGHT, WIDTH = 24, 32

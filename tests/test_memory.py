@@ -8,7 +8,7 @@ import pytest
 
 ASKED_AGAIN = """
 import resource, torch
-from pipeline.memory import keep_freed_memory
+from pipeline.runtime.malloc import keep_freed_memory
 if {keep}:
     assert keep_freed_memory()
 def faults():
@@ -27,7 +27,7 @@ print(min(asked))
 
 GIVEN_BACK = """
 import torch
-from pipeline.memory import give_back_freed_memory, keep_freed_memory
+from pipeline.runtime.malloc import give_back_freed_memory, keep_freed_memory
 def held():
     with open("/proc/self/statm") as facts:
         return int(facts.read().split()[1]) * 4096
@@ -42,7 +42,7 @@ print(before - held())
 
 KEPT_NO_MORE = """
 import torch
-from pipeline.memory import keep_freed_memory, keep_no_freed_memory
+from pipeline.runtime.malloc import keep_freed_memory, keep_no_freed_memory
 def data():
     with open("/proc/self/statm") as facts:
         return int(facts.read().split()[5]) * 4096

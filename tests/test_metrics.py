@@ -1,4 +1,4 @@
-"""pipeline.metrics: the figures mean what they say."""
+"""pipeline.imaging.metrics: the figures mean what they say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from pipeline.metrics import blur, flicker
+from pipeline.imaging.metrics import blur, flicker
 
 EVERYWHERE = torch.ones(1, 1, 64, 64)
 

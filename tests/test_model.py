@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from pipeline.errors import UserError
 from pipeline.frame import to_image
 from pipeline.model.efficientnet_lite import efficientnet_lite
-from pipeline.model.network import Network
-from pipeline.model.padding import SamePadding
+from pipeline.model.network.module import Network
+from pipeline.model.network.padding import SamePadding
 from tests.conftest import CONF, part, texture, toy_module, toy_network
 
 MEAN, DEVIATION = torch.tensor([0.5, 0.45, 0.4]), torch.tensor([0.25, 0.2, 0.3])

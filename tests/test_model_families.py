@@ -15,13 +15,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipeline.errors import UserError
-from pipeline.gradient import Gradient
-from pipeline.model.hooked import Hooked
-from pipeline.model.network import Network
+from pipeline.gradient.gradient import Gradient
+from pipeline.model.network.hooked import Hooked
+from pipeline.model.network.module import Network
+from pipeline.model.network.traced import Traced
 from pipeline.model.timm import built
 from pipeline.model.timm import network as of_timm
 from pipeline.model.torchvision import AnySize, network, untrained
-from pipeline.model.traced import Traced
 from pipeline.objective.norm import Norm
 from tests.conftest import part, toy_network
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from clips import LIMITS
 
+from pipeline.config.instantiate import build, located
 from pipeline.errors import UserError
 from pipeline.objective.norm import Norm
-from pipeline.parts import build, located
 
 NORM = {"_target_": "pipeline.objective.norm.Norm", "layers": ["a"], "weights": None}
 FRAMES = {

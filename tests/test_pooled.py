@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.model import traced
+from pipeline.model.network import traced
+from pipeline.model.network.traced import opened
 from pipeline.model.torchvision import untrained
-from pipeline.model.traced import opened
 from tests.cuts import graph, seen
 
 

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.frame import Image
-from pipeline.gradient import Gradient
+from pipeline.gradient.gradient import Gradient
 from pipeline.model import Model
 from pipeline.model.efficientnet_lite import efficientnet_lite
+from pipeline.model.network.precision import TYPES, precise
 from pipeline.objective.norm import Norm
-from pipeline.precision import TYPES, precise
 from tests.conftest import needs_gpu, toy_network
 
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""pipeline.prefetch: a thread runs ahead and nobody can tell, but by the clock."""
+"""pipeline.runtime.prefetch: a thread runs ahead and nobody can tell, but by the clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline.prefetch import prefetch
+from pipeline.runtime.prefetch import prefetch
 
 PATIENCE = 10.0
 """Seconds after which a thread that should have got there hangs."""

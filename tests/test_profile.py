@@ -11,7 +11,7 @@ import pytest
 from clips import counted
 from command_line import files, rendered, run
 
-from pipeline.profile import LANES, TRACE, profiled
+from pipeline.report.profile import LANES, TRACE, profiled
 
 STAGES = [stage for stages in LANES.values() for stage in stages]
 

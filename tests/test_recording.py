@@ -1,4 +1,4 @@
-"""pipeline.recording: the output is there whole, or not at all, and whoever stops can go on."""
+"""The output is there whole, or not at all, and whoever stops can go on."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ import torch
 
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError
-from pipeline.fingerprint import Fingerprint, contents
 from pipeline.frame import Clip, Picture, State
-from pipeline.notes import folder_of
-from pipeline.recording import Recording, Saving
+from pipeline.recording.fingerprint import Fingerprint, contents
+from pipeline.recording.recording import Recording, Saving
+from pipeline.storage.work_dir import folder_of
 from tests.conftest import part, texture
 from tests.tracks import seen
 
@@ -514,7 +514,7 @@ def test_a_disk_without_room_is_told_before_anything_is_encoded(
     output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder, free = Sheets(), SimpleNamespace(free=1000)
-    monkeypatch.setattr("pipeline.output.shutil.disk_usage", lambda _: free)
+    monkeypatch.setattr("pipeline.recording.output.shutil.disk_usage", lambda _: free)
     # two states of 19 bytes a pixel, and three pictures of 3 twice
     with pytest.raises(
         UserError, match=r"must have room for about 0\.03 MB .*, got 0\.00 MB; free"
@@ -533,7 +533,9 @@ def test_a_disk_that_will_not_do_is_told_once_and_in_time(
         caplog.clear()
         with recording(Sheets(), output.with_name(f"{told}.raw"), count=8) as started:
             usage = SimpleNamespace(free=free)
-            monkeypatch.setattr("pipeline.output.shutil.disk_usage", lambda _, usage=usage: usage)
+            monkeypatch.setattr(
+                "pipeline.recording.output.shutil.disk_usage", lambda _, usage=usage: usage
+            )
             for index in range(5):
                 started.add([PICTURES[index]], given[index], given[index + 1])
             monkeypatch.undo()

@@ -20,13 +20,13 @@ from pipeline.errors import UserError
 from pipeline.flow.none import Unmoved
 from pipeline.frame import Clip, Frame, Motion, Picture, State, to_image, to_picture
 from pipeline.governor.none import Free
-from pipeline.gradient import Gradient
-from pipeline.loop import Loop
-from pipeline.metrics import band_energy, flicker
-from pipeline.moment import Moment
+from pipeline.gradient.gradient import Gradient
+from pipeline.imaging.metrics import band_energy, flicker
+from pipeline.imaging.sampling import sample
+from pipeline.recording.checkpoint import digest
 from pipeline.render import Dreamt, _rng, render
-from pipeline.sampling import sample
-from pipeline.saved import digest
+from pipeline.seamless_loop import Loop
+from pipeline.stages import Moment
 from pipeline.warp import Warp
 from tests.conftest import octaves, pan, part, texture
 

@@ -1,4 +1,4 @@
-"""pipeline.report: the figures that others read by name, and what they are worth."""
+"""pipeline.report.report: the figures that others read by name, and what they are worth."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from pipeline.dreamer import Dream
-from pipeline.figures import STAGES
 from pipeline.frame import Clip, Frame, Picture, State, Strength, to_image
-from pipeline.gradient import Gradient
+from pipeline.gradient.gradient import Gradient
+from pipeline.imaging.sampling import pixel_grid
 from pipeline.objective.norm import Norm
 from pipeline.render import Dreamt
-from pipeline.report import EVERY, STATUS, Report, peak_memory_bytes
-from pipeline.sampling import pixel_grid
+from pipeline.report.frame_metrics import STAGES
+from pipeline.report.report import EVERY, STATUS, Report, peak_memory_bytes
 from pipeline.warp import Canvas
 from tests.conftest import texture, toy_network
 
@@ -249,7 +249,7 @@ def test_memory_is_that_of_this_process() -> None:
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells of each process by itself")
 def test_memory_is_not_that_of_the_process_which_started_this_one() -> None:
     held = bytearray(b"x" * 1_500_000_000)  # three times what importing torch takes
-    code = "from pipeline.report import *; print(peak_memory_bytes(torch.device('cpu')))"
+    code = "from pipeline.report.report import *; print(peak_memory_bytes(torch.device('cpu')))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(told.stdout) < len(held)
 

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.frame import Image
-from pipeline.gradient import Gradient
+from pipeline.gradient.gradient import Gradient
+from pipeline.gradient.tile_budget import Room
 from pipeline.model import Activations
-from pipeline.model.network import Network
+from pipeline.model.network.module import Network
 from pipeline.objective.norm import Norm
-from pipeline.room import Room
 from tests.conftest import octaves, part, texture, toy_network
 from tests.test_render import dreams
 

@@ -1,4 +1,4 @@
-"""pipeline.room: as large tiles as there is room for."""
+"""pipeline.gradient.tile_budget: as large tiles as there is room for."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from pipeline.config.settings import room_of
 from pipeline.errors import UserError
-from pipeline.face import room_of
-from pipeline.footprint import Footprint
-from pipeline.gradient import Gradient
+from pipeline.gradient.footprint import Footprint
+from pipeline.gradient.gradient import Gradient
+from pipeline.gradient.tile_budget import GIB, Room
 from pipeline.objective.norm import Norm
-from pipeline.room import GIB, Room
 from tests.conftest import toy_network
 
 NEED = Footprint(strides={"a": 16}, bytes=1000, even=True)
@@ -79,7 +79,9 @@ def test_memory_is_given_back_only_where_a_picture_is_cut(
     monkeypatch: pytest.MonkeyPatch, side: int | None, trims: int
 ) -> None:
     given: list[int] = []
-    monkeypatch.setattr("pipeline.room.give_back_freed_memory", lambda: given.append(1))
+    monkeypatch.setattr(
+        "pipeline.gradient.tile_budget.give_back_freed_memory", lambda: given.append(1)
+    )
     slope = Gradient(toy_network(), Norm(("second",), None), Room(side=side, bytes=None))
     for size in ((160, 192), (160, 192), (96, 96), (160, 192)):
         slope(torch.rand(1, 3, *size))

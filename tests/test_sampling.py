@@ -1,4 +1,4 @@
-"""pipeline.sampling: what is sampled hundreds of times stays where it is, and as strong."""
+"""pipeline.imaging.sampling: what is sampled hundreds of times stays where it is, and as strong."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline import sampling
 from pipeline.frame import to_image
-from pipeline.sampling import Border, pixel_grid, sample
+from pipeline.imaging import sampling
+from pipeline.imaging.sampling import Border, pixel_grid, sample
 from tests.conftest import texture
 
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""pipeline.saved: a state comes back from the disk bit for bit, or with a word why not."""
+"""A state comes back from the disk bit for bit, or with a word why not."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.frame import Ends, State
-from pipeline.level import LayerLevel
-from pipeline.saved import Saved, digest, read, write
+from pipeline.imaging.layer_level import LayerLevel
+from pipeline.recording.checkpoint import Saved, digest, read, write
 from tests.conftest import texture
 
 CPU = torch.device("cpu")

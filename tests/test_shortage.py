@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.shortage import out_of_memory, out_of_memory_for_good, told
+from pipeline.runtime.oom import out_of_memory, out_of_memory_for_good, told
 
 SHORT = [
     MemoryError("Unable to allocate 8.00 GiB for an array"),

@@ -24,9 +24,9 @@ from conftest import pan, part
 from pipeline.cuts import Change
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Picture
-from pipeline.part import Part
-from pipeline.shots import Shots, read
-from pipeline.sweep import State, status_of
+from pipeline.frame_range import Part
+from pipeline.jobs.shots import Shots, read
+from pipeline.sweep.plan import State, status_of
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "render_shots.py"
 LITTLE = ("input=clip.mkv", "dreamer.octaves=1", "dreamer.iterations=1", "segment_frames=5")

@@ -1,4 +1,4 @@
-"""pipeline.sight: what a network takes a picture for."""
+"""pipeline.report.classification: what a network takes a picture for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from pipeline.frame import to_image
 from pipeline.model.efficientnet_lite import efficientnet_lite
-from pipeline.sight import top_classes
+from pipeline.report.classification import top_classes
 from tests.conftest import toy_network
 
 

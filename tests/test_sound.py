@@ -1,4 +1,4 @@
-"""pipeline.sound: what is heard is heard at the right frame, and in the right band."""
+"""What is heard is heard at the right frame, and in the right band."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from clips import LIMITS, run
 
-from pipeline import sound
 from pipeline.errors import UserError
+from pipeline.ffmpeg import audio_features
+from pipeline.ffmpeg.audio_features import hear, with_audio
 from pipeline.frame import Clip, Tracks
 from pipeline.schedule import SOUND
-from pipeline.sound import hear, with_audio
 
 CLIP = Clip(48, 64, Fraction(25), 100)
 CLICKS = "aevalsrc='0.8*sin(2*PI*1000*t)*lt(mod(t+0.5,1),0.03)':s=44100:d=4"
@@ -93,10 +93,14 @@ def test_silence_is_nothing_and_so_is_what_comes_behind_the_end(tmp_path: Path) 
 def test_the_size_of_the_pieces_changes_no_bit(tmp_path: Path) -> None:
     tracks = Tracks(made(tmp_path, CLICKS), audio=("pcm_s16le",))
     whole, pieces = (
-        np.concatenate(list(sound._samples(tracks, LIMITS, size))) for size in (1 << 20, 1001)
+        np.concatenate(list(audio_features._samples(tracks, LIMITS, size)))
+        for size in (1 << 20, 1001)
     )
     assert np.array_equal(whole, pieces)
-    one, other = (sound._analysed(sound._samples(tracks, LIMITS, size)) for size in (1 << 20, 1001))
+    one, other = (
+        audio_features._analysed(audio_features._samples(tracks, LIMITS, size))
+        for size in (1 << 20, 1001)
+    )
     assert np.array_equal(one[0], other[0])
     assert np.array_equal(one[1], other[1])
 
@@ -118,7 +122,7 @@ def test_opposite_phases_are_as_loud_as_equal_ones(tmp_path: Path) -> None:
         run("-f", "lavfi", "-i", "sine=100:d=2,volume='lt(mod(t,1),0.5)':eval=frame",
             "-af", f"pan=stereo|c0=c0|c1={second}", str(path))  # fmt: skip
         clip = Clip(48, 64, Fraction(25), count=50, tracks=Tracks(path, 0.0, 2.0, ("pcm_s16le",)))
-        heard[name] = sound.hear(clip, LIMITS).figures
+        heard[name] = audio_features.hear(clip, LIMITS).figures
     np.testing.assert_allclose(heard["opposite"], heard["equal"], atol=1e-3)
     assert heard["opposite"][:, 1].max() > 0.9
 
@@ -127,6 +131,6 @@ def test_a_track_of_silence_is_named(tmp_path: Path, caplog: pytest.LogCaptureFi
     path = tmp_path / "a.wav"
     run("-f", "lavfi", "-i", "anullsrc=d=1", str(path))
     clip = Clip(48, 64, Fraction(25), count=25, tracks=Tracks(path, 0.0, 1.0, ("pcm_s16le",)))
-    assert sound.hear(clip, LIMITS).figures.max() == 0
+    assert audio_features.hear(clip, LIMITS).figures.max() == 0
     assert "a.wav: its first sound track (pcm_s16le) is silent" in caplog.text
     assert "say audio=FILE" in caplog.text

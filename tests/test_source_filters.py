@@ -20,7 +20,7 @@ from patches import (
     screen,
 )
 
-from pipeline.source.filters import has_alpha, is_yuv
+from pipeline.ffmpeg.decode_filters import has_alpha, is_yuv
 
 
 def patches(path: Path, rgb: Floats, *, tags: str, height: int = 48, **coding: Any) -> Floats:

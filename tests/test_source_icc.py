@@ -13,7 +13,7 @@ import pytest
 from clips import LIMITS, images
 from PIL import Image, ImageCms
 
-from pipeline.source.picture_file import read
+from pipeline.image_io.reader import read
 
 P3 = ((0.51512, 0.2412, -0.00105), (0.29198, 0.69225, 0.04189), (0.1571, 0.06657, 0.78407))
 SRGB = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.7141))

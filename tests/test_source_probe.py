@@ -10,10 +10,10 @@ import pytest
 from clips import FFV1, LIMITS, MPEG2, X264, counted, run
 
 from pipeline.errors import UserError
-from pipeline.opening import opened
-from pipeline.source.packets import parse
-from pipeline.source.probe import _check_kind, _sphere, probe
-from pipeline.source.rate import cadence
+from pipeline.ffmpeg.frame_rate import cadence
+from pipeline.ffmpeg.input_file import opened
+from pipeline.ffmpeg.packets import parse
+from pipeline.ffmpeg.probe import _check_kind, _sphere, probe
 
 NTSC = Fraction(30000, 1001)
 

@@ -18,10 +18,10 @@ from test_source_images import corners, exif, save  # noqa: F401  (corners is a 
 
 from pipeline.errors import UserError
 from pipeline.frame import Picture, over
+from pipeline.image_io.alpha import filled
+from pipeline.image_io.reader import load
 from pipeline.limits import Limits
 from pipeline.source import Several, Source, still
-from pipeline.source.cutout import filled
-from pipeline.source.picture_file import load
 
 
 def stills(path: Path, **changes: Any) -> Any:

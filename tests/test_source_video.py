@@ -29,8 +29,8 @@ from clips import (
 from conftest import texture
 from pydantic import ValidationError
 
-from pipeline import ffmpeg
 from pipeline.errors import UserError
+from pipeline.ffmpeg import process
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +307,7 @@ def test_a_decoder_that_falls_silent_is_given_up(
     sleeper = tmp_path / "sleeper"
     sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
     sleeper.chmod(0o700)
-    monkeypatch.setattr(ffmpeg, "executable", lambda: str(sleeper))
+    monkeypatch.setattr(process, "executable", lambda: str(sleeper))
     with pytest.raises(UserError, match=r"limits\.stall_seconds=0\.3"):
         next(source.pictures())
     assert all(process.poll() is not None for process in started)

@@ -1,4 +1,4 @@
-"""pipeline.spool: pictures on the disk as they are, whole or not there."""
+"""pipeline.recording.spool: pictures on the disk as they are, whole or not there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.frame import Clip
-from pipeline.spool import Spool
+from pipeline.recording.spool import Spool
 from tests.conftest import texture
 
 CLIP = Clip(16, 32, Fraction(25))

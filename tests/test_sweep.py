@@ -1,4 +1,4 @@
-"""pipeline.sweep: what jobs are called, and what is known of them."""
+"""pipeline.sweep.plan: what jobs are called, and what is known of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.lock import locked
-from pipeline.sweep import Job, Plan, State, Status, job_name, note, read_plan, status_of
+from pipeline.storage.lock import locked
+from pipeline.sweep.plan import Job, Plan, State, Status, job_name, note, read_plan, status_of
 
 TWO = (("input='a b.mp4'", "look=eyes"), ("input='a b.mp4'", "look=fur"))
 

@@ -1,4 +1,4 @@
-"""pipeline.tiling: tiles that lie as the whole picture does, and cores that cover it once."""
+"""Tiles that lie as the whole picture does, and cores that cover it once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from pipeline.tiling import PERIOD, cut, spans
+from pipeline.gradient.tiles import PERIOD, cut, spans
 
 SIZES = (1, 31, 32, 161, 256, 333, 720, 1081, 3840)
 

@@ -1,4 +1,4 @@
-"""pipeline.timeline: the parts at each frame, all of them tried before the first."""
+"""pipeline.config.timeline: the parts at each frame, all of them tried before the first."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.config.instantiate import Template
+from pipeline.config.timeline import Timeline, timeline
 from pipeline.errors import UserError
 from pipeline.frame import Clip
-from pipeline.parts import Template
 from pipeline.schedule import SOUND, parse
-from pipeline.timeline import Timeline, timeline
 from tests.conftest import CONF
 
 CLIP = Clip(48, 64, Fraction(25), 100)

@@ -1,10 +1,10 @@
-"""pipeline.told: a result tells what made it, and not on whose disk."""
+"""pipeline.config.provenance: a result tells what made it, and not on whose disk."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.told import files, told
+from pipeline.config.provenance import files, told
 
 SETTINGS = {
     "input": "/home/me/${x} a.mp4",

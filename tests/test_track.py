@@ -1,4 +1,4 @@
-"""pipeline.track: every frame has the picture of its own time."""
+"""pipeline.auxiliary.synced: every frame has the picture of its own time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from pipeline.auxiliary.synced import Track
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Frame, Picture
-from pipeline.track import Track
 
 
 @dataclass

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pipeline.camera.still import Still
 from pipeline.frame import Frame, Motion, State, to_image
-from pipeline.sampling import pixel_grid, sample
+from pipeline.imaging.sampling import pixel_grid, sample
 from pipeline.warp import Canvas, Warp
 from tests.conftest import texture
 

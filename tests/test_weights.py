@@ -1,4 +1,4 @@
-"""pipeline.weights: a file in torchvision's cache is used, and a missing one is one clear line."""
+"""A file in torchvision's cache is used, and a missing one is one clear line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torchvision.models import get_model_weights
 
 from pipeline.errors import UserError
 from pipeline.model.torchvision import AUXILIARY, classifier, untrained
-from pipeline.weights import read_labels, with_own_weights, with_weights
+from pipeline.runtime.weights import read_labels, with_own_weights, with_weights
 
 WEIGHTS = torchvision.models.SqueezeNet1_1_Weights.DEFAULT
 NAME = Path(WEIGHTS.url).name

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import yaml
 
 from pipeline.encoder.ffmpeg import FFmpeg
-from pipeline.ffmpeg import QUIET, executable
+from pipeline.ffmpeg.process import QUIET, executable
 from pipeline.frame import Clip, Picture
 
 CONF = Path(__file__).parent.parent / "conf" / "encoder"

@@ -19,8 +19,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.dreamer import Dream, Slope
-from pipeline.dreamer.penalties import Penalties
-from pipeline.dreamer.shaping import TINY, Shaping, deviation
+from pipeline.dreamer.gradient_filters import TINY, Shaping, deviation
+from pipeline.dreamer.regularizers import Penalties
 from pipeline.errors import UserError
 from pipeline.frame import Image, Memory, Strength
 

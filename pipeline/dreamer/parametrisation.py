@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.frame import Image
-from pipeline.photographs import falling, mixing
+from pipeline.imaging.natural_images import falling, mixing
 
 EDGE = 1e-4
 """How near to 0 and 1 an image may come before its logit: there the float ends."""

@@ -14,16 +14,16 @@ import numpy as np
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
-from pipeline.durable import reported
-from pipeline.encoder.container import CONTAINERS, timescale
-from pipeline.encoder.mux import mux
-from pipeline.encoder.options import OPTION, check_options
-from pipeline.encoder.outcome import StoppedError
-from pipeline.encoder.palette import demand_slow, paint
 from pipeline.encoder.segment import Segment
 from pipeline.errors import UserError, shown
-from pipeline.ffmpeg import output
+from pipeline.ffmpeg.container import CONTAINERS, timescale
+from pipeline.ffmpeg.encoder_options import OPTION, check_options
+from pipeline.ffmpeg.gif import demand_slow, paint
+from pipeline.ffmpeg.mux import mux
+from pipeline.ffmpeg.process import output
+from pipeline.ffmpeg.result import StoppedError
 from pipeline.frame import Clip
+from pipeline.storage.atomic import reported
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 # accurate_rnd and bitexact: the same bytes on every processor, and white stays white.

@@ -19,11 +19,12 @@ import numpy.typing as npt
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.durable import flush, half_of, reported, settle
-from pipeline.encoder import Writer, tiff
-from pipeline.encoder.png import stored, tagged
+from pipeline.encoder import Writer
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture, in_8_bits, over
+from pipeline.image_io import tiff_tags
+from pipeline.image_io.png import stored, tagged
+from pipeline.storage.atomic import flush, half_of, reported, settle
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class Images:
             pixels = in_8_bits(pixels)
         if form is TIFF:
             content = _encoded(pixels, form, self._options[form])
-            return tiff.tagged(content, profile, alpha=pixels.shape[2] == 4)
+            return tiff_tags.tagged(content, profile, alpha=pixels.shape[2] == 4)
         if form is JPEG and len(profile) > JPEG_BLOCK:
             log.warning("the colour profile is left out: a JPEG has %d bytes for it", JPEG_BLOCK)
             profile = b""

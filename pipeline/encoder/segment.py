@@ -9,12 +9,12 @@ from subprocess import DEVNULL, PIPE
 
 import numpy as np
 
-from pipeline.durable import half_of, reported, settle
 from pipeline.encoder import Writer
-from pipeline.encoder.outcome import demand_success, tally
 from pipeline.errors import UserError, shown
-from pipeline.ffmpeg import running
+from pipeline.ffmpeg.process import running
+from pipeline.ffmpeg.result import demand_success, tally
 from pipeline.frame import Clip, Picture, in_8_bits, over
+from pipeline.storage.atomic import half_of, reported, settle
 
 
 class Segment(Writer):

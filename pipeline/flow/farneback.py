@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field as Limit
 from pydantic.dataclasses import dataclass
 
-from pipeline.flow.size import bounded, grey
+from pipeline.flow.downscale import bounded, grey
 from pipeline.frame import Field, Motion, Picture
 
 

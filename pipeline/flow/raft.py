@@ -17,9 +17,9 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torchvision.models import optical_flow
 
-from pipeline.flow.size import bounded
+from pipeline.flow.downscale import bounded
 from pipeline.frame import Field, Motion, Picture
-from pipeline.weights import with_weights
+from pipeline.runtime.weights import with_weights
 
 LEAST = 128
 """Pixels a side below which RAFT's correlation pyramid is empty."""

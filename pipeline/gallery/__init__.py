@@ -14,8 +14,8 @@ folder may come from anywhere and be half written: it is looked at, never believ
 
 from __future__ import annotations
 
-from pipeline.gallery.cells import mosaic
-from pipeline.gallery.keeping import kept
+from pipeline.gallery.mosaic import mosaic
 from pipeline.gallery.page import write
+from pipeline.gallery.watch import kept
 
 __all__ = ["kept", "mosaic", "write"]

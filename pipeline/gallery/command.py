@@ -9,13 +9,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.cli.exit_codes import check_current_folder, open_standard_files
 from pipeline.errors import UserError, shown
-from pipeline.exits import check_current_folder, open_standard_files
-from pipeline.gallery.cells import mosaic
-from pipeline.gallery.found import cards, plan_of
-from pipeline.gallery.keeping import PAUSE
+from pipeline.gallery.cards import cards, plan_of
+from pipeline.gallery.mosaic import mosaic
 from pipeline.gallery.page import write
-from pipeline.sweep import OVER
+from pipeline.gallery.watch import PAUSE
+from pipeline.sweep.plan import OVER
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

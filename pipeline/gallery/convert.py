@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from pipeline import ffmpeg
-from pipeline.durable import half_of, reported
 from pipeline.errors import shown
+from pipeline.ffmpeg.process import VIDEOS, guarded, running
+from pipeline.storage.atomic import half_of, reported
 
 log = logging.getLogger(__name__)
 
-FORMATS = f"{ffmpeg.VIDEOS},webp_pipe,tiff_pipe"
+FORMATS = f"{VIDEOS},webp_pipe,tiff_pipe"
 """What may lie in a job's folder."""
 MEMORY, EACH = 4 << 30, 32 << 20
 """Bytes that ffmpeg may hold, for a damaged file asks for more than there is; and for each further
@@ -57,8 +57,8 @@ def converted(
         each = [word for file in files for word in
                 (*before, *_guarded(), "-threads", "1", "-fd", str(file), "-i", "fd:")]  # fmt: skip
         piped = (*before, *_guarded(), "-f", "png_pipe", "-i", "pipe:0") if pictures else ()
-        running = stack.enter_context(
-            ffmpeg.running(
+        process = stack.enter_context(
+            running(
                 [*each, *piped, *options, f"file:{half}"],
                 stdin=subprocess.PIPE if pictures else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -68,20 +68,20 @@ def converted(
         )
         try:
             if pictures:
-                _feed(running.popen, pictures)
-            ended = running.popen.wait(seconds)
+                _feed(process.popen, pictures)
+            ended = process.popen.wait(seconds)
         except subprocess.TimeoutExpired:
             log.info("%s: not made within %g s", shown(target), seconds)
             return False
         if ended or not half.exists() or not half.stat().st_size:
-            log.info("%s: not made: %s", shown(target), shown(" ".join(running.complaints())[:300]))
+            log.info("%s: not made: %s", shown(target), shown(" ".join(process.complaints())[:300]))
             return False
         half.replace(target)
     return True
 
 
 def _guarded() -> list[str]:
-    return [*ffmpeg.guarded(FORMATS), "-max_pixels", str(PIXELS)]
+    return [*guarded(FORMATS), "-max_pixels", str(PIXELS)]
 
 
 def _feed(process: subprocess.Popen[bytes], pictures: Sequence[Path]) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pipeline.notes import folder_of
-from pipeline.output import NUMBERED
-from pipeline.sweep import State, Status
+from pipeline.recording.output import NUMBERED
+from pipeline.storage.work_dir import folder_of
+from pipeline.sweep.plan import State, Status
 
 TEXT = 1 << 20
 """The most bytes of a file that is read for what it tells: those that we write are far smaller."""

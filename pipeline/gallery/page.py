@@ -22,11 +22,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from pipeline.gallery.found import Card, cards, plan_of, visible
+from pipeline.gallery.cards import Card, cards, plan_of, visible
 from pipeline.gallery.media import Kind, Media, is_plain
-from pipeline.gallery.pictures import copy, folder_of_pictures, poster, tidy
-from pipeline.notes import write as write_text
-from pipeline.sweep import Plan, State
+from pipeline.gallery.thumbnails import copy, folder_of_pictures, poster, tidy
+from pipeline.storage.work_dir import write as write_text
+from pipeline.sweep.plan import Plan, State
 
 PAGE, LIVE, MOSAIC = "index.html", "live.js", "mosaic.mp4"
 HERE = Path(__file__).parent / "browser"

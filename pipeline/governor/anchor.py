@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.frame import Strength
-from pipeline.metrics import blur, luminance, vitals
+from pipeline.imaging.metrics import blur, luminance, vitals
 from pipeline.warp import Canvas
 
 Share = Annotated[float, Field(gt=0, lt=1)]

@@ -19,8 +19,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.frame import Strength
-from pipeline.level import LayerLevel, at_places, measure
-from pipeline.metrics import split_bands
+from pipeline.imaging.layer_level import LayerLevel, at_places, measure
+from pipeline.imaging.metrics import split_bands
 from pipeline.warp import Canvas
 
 LACK_EXPONENT = 2.5

@@ -17,8 +17,8 @@ from torchvision.models import ResNet50_Weights
 from torchvision.ops import Conv2dNormActivation
 
 from pipeline.errors import UserError
-from pipeline.model.network import Network
-from pipeline.model.padding import SamePadding
+from pipeline.model.network.module import Network
+from pipeline.model.network.padding import SamePadding
 
 STAGES = (
     # expansion, channels, repeats, stride, kernel

@@ -15,9 +15,9 @@ from torch import nn
 from torchvision.models import ResNet50_Weights
 
 from pipeline.errors import UserError
-from pipeline.model.network import Network, near_names
-from pipeline.model.sides import sides_of
-from pipeline.weights import read_labels, with_own_weights
+from pipeline.model.network.input_size import sides_of
+from pipeline.model.network.module import Network, near_names
+from pipeline.runtime.weights import read_labels, with_own_weights
 
 ANY_SIZE: tuple[dict[str, bool], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
 """How timm's transformers are told to look at any size; a family knows one of these or none."""

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torchvision.models import MaxVit, VisionTransformer
 
 from pipeline.errors import UserError
-from pipeline.model.network import Network, near_names
-from pipeline.model.sides import Sides
-from pipeline.weights import read_labels, with_own_weights, with_weights
+from pipeline.model.network.input_size import Sides
+from pipeline.model.network.module import Network, near_names
+from pipeline.runtime.weights import read_labels, with_own_weights, with_weights
 
 SHIFTING = ("googlenet", "inception_v3")
 """Those that shift their input to where TensorFlow had it, and have further heads for training."""

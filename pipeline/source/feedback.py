@@ -14,11 +14,11 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture
+from pipeline.image_io.reader import SUFFIXES, read
+from pipeline.imaging.natural_images import COLOURS
 from pipeline.limits import Limits
-from pipeline.photographs import COLOURS
 from pipeline.source.extent import dream_size
 from pipeline.source.images import exact, fitted
-from pipeline.source.picture_file import SUFFIXES, read
 
 Side = Annotated[int, Field(ge=1)]
 

@@ -19,10 +19,10 @@ import numpy.typing as npt
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
+from pipeline.ffmpeg.decode_filters import has_alpha
 from pipeline.frame import Picture
-from pipeline.source.filters import has_alpha
+from pipeline.image_io.reader import Contents, Pixels, load
 from pipeline.source.images import Images
-from pipeline.source.picture_file import Contents, Pixels, load
 from pipeline.source.video import Video
 
 log = logging.getLogger(__name__)

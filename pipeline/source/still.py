@@ -14,13 +14,13 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
+from pipeline.ffmpeg.input_file import given
 from pipeline.frame import Clip, Picture, over
+from pipeline.image_io.alpha import filled
+from pipeline.image_io.reader import SUFFIXES, load
 from pipeline.limits import Limits
-from pipeline.opening import given
-from pipeline.source.cutout import filled
 from pipeline.source.extent import dream_size
 from pipeline.source.images import PATTERN, fitted, found
-from pipeline.source.picture_file import SUFFIXES, load
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Second = Annotated[float, Field(allow_inf_nan=False)]

@@ -15,11 +15,9 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from pipeline import ffmpeg
 from pipeline.errors import UserError, shown
-from pipeline.frame import Clip, Picture, Tracks
-from pipeline.limits import Limits, Positive
-from pipeline.opening import (
+from pipeline.ffmpeg.decode_filters import Deinterlace, filters, transfer_of
+from pipeline.ffmpeg.input_file import (
     CutOffError,
     decoding,
     demand_all,
@@ -29,9 +27,11 @@ from pipeline.opening import (
     starved,
     wait,
 )
+from pipeline.ffmpeg.probe import Facts, probe
+from pipeline.ffmpeg.process import Process
+from pipeline.frame import Clip, Picture, Tracks
+from pipeline.limits import Limits, Positive
 from pipeline.source.extent import check_order, dream_size, extent, remaining
-from pipeline.source.filters import Deinterlace, filters, transfer_of
-from pipeline.source.probe import Facts, probe
 
 log = logging.getLogger(__name__)
 
@@ -215,7 +215,7 @@ class Video:
             rest = rest[size:]
         return picture
 
-    def _judge(self, process: ffmpeg.Process, count: int) -> None:
+    def _judge(self, process: Process, count: int) -> None:
         """Logs the damage that ffmpeg met until it ended after `count` frames of the render.
 
         Raises UserError if it gave none.

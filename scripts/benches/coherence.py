@@ -14,9 +14,9 @@ from torch import Tensor
 
 from benches import parts, scene, usual
 from pipeline.frame import Image, Picture, to_image, to_picture
-from pipeline.gradient import Gradient
-from pipeline.metrics import flicker
-from pipeline.sampling import sample
+from pipeline.gradient.gradient import Gradient
+from pipeline.imaging.metrics import flicker
+from pipeline.imaging.sampling import sample
 
 FRAMES = 100
 SETTLED = 10

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benches import parts
-from pipeline import ffmpeg
-from pipeline.gradient import Gradient
+from pipeline.ffmpeg.process import running
+from pipeline.gradient.gradient import Gradient
 
 SIZES = ((320, 180), (640, 360), (960, 540), (1280, 720), (1920, 1080))
 """Width and height in pixels."""
@@ -93,6 +93,6 @@ def _repeated(clip: Path, output: Path) -> Path:
         ["-stream_loop", str(LONG // PERIOD - 1), "-i", str(piece), "-frames:v", str(LONG),
          "-c", "copy", str(output)],
     ):  # fmt: skip
-        with ffmpeg.running(["-y", *words]) as process:
+        with running(["-y", *words]) as process:
             process.popen.wait()
     return output

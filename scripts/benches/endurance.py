@@ -14,8 +14,8 @@ from torch import Tensor
 
 from benches import parts
 from pipeline.frame import Picture, to_picture
-from pipeline.gradient import Gradient
-from pipeline.metrics import vitals
+from pipeline.gradient.gradient import Gradient
+from pipeline.imaging.metrics import vitals
 
 FRAMES = 3000
 SETTLED = 100

@@ -15,10 +15,10 @@ from torch import Tensor
 from benches import parts, peers, usual
 from pipeline.errors import UserError
 from pipeline.frame import Image
-from pipeline.gradient import Gradient
-from pipeline.graphed import graphed
+from pipeline.gradient.gradient import Gradient
 from pipeline.model import Model
-from pipeline.precision import precise
+from pipeline.model.network.cuda_graphs import graphed
+from pipeline.model.network.precision import precise
 
 SIZES = ((272, 640), (1080, 1920))
 PRECISIONS = ("float32", "tf32", "bf16", "fp16")

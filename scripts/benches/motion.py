@@ -19,8 +19,8 @@ import torch
 
 from benches import parts
 from pipeline.frame import Picture, State
-from pipeline.gradient import Gradient
-from pipeline.loop import Loop
+from pipeline.gradient.gradient import Gradient
+from pipeline.seamless_loop import Loop
 
 RATES = (24, 30, 60)
 ZOOM, DEGREES, RIGHT, DOWN = 1.5, 12.0, 0.1, -0.06

@@ -12,27 +12,27 @@ import hydra
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.beside import Beside
-from pipeline.configuration import CHANGING, config_dir, yaml_of
+from pipeline.auxiliary.inputs import Beside
+from pipeline.config.auxiliary_inputs import beside_of
+from pipeline.config.hydra_config import CHANGING, config_dir, yaml_of
+from pipeline.config.instantiate import Template
+from pipeline.config.settings import limits_of
+from pipeline.config.timeline import timeline
 from pipeline.cuts import Cuts
 from pipeline.errors import UserError
-from pipeline.face import limits_of
-from pipeline.files_beside import beside_of
-from pipeline.fingerprint import Fingerprint
+from pipeline.ffmpeg.audio_features import hear
 from pipeline.frame import Picture, State
-from pipeline.gradient import Gradient
-from pipeline.graphed import graphed
-from pipeline.loop import Loop
-from pipeline.parts import Template
-from pipeline.precision import precise
-from pipeline.recorder import Recorder
-from pipeline.recording import Recording, Saving
+from pipeline.gradient.gradient import Gradient
+from pipeline.model.network.cuda_graphs import graphed
+from pipeline.model.network.precision import precise
+from pipeline.recording.fingerprint import Fingerprint
+from pipeline.recording.recorder import Recorder
+from pipeline.recording.recording import Recording, Saving
 from pipeline.render import Dreamt, render
-from pipeline.report import Report
+from pipeline.report.report import Report
 from pipeline.schedule import VARIABLES, parse
-from pipeline.sound import hear
+from pipeline.seamless_loop import Loop
 from pipeline.source import Source
-from pipeline.timeline import timeline
 
 CPU = torch.device("cpu")
 device = CPU

@@ -21,12 +21,12 @@ from benches.usual import Usual
 from pipeline.dreamer import Slope
 from pipeline.flow import with_motion
 from pipeline.frame import Frame, Image, Picture, sent, to_image, to_picture
-from pipeline.gradient import Gradient
-from pipeline.metrics import flicker
+from pipeline.gradient.gradient import Gradient
+from pipeline.imaging.metrics import flicker
+from pipeline.imaging.sampling import sample
 from pipeline.model.efficientnet_lite import DEVIATION, MEAN, trained
 from pipeline.model.torchvision import untrained
 from pipeline.render import Dreamt
-from pipeline.sampling import sample
 
 FRAMES = 100
 """Of the clip that ours renders; bikes.mp4 has two cuts there."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from pipeline.frame import Clip, Field, Picture
-from pipeline.sampling import pixel_grid
+from pipeline.imaging.sampling import pixel_grid
 
 HEIGHT, WIDTH = 224, 400
 RATE = 25

@@ -13,7 +13,7 @@ import torch
 from benches import parts, scene
 from benches.coherence import Measured, dreamt_with, measure
 from pipeline.frame import Picture, to_image
-from pipeline.metrics import vitals
+from pipeline.imaging.metrics import vitals
 
 FRAMES = 24
 VARIANTS = {

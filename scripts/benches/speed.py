@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benches import parts
-from pipeline import ffmpeg
 from pipeline.dreamer.octaves import resize
+from pipeline.ffmpeg.process import running
 from pipeline.frame import to_image
-from pipeline.gradient import Gradient
+from pipeline.gradient.gradient import Gradient
 from pipeline.source import Source
 
 ROUNDS = 3
@@ -90,7 +90,7 @@ def _bare(slope: Gradient, source: Source, work: Mapping[str, int]) -> float:
 
 def _lengthened(clip: Path, output: Path) -> Path:
     """The clip over and over, long enough."""
-    with ffmpeg.running(
+    with running(
         ["-y", "-stream_loop", "40", "-i", str(clip), "-frames:v", str(LONG), "-an",
          "-vf", f"scale={WIDTH}:-2", str(output)],
     ) as process:  # fmt: skip

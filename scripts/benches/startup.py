@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 ROUNDS = 7
 FIRST_STEP = """
 import os, sys
-from pipeline import gradient
+from pipeline.gradient import gradient
 from pipeline.__main__ import main
 gradient.Gradient.__call__ = lambda *_: os._exit(0)
 sys.argv[0] = "dreamreel"

@@ -18,10 +18,10 @@ from torch.utils._pytree import tree_leaves
 
 from benches import parts, peers, usual
 from pipeline.frame import Image, to_image
-from pipeline.gradient import Gradient
-from pipeline.model.network import Cut, Network
+from pipeline.gradient.gradient import Gradient
+from pipeline.model.network.module import Cut, Network
+from pipeline.model.network.precision import Halved, has_bfloat16
 from pipeline.objective import Aim, total
-from pipeline.precision import Halved, has_bfloat16
 
 ROUNDS = 15
 STEPS = 4

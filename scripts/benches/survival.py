@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from benches import parts
-from pipeline import ffmpeg
-from pipeline.fingerprint import Fingerprint
+from pipeline.ffmpeg.process import running
 from pipeline.frame import Clip, State
-from pipeline.recording import Recording, Saving
+from pipeline.recording.fingerprint import Fingerprint
+from pipeline.recording.recording import Recording, Saving
 
 FRAMES = 10_000
 SIZE = "96x64"
@@ -53,7 +53,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     """The figures early and late, and which demands they meet."""
     source = out / "long.mkv"
     test = ["-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25", "-frames:v", str(FRAMES)]
-    with ffmpeg.running(["-y", *test, "-c:v", "ffv1", str(source)]) as process:
+    with running(["-y", *test, "-c:v", "ffv1", str(source)]) as process:
         process.popen.wait()
     figures: dict[str, object] = {}
     met: dict[str, bool] = {}

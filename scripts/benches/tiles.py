@@ -18,14 +18,14 @@ import torch
 from torch import Tensor
 
 from benches import parts
-from pipeline.allowance import GIB
 from pipeline.dreamer import Dreamer
 from pipeline.frame import Image, Picture, Strength, to_image, to_picture
-from pipeline.gradient import Gradient
-from pipeline.room import Room
-from pipeline.sampling import pixel_grid, sample
+from pipeline.gradient.gradient import Gradient
+from pipeline.gradient.tile_budget import Room
+from pipeline.gradient.tiles import Tile
+from pipeline.imaging.sampling import pixel_grid, sample
+from pipeline.runtime.memory_limit import GIB
 from pipeline.source import Source
-from pipeline.tiling import Tile
 
 COMPARED = (720, 1280)
 """Height and width at which the whole picture fits too."""

@@ -14,7 +14,7 @@ from benches import parts, scene
 from pipeline.dreamer import Slope
 from pipeline.dreamer.octaves import Octaves
 from pipeline.frame import Image, Picture, Strength, to_image
-from pipeline.sampling import sample
+from pipeline.imaging.sampling import sample
 
 Dreams: TypeAlias = Iterator[tuple[Image, float]]
 """Dreams, and the steps that each took, weighted by their share of the frame."""

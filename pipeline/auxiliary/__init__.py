@@ -1,0 +1,1 @@
+"""Mask and guide, in step with the input."""

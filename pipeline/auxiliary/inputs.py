@@ -1,0 +1,45 @@
+"""What goes beside the input, in step with it: the mask and the guide."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from pipeline.auxiliary.mask import Mask
+from pipeline.auxiliary.synced import Track
+from pipeline.frame import Frame, Guide
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Called with the frames, the same ones with what goes beside them; None = nothing does."""
+
+    mask: Mask | None = None
+    guide: Track | None = None
+
+    def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The frames, each with its mask and its guide."""
+        if self.mask is not None:
+            frames = self.mask.along(frames)
+        return frames if self.guide is None else _guided(frames, self.guide)
+
+    def first_guide(self) -> Guide | None:
+        """The guide of the first frame, for trying. Raises UserError if it cannot be read."""
+        if self.guide is None:
+            return None
+        with closing(_guided([Frame(0, 0.0, None)], self.guide)) as frames:
+            return next(frames).guide
+
+
+ALONE = Beside()
+"""Nothing beside the input."""
+
+
+def _guided(frames: Iterable[Frame], track: Track) -> Generator[Frame, None, None]:
+    """The frames with their guide, the very same object as long as its picture stays."""
+    guide: Guide | None = None
+    for frame, picture in track.along(frames):
+        if guide is None or guide.picture is not picture:
+            guide = Guide(picture)
+        yield replace(frame, guide=guide)

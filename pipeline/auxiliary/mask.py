@@ -1,0 +1,97 @@
+"""Where, and how strongly, to dream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.auxiliary.synced import Track
+from pipeline.errors import UserError
+from pipeline.frame import Field, Frame, Image, Picture, State, Strength, sent, to_image
+from pipeline.imaging.metrics import blur
+
+OFF = 2
+"""Pixels that a side may be off: rounded when it was scaled, and once more to be even."""
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Says how strongly to dream where, from pictures whose first channel says it.
+
+    invert: white = not at all. feather: pixels of the frame, deviation of the Gaussian that edges
+    are softened by; it ends at three times as many.
+    """
+
+    track: Track
+    invert: bool
+    feather: float
+
+    def along(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The frames with their mask, the very same array as long as it stays."""
+        before, field = None, None
+        for frame, picture in self.track.along(frames):
+            if picture is not before:
+                before, field = picture, self.field(picture)
+            yield replace(frame, mask=field)
+
+    def field(self, picture: Picture) -> Field:
+        """(H, W) in [0, 1] from a picture (H, W, 3)."""
+        grey = picture[..., 0].astype(np.float32) / np.float32(255)
+        grey = 1 - grey if self.invert else grey
+        if self.feather:
+            # zeros stay zeros beyond the kernel's end, bit for bit
+            grey = blur(torch.from_numpy(grey)[None, None], self.feather)[0, 0].clamp_(0, 1).numpy()
+        return grey
+
+
+def on_device(frame: Frame, device: torch.device) -> Tensor | None:
+    """The mask of the frame, (1, 1, H, W) in [0, 1], on the device; None = it has none."""
+    return None if frame.mask is None else sent(frame.mask, device)[None, None]
+
+
+def shown(dream: Image, picture: Image | None, mask: Tensor | None) -> Image:
+    """What is seen of a dream, (1, 3, H, W): picture + mask * (dream - picture).
+
+    The dream beneath is kept and carried at full strength. Carried masked, soft edges would be
+    masked again at every frame until they are hard, and what a mask that moves comes to would have
+    to be dreamt anew. Where nothing was filmed there is nothing to see through to.
+    """
+    # lerp gives exactly the one at 0 and exactly the other at 1
+    return dream if picture is None or mask is None else picture.lerp(dream, mask)
+
+
+def as_shown(state: State, frame: Frame, mask: Tensor | None) -> State:
+    """The state to go on with: where filming has ended, of the dream only what was shown of it.
+
+    From here on the mask weighs the steps instead, for the dream is all there is.
+    """
+    if mask is None or frame.picture is not None:
+        return state
+    if state.picture is None or state.dream is None:
+        return state
+    return replace(state, dream=shown(state.dream, to_image(state.picture, mask.device), mask))
+
+
+def weighed(strength: Strength, frame: Frame, mask: Tensor | None) -> Strength:
+    """Return the factors on the steps, times the mask where nothing was filmed."""
+    return strength if mask is None or frame.picture is not None else strength.times(mask)
+
+
+def check_shape(mask: tuple[int, int], *shapes: tuple[int, int]) -> None:
+    """Nothing, if a mask of that height and width fits pictures of one of these.
+
+    Raises UserError naming the first of them.
+    """
+    for height, width in shapes:
+        down, across = mask[0] / height, mask[1] / width
+        if abs(down - across) <= max(1.0, across) * (OFF / height + OFF / width):
+            return
+    height, width = shapes[0]
+    raise UserError(
+        f"mask: must have the shape of the input's {width}x{height} pixels, got "
+        f"{mask[1]}x{mask[0]}; crop or scale it"
+    )

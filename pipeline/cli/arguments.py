@@ -1,0 +1,280 @@
+"""The command line before Hydra reads it: names quoted, choices implied by suffix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pipeline.cli.options import parted
+from pipeline.errors import UserError, hint, shown
+from pipeline.storage.file_names import check_name as check_file_name
+
+PATHS = (
+    "input",
+    "output",
+    "audio",
+    "mask",
+    "guide",
+    "from",
+    "sweep",
+    "model.weights",
+    "model.labels",
+)
+"""Keys whose value is a file name, whatever characters it has."""
+
+PICTURES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".tif", ".tiff"),
+    *(".webp", ".ppm", ".pgm", ".pbm", ".jp2"),
+)
+"""Suffixes of inputs that are pictures; a .gif is a video."""
+
+HEAD = 1 << 20
+"""Bytes of a picture in which it says that it is animated."""
+
+ENCODERS = {
+    ".mp4": "h264",
+    ".mov": "prores",
+    ".mkv": "ffv1",
+    ".webm": "webm",
+    ".gif": "gif",
+    ".png": "images",
+    ".jpg": "images",
+    ".jpeg": "images",
+    ".tif": "images",
+    ".tiff": "images",
+    ".webp": "images",
+    "": "images",
+}
+"""The suffix of an output -> the encoder that is meant where none is named."""
+
+OWN_SOURCE = ("zoom", "still", "visualise")
+"""Recipes that say themselves what becomes of a picture."""
+
+CHANGING = ("camera.", "warp.", "governor.", "dreamer.", "objective.")
+"""How settings begin that may change over time."""
+SCHEDULE = re.compile(r"[()*+/:<>%]|\S \S")
+"""What makes a value an expression or keyframes."""
+VALUES = re.compile(r"(range|choice|glob|shuffle|sort|tag)\(")
+"""How Hydra's own functions begin that give the values of a sweep."""
+PARTS = re.compile(r"(?:[^,()'\"]|\([^()]*(?:\([^()]*\)[^()]*)*\)|'[^']*'|\"[^\"]*\")+")
+"""Text without a comma but in brackets, two deep, or quotes."""
+
+JOINTS = {
+    "camera": ("sequence", "moves", None, "zoom+sway"),
+    "objective": ("weighted", "terms", "weights", "norm+label"),
+    "model": ("several", "models", None, "efficientnet_lite0+googlenet"),
+}
+"""Groups whose choices a plus joins -> the choice that holds them, its setting, the one of their
+weights, an example."""
+
+NO_TEXT = re.compile(r"[+-]?[\d._]*(e[+-]?\d+)?|null|true|false|[+-]?(inf|nan)", re.IGNORECASE)
+"""A value that Hydra takes for a number, for a truth or for nothing."""
+
+
+def prepared(
+    arguments: Sequence[str], groups: Collection[str] = (), before: Sequence[str] = ()
+) -> list[str]:
+    """The arguments with file names quoted, source and encoder added where names imply them.
+
+    Hydra's grammar gives ( ) [ ] { } , = ' and more a meaning, and refuses non-ASCII letters; in
+    the value of a path they are just letters. A comma in a sweep (-m) parts values, unless a file
+    of the whole name exists. groups: keys whose value is the name of a choice. before: what comes
+    first and is prepared already. Raises UserError for an argument that is neither KEY=VALUE nor
+    an option.
+    """
+    options, arguments = parted(arguments)
+    sweeping = any(option in ("-m", "--multirun") for option in options)
+    for argument in arguments:
+        _check_form(argument, sweeping=sweeping)
+    arguments = [word for argument in arguments for word in _joined(argument)]
+    quoted = [_quoted(argument, groups, sweeping=sweeping) for argument in arguments]
+    return [*options, *before, *quoted, *_implied([*before, *arguments])]
+
+
+def _check_form(argument: str, *, sweeping: bool) -> None:
+    """Check that it is KEY=VALUE or ~KEY, and names of files such. Raises UserError."""
+    key, equals, value = argument.partition("=")
+    if not equals or key.lstrip("+") in PATHS:
+        names = value.split(",") if sweeping and equals else [value if equals else argument]
+        for name in names:
+            check_file_name(key.lstrip("+")[:80] if equals else "input", name)
+    if not argument.startswith("~") and not argument.partition("=")[1]:
+        exists = argument != "" and Path(argument).exists()
+        meant = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
+        raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no '='; say {shown(meant)}")
+    if argument.lstrip("+~").startswith("hydra.searchpath"):
+        raise UserError(
+            "hydra.searchpath: must be left out, got a folder of settings; say --config-dir DIR"
+        )
+    if argument.startswith("="):
+        raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no key; --help has all")
+
+
+def _joined(argument: str) -> list[str]:
+    """camera=zoom+sway as Hydra says it: a sequence, with each of them in its moves.
+
+    Raises UserError for a plus that joins nothing.
+    """
+    key, _, value = argument.partition("=")
+    if key not in JOINTS or "+" not in value:
+        return [argument]
+    choice, held, weighed, example = JOINTS[key]
+    names = value.split("+")
+    if not all(names):
+        raise UserError(
+            f"{key}: must name a choice before and behind each +, got {shown(value)!r}; "
+            f"say {key}={example}"
+        )
+    parts = [f"+{key}@{key}.{held}.{name}={name}" for name in names]
+    weights = [f"+{key}.{weighed}.{name}=1" for name in names] if weighed else []
+    return [f"{key}={choice}", *parts, *weights]
+
+
+def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
+    key, equals, value = argument.partition("=")
+    if key in groups and ("${" in value or (value[:1] == "[" and not _are_names(value))):
+        raise UserError(
+            f"{key}: must be the name of a choice, got {shown(value)[:80]}; say {key}=CHOICE, "
+            "--help lists them"
+        )
+    if key in groups and equals and NO_TEXT.fullmatch(value):
+        return f"{key}={quote(value)}"  # a choice by that name is looked for, and not found
+    if equals and key.lstrip("+").startswith(CHANGING) and not is_quoted(value):
+        return f"{key}={_scheduled(value, sweeping=sweeping)}"
+    if not equals or key.lstrip("+") not in PATHS or value in ("", "null") or is_quoted(value):
+        return argument
+    if sweeping and "," in value and key != "sweep" and not Path(value).exists():
+        parts = value.split(",")
+        return f"{key}=" + ",".join(p if is_quoted(p) else quote(_at_home(p)) for p in parts)
+    return f"{key}={quote(_at_home(value))}"
+
+
+def _are_names(value: str) -> bool:
+    """Return whether this is a list of choices. Hydra fails on others."""
+    names = [name.strip() for name in value.removeprefix("[").removesuffix("]").split(",")]
+    return all(re.fullmatch(r"\w+", name) and not NO_TEXT.fullmatch(name) for name in names)
+
+
+def _scheduled(value: str, *, sweeping: bool) -> str:
+    """The value of a setting with the schedules in it quoted, which Hydra's grammar refuses."""
+    if value[:1] == "[" and value[-1:] == "]":
+        return f"[{','.join(_scheduled(item, sweeping=False) for item in _parted(value[1:-1]))}]"
+    if value[:1] in ("{", "[") or "${" in value or not SCHEDULE.search(value):
+        return value
+    if sweeping and VALUES.match(value):
+        return value
+    if sweeping and ":" not in value:  # the commas of keyframes part no choices
+        return ",".join(quote(item) if SCHEDULE.search(item) else item for item in _parted(value))
+    return quote(value)
+
+
+def _parted(text: str) -> list[str]:
+    """The text between its commas, those within brackets or quotes left out."""
+    return [part.strip() for part in PARTS.findall(text)]
+
+
+def _at_home(name: str) -> str:
+    """The file name with ~/ replaced: bash does that at the beginning of a word only."""
+    home = name.startswith("~/") and not Path(name).exists()
+    return str(Path(name).expanduser()) if home else name
+
+
+def quote(text: str) -> str:
+    """The text as Hydra's grammar writes it down, so that it comes out as it went in."""
+    # OmegaConf would resolve ${...}, even in a file's name: escape it, and the backslashes before.
+    # Then Hydra's own rule: within single quotes a quote is escaped, and backslashes before one.
+    head, *rest = text.split("${")
+    text = head
+    for part in rest:
+        text = _doubled_at_end(text) + "\\${" + part
+    pieces = text.split("'")
+    return "'" + "\\'".join(_doubled_at_end(piece) for piece in pieces) + "'"
+
+
+def _doubled_at_end(text: str) -> str:
+    """The text with the backslashes that end it doubled."""
+    bare = text.rstrip("\\")
+    return bare + "\\" * 2 * (len(text) - len(bare))
+
+
+def is_quoted(value: str) -> bool:
+    """Whether a value stands in quotes of Hydra's grammar."""
+    return len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
+
+
+def _implied(arguments: Sequence[str]) -> Iterator[str]:
+    """The choices of groups that file names imply and that were not made."""
+    given = dict(a.partition("=")[::2] for a in arguments if "=" in a)
+    names = (given.get(key, "").strip("'\"") for key in ("input", "output"))
+    input_, output = ("" if name == "null" else _at_home(name) for name in names)
+    pictures = bool(input_) and is_pictures(input_) and given.get("recipe") not in OWN_SOURCE
+    if "source" not in given and pictures:
+        yield "source=images"
+    # a look says itself what the dream should have more of
+    if given.get("guide", "null") not in ("", "null") and not {"objective", "look"} & {*given}:
+        yield "objective=guide"
+    if "encoder" in given:
+        return
+    if output:
+        suffix = Path(output).suffix.lower()
+        if suffix in ENCODERS:
+            yield f"encoder={ENCODERS[suffix]}"
+        return
+    photograph = pictures and Path(input_).suffix.lower() in PICTURES and "%" not in input_
+    drawing = given.get("recipe") == "visualise" and given.get("frames", "1") == "1"
+    if photograph or drawing:
+        yield "encoder=images"
+
+
+def is_pictures(name: str) -> bool:
+    """Whether this input is a picture, a folder, or a numbered pattern, rather than a video."""
+    path = Path(name)
+    return path.is_dir() or (path.suffix.lower() in PICTURES and not _is_animated(path))
+
+
+def _is_animated(path: Path) -> bool:
+    """Return whether this is a file of several pictures, which is a video: WebP, PNG, GIF, AVIF."""
+    if not path.is_file():  # a pipe would block
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError:
+        return False
+    webp = head.startswith(b"RIFF") and head[8:16] == b"WEBPVP8X" and len(head) > 20
+    png = head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
+    gif, avif = head.startswith((b"GIF87a", b"GIF89a")), head[4:12] == b"ftypavis"
+    return png or gif or avif or (webp and bool(head[20] & 2))
+
+
+def check_name(output: Path, suffixes: Collection[str], choice: str) -> None:
+    """Nothing, if the encoder of that name can write an output of this one. Raises UserError.
+
+    suffixes: of the outputs that it can write.
+    """
+    if output.name in ("", ".."):
+        raise UserError(f"output: must be a file's name, got {str(output)!r}; say output=NAME.mp4")
+    suffix = output.suffix.lower()
+    if suffix in suffixes:
+        return
+    known = suffix in ENCODERS
+    right = " or ".join(s or "nothing (a folder)" for s in (suffixes if known else ENCODERS))
+    where = f" with encoder={choice}" if known else ""
+    remedy = f"rename it, or say encoder={ENCODERS[suffix]}" if known else "rename it"
+    raise UserError(f"output: must end in {right}{where}, got {shown(output)}; {remedy}")
+
+
+def no_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
+    """The line for a key that is not there: what may have been meant, or what it belongs to.
+
+    known: every key -> the choices that have it, and every group -> its choices, as one writes
+    them: dreamer=octaves.
+    """
+    group = key.partition(".")[0]
+    choices = " or ".join(known.get(key, ()))
+    if choices and key == group:
+        return f"{key}: must be the name of a choice; say {choices}"
+    if choices:
+        return f"{key}: is no setting of this {group}; say {choices} to have it"
+    return f"{key}: is not a setting; {hint(key, known)}"

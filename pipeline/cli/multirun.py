@@ -1,0 +1,217 @@
+"""Hydra's side of a sweep: where its jobs lie, how they are called, and what is said in the end.
+
+Imported wherever a job runs, for its folder is named there too.
+"""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.cli.exit_codes import end
+from pipeline.config.hydra_config import one_line
+from pipeline.config.launchers import SLURM, check_engine, kind_of
+from pipeline.errors import UserError, shown
+from pipeline.jobs.forecast import FILE, read, summed
+from pipeline.storage.lock import exclusive
+from pipeline.sweep.plan import PLAN, Job, Plan, State, job_name, read_plan, status_of
+from pipeline.sweep.slurm import Queue
+
+SWEEPS = Path("sweeps")
+"""Where sweeps without a name lie."""
+MOST_JOBS = 10_000
+"""Of a sweep: its plan and its page hold all of them."""
+REASONS = {State.MISSING: "not begun", State.KILLED: "goes on with the same command",
+           State.STOPPED: "goes on with the same command"}  # fmt: skip
+"""What is said of jobs that say nothing themselves."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep that has begun. jobs: those of this command. queue: Slurm's, None = another engine
+    runs them. gallery: kept true to it until it is left; None = nobody chooses among the jobs.
+    """
+
+    folder: Path
+    jobs: Sequence[Job]
+    queue: Queue | None
+    gallery: AbstractContextManager[None] | None
+
+    def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
+        """Say what became of all jobs. code, line: how the program ended.
+
+        Returns the exit code, and the line that is still to be said.
+        """
+        if self.queue is not None and code in (0, 1, 2):
+            self.queue.wait()  # the engine may have given up at the first that was killed
+        if self.gallery is not None:
+            # who pressed Ctrl-C does not wait for the mosaic
+            stopped = None if code in (0, 1, 2) else KeyboardInterrupt
+            self.gallery.__exit__(stopped, stopped and stopped(), None)
+        found = {job.name: status_of(self.folder / job.name) for job in self.jobs}
+        counts = {state: [s.state for s in found.values()].count(state) for state in State}
+        those = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        print(f"{shown(self.folder)}: {len(found)} job{'s' * (len(found) != 1)}: {those}")
+        for name, status in found.items():
+            if status.state is not State.DONE:
+                reason = status.line or REASONS.get(status.state, "")
+                print(f"{status.state}: {name}{': ' * bool(reason)}{shown(reason)}")
+        if self.queue is not None and (left := self.queue.jobs()):
+            print(f"Slurm still has jobs of it; to end them: scancel {' '.join(sorted(left))}")
+        if self.gallery is not None:
+            print(f"side by side: {shown(self.folder / 'index.html')}")
+        if code in (0, 1, 2):
+            code = 0 if counts[State.DONE] == len(found) else 1
+        return code, line
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A sweep whose jobs only say what they would take."""
+
+    folder: Path
+    jobs: Sequence[Job]
+
+    def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
+        """Say what all would take together; as of Sweep."""
+        told = [found for job in self.jobs if (found := read(self.folder / job.name))]
+        print(f"{shown(self.folder)}: {len(told)} of {len(self.jobs)} jobs {summed(told)}")
+        if code in (0, 1, 2):
+            code = 0 if len(told) == len(self.jobs) else 1
+        return code, line
+
+
+begun: Sweep | Planned | None = None
+"""The sweep that this process began."""
+
+
+class Sweeping(Callback):
+    """What Hydra calls when a sweep begins."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Name the jobs and try what they say, before the first begins."""
+        try:
+            _begin(config)
+        # Hydra would make a warning of any of these, and go on
+        except (UserError, HydraException, OmegaConfBaseException) as error:
+            end(2, one_line(error))
+        except Exception:
+            end(1, f"a fault of ours, please report it:\n{traceback.format_exc()}")
+
+
+def _begin(config: DictConfig) -> None:
+    global begun
+    folder, overrides = Path(config.hydra.sweep.dir), _overrides(config)
+    engine: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
+    check_engine(engine)
+    _check(config, Plan.of(overrides, _earlier(folder).keys).jobs)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"sweep: {shown(folder)} must be a folder that can be written, got "
+            f"{error.strerror!r}; name another"
+        ) from error
+    with exclusive(folder):  # another sweep may begin in this folder at the same moment
+        earlier = _earlier(folder)
+        plan = Plan.of(overrides, earlier.keys)
+        plan.and_before(earlier).write(folder)
+    with read_write(config), open_dict(config):
+        # goes into the settings of each job, as if it had been said on the command line
+        config.hydra.overrides.hydra.append(f"+hydra.sweep.keys={list(plan.keys)}")
+    if config.plan is True:
+        for job in plan.jobs:
+            (folder / job.name / FILE).unlink(missing_ok=True)
+        begun = Planned(folder, plan.jobs)
+        return
+    from pipeline.gallery import kept  # what --help and TAB do without
+
+    queue = Queue.of(folder) if kind_of(engine) == SLURM else None
+    # parts of one video are to be joined, and nobody chooses among them
+    gallery = None if plan.keys == ("part",) else kept(folder)
+    begun = Sweep(folder, plan.jobs, queue, gallery)
+    if gallery is not None:
+        gallery.__enter__()
+    if queue is not None:
+        queue.watch([folder / job.name for job in plan.jobs])
+
+
+def _earlier(folder: Path) -> Plan:
+    """Return the plan that lies in a sweep's folder; an empty one if none does."""
+    return read_plan(folder) if (folder / PLAN).exists() else Plan((), ())
+
+
+def _overrides(config: DictConfig) -> list[list[str]]:
+    """What each job sets, as Hydra's own sweeper takes the command apart."""
+    params = (config.hydra.sweeper.get("params") or {}).items()
+    said = [*(f"{key}={value}" for key, value in params), *config.hydra.overrides.task]
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+    parsed = parser.parse_overrides(said)
+    count = math.prod(map(_choices, parsed))
+    if count > MOST_JOBS:
+        raise UserError(f"-m: must give at most {MOST_JOBS} jobs, got {count}; give fewer values")
+    (jobs,) = BasicSweeper.split_arguments(parsed, None)
+    return jobs
+
+
+def _choices(override: Override) -> int:
+    """Return how many values a sweep gives a setting."""
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if isinstance(value, RangeSweep) and value.start is not None and value.stop is not None:
+        return max(0, math.ceil((value.stop - value.start) / (value.step or 1)))
+    return 1
+
+
+def _check(config: DictConfig, jobs: Sequence[Job]) -> None:
+    """Nothing, if every value is right that a job sets. Raises UserError."""
+    from pipeline.cli.task import check
+
+    loader = GlobalHydra.instance().config_loader()
+    for job in _covering(jobs):
+        composed = loader.load_sweep_config(config, list(job.overrides))
+        HydraConfig.instance().set_config(composed)
+        with read_write(composed), open_dict(composed):
+            del composed["hydra"]
+        check(composed)
+
+
+def _covering(jobs: Sequence[Job]) -> Iterator[Job]:
+    """Of the jobs so many that each value of each setting is met once: to try them all would take
+    a minute where there are hundreds.
+    """
+    met: set[str] = set()
+    for job in jobs:
+        if not met.issuperset(job.overrides):
+            met.update(job.overrides)
+            yield job
+
+
+def _sweep_folder(name: str | None, now: str) -> str:
+    """Where a sweep of that name lies; None = it has none."""
+    return str(SWEEPS / now if name is None else Path(name))
+
+
+def _job_folder(overrides: Sequence[str], keys: Sequence[str]) -> str:
+    """The name of a job's folder."""
+    return job_name(overrides, keys)
+
+
+OmegaConf.register_new_resolver("sweep_folder", _sweep_folder, replace=True)
+OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)

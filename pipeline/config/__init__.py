@@ -1,0 +1,1 @@
+"""From settings to stages: Hydra's files, validation, presets of others, launchers."""

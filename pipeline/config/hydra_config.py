@@ -1,0 +1,163 @@
+"""The yaml files in conf/, what of them was chosen, and what Hydra says when it fails."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from pipeline.cli.arguments import no_setting
+from pipeline.config.launchers import missing_extra
+from pipeline.config.untrusted import Schema, check_calls, check_single
+from pipeline.errors import UserError, hint, shown
+
+# In this order they are built: what costs nothing to refuse comes before the network.
+FIXED = ("source", "cuts", "flow", "encoder")
+CHANGING = ("camera", "warp", "governor", "dreamer", "objective")
+"""Groups whose numbers may be schedules."""
+GROUPS = (*FIXED, *CHANGING, "model")
+
+MEANINGS = (
+    (  # what a quality does stands under the name of this choice
+        r"Error resolving interpolation '\$\{quality\}_\$\{(\w+)\}'",
+        "{0}: must be one choice, got none or several; say {0}=CHOICE, and leave ~{0} out",
+    ),
+    (r"Could not delete from config\. '([^']+)'", "{0}: is not there, so ~{0} must be left out"),
+    (
+        r"Error merging override ([\w.]+)=(.*)",
+        "{0}: must be of the kind that it is, got {1}; leave it out, --help shows what it may be",
+    ),
+    (r"Multiple values for (\S+)\. To", "{0}: is chosen already; say {0}=CHOICE, without the +"),
+    (
+        r"In '(?:(\w[\w/]*)/)?(\w+)': (?:ConfigTypeError|ValidationError) raised while composing",
+        "{0}={1}: must set each key to a value of its kind, got another; correct that file",
+    ),
+    (
+        r"Could not append to config\. An item is already at '([^']+)'",
+        "{0}: is there already, so it must have no +; say {0}=VALUE",
+    ),
+    (
+        r"force-add of config groups is not supported: '\+\+([^=']+)",
+        "{0}: is a choice, so it must have no ++; say {0}=CHOICE",
+    ),
+    (
+        r"Ambiguous value for argument '([^=]+)=(.*)'",
+        "{0}: must be one value, got {1}; say [{1}] for a list, or -m to try each",
+    ),
+)
+"""What Hydra says -> what the user can do."""
+
+
+def config_dir() -> Path:
+    """The folder of the yaml files: beside this module in a wheel, one level up in a checkout."""
+    here = Path(__file__).resolve().parent
+    return here / "conf" if (here / "conf").is_dir() else here.parent / "conf"
+
+
+def yaml_of(group: str, choice: str) -> dict[str, Any]:
+    """What conf/GROUP/CHOICE.yaml gives; of one that is not there, nothing."""
+    path = config_dir() / group / f"{choice}.yaml"
+    defaults: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
+    return dict(defaults)
+
+
+@cache
+def face_yaml() -> Mapping[str, Any]:
+    """What config.yaml gives beside its choices, nothing resolved; read once, for it is asked for
+    at every start, and takes 13 ms.
+    """
+    whole: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "config.yaml"))
+    return {key: value for key, value in whole.items() if key not in ("defaults", "hydra")}
+
+
+def choice_of(group: str) -> str:
+    """The name of what was chosen for the group. Raises UserError if it is several."""
+    choices: Any = OmegaConf.to_container(HydraConfig.get().runtime.choices)
+    if group not in choices:
+        raise UserError(f"{group}: must be one choice, got a list; say {group}=CHOICE")
+    return str(choices[group])
+
+
+def check_keys(cfg: DictConfig) -> None:
+    """Nothing, if cfg has the keys of config.yaml: what + and ~ did is not asked elsewhere."""
+    known = {*GROUPS, *face_yaml()}
+    for key in map(str, cfg):
+        if key not in known:
+            raise UserError(f"{shown(key)}: is not a setting; {hint(key, known)}")
+    for key in sorted(known - set(map(str, cfg))):
+        raise UserError(f"{key}: must be there, got nothing; leave ~{key} out")
+    plain: Any = OmegaConf.to_container(cfg)
+    if plain["from"] is not None:
+        raise UserError("from: must be said on the command line, got it elsewhere; say from=VIDEO")
+    check_calls(plain)
+    for key in face_yaml():
+        check_single(key, plain[key])
+    for group in GROUPS:
+        if not isinstance(plain[group], dict) or "_target_" not in plain[group]:
+            raise UserError(f"{group}: must be a choice, got none; say {group}=CHOICE")
+
+
+def one_line(error: Exception) -> str:
+    """The error as one line: key, rule, value, remedy."""
+    if isinstance(error, UserError):
+        return str(error)
+    text = re.sub(r"\s+", " ", str(error).splitlines()[0])
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        if group == "hydra/launcher" and (line := missing_extra(choice)):
+            return line
+        those = ", ".join(error.options)
+        remedy = hint(choice, error.options, "choose one of these")
+        return f"{group}: must be one of {those}, got {choice!r}; {remedy}"
+    if unknown := re.search(r"Could not override '([^']+)'", text):
+        return no_setting(unknown[1], _known())
+    if isinstance(error, OverrideParseException):
+        key, _, value = error.override.partition("=")
+        return f"{key}: cannot be read, got {value!r}; as plain text it is '{key}=\"{value}\"'"
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key}: must be given, got nothing; say {error.full_key}=VALUE"
+    if isinstance(error, OmegaConfBaseException) and error.full_key:
+        return (
+            f"{error.full_key}: must be a value that can be resolved, got: {text}; mend the ${{}}"
+        )
+    for said, meant in MEANINGS:
+        if match := re.search(said, text):
+            return meant.format(*match.groups())
+    return shown(text)
+
+
+def schema() -> Schema:
+    """Return what the packaged settings are, for presets of others to be checked by."""
+    folder = config_dir()
+    choices: dict[str, set[str]] = {}
+    for path in folder.rglob("*.yaml"):
+        group = path.parent.relative_to(folder).as_posix()
+        if group != "." and not group.startswith("hydra"):
+            choices.setdefault(group, set()).add(path.stem)
+    keys = {
+        group: frozenset(str(key) for name in choices[group] for key in yaml_of(group, name))
+        for group in GROUPS
+    }
+    named = {group: frozenset(names) for group, names in choices.items()}
+    return Schema(named, keys, frozenset(face_yaml()))
+
+
+def _known() -> dict[str, list[str]]:
+    """Every key that can be set, as one writes it, and the choices of its group that have it."""
+    folder = config_dir()
+    known: dict[str, list[str]] = {key: [] for key in face_yaml()}
+    known |= {f"limits.{key}": [] for key in face_yaml()["limits"]}
+    for path in sorted(folder.glob("*/*.yaml")):
+        group, choice = path.parent.name, path.stem
+        known.setdefault(group, []).append(f"{group}={choice}")
+        for key in OmegaConf.load(path):
+            if not str(key).startswith("_"):
+                known.setdefault(f"{group}.{key!s}", []).append(f"{group}={choice}")
+    return known

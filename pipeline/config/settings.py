@@ -1,0 +1,191 @@
+"""The settings that belong to no part, checked: seed, device, precision, tile, limits and more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeGuard
+
+import torch
+
+from pipeline.config.instantiate import TARGET, build
+from pipeline.errors import UserError
+from pipeline.gradient.tile_budget import Room, usual_bytes
+from pipeline.limits import Limits
+from pipeline.model.network import cuda_graphs, precision
+from pipeline.recording.recording import Saving
+from pipeline.runtime.memory_limit import GIB
+
+LIMITS = "pipeline.limits.Limits"
+
+
+@dataclass(frozen=True)
+class Face:
+    """What belongs to no part, whatever the input is.
+
+    room: how large tiles may be, None = never any. trusted: packages whose code may be called.
+    """
+
+    overwrite: bool
+    plan: bool
+    profile: bool
+    seed: int
+    precision: str
+    compile: str
+    limits: Limits
+    room: Room | None
+    saving: Saving
+    trusted: list[str]
+
+    @staticmethod
+    def of(settings: Mapping[str, Any], defaults: Mapping[str, Any], device: torch.device) -> Face:
+        """What these settings say. defaults: what config.yaml says. device: where it is dreamt.
+
+        Raises UserError.
+        """
+        return Face(
+            overwrite=flag("overwrite", settings["overwrite"]),
+            plan=flag("plan", settings["plan"]),
+            profile=flag("profile", settings["profile"]),
+            seed=seed_of(settings["seed"]),
+            precision=choice("precision", settings["precision"], precision.NAMES),
+            compile=choice("compile", settings["compile"], cuda_graphs.NAMES),
+            limits=limits_of(settings["limits"], defaults["limits"]),
+            room=room_of(settings["tile"], settings["tile_memory"], device),
+            saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
+            trusted=["pipeline", *packages(settings["trust"])],
+        )
+
+
+def flag(key: str, value: object) -> bool:
+    """The value, which must be true or false. Raises UserError."""
+    if not isinstance(value, bool):
+        raise UserError(f"{key}: must be true or false, got {value!r}; say {key}=true")
+    return value
+
+
+def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
+    """How many frames end and start of a loop share, 0 if it is none. Raises UserError."""
+    if not _is_number(seconds) or not 0 < seconds <= 60:
+        raise UserError(
+            f"loop_seconds: must be a number above 0, at most 60, got {seconds!r}; "
+            "say loop_seconds=1.5"
+        )
+    return max(1, round(Fraction(seconds) * rate)) if flag("loop", loop) else 0
+
+
+def schedule_start_of(value: object, rate: Fraction) -> int:
+    """Return the frame at which schedules are begun. Raises UserError.
+
+    value: seconds. rate: frames a second.
+    """
+    if not _is_number(value) or not 0 <= value <= 1e6:
+        raise UserError(
+            f"schedule_start: must be a number of seconds from 0 to 1000000, got {value!r}; "
+            "set schedule_start=0"
+        )
+    return round(Fraction(value) * rate)
+
+
+def feather_of(value: object) -> float:
+    """The value, which must be pixels that a mask can be softened by. Raises UserError."""
+    if not _is_number(value) or not 0 <= value <= 500:
+        raise UserError(
+            f"mask_feather: must be a number of pixels from 0 to 500, got {value!r}; "
+            "say mask_feather=8"
+        )
+    return float(value)
+
+
+def seed_of(value: object) -> int:
+    """The value, which must be a whole number that fits a generator. Raises UserError."""
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise UserError(f"seed: must be a whole number from 0 on, got {value!r}; say seed=0")
+    return value
+
+
+def choice(key: str, name: object, names: Sequence[str]) -> str:
+    """The name, which must be one of these, the first of which is the default. Raises UserError."""
+    if name not in names:
+        raise UserError(
+            f"{key}: must be {', '.join(names[:-1])} or {names[-1]}, got {name!r}; "
+            f"say {key}={names[0]}"
+        )
+    return str(name)
+
+
+def room_of(tile: object, memory: object, device: torch.device) -> Room | None:
+    """How large the tiles may be that a picture is cut into; None = it never is. Raises UserError.
+
+    memory: GiB, which count where tile is auto; auto = half of what an NVIDIA GPU has, elsewhere a
+    little, for there a CPU is nearly as quick.
+    """
+    known = memory == "auto" or (_is_number(memory) and 0 < memory < 2**20)
+    if not known:
+        raise UserError(
+            f"tile_memory: must be auto or a number above 0, in GiB, got {memory!r}; "
+            "say tile_memory=auto"
+        )
+    if tile is None:
+        return None
+    if tile == "auto":
+        return Room(side=None, bytes=memory * GIB if _is_number(memory) else usual_bytes(device))
+    if type(tile) is not int or tile < 1:
+        raise UserError(
+            f"tile: must be auto, null, or a number of pixels, got {tile!r}; say tile=auto"
+        )
+    return Room(side=tile, bytes=None)
+
+
+def saving_of(frames: object, seconds: object) -> Saving:
+    """How a render is kept. Raises UserError."""
+    if type(frames) is not int or not 1 <= frames <= 100_000:
+        raise UserError(
+            f"segment_frames: must be a number of pictures from 1 to 100000, got {frames!r}; "
+            "say segment_frames=60"
+        )
+    if not _is_number(seconds) or not 0 <= seconds < 1e6:
+        raise UserError(
+            f"save_seconds: must be a number of seconds from 0 on, got {seconds!r}; "
+            "say save_seconds=60"
+        )
+    return Saving(frames, float(seconds))
+
+
+def limits_of(node: object, defaults: Mapping[str, object]) -> Limits:
+    """What no input may ask for more of. defaults: what config.yaml says. Raises UserError."""
+    if not isinstance(node, Mapping):
+        raise UserError(
+            f"limits: must be settings, got {node!r}; say limits.{next(iter(defaults))}=NUMBER"
+        )
+    limits: Limits = build({TARGET: LIMITS, **node}, "limits", trusted=["pipeline"],
+                           defaults=defaults)  # fmt: skip
+    return limits
+
+
+def packages(value: object) -> list[str]:
+    """The value, which must be a list of names. Raises UserError."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise UserError(f"trust: must be a list of packages, got {value!r}; say trust=[NAME]")
+    return value
+
+
+def device_of(name: object) -> torch.device:
+    """The device of this name; auto is the fastest that is there. Raises UserError."""
+    there = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        there.append("mps")
+    there.append("cpu")
+    if name == "auto":
+        return torch.device(there[0])
+    if name not in there and not (name == "cuda" and "cuda:0" in there):
+        raise UserError(
+            f"device: must be auto or one of {', '.join(there)}, got {name!r}; say device=auto"
+        )
+    return torch.device(str(name))
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is one; true and false are numbers in Python, but none that a user means."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

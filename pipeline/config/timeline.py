@@ -1,0 +1,95 @@
+"""The parts of a render as they are set at each of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+from pipeline.config.instantiate import Template
+from pipeline.errors import UserError
+from pipeline.frame import Clip
+from pipeline.schedule import SOUND
+from pipeline.stages import Moment
+
+UNKNOWN = 36000
+"""Frames that are tried where nobody knows how many there will be."""
+
+
+class Sound(Protocol):
+    """What is heard."""
+
+    def at(self, index: int) -> Mapping[str, float]:
+        """Every variable of schedule.SOUND at the frame of that index."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Called with the index of a frame, its Moment; the same index always gives the same.
+
+    templates: by group, what each part is made from. rate: frames a second. sound: what is heard
+    at each frame, None = nothing asks for it. count: frames of the whole, None = unknown. first:
+    number of the first frame in schedules.
+    """
+
+    templates: Mapping[str, Template]
+    rate: Fraction
+    sound: Sound | None
+    count: int | None = None
+    first: int = 0
+
+    def __call__(self, index: int) -> Moment:
+        """The parts as they are set at this frame. Raises UserError."""
+        values = self.values(index)
+        try:
+            parts: dict[str, Any] = {name: t.at(values) for name, t in self.templates.items()}
+        except UserError as error:
+            raise UserError(_dated(str(error), values) if index else str(error)) from error
+        return Moment(**parts)
+
+    def values(self, index: int) -> dict[str, float]:
+        """The variables of schedules at this frame."""
+        heard = {} if self.sound is None else self.sound.at(index)
+        count, frame = self.count or 0, self.first + index
+        return {"t": float(frame / self.rate), "frame": frame, "rate": float(self.rate),
+                "count": count, "duration": float(count / self.rate), **heard}  # fmt: skip
+
+    def check(self, count: int | None) -> None:
+        """Try every frame, so that nothing fails in the middle. Raises UserError."""
+        frames = UNKNOWN if count is None else count
+        # What does not change is refused at the first frame, or never.
+        changing = any(template.names for template in self.templates.values())
+        for index in range(frames if changing else 1):
+            self(index)
+
+
+def timeline(
+    templates: Mapping[str, Template],
+    clip: Clip,
+    hear: Callable[[Clip], Sound],
+    *,
+    first: int = 0,
+) -> Timeline:
+    """The timeline of these parts, tried over the whole clip. Raises UserError.
+
+    hear: analyses the clip's sound; called only if a schedule asks for it. first: number of the
+    first frame in schedules.
+    """
+    heard = any(template.names & set(SOUND) for template in templates.values())
+    if clip.count is None:
+        for template in templates.values():
+            if asked := template.names & {"count", "duration"}:
+                raise UserError(
+                    f"{template.key}: must not use {min(asked)} of a video whose length is not "
+                    "known; say frames=NUMBER"
+                )
+    made = Timeline(templates, clip.rate, hear(clip) if heard else None, clip.count, first)
+    made.check(clip.count)
+    return made
+
+
+def _dated(line: str, values: Mapping[str, float]) -> str:
+    """The line with the moment at which it came up, before its remedy."""
+    rule, semicolon, remedy = line.partition("; ")
+    return f"{rule} at {values['t']:.2f} s (frame {values['frame']:g}){semicolon}{remedy}"

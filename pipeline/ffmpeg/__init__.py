@@ -1,0 +1,1 @@
+"""The bundled ffmpeg: processes, probing, decode filters, containers, tracks, sound."""

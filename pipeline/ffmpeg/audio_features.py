@@ -1,0 +1,230 @@
+"""What is heard at each frame, as numbers from 0 to 1 that schedules can use."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import UserError, shown
+from pipeline.ffmpeg.input_file import decoding, demand_all, lines, opened, reading, starved, wait
+from pipeline.ffmpeg.process import SOUNDS, VIDEOS
+from pipeline.frame import Clip, Tracks
+from pipeline.limits import Limits
+from pipeline.schedule import SOUND
+
+log = logging.getLogger(__name__)
+
+Samples = npt.NDArray[np.float32]
+
+HERTZ = 22_050
+"""Samples a second that are listened to."""
+HOP = 512
+"""Samples between two looks at the spectrum: 23 ms."""
+WINDOW = 2048
+"""Samples of a look, Hann: 93 ms, long enough to part bass from mid."""
+SHORT = 1024
+"""Samples of a look for onsets, which a long one would blur."""
+BANDS = {"envelope": (20, 10_000), "bass": (20, 150), "mid": (150, 2000), "treble": (2000, 10_000)}
+"""Hz, from and to."""
+LOUD = 98
+"""Percentile of a figure that becomes 1: a single crash must not make all else small."""
+SILENCE = 1e-3
+"""Amplitude, of 1, below which nothing is loud, however quiet the rest is: -60 dB."""
+STEVENS = 0.6
+"""Loudness is about this power of the amplitude (Stevens 1955)."""
+RELEASE = 0.15
+"""Seconds in which a figure falls to a third; it rises at once."""
+LAG = 3
+"""Hops between the two looks that are compared for onsets."""
+NEIGHBOURHOOD = 0.5
+"""Seconds around a moment whose mean change is no onset."""
+LEAST_FLUX = 0.02
+"""Mean rise of the logarithmic spectrum below which nothing is an onset."""
+FORMATS = f"{VIDEOS},{SOUNDS}"
+"""Formats that may hold sound."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """figures: (frames, 5) float32 in [0, 1], a row a frame, columns as schedule.SOUND."""
+
+    figures: npt.NDArray[np.float32]
+
+    def at(self, index: int) -> dict[str, float]:
+        """The figures at the frame of that index; all 0 when the sound is over."""
+        if index >= len(self.figures):
+            return dict.fromkeys(SOUND, 0.0)
+        return dict(zip(SOUND, self.figures[index].tolist(), strict=True))
+
+
+def with_audio(clip: Clip, audio: Path, limits: Limits) -> Clip:
+    """The clip with the sound of that file instead of its own. Raises UserError if it has none."""
+    options = ("-map", "0:a?", "-vn", "-sn", "-dn", "-c", "copy", "-f", "framecrc", "-")
+    try:
+        listed = list(lines(audio, (), options, limits, FORMATS))
+    except UserError as error:  # what opens files speaks of the input
+        raise UserError(str(error).replace("input:", "audio:", 1)) from None
+    codecs = [re.fullmatch(rb"#codec_id \d+: *(.*)", line) for line in listed]
+    found = tuple(match[1].decode() for match in codecs if match)
+    if not found:
+        raise UserError(f"audio: must be a file with sound, got {shown(audio)}; name another file")
+    seconds = None if clip.count is None else float(clip.count / clip.rate)
+    return replace(clip, tracks=Tracks(audio, 0.0, seconds, found))
+
+
+def hear(clip: Clip, limits: Limits) -> Sound:
+    """What the clip's first sound track is like at each frame.
+
+    envelope, bass, mid, treble: loudness of these bands, 1 where they are loudest. onset: how much
+    begins, after the spectral flux (Bello et al. 2005). A track that is silent all the time is
+    logged. Raises UserError if there is no sound.
+    """
+    if clip.tracks is None or not clip.tracks.audio:
+        raise UserError(
+            "audio: must be given for schedules that listen, got an input without sound; "
+            "say audio=FILE"
+        )
+    levels, flux = _analysed(_samples(clip.tracks, limits))
+    if not (levels[:, 0] > SILENCE).any():
+        log.warning(
+            "%s: its first sound track (%s) is silent where it is listened to, so %s stay 0; "
+            "say audio=FILE for another sound", shown(clip.tracks.path),
+            shown(clip.tracks.audio[0]), ", ".join(SOUND),
+        )  # fmt: skip
+    step = HOP / HERTZ
+    figures = [_released(_loudness(level), step) for level in levels.T]
+    figures.append(_released(_onsets(flux, step), step))
+    heard = np.arange(len(flux)) * step
+    count = math.ceil(len(flux) * step * clip.rate) if clip.count is None else clip.count
+    at = np.arange(count) / float(clip.rate)
+    columns = [np.interp(at, heard, figure, right=0) for figure in figures[:-1]]
+    columns.append(_highest(at, heard, figures[-1], 1 / float(clip.rate)))
+    return Sound(np.stack(columns, axis=1).astype(np.float32))
+
+
+def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Samples]:
+    """The first sound track from frame 0 on, (samples, 2), in pieces of at most `size` bytes."""
+    chain = (
+        f"asetpts=PTS-{tracks.offset:.9f}/TB,atrim=start=0,"
+        f"aresample={HERTZ}:async=1:first_pts=0,aformat=sample_fmts=flt:channel_layouts=stereo"
+    )
+    rest = b""
+    with opened(tracks.path) as file:
+        arguments = ["-copyts", *reading(file, limits, FORMATS), "-map", "0:a:0", "-af", chain,
+                     "-f", "f32le", "pipe:1"]  # fmt: skip
+        if tracks.seconds is not None:
+            arguments[-3:-3] = ["-t", f"{tracks.seconds:.6f}"]
+        with decoding(arguments, file, tracks.path, limits) as process:
+            assert process.popen.stdout is not None
+            pipe = process.popen.stdout.fileno()
+            while True:
+                wait(pipe, file=file, path=tracks.path, seconds=limits.stall_seconds)
+                piece = os.read(pipe, size)
+                if not piece:
+                    break
+                whole = len(rest + piece) // 8 * 8
+                yield np.frombuffer((rest + piece)[:whole], np.float32).reshape(-1, 2)
+                rest = (rest + piece)[whole:]
+            process.popen.wait()
+            if process.starved:
+                raise starved(tracks.path, limits)
+            demand_all(process, tracks.path)
+
+
+def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Amplitudes of the bands, (hops, 4), and the flux, (hops,), each hop centred on its sample.
+
+    Of the power of both channels, not of their mix, in which opposite phases cancel.
+    """
+    frequencies = np.fft.rfftfreq(WINDOW, 1 / HERTZ)
+    among = [(frequencies >= low) & (frequencies < high) for low, high in BANDS.values()]
+    long, short = np.hanning(WINDOW)[:, None], np.hanning(SHORT)[:, None]
+    inner = slice((WINDOW - SHORT) // 2, (WINDOW + SHORT) // 2)
+    before: deque[npt.NDArray[np.float64]] = deque(maxlen=LAG)
+    levels: list[list[float]] = []
+    flux: list[float] = []
+    for look in _looks(pieces):
+        power = _power(look * long)
+        # so that a full-scale sine has amplitude 1
+        levels.append([math.sqrt(power[band].sum() / 1.5) * 2 / long.sum() for band in among])
+        spectrum = np.log1p(np.sqrt(_power(look[inner] * short)) * 100 / short.sum())
+        # Against a look that does not overlap with this one, or a hit would count in shares.
+        rise = np.maximum(spectrum - before[0], 0) if before else np.zeros(1)
+        flux.append(float(rise.mean()))
+        before.append(spectrum)
+    return np.array(levels).reshape(-1, len(BANDS)), np.array(flux)
+
+
+def _power(look: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """The power spectrum of samples (n, 2), the sum of the channels'."""
+    spectrum = np.fft.rfft(look, axis=0)
+    return np.asarray((np.abs(spectrum).astype(np.float64) ** 2).sum(axis=1))
+
+
+def _looks(pieces: Iterator[Samples]) -> Iterator[Samples]:
+    """WINDOW samples around every HOP-th, silence beyond the ends."""
+    held = np.zeros((WINDOW // 2, 2), np.float32)
+    for piece in pieces:
+        held = np.concatenate([held, piece])
+        while len(held) >= WINDOW:
+            yield held[:WINDOW]
+            held = held[HOP:]
+    while len(held) > WINDOW // 2:
+        yield np.pad(held, ((0, WINDOW - len(held)), (0, 0)))[:WINDOW]
+        held = held[HOP:]
+
+
+def _loudness(level: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """A band's amplitudes as loudness in [0, 1]."""
+    loud = max(SILENCE, float(np.percentile(level, LOUD))) if len(level) else 1.0
+    return np.asarray(np.clip(level / loud, 0, 1) ** STEVENS)
+
+
+def _onsets(flux: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
+    """How much more than usual begins, in [0, 1]."""
+    if not len(flux):
+        return flux
+    # around each moment, so that the mean of a short sound is not that of silence beyond its ends
+    width = min(round(NEIGHBOURHOOD / step), len(flux))
+    kernel = np.ones(width)
+    around = np.convolve(flux, kernel, "same") / np.convolve(np.ones_like(flux), kernel, "same")
+    above = np.maximum(flux - around, 0)
+    peaks = above[above > LEAST_FLUX]
+    if not len(peaks):
+        return np.zeros_like(flux)
+    return np.asarray(np.clip((above - LEAST_FLUX) / np.percentile(peaks, 80), 0, 1))
+
+
+def _released(figure: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
+    """The figure, falling slowly."""
+    keep, held = math.exp(-step / RELEASE), 0.0
+    out = np.empty_like(figure)
+    for index, value in enumerate(figure):
+        out[index] = held = max(float(value), held * keep)
+    return out
+
+
+def _highest(
+    at: npt.NDArray[np.floating],
+    heard: npt.NDArray[np.floating],
+    figure: npt.NDArray[np.float64],
+    span: float,
+) -> npt.NDArray[np.float64]:
+    """The most of the figure within `span` seconds around each time, so that no hit is missed."""
+    last = np.searchsorted(heard, at + span / 2, side="right")
+    first = np.searchsorted(heard, at - span / 2, side="right")
+    first = np.minimum(first, np.maximum(last - 1, 0))
+    gone = at > (heard[-1] + HOP / HERTZ if len(heard) else -1)
+    return np.array([
+        0.0 if over or start == end else float(figure[start:end].max())
+        for start, end, over in zip(first, last, gone, strict=True)
+    ])  # fmt: skip

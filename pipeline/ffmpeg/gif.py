@@ -1,0 +1,56 @@
+"""GIF: 256 colours chosen from the whole video, then every picture painted with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from subprocess import DEVNULL
+
+from pipeline.errors import UserError
+from pipeline.ffmpeg.container import Container
+from pipeline.ffmpeg.mux import demand_pictures, listed, literal
+from pipeline.ffmpeg.process import running
+from pipeline.ffmpeg.result import demand_success, tally
+from pipeline.frame import Clip
+from pipeline.storage.atomic import flush, half_of
+
+FASTEST = 50
+"""Frames a second: a GIF counts hundredths, and players slow down what is shorter than two."""
+
+
+def demand_slow(clip: Clip) -> None:
+    """Nothing, if a GIF can show clip's rate. Raises UserError otherwise."""
+    if clip.rate > FASTEST:
+        raise UserError(
+            f"output: a .gif must have at most {FASTEST} frames/s, got {float(clip.rate):g}; "
+            "choose .mp4 or .webm"
+        )
+
+
+def paint(segments: Sequence[Path], path: Path, clip: Clip, container: Container) -> None:
+    """Write the lossless segments as a GIF at path, in two passes and constant memory.
+
+    Raises UserError, and OSError if the folder cannot be written.
+    """
+    demand_slow(clip)
+    with listed(segments) as (joint, folder):
+        count = tally(joint, segments[0], clip.rate, folder).pictures
+        colours = half_of(segments[0])
+        choose = ["-vf", "palettegen=reserve_transparent=0", "-frames:v", "1", "-c:v", "png"]
+        # A bayer pattern stands still between frames, unlike error diffusion, which flickers.
+        use = ["-i", colours.name, "-lavfi", "[0:v][1:v]paletteuse=dither=bayer:bayer_scale=3"]
+        try:
+            _run([*joint, *choose, "-f", "image2pipe", "-y", f"file:{colours.name}"], path, folder)
+            _run([*joint, *use, *container.muxer, "-y", literal(path)], path, folder)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            colours.unlink(missing_ok=True)
+    demand_pictures(path, clip, count)
+    flush(path)
+
+
+def _run(arguments: Sequence[str], path: Path, folder: Path) -> None:
+    with running(arguments, stdout=DEVNULL, cwd=folder) as process:
+        demand_success(process, path)

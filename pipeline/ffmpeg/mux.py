@@ -1,0 +1,226 @@
+"""The end of the way: segments become one file, with sound, subtitles, chapters and tags beside.
+
+The pictures are copied, never encoded again (a GIF excepted: see `palette`).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import DEVNULL
+
+from pipeline.errors import UserError, shown
+from pipeline.ffmpeg import spherical
+from pipeline.ffmpeg.container import Container, timescale
+from pipeline.ffmpeg.process import SOUNDS, VIDEOS, guarded, output, running
+from pipeline.ffmpeg.result import StoppedError, Tally, demand_success, tally
+from pipeline.ffmpeg.tracks import Sound, chosen, left_out
+from pipeline.frame import Clip, Tracks
+from pipeline.storage.atomic import flush, half_of
+
+log = logging.getLogger(__name__)
+
+# Of the input's tags, those that speak of its own file and not of what it shows.
+STALE = ("major_brand", "minor_version", "compatible_brands", "timecode")
+FLAGS = "-movflags"
+PHONE = re.compile(r"^com\.(apple|android)\.[\w.]+=", re.MULTILINE)
+CREATED = re.compile(r"^creation_time=([0-9TZ:.+-]{10,40})", re.MULTILINE)
+GONE = "matches no streams"
+"""What ffmpeg says of a track that was there when the render began."""
+MOST_TOLD = 1 << 20
+# Bytes of a tag: .mov counts them in 16 bits and loses the rest without a word.
+LONGEST = 60_000
+
+
+def mux(
+    segments: Sequence[Path],
+    path: Path,
+    clip: Clip,
+    *,
+    container: Container,
+    tag: str | None,
+    metadata: Mapping[str, str],
+) -> None:
+    """Write the segments as one file at path, with clip's tracks beside them.
+
+    Sound that the container takes is copied, or encoded where copying fails; where that fails too
+    all tracks are left out, for they must not cost the pictures. tag: four letters for the codec,
+    or None. Raises UserError, and OSError if the folder cannot be written.
+    """
+    with listed(segments) as (joint, folder):
+        held = tally(joint, segments[0], clip.rate, folder)
+        told = "" if clip.tracks is None else _told(clip.tracks)
+        video, muxer = _video(clip, held, tag), _muxer(told, container)
+        for sound in Sound:
+            options = [*video, *_beside(clip, held, container, sound)]
+            options += [*_dated(told), *_tags(metadata), "-bitexact", *muxer, "-y", literal(path)]
+            try:
+                _run(joint, clip.tracks, options, path, folder)
+                break
+            except StoppedError as error:
+                tracks = clip.tracks
+                if tracks is None or not (tracks.audio or tracks.subtitles):
+                    raise
+                if sound is Sound.NONE or GONE in str(error):
+                    raise
+                if sound is Sound.COPIED:
+                    log.info("sound cannot be copied, so it is encoded: %s", error)
+                else:
+                    left_out(tracks)
+    if clip.sphere:
+        _mark_sphere(path, clip.sphere)
+    demand_pictures(path, clip, held.pictures)
+    flush(path)
+
+
+def _mark_sphere(path: Path, layout: str) -> None:
+    """Mark the file as a 360-degree video, or log that this kind cannot be."""
+    if path.suffix.lower() in spherical.SUFFIXES:
+        spherical.mark(path, layout)
+    else:
+        log.warning("%s: the tags of a 360-degree video are not kept; name an .mp4 or .mov",
+                    shown(path))  # fmt: skip
+
+
+def literal(path: Path) -> str:
+    """The path as ffmpeg takes it by the letter, whatever characters it has."""
+    return f"file:{path.absolute()}"
+
+
+@contextmanager
+def listed(segments: Sequence[Path]) -> Iterator[tuple[list[str], Path]]:
+    """Options that name the segments as one input, and the folder in which they hold.
+
+    Raises UserError if the disk is full, and ValueError for segments that lie about: ffmpeg's
+    list takes plain names only, which the caller chooses.
+    """
+    folder = segments[0].parent
+    if any(segment.parent != folder for segment in segments):
+        raise ValueError(f"segments must lie in one folder, got {folder} and others")
+    plan = half_of(segments[0])
+    try:
+        plan.write_text("".join(f"file {segment.name}\n" for segment in segments))
+        yield ["-f", "concat", "-i", plan.name], folder
+    finally:
+        plan.unlink(missing_ok=True)
+
+
+def demand_pictures(path: Path, clip: Clip, count: int) -> None:
+    """Nothing, if the file at path holds count pictures; else it is removed: UserError."""
+    got = tally(["-i", literal(path)], path, clip.rate).pictures
+    if got != count:
+        path.unlink()
+        raise UserError(
+            f"{shown(path)}: must hold {count} pictures, got {got}; run the same command again"
+        )
+
+
+def _video(clip: Clip, held: Tally, tag: str | None) -> list[str]:
+    """Options that copy the pictures with exact times.
+
+    ffmpeg adds the segments' lengths in microseconds and lets decoding times overlap where a
+    short segment ends; both are set anew from the number of the frame.
+    """
+    scale = timescale(clip.rate)
+    step = int(scale / clip.rate)
+    times = f"setts=pts=round(PTS/{step})*{step}:dts=(N-{held.delay})*{step}:duration={step}"
+    options = ["-map", "0:v", "-c:v", "copy", "-bsf:v", times, "-video_track_timescale", str(scale)]
+    return options if tag is None else [*options, "-tag:v", tag]
+
+
+def _beside(clip: Clip, held: Tally, container: Container, sound: Sound) -> list[str]:
+    """Options for all that is not picture: tracks, chapters, and the input's own tags."""
+    tracks = clip.tracks
+    if tracks is None:
+        return ["-map_metadata", "-1"]
+    options = chosen(tracks, container, sound)
+    options += ["-map_metadata", "1", "-map_chapters", "1"]
+    for key in STALE:
+        options += ["-metadata", f"{key}="]
+    if tracks.seconds is not None:
+        # Ends reading and cuts chapters; never before the last picture, unlike -shortest.
+        length = max(float(held.pictures / clip.rate), tracks.seconds)
+        options += ["-t", f"{math.ceil(length * 1e6) / 1e6:.6f}"]
+    return options
+
+
+def _dated(told: str) -> list[str]:
+    """Options that keep the date, which ffmpeg leaves out of what it copies from other files."""
+    found = CREATED.search(told)
+    return [] if found is None else ["-metadata", f"creation_time={found[1]}"]
+
+
+def _muxer(told: str, container: Container) -> list[str]:
+    """Options of the container's muxer. told: the tags of the input.
+
+    Phones tell place, make, model and date under names of their own, which .mp4 and .mov have no
+    usual place for: where there are such, all tags are written by their names.
+    """
+    options = list(container.muxer)
+    if FLAGS in options and PHONE.search(told):
+        options[options.index(FLAGS) + 1] += "+use_metadata_tags"
+    return options
+
+
+def _told(tracks: Tracks) -> str:
+    """Return the tags of the file, as ffmpeg writes them."""
+    with _opened(tracks) as (source, descriptors):
+        # mapped by hand, or the date is left out here too
+        arguments = [*source, "-map_metadata", "0", "-f", "ffmetadata", "-"]
+        return output(arguments, pass_fds=descriptors, most=MOST_TOLD)
+
+
+def _tags(metadata: Mapping[str, str]) -> list[str]:
+    """Options that write the tags. One too long for .mov is left out, which a log line says."""
+    options: list[str] = []
+    for key, value in metadata.items():
+        if len(value.encode()) > LONGEST:
+            log.warning("the tag %s must have at most %d bytes, so it is left out", key, LONGEST)
+        else:
+            options += ["-metadata", f"{key}={value}"]
+    return options
+
+
+def _run(
+    joint: Sequence[str], tracks: Tracks | None, options: Sequence[str], path: Path, folder: Path
+) -> None:
+    """Run ffmpeg over the segments and the tracks. On failure nothing is left at path."""
+    with _opened(tracks) as (source, descriptors):
+        arguments = [*joint, *source, *options]
+        try:
+            with running(arguments, stdout=DEVNULL, pass_fds=descriptors, cwd=folder) as process:
+                demand_success(process, path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _opened(tracks: Tracks | None) -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """Options that name the tracks as input 1, frame 0 at time zero, and the descriptors it needs.
+
+    ffmpeg never sees the name. Raises UserError if the file is gone.
+    """
+    if tracks is None:
+        yield [], ()
+        return
+    try:
+        descriptor = os.open(tracks.path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise UserError(
+            f"{shown(tracks.path)}: must be readable for its sound, got {error.strerror!r}; "
+            "put it back and run the same command again"
+        ) from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UserError(f"{shown(tracks.path)}: must be a file, got another kind; name a file")
+        source = ["-copyts", *guarded(f"{VIDEOS},{SOUNDS}"), "-itsoffset", f"{-tracks.offset:.6f}"]
+        yield [*source, "-fd", str(descriptor), "-i", "fd:"], (descriptor,)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,134 @@
+"""Mark a finished .mp4 or .mov as a 360-degree video, which ffmpeg has no option for.
+
+The mark is a box of the video's track (Google, Spherical Video RFC, version 1, 2015), which
+players and sites read.
+"""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.storage.atomic import half_of
+
+SUFFIXES = (".mp4", ".mov")
+"""Of the files that can be marked."""
+IDENTIFIER = bytes.fromhex("ffcc8263f8554a938814587a02521fdd")
+MARK = (
+    '<?xml version="1.0"?><rdf:SphericalVideo '
+    'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
+    'xmlns:GSpherical="http://ns.google.com/videos/1.0/spherical/">'
+    "<GSpherical:Spherical>true</GSpherical:Spherical>"
+    "<GSpherical:Stitched>true</GSpherical:Stitched>"
+    "<GSpherical:StitchingSoftware>dreamreel</GSpherical:StitchingSoftware>"
+    "<GSpherical:ProjectionType>equirectangular</GSpherical:ProjectionType>"
+    "<GSpherical:StereoMode>{layout}</GSpherical:StereoMode></rdf:SphericalVideo>"
+)
+CHUNK = 1 << 20
+OFFSETS = {b"stco": ">I", b"co64": ">Q"}
+"""Tables of where in the file the packets lie, and the form of an entry."""
+WAY = (b"trak", b"mdia", b"minf", b"stbl")
+"""Boxes within one another that lead to them."""
+
+
+def mark(path: Path, layout: str) -> None:
+    """Mark the file at path as an equirectangular 360-degree video.
+
+    layout: of the views for two eyes: mono, top-bottom or left-right. Raises ValueError for a file
+    of another form, and OSError.
+    """
+    content = MARK.format(layout=layout).encode()
+    box = struct.pack(">I4s", 24 + len(content), b"uuid") + IDENTIFIER + content
+    half = half_of(path)
+    try:
+        with path.open("rb") as old, half.open("wb") as new:
+            begin, size = _movie(old)
+            old.seek(begin)
+            movie = bytearray(old.read(size))
+            track = next((at for at in _boxes(movie, 8, size, b"trak") if _is_video(movie, at)), 0)
+            if not track:
+                raise ValueError("there is no video track")
+            end = track + _size(movie, track)
+            # what lies behind the movie box moves by the length of the new one
+            _move(movie, after=begin + size, by=len(box))
+            for place in (track, 0):
+                struct.pack_into(">I", movie, place, _size(movie, place) + len(box))
+            movie[end:end] = box
+            old.seek(0)
+            _copy(old, new, begin)
+            new.write(movie)
+            old.seek(begin + size)
+            shutil.copyfileobj(old, new)
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def _copy(old: BinaryIO, new: BinaryIO, size: int) -> None:
+    """Copy so many bytes."""
+    while size:
+        data = old.read(min(size, CHUNK))
+        new.write(data)
+        size -= len(data)
+
+
+def _movie(file: BinaryIO) -> tuple[int, int]:
+    """Return where the movie box begins in the file, and its size."""
+    at = 0
+    while len(head := file.read(16)) >= 8:
+        size, kind = struct.unpack(">I4s", head[:8])
+        size = struct.unpack(">Q", head[8:])[0] if size == 1 else size
+        if kind == b"moov":
+            return at, size
+        if size < 8:
+            break
+        at += size
+        file.seek(at)
+    raise ValueError("there is no movie box")
+
+
+def _size(data: bytearray, at: int) -> int:
+    """Return the size of the box there."""
+    return int(struct.unpack_from(">I", data, at)[0])
+
+
+def _boxes(data: bytearray, begin: int, end: int, kind: bytes) -> Iterator[int]:
+    """Yield where the boxes of that kind begin, from `begin` to `end`."""
+    at = begin
+    while at + 8 <= end:
+        if data[at + 4 : at + 8] == kind:
+            yield at
+        at += max(8, _size(data, at))
+
+
+def _within(data: bytearray, box: int, kind: bytes) -> Iterator[int]:
+    """Yield where the boxes of that kind begin in a box."""
+    return _boxes(data, box + 8, box + _size(data, box), kind)
+
+
+def _is_video(data: bytearray, track: int) -> bool:
+    """Return whether it is the track of a video."""
+    return any(
+        data[handler + 16 : handler + 20] == b"vide"
+        for media in _within(data, track, b"mdia")
+        for handler in _within(data, media, b"hdlr")
+    )
+
+
+def _move(movie: bytearray, *, after: int, by: int) -> None:
+    """Let packets that lie behind that place in the file lie so many bytes later."""
+    places = [0]
+    for kind in WAY:
+        places = [box for place in places for box in _within(movie, place, kind)]
+    for place in places:
+        for kind, form in OFFSETS.items():
+            for table in _within(movie, place, kind):
+                (count,) = struct.unpack_from(">I", movie, table + 12)
+                step = struct.calcsize(form)
+                for at in range(table + 16, table + 16 + count * step, step):
+                    (offset,) = struct.unpack_from(form, movie, at)
+                    if offset >= after:
+                        struct.pack_into(form, movie, at, offset + by)

@@ -1,0 +1,203 @@
+"""A card for each job of a sweep, out of what lies in its folder, all of it looked at first."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError, shown
+from pipeline.gallery.commands import from_job, in_full
+from pipeline.gallery.media import TEXT, Media, is_folder, is_plain, media_of, own
+from pipeline.storage.work_dir import folder_of
+from pipeline.sweep.plan import PLAN, STATUS, Job, Plan, State, Status, read_plan, status_of
+
+LETTERS = 2000
+"""The most letters of an error, or of a setting, that are shown."""
+RATE = re.compile(r"[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?")
+"""A rate as a report has it: nothing that takes long to read, as 1e999999999 would."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the report says, or while a job runs its progress; None = it does not.
+
+    seconds_per_frame: of computing. rate: frames/s. gain, flicker: FIELD section 3. done: frames
+    so far, of `frames`. left: seconds.
+    """
+
+    frames: int | None = None
+    rate: Fraction | None = None
+    width: int | None = None
+    height: int | None = None
+    gain: float | None = None
+    flicker: float | None = None
+    seconds_per_frame: float | None = None
+    done: int | None = None
+    left: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it plays."""
+        if self.frames is None or self.rate is None:
+            return None
+        return round(float(self.frames / self.rate), 3)
+
+
+@dataclass(frozen=True)
+class Card:
+    """settings: the job's own values of the keys that differ, None where it says nothing. line:
+    what it came to, or why it did not. recipe: the resolved settings as yaml, line by line.
+    again, whole: commands, from the job and in full.
+    """
+
+    name: str
+    state: State
+    line: str
+    settings: tuple[str | None, ...]
+    figures: Figures
+    media: Media | None
+    device: str
+    recipe: tuple[str, ...]
+    again: str
+    whole: str
+
+
+def plan_of(sweep: Path) -> Plan:
+    """The sweep's plan. Raises UserError if the folder holds none."""
+    path = sweep / PLAN
+    if path.exists() and not is_plain(path, 64 * TEXT):
+        raise UserError(f"sweep: {shown(path)} must be a file of its own; run the sweep again")
+    try:
+        return read_plan(sweep)
+    except RecursionError as error:
+        raise UserError(f"sweep: {shown(path)} must be flat; run the sweep again") from error
+
+
+def cards(sweep: Path, plan: Plan) -> Iterator[Card]:
+    """Yield the jobs' cards, in the order of the plan; what cannot be read stays empty."""
+    home = _as_said(sweep)
+    named: dict[str, Job] = {}
+    for job in plan.jobs:
+        named.setdefault(job.name, job)
+    for job in named.values():
+        yield _card(sweep, home, plan, job)
+
+
+def _card(sweep: Path, home: Path, plan: Plan, job: Job) -> Card:
+    said = job.settings(plan.keys)
+    folder = own(sweep, job.name)
+    if folder is None or not is_folder(folder):
+        status, folder = Status(State.MISSING), None
+    else:
+        status = _status(folder)
+    output = None if folder is None else own(folder, status.output)
+    work = None if output is None or not is_folder(folder_of(output)) else folder_of(output)
+    figures = _report if status.state is State.DONE else _progress
+    suffix = ".mp4" if output is None else output.suffix
+    return Card(
+        name=visible(job.name),
+        state=status.state,
+        line=visible(status.line) if isinstance(status.line, str) else "",
+        settings=tuple(visible(said[key]) if key in said else None for key in plan.keys),
+        figures=Figures() if work is None else figures(work),
+        media=None if folder is None else media_of(folder, status),
+        device=visible(status.device) if isinstance(status.device, str) else "",
+        recipe=() if work is None else tuple(map(visible, _text(work / "recipe.yaml").split("\n"))),
+        again=from_job(home, job, plan.keys, suffix),
+        whole=in_full(job, plan.keys, suffix),
+    )
+
+
+def visible(text: str) -> str:
+    """The text with what cannot be seen, or turns text around, written out; cut where too long."""
+    cut = text if len(text) <= LETTERS else f"{text[:LETTERS]}…"
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in cut
+    )
+
+
+def _as_said(sweep: Path) -> Path:
+    """The folder as one would name it from here."""
+    whole, here = sweep.resolve(), Path.cwd()
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole
+
+
+def _status(folder: Path) -> Status:
+    """What became of the job, if that is written in a file of its own."""
+    if not is_plain(folder / STATUS, TEXT):
+        return Status(State.MISSING)
+    try:
+        return status_of(folder)
+    except RecursionError:
+        return Status(State.MISSING)
+
+
+def _report(work: Path) -> Figures:
+    told = _read(work / "report.json")
+    gain, seconds = _map(told.get("gain")), _map(told.get("seconds_per_frame"))
+    count = partial(_count, told)
+    return Figures(
+        frames=count("frames"), rate=_rate(told.get("rate")),
+        width=count("width"), height=count("height"),
+        gain=_number(gain.get("mean")), flicker=_number(told.get("flicker")),
+        seconds_per_frame=_number(seconds.get("total")), done=count("frames"),
+    )  # fmt: skip
+
+
+def _progress(work: Path) -> Figures:
+    told = _read(work / "progress.json")
+    return Figures(
+        frames=_count(told, "frames"), gain=_number(told.get("gain")),
+        seconds_per_frame=_number(told.get("seconds_per_frame")),
+        done=_count(told, "done"), left=_number(told.get("seconds_left")),
+    )  # fmt: skip
+
+
+def _text(path: Path) -> str:
+    """What the file holds; nothing where it is not there, too large, or a link."""
+    if not is_plain(path, TEXT):
+        return ""
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """The object in a json file; of anything else an empty one."""
+    try:
+        return _map(json.loads(_text(path)))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _map(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    """The number, if it is one that can be shown."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) < 1e12 and math.isfinite(value) else None
+
+
+def _count(told: Mapping[str, Any], name: str) -> int | None:
+    value = told.get(name)
+    return value if type(value) is int and 0 < value < 1 << 31 else None
+
+
+def _rate(value: object) -> Fraction | None:
+    """Frames/s."""
+    if not isinstance(value, str) or not RATE.fullmatch(value):
+        return None
+    rate = Fraction(value)
+    return rate if rate <= 1000 else None

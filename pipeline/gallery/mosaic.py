@@ -1,0 +1,179 @@
+"""SWEEP/mosaic.mp4: every video that is done, side by side, each with what is its own below it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.errors import shown
+from pipeline.gallery.cards import Card, cards, plan_of
+from pipeline.gallery.convert import H264, MP4, SCALED, TAGGED, converted
+from pipeline.gallery.media import Kind, is_plain
+from pipeline.gallery.page import MOSAIC
+from pipeline.gallery.thumbnails import RATE, copy, folder_of_pictures
+from pipeline.storage.atomic import half_of, reported
+from pipeline.storage.work_dir import write
+from pipeline.sweep.plan import Plan, State
+
+log = logging.getLogger(__name__)
+
+WIDEST, HIGHEST = 3840, 2160
+"""Pixels of the whole."""
+MOST = 144
+"""Jobs in it, 12 x 12 of about 290 pixels where they are 16:9. Of more, the plan's first."""
+SHAPE = 16 / 9
+LETTERING = 0.6
+"""Height of the letters, as a share of their strip's."""
+GROUND, INK = (16, 16, 18), (222, 219, 214)
+CODEC = (*H264, "-crf", "18", "-threads", "2", "-flags", "+bitexact", "-fflags", "+bitexact",
+         *MP4)  # fmt: skip
+MADE_OF = "mosaic.txt"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pixels of a cell's picture, all even, and of the strip below it."""
+
+    columns: int
+    rows: int
+    width: int
+    height: int
+    strip: int
+
+    def corner(self, index: int) -> tuple[int, int]:
+        """(x, y) of the cell's upper left."""
+        row, column = divmod(index, self.columns)
+        return column * self.width, row * (self.height + self.strip)
+
+
+def mosaic(sweep: Path, *, seconds: float = 1800) -> Path | None:
+    """The mosaic of the sweep in that folder, made anew where it is not of the same; None = none.
+
+    There is none where less than two jobs have a video, or where ffmpeg could not make it: that
+    is logged. seconds: after which it is given up. Raises UserError if the folder holds no sweep,
+    or cannot be written.
+    """
+    plan, folder, path = plan_of(sweep), folder_of_pictures(sweep), sweep / MOSAIC
+    done = [(card, video) for card in cards(sweep, plan) if (video := _video(card, folder))]
+    if len(done) < 2:
+        return None
+    if len(done) > MOST:
+        log.warning("%s: the first %d of %d jobs, no more fit", shown(path), MOST, len(done))
+    done = done[:MOST]
+    labels = [label(plan, card) for card, _ in done]
+    note, of_these = folder / MADE_OF, _made_of(done, labels)
+    if is_plain(path) and is_plain(note) and note.read_text("utf-8") == of_these:
+        return path
+    if not _made(path, done, labels, folder, seconds):
+        log.warning("%s: could not be made of %d videos", shown(path), len(done))
+        return None
+    write(note, of_these)
+    return path
+
+
+def label(plan: Plan, card: Card) -> str:
+    """What is the job's own, each setting by the last part of its key."""
+    pairs = zip(plan.keys, card.settings, strict=True)
+    said = [f"{key.rpartition('.')[2]} {value}" for key, value in pairs if value is not None]
+    return "   ".join(said) or card.name
+
+
+def grid(count: int, width: int, height: int) -> Grid:
+    """For so many cells of that shape, none larger, pixels: near to 16:9, and few left empty."""
+
+    def strip_of(columns: int) -> int:
+        return 2 * min(14, max(8, round(min(width, WIDEST / columns) / 36)))
+
+    def cost(columns: int) -> float:
+        rows = math.ceil(count / columns)
+        ratio = columns * width / (rows * (height + strip_of(columns)))
+        return abs(math.log(ratio / SHAPE)) + rows * columns / count
+
+    columns = min(range(1, count + 1), key=cost)
+    rows = math.ceil(count / columns)
+    strip = strip_of(columns)
+    share = min(1.0, WIDEST / (columns * width), (HIGHEST / rows - strip) / height)
+    width, height = (max(2, int(side * share) // 2 * 2) for side in (width, height))
+    return Grid(columns, rows, width, height, strip)
+
+
+def labelled(grid: Grid, labels: Sequence[str]) -> Image.Image:
+    """What lies on top of the pictures: the labels, and nothing where the pictures are."""
+    size = grid.columns * grid.width, grid.rows * (grid.height + grid.strip)
+    sheet = Image.new("RGBA", size, (*GROUND, 0))
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(grid.strip * LETTERING)
+    for index, text in enumerate(labels):
+        x, y = grid.corner(index)
+        end = x + grid.width - 1, y + grid.height + grid.strip - 1
+        draw.rectangle((x, y + grid.height, *end), fill=(*GROUND, 255))
+        place = x + grid.strip // 4, y + grid.height + grid.strip // 2
+        fitting = _fitting(text, font, grid.width - grid.strip // 2)
+        draw.text(place, fitting, fill=(*INK, 255), font=font, anchor="lm")
+    return sheet
+
+
+def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """The text, with its end left out where it is wider than so many pixels."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(f"{text}…") > width:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
+
+
+def _video(card: Card, folder: Path) -> Path | None:
+    """What the job made, if it is done and moves."""
+    media = card.media
+    if card.state is not State.DONE or media is None or media.kind is Kind.PICTURE:
+        return None
+    path = copy(media, card.figures.rate, folder) if media.kind is Kind.FRAMES else media.path
+    return path if is_plain(path) else None
+
+
+def _made(
+    path: Path, done: Sequence[tuple[Card, Path]], labels: Sequence[str], folder: Path,
+    seconds: float,
+) -> bool:  # fmt: skip
+    figures = next((card.figures for card, _ in done if card.figures.width), done[0][0].figures)
+    cells = grid(len(done), figures.width or 640, figures.height or 360)
+    rate = figures.rate or RATE
+    sheet = half_of(folder / MADE_OF)
+    try:
+        with reported(sheet):
+            labelled(cells, labels).save(sheet, "png", compress_level=1)
+        # one thread for each filter: with one for each processor, hundreds of them find no room
+        options = ("-filter_complex_threads", "1", "-filter_complex",
+                   _filters(cells, len(done), str(rate)), "-map", "[out]")  # fmt: skip
+        inputs = [*(video for _, video in done), sheet]
+        return converted(inputs, path, (*options, "-r", str(rate), *CODEC), seconds=seconds)
+    finally:
+        sheet.unlink(missing_ok=True)
+
+
+def _filters(grid: Grid, count: int, rate: str) -> str:
+    """Each to its cell; who is over first is held, as xstack does; the labels on top."""
+    size = f"{grid.width}:{grid.height}"
+    box = f"{grid.width}:{grid.height + grid.strip}"
+    ground = f"0x{bytes(GROUND).hex()}"
+    fit = (
+        f"fps={rate},scale={size}:force_original_aspect_ratio=decrease:{SCALED},setsar=1,"
+        f"pad={box}:(ow-iw)/2:({grid.height}-ih)/2:{ground},format=yuv420p"
+    )
+    chains = [f"[{index}:v:0]{fit}[c{index}]" for index in range(count)]
+    corners = "|".join("{}_{}".format(*grid.corner(index)) for index in range(count))
+    cells = "".join(f"[c{index}]" for index in range(count))
+    chains.append(f"{cells}xstack=inputs={count}:layout={corners}:fill={ground}[all]")
+    chains.append(f"[all][{count}:v:0]overlay=eof_action=repeat,format=yuv420p,{TAGGED}[out]")
+    return ";".join(chains)
+
+
+def _made_of(done: Sequence[tuple[Card, Path]], labels: Sequence[str]) -> str:
+    """A line that is another one as soon as the mosaic would be."""
+    versions = [card.media.version for card, _ in done if card.media is not None]
+    return hashlib.sha1("\n".join((*labels, *versions)).encode()).hexdigest() + "\n"

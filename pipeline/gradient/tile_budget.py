@@ -1,0 +1,118 @@
+"""How much of a picture a network may hold at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from pipeline.errors import UserError
+from pipeline.gradient.footprint import Footprint, footprint
+from pipeline.gradient.tiles import PERIOD, Tile, cut
+from pipeline.model import Model
+from pipeline.runtime.malloc import give_back_freed_memory
+from pipeline.runtime.memory_limit import GIB
+
+log = logging.getLogger(__name__)
+
+LITTLE = 0.75 * GIB
+"""Bytes that a step may hold on a CPU: with more it is but a little quicker."""
+
+
+def usual_bytes(device: torch.device) -> float:
+    """Bytes that a step may hold on this device: of an NVIDIA GPU half of what it has.
+
+    Not of what is free, so that a render goes on as it began. Where something else has more than
+    the other half, tiles grow smaller when memory runs out.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory / 2
+    return LITTLE
+
+
+@dataclass(frozen=True)
+class Room:
+    """side: pixels of a tile, at most; None = any. bytes: that one gradient step of the network may
+    hold; None = any.
+    """
+
+    side: int | None
+    bytes: float | None
+    _needs: dict[tuple[Model, tuple[str, ...]], Footprint] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _last: list[tuple[int, int]] = field(default_factory=list, repr=False, compare=False)
+
+    def need(self, model: Model, layers: Sequence[str], device: torch.device) -> Footprint:
+        """What these layers take; measured once."""
+        asked = model, tuple(layers)
+        if asked not in self._needs:
+            self._needs[asked] = footprint(model, layers, device)
+        return self._needs[asked]
+
+    def enter(self, need: Footprint, height: int, width: int) -> list[Tile]:
+        """The tiles, after tidying up where the last picture looked at had another size.
+
+        Only for pictures that are cut: the sizes of small ones change twice a frame, and giving
+        back what they free is what made them slow.
+        """
+        tiles = self.tiles(need, height, width)
+        if self._last != [(height, width)]:
+            self._last[:] = [(height, width)]
+            if len(tiles) > 1:
+                give_back_freed_memory()
+        return tiles
+
+    def tiles(self, need: Footprint, height: int, width: int) -> list[Tile]:
+        """The tiles of a picture of this size, in pixels; the whole of it where there is room.
+
+        Where there is none even for the smallest, those.
+        """
+        if not need.even:
+            return cut(height, width)
+        return cut(height, width, need.margin, lambda *sides: self.holds(need, *sides))
+
+    def holds(self, need: Footprint, height: int, width: int) -> bool:
+        """Whether a picture of this size, in pixels, may be looked at as a whole."""
+        fits = self.side is None or max(height, width) <= self.side
+        return fits and (self.bytes is None or height * width * need.bytes <= self.bytes)
+
+    def smaller(self, need: Footprint, height: int, width: int) -> Room | None:
+        """Room for the next smaller tiles of a picture of this size; None = there are none."""
+        tall, wide = self.tiles(need, height, width)[0].sides
+        area = tall * wide
+        for halved in range(1, area.bit_length()):
+            room = self.within(area * need.bytes / 2**halved)
+            tall, wide = room.tiles(need, height, width)[0].sides
+            if tall * wide < area:
+                return room
+        return None
+
+    def within(self, most: float | None) -> Room:
+        """The same, of at most so many bytes; None = as it is."""
+        if most is None:
+            return self
+        return replace(self, bytes=most if self.bytes is None else min(most, self.bytes))
+
+    def say(self, need: Footprint, height: int, width: int) -> None:
+        """Log how pictures of this size are cut, if so. Raises UserError where tiles are too small.
+
+        height, width: in pixels.
+        """
+        tiles = self.tiles(need, height, width)
+        tall, wide = tiles[0].sides
+        if self.holds(need, tall, wide):
+            if len(tiles) > 1:
+                log.info("tiles: %d of %dx%d pixels a picture", len(tiles), wide, tall)
+        elif not need.even:
+            log.warning("tile: none, for layers whose strides do not divide %d pixels", PERIOD)
+        elif self.side is not None:
+            raise UserError(
+                f"tile: must be at least {2 * need.margin + 2 * PERIOD} for what these layers see, "
+                f"got {self.side}; say tile=auto, or choose earlier layers"
+            )
+        else:
+            log.warning("tile_memory: %.2f instead of %.2f, for these layers' smallest tiles",
+                        tall * wide * need.bytes / GIB, (self.bytes or 0) / GIB)  # fmt: skip

@@ -1,0 +1,83 @@
+"""What a network sees of one tile of an image, and the way back from there to the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from pipeline.frame import Image
+from pipeline.gradient.tiles import Tile
+from pipeline.model import Activations, Model
+
+Strides: TypeAlias = Mapping[str, int | None]
+"""Layer -> pixels between two of its places; None = it has none: a list, of class scores say."""
+
+
+@dataclass(frozen=True)
+class View:
+    """image: the tile's part of it, (1, 3, h, w). seen: the activations there, margin and all."""
+
+    tile: Tile
+    image: Image
+    seen: Activations
+    strides: Strides
+
+    @staticmethod
+    def of(image: Image, tile: Tile, model: Model, strides: Strides) -> View:
+        """The model's view of this tile of an image (1, 3, H, W)."""
+        part = tile.of(image).detach().requires_grad_(torch.is_grad_enabled())
+        return View(tile, part, model(part, list(strides)), strides)
+
+    def cores(self) -> dict[str, Tensor]:
+        """The activations that count: of a map the core's, of a list all."""
+        return {layer: self.tile.core(self.seen[layer], stride) if stride else self.seen[layer]
+                for layer, stride in self.strides.items()}  # fmt: skip
+
+    def share(self, layer: str) -> float:
+        """How much of the whole image's activations they are."""
+        stride = self.strides[layer]
+        return self.tile.share(self.seen[layer], stride) if stride else self.tile.share(self.image)
+
+    def within(self, layer: str, whole: Tensor) -> Tensor:
+        """The part for them of what the activations of the whole image are asked for."""
+        stride = self.strides[layer]
+        return self.tile.within(whole, stride) if stride else whole * self.share(layer)
+
+    def add_cores(self, whole: dict[str, Tensor]) -> None:
+        """Put them where they belong in the activations of the whole image, zero before."""
+        for layer, core in self.cores().items():
+            stride = self.strides[layer]
+            if layer not in whole:
+                seen = self.seen[layer]
+                shape = (*seen.shape[:2], *self.tile.places(seen, stride)) if stride else seen.shape
+                whole[layer] = seen.new_zeros(shape)
+            if stride:
+                self.tile.within(whole[layer], stride).copy_(core)
+            else:
+                whole[layer].add_(core, alpha=self.share(layer))
+
+    def with_slope(
+        self, slope: Tensor | None, layer: str, wanted: Tensor, whole: Image, *, keep: bool
+    ) -> Tensor:
+        """The slope of the whole image with what they ask of the pixels added to it, in place.
+
+        slope: None = 0 all over. wanted: the slope of the score in them. keep: whether the view is
+        asked again.
+        """
+        core = self.cores()[layer]
+        (own,) = torch.autograd.grad(core, self.image, wanted, retain_graph=keep)
+        if slope is None and self.tile.whole:
+            return own
+        slope = torch.zeros_like(whole) if slope is None else slope
+        if self.strides[layer]:
+            # The margin too: other cores see it as well, and add their part.
+            self.tile.of(slope).add_(own)
+        else:
+            # A mean over the tile, whatever its core; the margin is core elsewhere.
+            mine = self.tile.core(own)
+            self.tile.within(slope).add_(mine, alpha=own.numel() / mine.numel())
+        return slope

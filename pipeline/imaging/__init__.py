@@ -1,0 +1,1 @@
+"""Sampling, convolution, metrics and statistics of images."""

@@ -1,0 +1,97 @@
+"""How steady and how strong a dream is, and what it looks like in figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.imaging.convolution import convolved
+
+BLUR = 1.2
+"""Deviation, in pixels, of the blur before two layers are compared: finer than that is noise."""
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Shares of red, green and blue in the luminance (Rec. 709)."""
+
+
+BANDS = ("fine", "middle", "coarse")
+"""Of a dream layer: waves shorter than about 3 pixels, between, longer than about 12 pixels."""
+BAND_LIMITS = (0.56, 2.25)
+"""Deviations in pixels of the Gaussians that pass waves of 3 and of 12 pixels at half strength."""
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """What an image looks like, each a scalar ().
+
+    luminance: its mean, in [0, 1]. contrast: its deviation. chroma: the root of the mean squared
+    distance of the colours from the luminance, their mean left out. clipped: share of the values
+    within 1/255 of 0 or 1. high_band: deviation of the luminance finer than a blur of 1.2 pixels.
+    """
+
+    luminance: Tensor
+    contrast: Tensor
+    chroma: Tensor
+    clipped: Tensor
+    high_band: Tensor
+
+
+def vitals(image: Tensor) -> Vitals:
+    """What the image (1, 3, H, W) in [0, 1] looks like."""
+    light = luminance(image)
+    colour = image - light
+    colour = colour - colour.mean(dim=(2, 3), keepdim=True)
+    edge = 1 / 255
+    return Vitals(
+        luminance=light.mean(),
+        contrast=light.std(),
+        chroma=colour.square().sum(dim=1).mean().sqrt(),
+        clipped=((image <= edge) | (image >= 1 - edge)).float().mean(),
+        high_band=(light - blur(light)).std(),
+    )
+
+
+def luminance(image: Tensor) -> Tensor:
+    """(1, 1, H, W) from (1, 3, H, W), both in [0, 1]."""
+    return torch.einsum("bchw,c->bhw", image, image.new_tensor(LUMA))[:, None]
+
+
+def split_bands(layer: Tensor) -> Iterator[Tensor]:
+    """Yield the fine, middle and coarse part of a layer, each (1, C, H, W); they add up to it."""
+    smooth, coarse = (blur(layer, deviation) for deviation in BAND_LIMITS)
+    yield layer - smooth
+    yield smooth - coarse
+    yield coarse
+
+
+def band_energy(layer: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean square of each band of a layer (1, C, H, W): (3,), in the order of BANDS.
+
+    weight: (1, 1, H, W) in [0, 1], where to look. A layer that is painted on a surface keeps its
+    energy in every band; blur takes it from the fine one, ringing adds to the middle one.
+    """
+    area = weight.sum().clamp(min=1) * layer.shape[1]
+    return torch.stack([(band.square() * weight).sum() for band in split_bands(layer)]) / area
+
+
+def flicker(now: Tensor, before: Tensor, weight: Tensor) -> Tensor:
+    """How much of a layer is not the one before it, moved: a scalar.
+
+    now, before: (1, 3, H, W), the layer and the last one moved to where it should be. weight:
+    (1, 1, H, W), where to look. The mean squared difference over twice the mean square, both
+    blurred: 0 = painted on the surface, 1 = unrelated, 0.5 = gone or only just come.
+    """
+    now, before = blur(now), blur(before)
+    difference = ((now - before).square() * weight).sum()
+    return difference / (2 * (now.square() * weight).sum() + 1e-12)
+
+
+def blur(image: Tensor, deviation: float = BLUR) -> Tensor:
+    """The image (1, C, H, W) blurred by a Gaussian of this deviation in pixels."""
+    radius = round(3 * deviation)
+    x = torch.arange(-radius, radius + 1, dtype=image.dtype, device=image.device)
+    line = torch.exp(-x.square() / (2 * deviation**2))
+    line = (line / line.sum())[None]
+    return convolved(convolved(image, line, "replicate"), line.mT, "replicate")

@@ -1,0 +1,1 @@
+"""One render, a folder of stills, shots, and the estimate of their cost."""

@@ -1,0 +1,75 @@
+"""What a render would take, as it is told and noted. Importing this costs nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline.errors import shown
+from pipeline.storage.work_dir import write
+
+FILE = "plan.json"
+"""Its name in the folder of a sweep's job."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """frames: that are dreamt, None = unknown before the end; then seconds and size are a frame's.
+
+    steps: a frame after the first, weighted as in report.json. seconds: of all, but for starting
+    up. memory: bytes that the process holds, on a GPU those that are held there. size: bytes of the
+    result without its sound, None = of a single picture it cannot be told.
+    """
+
+    frames: int | None
+    steps: float
+    seconds: float
+    memory: int
+    size: int | None
+
+    def line(self, output: Path) -> str:
+        """What is said of it."""
+        each = self.seconds / (self.frames or 1)
+        parts = [f"{each:.2f} s a frame", f"{self.steps:.1f} steps each"]
+        if self.frames is not None:
+            parts = [f"{self.frames} frame{'s' * (self.frames != 1)}", *parts]
+            parts.append(f"{clock(self.seconds)} in all")
+        parts.append(f"{self.memory / 1e9:.1f} GB of memory")
+        if self.size is not None:
+            each_ = "" if self.frames else " a frame"
+            parts.append(f"{self.size / 1e6:.1f} MB{each_}, twice that while it is joined")
+        return f"{shown(output)}: would take about {', '.join(parts)}"
+
+    def write(self, folder: Path) -> None:
+        """Note it there, for `read`. Raises UserError."""
+        write(folder / FILE, json.dumps(asdict(self)) + "\n")
+
+
+def read(folder: Path) -> Forecast | None:
+    """What is noted there; None = nothing."""
+    with suppress(OSError, ValueError, TypeError):
+        return Forecast(**json.loads((folder / FILE).read_text("utf-8")))
+    return None
+
+
+def summed(forecasts: Iterable[Forecast]) -> str:
+    """What is said of several, one after the other."""
+    all_ = list(forecasts)
+    size = sum(one.size or 0 for one in all_)
+    memory = max((one.memory for one in all_), default=0)
+    return (
+        f"would take about {clock(sum(one.seconds for one in all_))} one after the other, "
+        f"{memory / 1e9:.1f} GB of memory, {size / 1e6:.1f} MB"
+    )
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds as one says them."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,147 @@
+"""A video in parts, each of them a job of a sweep, and the whole that they make together."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from pipeline.cuts import Change, Cuts
+from pipeline.errors import UserError, shown
+from pipeline.frame import Picture
+from pipeline.frame_range import Part
+from pipeline.recording.fingerprint import Fingerprint
+from pipeline.recording.segments import spans
+from pipeline.storage.work_dir import folder_of, write
+from pipeline.sweep.job_status import lasting
+from pipeline.sweep.plan import State, read_plan, status_of
+
+SHOTS = "shots.json"
+"""The name of the file that lists them, beside the jobs."""
+LEAST, MOST = 240, 64
+"""Frames of a part that is worth a job, and parts in all: each decodes what lies before it."""
+
+
+@dataclass(frozen=True)
+class Shots:
+    """parts: in order, from the first frame to the last, each but the first beginning at a cut, or
+    behind a run-up.
+
+    cuts: the frames at which shots begin, all of them.
+    """
+
+    parts: tuple[Part, ...]
+    cuts: tuple[int, ...]
+
+    @staticmethod
+    def found(
+        pictures: Iterable[Picture | None],
+        cuts: Cuts,
+        least: int | None = None,
+        longest: int | None = None,
+        run_up: int = 0,
+    ) -> Shots:
+        """Those of a video whose pictures these are.
+
+        least: frames of a part, None = an even share of MOST parts, and no fewer than LEAST.
+        longest: frames of a part; what is longer is split where no cut is, and each piece has a
+        run-up of so many frames, within its shot. None = only cuts part. Raises UserError where
+        what is dreamt was never filmed.
+        """
+        marks, count = [], 0
+        for picture, change in cuts(pictures):
+            if picture is None:
+                raise UserError(
+                    "source: must be filmed to have shots, got one that feeds on itself; "
+                    "render it as one"
+                )
+            if change is Change.CUT:
+                marks.append(count)
+            count += 1
+        if least is None:
+            least = min(max(LEAST, count // MOST), longest or count)
+        begins = [0]
+        for mark in marks:
+            if mark - begins[-1] >= least:
+                begins.append(mark)
+        if len(begins) > 1 and count - begins[-1] < least:
+            begins.pop()
+        if longest is not None:
+            begins = list(_split(begins, count, longest))
+        shots, parts = [0, *marks], []
+        for first, end in pairwise([*begins, count]):
+            shot = shots[bisect_right(shots, first) - 1]
+            parts.append(Part(first, end, min(run_up, first - shot)))
+        return Shots(tuple(parts), tuple(marks))
+
+    def write(self, folder: Path) -> None:
+        """Note them in the folder of their sweep. Raises UserError."""
+        told = {"parts": [str(part) for part in self.parts], "cuts": self.cuts}
+        write(folder / SHOTS, json.dumps(told) + "\n")
+
+
+def _split(begins: Sequence[int], count: int, longest: int) -> Iterator[int]:
+    """These beginnings, and so many more between them that nothing is longer, evenly."""
+    for first, end in pairwise([*begins, count]):
+        pieces = -(-(end - first) // longest)
+        yield from (first + (end - first) * piece // pieces for piece in range(pieces))
+
+
+def read(folder: Path) -> Shots:
+    """The shots that are noted there. Raises UserError."""
+    try:
+        told = json.loads((folder / SHOTS).read_text("utf-8"))
+        parts = tuple(part for text in told["parts"] if (part := Part.of(text)))
+        return Shots(parts, tuple(map(int, told["cuts"])))
+    except (OSError, ValueError, TypeError, KeyError, UserError) as error:
+        raise UserError(
+            f"shots: must be a folder that scripts/render_shots.py made, got {shown(folder)}; "
+            "run that"
+        ) from error
+
+
+def check(shots: Shots, cuts: Sequence[int]) -> None:
+    """Nothing, if the jobs saw shots begin at these frames, which are those. Raises UserError."""
+    if tuple(cuts) != shots.cuts:
+        other = min({*cuts} ^ {*shots.cuts})
+        raise UserError(
+            f"shots: must have their cuts where they were found, got another at frame {other}; "
+            "render the video as one"
+        )
+
+
+def done(folder: Path, shots: Shots, made_of: Fingerprint) -> list[Path]:
+    """The work folders of all parts, in order. made_of: what the whole depends on.
+
+    Raises UserError if a part is not done, or was made of something else.
+    """
+    jobs = {job.settings(["part"]).get("part"): folder / job.name for job in read_plan(folder).jobs}
+    works = []
+    for part in shots.parts:
+        job = jobs.get(str(part), folder)
+        status = status_of(job)
+        if status.state is not State.DONE or status.made_of != lasting(made_of.facts):
+            state = status.state if status.state is not State.DONE else "done with others"
+            raise UserError(
+                f"shots: must all be done with these settings, got part {part} of {shown(folder)} "
+                f"{state}; run scripts/render_shots.py again"
+            )
+        works.append(folder_of(job / status.output))
+    return works
+
+
+def segments(works: Sequence[Path], shots: Shots) -> list[Path]:
+    """The segments of all parts, in order. Raises UserError if one is missing."""
+    found: list[Path] = []
+    for work, part in zip(works, shots.parts, strict=True):
+        held = spans(work, part.first)
+        if not held or held[-1][0] != part.last:
+            raise UserError(
+                f"shots: must hold all segments, got {shown(work)} without some; remove it and run "
+                "scripts/render_shots.py again"
+            )
+        found += [path for _, path in held]
+    return found

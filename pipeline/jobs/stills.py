@@ -1,0 +1,274 @@
+"""Several stills as the user sees them: each dreamt on its own, into one folder, by one network.
+
+Each is a render of its own, of one frame: what is wrong with one leaves the others alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.auxiliary.inputs import Beside
+from pipeline.errors import UserError, shown
+from pipeline.gradient.gradient import Gradient
+from pipeline.jobs.job import Order, Outcome, Parts, dreamt, facts, say_what_must_fit
+from pipeline.recording.fingerprint import MADE_OF, Contents, contents
+from pipeline.recording.output import is_complete, remove
+from pipeline.recording.recording import FIGURES
+from pipeline.report import frame_metrics as written
+from pipeline.report.frame_metrics import Row
+from pipeline.report.progress import asked_to_stop, shown_progress
+from pipeline.report.report import Report
+from pipeline.seamless_loop import looped
+from pipeline.source import Several, Source
+from pipeline.storage.atomic import HALF
+from pipeline.storage.lock import locked
+from pipeline.storage.work_dir import folder_of, kept_log, read_json, write
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".png"
+"""Of every result: it has room for all that a still may hold."""
+
+
+def names(files: Iterable[Path]) -> dict[Path, str]:
+    """What each file's dream is called: its stem, or all of its name where stems are alike.
+
+    No two are called alike, not even where small and capital letters are the same.
+    """
+    files = list(files)
+    alike = Counter(file.stem.casefold() for file in files)
+    taken: set[str] = set()
+    called = {}
+    for file in files:
+        name = file.stem if alike[file.stem.casefold()] == 1 else file.name
+        while name.casefold() in taken:
+            name += "_"
+        taken.add(name.casefold())
+        called[file] = name + SUFFIX
+    return called
+
+
+def check_output(output: Path, stills: Several, *, overwrite: bool) -> None:
+    """Nothing, if all results may be written into that folder without loss. Raises UserError."""
+    called = names(stills.files)
+    home = next(iter(called)).parent
+    if output.suffix:
+        raise UserError(
+            f"output: must be a folder for pictures that are dreamt each on its own, got "
+            f"{shown(output)}; say output={shown(output.stem)}"
+        )
+    if not output.parent.is_dir():
+        raise UserError(f"output: its folder must exist, got {shown(output.parent)}; make it first")
+    if os.path.lexists(output) and not output.is_dir():
+        raise UserError(f"output: must be a folder, got the file {shown(output)}; name another")
+    if output.is_dir() and output.samefile(home):
+        raise UserError(f"output: must not be the input, got {shown(output)}; name another folder")
+    for name in (folder_of(output).name, *called.values()):
+        if len(name.encode()) > 255:
+            raise UserError(
+                f"output: no name in it must be longer than 255 bytes, got {shown(name)}; "
+                "rename the picture"
+            )
+    work = folder_of(output)
+    done = {row["figures"]["output"] for row in written.read(work / FIGURES)}
+    for name in called.values():
+        there = os.path.lexists(output / name)
+        ours = name in done or is_complete(work / name, output / name)
+        if there and not ours and not overwrite:
+            raise UserError(
+                f"output: must not hold {shown(name)} yet, got {shown(output / name)}; "
+                "name another folder or say overwrite=true"
+            )
+
+
+def run(
+    parts: Parts, stills: Several, order: Order, *, beside: Callable[[Source], Beside]
+) -> Outcome:
+    """Dream every picture into the folder `output`; what cannot be read is said and left out.
+
+    parts: of the first still. beside: what goes beside a still. What is left beside the output is
+    as of job.run; report.json has the figures of each picture. Of an earlier run of the very same
+    that did not come to its end the pictures stay. Raises UserError, and KeyboardInterrupt after
+    the picture during which the user pressed Ctrl-C, with the line that says how to go on.
+    """
+    looped(parts.clip, order.overlap)  # refused: a still has no end that could join its start
+    # what is wrong for all of them is said once, and before anything is made
+    guide = parts.beside.first_guide()
+    _ = Gradient(parts.model, parts.moments(0).objective.of(parts.model, guide)).smallest_side
+    album = _Album(parts, beside, order, folder_of(order.output))
+    rows, report = album.work / FIGURES, album.work / "report.json"
+    with _folders(album), locked(album.work), kept_log(album.work):
+        held = read_json(report)
+        if held and rows.exists() and not (album.work / MADE_OF).exists():
+            # an earlier run was over but for this
+            remove(rows)
+            return Outcome(order.output, held)
+        album.go_on()
+        write(album.work / "recipe.yaml", order.settings)
+        try:
+            _add_all(album, stills)
+        except KeyboardInterrupt as stopped:
+            raise KeyboardInterrupt(album.kept) from stopped
+        if not album.figures:
+            raise UserError(
+                f"input: must hold a picture that can be dreamt, got none at "
+                f"{shown(stills.files[0].parent)}; the lines above say why"
+            )
+        figures: dict[str, object] = {"pictures": album.figures, "left_out": album.left_out}
+        figures |= facts(parts.model, order.seed)
+        write(report, json.dumps(figures, indent=2) + "\n")
+        remove(album.work / MADE_OF)
+    remove(rows)  # the last of all, behind the lock too: until then the same command tidies up
+    return Outcome(order.output, figures)
+
+
+def _add_all(album: _Album, stills: Several) -> None:
+    """Dream every picture, showing progress."""
+    called = names(stills.files)
+    with (
+        asked_to_stop() as stop,
+        shown_progress(len(called), "picture", album.work) as progress,
+    ):
+        for file, still in stills.each():
+            album.add(file, still, called[file])
+            progress(album.gain)
+            if stop and len(album.figures) + len(album.left_out) < len(called):
+                raise KeyboardInterrupt
+
+
+def summary(outcome: Outcome) -> str:
+    """One line: where the pictures lie and what they cost."""
+    figures: Any = outcome.figures
+    pictures, left_out = figures["pictures"].values(), figures["left_out"]
+    seconds = [picture["seconds_per_frame"]["total"] for picture in pictures]
+    gains = [picture["gain"]["mean"] for picture in pictures if picture["gain"] is not None]
+    parts = [f"{len(seconds)} pictures", f"{statistics.fmean(seconds):.2f} s a picture"]
+    parts.append(f"{sum(seconds):.0f} s in all")
+    if gains:
+        parts.append(f"gain {statistics.fmean(gains):.2f}")
+    if left_out:
+        parts.append(f"{len(left_out)} left out")
+    return f"{shown(outcome.output)}: {', '.join(parts)}"
+
+
+@dataclass
+class _Album:
+    """The folder as it fills. figures: by file name, of each picture that is done. left_out: why,
+    by file name. gain: of the newest picture.
+    """
+
+    parts: Parts
+    beside: Callable[[Source], Beside]
+    order: Order
+    work: Path
+    figures: dict[str, Row] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    gain: float | None = None
+    _earlier: dict[str, Row] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> str:
+        """The line for whoever stopped it; empty if nothing is done yet."""
+        if not self.figures:
+            return ""
+        return (
+            f"stopped; {len(self.figures)} pictures are done, in {shown(self.order.output)}; "
+            "the same command goes on"
+        )
+
+    def go_on(self) -> None:
+        """Find what an earlier run of the very same has done. Raises UserError."""
+        rows, made_of = self.work / FIGURES, self.work / MADE_OF
+        for half in self.work.glob(f"*{HALF}"):
+            remove(half)  # of those who were killed: the folder is ours
+        if not self.order.made_of.goes_on(made_of, overwrite=self.order.overwrite):
+            rows.unlink(missing_ok=True)
+            self.order.made_of.write(made_of)
+        self._earlier = {row["input"]: row for row in written.read(rows)}
+
+    def add(self, file: Path, still: Source, name: str) -> None:
+        """Dream this still to a file of that name, or say why it is left out."""
+        try:
+            parts = replace(self.parts, source=still, clip=still.clip, beside=self.beside(still))
+            say_what_must_fit(parts, self.order.device)
+        except UserError as error:
+            log.warning("%s; left out", error)
+            self.left_out[file.name] = str(error)
+            return
+        held = contents("input", file)
+        earlier = self._earlier.get(file.name)
+        if earlier is not None and (self.order.output / name).exists():
+            if earlier["sha256"] != held.sha256 and not self.order.overwrite:
+                raise UserError(
+                    f"input: must stay as it was, got other contents in {shown(file)}, which is "
+                    "dreamt already; put the first ones back, or say overwrite=true"
+                )
+            if earlier["sha256"] == held.sha256:
+                self.figures[file.name] = earlier["figures"]
+                remove(self.work / name)
+                return
+        self._dream(parts, held, name)
+
+    def _dream(self, parts: Parts, held: Contents, name: str) -> None:
+        """Let the dream of a picture lie in the output by that name, and note its figures."""
+        facts = {**self.order.made_of.facts, "contents of input": held.sha256}
+        order = replace(
+            self.order, output=self.order.output / name, folder=self.work / name,
+            made_of=replace(self.order.made_of, facts=facts, inputs=[held]),
+        )  # fmt: skip
+        recording = order.recording(parts)
+        with recording:
+            report = Report(parts.source, self.order.device, recording.folder / FIGURES)
+            if not recording.is_complete:
+                with closing(dreamt(parts, order, recording, report)) as frames:
+                    for _ in frames:
+                        pass
+            figures = {"output": name} | report.figures()
+            # noted before anything goes that would tell the next run of it
+            index = 1 + max((row["index"] for row in self._earlier.values()), default=-1)
+            row = {"index": index + len(self.figures), "input": held.path.name}
+            row |= {"sha256": held.sha256, "figures": figures}
+            written.write(self.work / FIGURES, row)
+        remove(recording.folder)
+        self.figures[held.path.name], self.gain = figures, report.gain
+
+
+@contextmanager
+def _folders(album: _Album) -> Iterator[None]:
+    """The folder of the results and the one beside it; gone again if nothing came of it.
+
+    After a fault of ours the log that tells of it stays. Raises UserError.
+    """
+    made = [folder for folder in (album.order.output, album.work) if not folder.exists()]
+    ours = False
+    try:
+        _make(made)
+        yield
+    except Exception as error:
+        ours = not isinstance(error, UserError)
+        raise
+    finally:
+        for folder in made:
+            if not album.figures and not (ours and folder == album.work):
+                remove(folder)
+
+
+def _make(folders: Iterable[Path]) -> None:
+    """Make the folders. Raises UserError."""
+    for folder in folders:
+        try:
+            folder.mkdir()
+        except OSError as error:
+            raise UserError(
+                f"output: {shown(folder)} must be writable, got {error.strerror!r}; "
+                "choose another folder"
+            ) from error

@@ -1,0 +1,1 @@
+"""How a torch module is cut at a layer, folded and run."""

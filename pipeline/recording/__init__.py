@@ -1,0 +1,1 @@
+"""The work folder of a render: segments, spool, checkpoint, fingerprint, output."""

@@ -1,0 +1,112 @@
+"""The state of a render as a file, from which it goes on: every number bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from pipeline.errors import UserError, shown
+from pipeline.frame import Ends, Picture, State
+from pipeline.imaging.layer_level import LayerLevel
+from pipeline.storage.atomic import half_of, settle
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a file holds.
+
+    state: before the newest frame. told: what that frame came to, as `digest` tells it, so that it
+    can be made again and held against this. shown: how many pictures had been made before it.
+    """
+
+    state: State
+    told: str
+    shown: int
+
+
+def write(path: Path, saved: Saved) -> None:
+    """Write the file so that it is whole and on the disk, or not there. Raises OSError."""
+    tensors, numbers = _flat(saved.state)
+    facts = {**numbers, "told": saved.told, "shown": saved.shown}
+    half = half_of(path)
+    try:
+        # safetensors refuses tensors that share memory, as the picture and a dream of nothing may
+        own = {name: tensor.clone() for name, tensor in tensors.items()}
+        half.write_bytes(save(own, {"dreamreel": json.dumps(facts)}))
+        settle(half, path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def read(path: Path, device: torch.device) -> Saved:
+    """What the file holds, its dream on the device. Raises UserError for one that is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads(file.metadata()["dreamreel"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{shown(path)}: must be as it was saved, got {shown(error)}; "
+            "say overwrite=true to start anew"
+        ) from error
+    return Saved(_state(tensors, facts, device), facts["told"], facts["shown"])
+
+
+def digest(state: State) -> str:
+    """A sha256 in hex: two states that differ in a bit have two."""
+    tensors, numbers = _flat(state)
+    told = hashlib.sha256(json.dumps(numbers).encode())
+    for name, tensor in sorted(tensors.items()):
+        told.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        told.update(tensor.numpy().data)
+    return told.hexdigest()
+
+
+def _flat(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
+    """Every tensor in it by name, on the CPU; and every number."""
+    named = {"dream": state.dream, "maturity": state.maturity}
+    if state.level is not None:
+        named |= {"level.places": state.level.places, "level.shot": state.level.shot}
+    tensors = {name: tensor for name, tensor in named.items() if tensor is not None}
+    tensors |= {f"memory.{name}": tensor for name, tensor in state.memory.items()}
+    tensors |= {f"ends.dreams.{i}": dream for i, dream in enumerate(state.ends.dreams)}
+    pictures: dict[str, Picture] = {} if state.picture is None else {"picture": state.picture}
+    for name in ("start", "held"):
+        pictures |= {f"ends.{name}.{i}": one for i, one in enumerate(getattr(state.ends, name))}
+    tensors |= {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in pictures.items()}
+    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, {
+        "index": state.index, "room": state.room, "age": state.age,
+    }  # fmt: skip
+
+
+def _state(
+    tensors: Mapping[str, Tensor], numbers: Mapping[str, Any], device: torch.device
+) -> State:
+    """The state again."""
+
+    def on_device(name: str) -> Tensor | None:
+        return tensors[name].to(device) if name in tensors else None
+
+    def numbered(name: str) -> Sequence[Tensor]:
+        count = sum(key.startswith(f"ends.{name}.") for key in tensors)
+        return [tensors[f"ends.{name}.{i}"] for i in range(count)]
+
+    start, held = (tuple(one.numpy() for one in numbered(name)) for name in ("start", "held"))
+    memory = {name.removeprefix("memory."): tensor.to(device)
+              for name, tensor in tensors.items() if name.startswith("memory.")}  # fmt: skip
+    picture = tensors["picture"].numpy() if "picture" in tensors else None
+    ends = Ends(start, tuple(numbered("dreams")), held)
+    places, shot = on_device("level.places"), on_device("level.shot")
+    level = None if places is None or shot is None else LayerLevel(places, shot)
+    return State(numbers["index"], picture, on_device("dream"), on_device("maturity"), memory,
+                 ends, numbers["room"], level, numbers["age"])  # fmt: skip

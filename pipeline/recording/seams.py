@@ -1,0 +1,63 @@
+"""Where a shot was split: how far the dreams of the two parts are from one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.errors import UserError, shown
+from pipeline.frame_range import Part
+from pipeline.imaging.metrics import flicker
+from pipeline.storage.atomic import half_of, reported, settle
+
+Seam = dict[str, float]
+"""frame: the first behind it. difference: 0 = the dream goes on, 1 = it is another."""
+EDGES = "edge-*"
+"""Files with the dream layer of the frame before the one they are numbered by."""
+
+
+def keep(layer: Tensor, frame: int, folder: Path) -> None:
+    """Keep the dream layer before that frame, (1, 3, H, W), in half precision. Raises UserError."""
+    path = _edge(folder, frame)
+    half = half_of(path)
+    with reported(folder):
+        try:
+            with half.open("wb") as file:
+                np.save(file, layer.half().cpu().numpy())
+            settle(half, path)
+        finally:
+            half.unlink(missing_ok=True)
+
+
+def measured(works: Sequence[Path], parts: Sequence[Part]) -> list[Seam]:
+    """The seams, in order: the flicker between the two dreams of the very same frame, the one
+    before it, by the part that ends there and by the run-up.
+
+    works: the parts' folders. Raises UserError if what was kept is missing.
+    """
+    seams = []
+    for (before, _), (work, part) in pairwise(zip(works, parts, strict=True)):
+        if part.run_up:
+            one, other = (_read(_edge(folder, part.first)) for folder in (before, work))
+            difference = float(flicker(one, other, torch.ones_like(one[:, :1])))
+            seams.append({"frame": part.first, "difference": round(difference, 5)})
+    return seams
+
+
+def _edge(folder: Path, frame: int) -> Path:
+    return folder / f"edge-{frame:08d}"
+
+
+def _read(path: Path) -> Tensor:
+    try:
+        return torch.from_numpy(np.load(path)).float()
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"shots: must hold what seams are told from, got no {shown(path)}; remove its folder "
+            "and run scripts/render_shots.py again"
+        ) from error

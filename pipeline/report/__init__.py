@@ -1,0 +1,1 @@
+"""The figures of a render: metrics of its frames, classification, progress, profile."""

@@ -1,0 +1,143 @@
+"""The figures of a whole render from those of its frames."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pipeline.imaging.metrics import BANDS
+from pipeline.storage.atomic import reported
+
+STAGES = ("decode", "flow", "warp", "dream", "encode")
+SETTLED = 5
+"""Frames after the first one of a shot in which a dream settles."""
+ENDS = 10
+"""Frames at either end of a shot whose energies are compared."""
+DRIFT = 1.3
+"""Ratio of energies from which a shot is reported."""
+
+Row = dict[str, Any]
+"""The figures of one frame, by name: index, steps, work, seconds, cut, and what was measured."""
+
+
+def read(path: Path) -> list[Row]:
+    """The rows in the file, a line each, in the order of their index; none if there is no file.
+
+    Who was killed while it wrote has left half a line, which tells nothing.
+    """
+    rows: dict[int, Row] = {}
+    with suppress(FileNotFoundError), path.open(encoding="utf-8") as file:
+        for line in file:
+            with suppress(json.JSONDecodeError, TypeError, KeyError):
+                row = json.loads(line)
+                rows[row["index"]] = row
+    return [row for _, row in sorted(rows.items())]
+
+
+def write(path: Path, row: Row) -> None:
+    """Add the row to the file. Raises UserError if it cannot."""
+    with reported(path), path.open("a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps(row))  # in front: half a line may be the last
+
+
+def summed(rows: Sequence[Row]) -> dict[str, object]:
+    """The figures of the render by INTERFACE's names; what was not measured is None.
+
+    rows: of its frames, in order.
+    """
+    count = max(1, len(rows))
+    seconds = {stage: round(sum(row["seconds"][stage] for row in rows) / count, 5)
+               for stage in ("total", *STAGES)}  # fmt: skip
+    steps = [row["steps"] for row in rows]
+    after_first = steps[1:] or steps
+    return {
+        "frames": len(rows),
+        "seconds_per_frame": seconds,
+        "steps_per_frame": round(statistics.fmean(after_first), 3) if after_first else None,
+        "steps_at_size": _work(rows),
+        "gain": _gain(_all(rows, "gain")),
+        "flicker": _mean(_all(rows, "flicker")),
+        "source_flicker": _mean(_all(rows, "source_flicker")),
+        "layer_energy": _energy(rows),
+        "drift": _drift(rows),
+        "cuts": [row["index"] for row in rows if row["cut"]],
+        "vitals": _vitals(_all(rows, "vitals")),
+    }
+
+
+def _all(rows: Iterable[Row], name: str) -> list[Any]:
+    """Every figure of that name."""
+    return [row[name] for row in rows if name in row]
+
+
+def _work(rows: Iterable[Row]) -> dict[str, int]:
+    """How many gradient steps were taken at each size, the lowest pictures first."""
+    work: Counter[tuple[int, int]] = Counter()
+    for row in rows:
+        for height, width, count in row["work"]:
+            work[height, width] += count
+    return {f"{width}x{height}": count for (height, width), count in sorted(work.items())}
+
+
+def _gain(gains: Sequence[float]) -> dict[str, float] | None:
+    if not gains:
+        return None
+    figures = {"mean": statistics.fmean(gains), "min": min(gains), "max": max(gains),
+               "first": gains[0], "last": gains[-1]}  # fmt: skip
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def _energy(rows: Sequence[Row]) -> dict[str, dict[str, float]] | None:
+    """Return the energy of the dream layer by band: of the first and last frame, and its range."""
+    energies = _all(rows, "energy")
+    if not energies:
+        return None
+    return {
+        band: {"first": series[0], "last": series[-1], "min": min(series), "max": max(series)}
+        for band in BANDS
+        if (series := [energy[band] for energy in energies])
+    }
+
+
+def _drift(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """Return the shots whose dream layer did not stay as strong as it began, and their worst band.
+
+    ratio: the mean energy of the last frames over that of the first ones, without those in which a
+    dream settles. A shot in which the settings change is meant to change.
+    """
+    shots: list[list[Row]] = []
+    for row in rows:
+        if not shots or row["cut"]:
+            shots.append([])
+        shots[-1].append(row)
+    found: list[dict[str, object]] = []
+    for shot in shots:
+        energies = _all(shot, "energy")[SETTLED:]
+        if len(energies) < 2 * ENDS or not all(_all(shot, "steady")):
+            continue
+        ratios = {}
+        for band in BANDS:
+            series = [energy[band] for energy in energies]
+            first, last = statistics.fmean(series[:ENDS]), statistics.fmean(series[-ENDS:])
+            if first > 0 and last > 0:
+                ratios[band] = last / first
+        worst = max(ratios, key=lambda band: abs(math.log(ratios[band])), default=None)
+        if worst is not None and abs(math.log(ratios[worst])) > math.log(DRIFT):
+            found.append({"frame": shot[0]["index"], "band": worst,
+                          "ratio": round(ratios[worst], 3)})  # fmt: skip
+    return found
+
+
+def _vitals(each: Sequence[dict[str, float]]) -> dict[str, list[float]] | None:
+    """By name, the value at every frame."""
+    return {name: [one[name] for one in each] for name in each[0]} if each else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return round(statistics.fmean(values), 5) if values else None

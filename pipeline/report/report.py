@@ -1,0 +1,191 @@
+"""What a render came to: figures gathered frame by frame, written as report.json."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.frame import Image, State, to_image
+from pipeline.imaging.metrics import BANDS, band_energy, flicker, vitals
+from pipeline.imaging.sampling import sample
+from pipeline.model import Model
+from pipeline.render import Dreamt
+from pipeline.report import frame_metrics
+from pipeline.report.classification import top_classes
+from pipeline.report.frame_metrics import STAGES, Row
+from pipeline.source import Source
+
+EVERY = 10
+"""Gain and flicker are measured on every so many frames: they cost about half a gradient step."""
+STATUS = Path("/proc/self/status")
+"""Where Linux tells what a process holds."""
+
+
+@dataclass
+class Report:
+    """Gathers the figures of one render.
+
+    source: of the pictures. file: where the figures of each frame go at once, so that they take no
+    memory, and where those of an earlier render are that is gone on with; None = memory will do.
+    before: the state behind the newest frame, from which an earlier render is gone on with. gain:
+    the newest, None before the first.
+    """
+
+    source: Source
+    device: torch.device
+    file: Path | None = None
+    before: State | None = None
+    gain: float | None = None
+    _rows: list[Row] = field(default_factory=list)
+    _known: set[int] = field(default_factory=set)
+    _clock: float = field(default_factory=time.perf_counter)
+    _model: Model | None = None
+    _picture: Image | None = None
+    _image: Image | None = None
+
+    def __post_init__(self) -> None:
+        if self.file is not None:
+            self._known = {row["index"] for row in frame_metrics.read(self.file)}
+
+    def add(self, dreamt: Dreamt) -> None:
+        """Take in the next frame, unless an earlier render did: it came to the same."""
+        row = None if dreamt.frame.index in self._known else self._row(dreamt)
+        self.before, self._model = dreamt.state, dreamt.gradient.model
+        self._image, self._clock = dreamt.image, time.perf_counter()
+        if row is None:
+            return
+        count = self.source.clip.count
+        if row["index"] == 0 or row["index"] + 1 == count:  # noted, should nobody live to tell it
+            row["seen"] = self._look()
+        self.gain = row.get("gain", self.gain)
+        if self.file is None:
+            self._rows.append(row)
+        else:
+            frame_metrics.write(self.file, row)
+
+    def figures(self) -> dict[str, object]:
+        """The figures by INTERFACE's names; what was not measured is None."""
+        clip, rows = (
+            self.source.clip,
+            self._rows if self.file is None else frame_metrics.read(self.file),
+        )
+        return frame_metrics.summed(rows) | {
+            "rate": str(clip.rate),
+            "width": clip.width,
+            "height": clip.height,
+            "measured_every": EVERY,
+            "seen": self._seen(rows),
+            "peak_memory_bytes": peak_memory_bytes(self.device),
+        }
+
+    def _row(self, dreamt: Dreamt) -> Row:
+        """The figures of a frame."""
+        index, dream = dreamt.frame.index, dreamt.dream
+        row: Row = {"index": index, "steps": dream.steps, "cut": dreamt.frame.cut}
+        row["work"] = [[height, width, n] for (height, width), n in dream.work.items()]
+        if index % EVERY == 0 and dream.steps:
+            row |= self._gained(dreamt)
+        if dreamt.canvas.picture is not None and dream.steps:
+            row["energy"] = _energy(dreamt)
+            row["steady"] = dreamt.steady
+        if index % EVERY == 1:
+            row |= self._flickered(dreamt)
+        if dreamt.frame.picture is None:
+            told = asdict(vitals(dream.image)).items()
+            row["vitals"] = {name: round(float(value), 5) for name, value in told}
+            row["vitals"]["strength"] = round(float(dreamt.canvas.strength.full.mean()), 4)
+        spans = {stage: dreamt.spans.get(stage, (0.0, 0.0)) for stage in STAGES}
+        row["seconds"] = {stage: end - begin for stage, (begin, end) in spans.items()}
+        row["seconds"]["total"] = time.perf_counter() - self._clock
+        return row
+
+    def _seen(self, rows: list[Row]) -> dict[str, Any] | None:
+        """What the network took the first and the newest frame for; None = it names nothing."""
+        first: dict[str, Any] = next((row["seen"] for row in rows if "seen" in row), {})
+        if not any(first.values()):
+            return None
+        return {"first": first, "last": rows[-1].get("seen") or self._look()}
+
+    def _look(self) -> dict[str, dict[str, float]]:
+        """What the network takes the newest picture, and its dream, for."""
+        if self._model is None or self.before is None:
+            return {}
+        picture = self.before.picture
+        images = {"picture": None if picture is None else to_image(picture, self.device),
+                  "dream": self._image}  # fmt: skip
+        return {name: top_classes(self._model, image)
+                for name, image in images.items() if image is not None}  # fmt: skip
+
+    def _gained(self, dreamt: Dreamt) -> Row:
+        """Of what is shown: where a mask leaves the picture as it is nothing is gained.
+
+        A dream that feeds on itself is held against the picture that it grew from.
+        """
+        if dreamt.canvas.picture is not None:
+            self._picture = dreamt.canvas.picture
+        elif self._picture is None:  # an earlier render began with it
+            first = next(iter(self.source.pictures()))
+            self._picture = None if first is None else to_image(first, self.device)
+        if self._picture is None:
+            return {}
+        score = dreamt.gradient.score
+        dream, before = score(dreamt.image), score(self._picture)
+        # of less than nothing there is no multiple
+        return {"gain": float(dream / before)} if float(before) > 0 else {}
+
+    def _flickered(self, dreamt: Dreamt) -> Row:
+        """Of the dream, where the mask shows it: that a mask moves is no flicker."""
+        canvas, before = dreamt.canvas, self.before
+        if canvas.positions is None or before is None or before.dream is None:
+            return {}
+        if canvas.picture is None or before.picture is None:
+            # Nothing was filmed, so the dream is its own layer: only its mean is no motion.
+            moved = sample(before.dream, canvas.positions, canvas.border)
+            mean = dreamt.dream.image.mean(dim=(2, 3), keepdim=True)
+            pair = dreamt.dream.image - mean, moved - mean
+            return {"flicker": float(flicker(*pair, canvas.confidence))}
+        row = {}
+        last = to_image(before.picture, self.device)
+        layer, last_layer = dreamt.dream.image - canvas.picture, before.dream - last
+        moved = sample(torch.cat([last_layer, last], dim=1), canvas.positions, canvas.border)
+        seen = canvas.confidence if dreamt.mask is None else canvas.confidence * dreamt.mask
+        if float(layer.abs().max()):
+            row["flicker"] = float(flicker(layer, moved[:, :3], seen))
+        # A picture's own mean is no motion: it would only make the figure small.
+        mean = canvas.picture.mean(dim=(2, 3), keepdim=True)
+        pair = canvas.picture - mean, moved[:, 3:] - mean
+        row["source_flicker"] = float(flicker(*pair, canvas.confidence))
+        return row
+
+
+def _energy(dreamt: Dreamt) -> dict[str, float]:
+    """Return the energy of the dream layer in each of BANDS, where it was carried and has matured;
+    of the first frame of a shot, everywhere.
+    """
+    canvas = dreamt.canvas
+    assert canvas.picture is not None
+    weight = canvas.confidence * canvas.maturity
+    if canvas.positions is None:
+        weight = torch.ones_like(weight)
+    if dreamt.mask is not None:
+        weight = weight * dreamt.mask
+    energy = band_energy(dreamt.dream.image - canvas.picture, weight).tolist()
+    return {band: round(value, 8) for band, value in zip(BANDS, energy, strict=True)}
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """The most memory that this process held, and on a GPU the most that it held there."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    if STATUS.exists():
+        # getrusage would count what the process held that started this one
+        (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return held if sys.platform == "darwin" else held * 1024

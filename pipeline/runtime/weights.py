@@ -1,0 +1,264 @@
+"""Weights: those that are published, from a cache or fetched once, and the user's own."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import logging
+import pickle
+import re
+import urllib.error
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from torch import Tensor, nn
+from torch.serialization import safe_globals
+from torchvision.models import WeightsEnum
+
+from pipeline.auxiliary.synced import named
+from pipeline.errors import UserError, shown
+from pipeline.ffmpeg.input_file import opened
+
+log = logging.getLogger(__name__)
+
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params",
+            "state_dict_ema", "model_ema", "ema")  # fmt: skip
+"""Under which names training scripts keep the weights in their checkpoints."""
+DEEPEST = 4
+"""Wrappers within one another; a pickle may hold itself."""
+HARMLESS: tuple[Any, ...] = (
+    argparse.Namespace,
+    np.dtype,
+    *(np.dtypes.Float32DType, np.dtypes.Float64DType, np.dtypes.BoolDType),
+    *(np.dtypes.Int32DType, np.dtypes.Int64DType),
+    np.float64(0).__reduce__()[0],
+)
+"""Types of what checkpoints hold beside tensors; making one of them runs no code of the file."""
+PICKLES = (b"\x80", b"PK")
+"""How torch's files begin, the old ones and those in an archive."""
+COUNTED = "num_batches_tracked"
+"""A batch norm's count of its training, which older files lack and nothing needs."""
+
+
+def with_weights(
+    build: Callable[..., nn.Module], weights: WeightsEnum, *, key: str, without: str
+) -> tuple[nn.Module, str]:
+    """The network, and the sha256 of its weights file in hex.
+
+    build: takes `weights` and returns the network; torchvision's builders do, and check the hash
+    of what they download. key: the setting that asked for it. without: one that needs no weights.
+    Raises UserError, saying where to put the file, if it can be neither found nor downloaded.
+    """
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    try:
+        network = build(weights=weights, progress=False)
+    except (
+        urllib.error.URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError,
+    ) as error:  # fmt: skip
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{key}: the weights must be readable, downloaded once, got {reason!r}; "
+            f"put {weights.url} at {path}, or use {without}, which needs none"
+        ) from error
+    return network, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def with_own_weights(
+    build: Callable[[int], nn.Module], path: Path, *, name: str, key: str, aside: Sequence[str] = ()
+) -> tuple[nn.Module, str, int]:
+    """The network with the weights in this file, the file's sha256 in hex, and how many classes.
+
+    build: makes the network of the name for so many classes; their count is the file's, 0 where it
+    has no weights of the head, which are then 0 too. key: the setting that named the file. aside:
+    beginnings of names in the file that are of no use. Raises UserError for a file that cannot be
+    read, that holds more than tensors, or that is of another network.
+    """
+    tensors, sha256 = read_tensors(path, key)
+    tensors = {
+        name: tensor for name, tensor in tensors.items() if not name.startswith(tuple(aside))
+    }
+    tensors = _without_prefix(tensors, build)
+    head = _head(build)
+    count = _class_count(head, tensors)
+    network = build(count or 1)
+    state = network.state_dict()
+    if not count:
+        log.info("%s has no weights of %s: layers can be dreamt, classes cannot", shown(path),
+                 ", ".join(sorted(start.rstrip(".") for start in _starts(head))))  # fmt: skip
+        tensors |= {name: torch.zeros_like(tensor) for name, tensor in state.items()
+                    if name.startswith(_starts(head))}  # fmt: skip
+    _check_fit(tensors, state, f"{key}: must hold the weights of {name}, got {shown(path)}")
+    # it keeps the versions of its parts, which files may lack
+    state.update({name: tensor for name, tensor in tensors.items() if name in state})
+    network.load_state_dict(state)
+    return network, sha256, count
+
+
+def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule: str) -> None:
+    """Nothing, if the tensors are the wanted ones; raises UserError that begins with the rule."""
+    for tensor, value in wanted.items():
+        if tensor not in tensors:
+            if tensor.endswith(COUNTED):
+                continue
+            raise UserError(f"{rule}, which has no {tensor}; name the network that it is of")
+        if tensors[tensor].shape != value.shape:
+            raise UserError(
+                f"{rule}, in which {tensor} is {_size(tensors[tensor])} instead of {_size(value)}; "
+                "name the network that it is of"
+            )
+        if not tensors[tensor].isfinite().all():
+            raise UserError(
+                f"{rule}, in which {tensor} is not finite; take a checkpoint from before it broke"
+            )
+    for tensor in tensors.keys() - wanted.keys():
+        if tensors[tensor].numel() == 1:  # a counter of the training
+            continue
+        raise UserError(f"{rule}, which has {tensor} too; name the network that it is of")
+
+
+def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
+    """The tensors in a weights file by name, and its sha256 in hex.
+
+    Safetensors and torch's own files, told apart by their content; of the latter nothing but
+    tensors and plain data is unpickled. Checkpoints that hold a state_dict, and the "module." of
+    parallel training, are understood. Raises UserError, naming `key`.
+    """
+    content = _contents(path, key)
+    held = _safetensors(content) if content[8:9] == b"{" else _unpickled(content, path, key)
+    for _ in range(DEEPEST):
+        if isinstance(held, Mapping) and (inner := _wrapped(held)) is not None:
+            held = inner
+    found = {} if not isinstance(held, Mapping) else {
+        str(name): value for name, value in held.items() if isinstance(value, Tensor)
+    }  # fmt: skip
+    if not found:
+        raise UserError(
+            f"{key}: must hold tensors by name, got {shown(path)}, which holds something else; "
+            "save the network's state_dict()"
+        )
+    for name, tensor in found.items():
+        if tensor.layout != torch.strided:
+            raise UserError(
+                f"{key}: must hold dense tensors, got {shown(path)}, in which {shown(name)} is "
+                "sparse; save it with to_dense()"
+            )
+    tensors = {name.removeprefix("module."): tensor for name, tensor in found.items()}
+    return tensors, hashlib.sha256(content).hexdigest()
+
+
+def _wrapped(held: Mapping[Any, Any]) -> Mapping[Any, Any] | None:
+    """Return the weights that a checkpoint holds under a usual name, None if it holds none so."""
+    return next((held[name] for name in WRAPPERS if isinstance(held.get(name), Mapping)), None)
+
+
+def _without_prefix(
+    tensors: Mapping[str, Tensor], build: Callable[[int], nn.Module]
+) -> dict[str, Tensor]:
+    """Return the tensors without the prefix that most names have before those of the network."""
+    with torch.device("meta"):
+        wanted = set(build(2).state_dict())
+    starts: Counter[str] = Counter()
+    for name in tensors.keys() - wanted:
+        parts = name.split(".")
+        cut = next((n for n in range(1, len(parts)) if ".".join(parts[n:]) in wanted), 0)
+        starts[".".join(parts[:cut])] += 1
+    prefix, count = starts.most_common(1)[0] if starts else ("", 0)
+    if not prefix or 2 * count <= len(tensors):
+        return dict(tensors)
+    return {name.removeprefix(f"{prefix}."): tensor for name, tensor in tensors.items()}
+
+
+def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
+    """The names of so many classes: one a line, or as Places365 lists them, `/a/airfield 0`.
+
+    Raises UserError, naming `key`, for a file that cannot be read or holds another count, and where
+    there are no classes.
+    """
+    if not count:
+        raise UserError(
+            f"{key}: must be null for weights without a head, got {shown(path)}; leave it out"
+        )
+    try:
+        lines = _contents(path, key).decode().splitlines()
+    except (UserError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{key}: must be a text file that can be read, got {shown(path)}; check the name"
+        ) from error
+    names = [re.sub(r"^/\w/(\S+)\s+\d+$", r"\1", line.strip()) for line in lines if line.strip()]
+    if len(names) != count:
+        raise UserError(
+            f"{key}: must name {count} classes, one a line, got {len(names)} in {shown(path)}; "
+            "take the list that goes with the weights"
+        )
+    return tuple(names)
+
+
+def _contents(path: Path, key: str) -> bytes:
+    """Return what is in a file. Raises UserError, naming `key`; a pipe or a device is refused."""
+    with named(key), opened(path) as descriptor:
+        try:
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        except OSError as error:
+            raise UserError(
+                f"input: must be a file that can be read, got {shown(path)} ({error.strerror}); "
+                "copy it again"
+            ) from error
+
+
+def _safetensors(content: bytes) -> object:
+    try:
+        return load_safetensors(content)
+    except SafetensorError:
+        return None
+
+
+def _unpickled(content: bytes, path: Path, key: str) -> object:
+    try:
+        # the warnings are of a pickle's version
+        with warnings.catch_warnings(action="ignore"), safe_globals([*HARMLESS]):
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
+        if isinstance(error, pickle.UnpicklingError) and content.startswith(PICKLES):
+            raise UserError(
+                f"{key}: must hold nothing but tensors, got {shown(path)}, of which nothing was "
+                "run; save the network's state_dict() as safetensors"
+            ) from error
+        raise UserError(
+            f"{key}: must be a weights file, safetensors or torch's, got {shown(path)}, which is "
+            "none or damaged; fetch it again"
+        ) from error
+
+
+def _head(build: Callable[[int], nn.Module]) -> list[str]:
+    """Return the names of the tensors whose size depends on the number of classes."""
+    with torch.device("meta"):
+        few, more = (build(count).state_dict() for count in (2, 3))
+    return [name for name in few if few[name].shape != more[name].shape]
+
+
+def _starts(head: Sequence[str]) -> tuple[str, ...]:
+    """Return how the names of all tensors of a head begin, such as "classifier."."""
+    return tuple({f"{name.partition('.')[0]}." for name in head})
+
+
+def _class_count(head: Sequence[str], tensors: Mapping[str, Tensor]) -> int:
+    """Return for how many classes these tensors were trained, 0 if they have no head."""
+    for name in head:
+        if name in tensors and tensors[name].ndim:
+            return tensors[name].shape[0]
+    if not any(name.startswith(_starts(head)) for name in tensors):
+        return 0
+    return 1000  # what is missing will be told by its name
+
+
+def _size(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a number"

@@ -1,0 +1,91 @@
+"""One job of a sweep: whatever becomes of it, its folder tells."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.storage.lock import locked
+from pipeline.sweep.plan import State, Status, note, status_of
+
+ANY = ("device", "OMP_NUM_THREADS")
+"""What a result that is done may have been made with otherwise: it need not be made again."""
+
+
+def lasting(facts: Mapping[str, str]) -> dict[str, str]:
+    """Of what a result depends on, what it may not have been made of otherwise."""
+    return {name: fact for name, fact in facts.items() if name not in ANY}
+
+
+@dataclass
+class Noted:
+    """A job while it runs. line: what it came to, known in the end. before: how it ended before.
+
+    status: as it is noted, None = nothing is yet, and what stands there is true. stop: whether no
+    other is to begin.
+    """
+
+    folder: Path
+    before: Status
+    began: float
+    line: str = ""
+    status: Status | None = None
+    stop: bool = False
+
+    def is_done(self, output: Path, facts: Mapping[str, str]) -> bool:
+        """Whether that was done before; else it is noted that it begins.
+
+        facts: what the output depends on, by name, see Fingerprint.
+        """
+        made_of, before = lasting(facts), self.before
+        same = (before.state, before.output, before.made_of) == (State.DONE, output.name, made_of)
+        if same and output.exists():
+            self.line = before.line
+            return True
+        self.status = replace(
+            self._status, output=output.name, device=facts["device"], made_of=made_of
+        )
+        note(self.folder, self.status)
+        return False
+
+    @property
+    def _status(self) -> Status:
+        """Before more is known."""
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        return Status(State.RUNNING, began=self.began, gpus=gpus)
+
+    def ended(self, state: State, line: str) -> None:
+        """Note how it ended."""
+        status = self.status or self._status
+        note(self.folder, replace(status, state=state, line=line, ended=time.time()))
+
+
+@contextmanager
+def noted(folder: Path) -> Iterator[Noted]:
+    """The job in this folder, which is there and nobody else's as long as the block lasts.
+
+    Raises UserError if somebody works there.
+    """
+    with locked(folder):
+        job = Noted(folder, status_of(folder), time.time())
+        try:
+            yield job
+        except UserError as error:
+            job.ended(State.FAILED, str(error))
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            job.ended(State.FAILED, f"a fault of ours, see its log: {reason}")
+            raise
+        except BaseException:
+            with suppress(UserError):  # a full disk must not hide why it stopped
+                if job.status is not None:
+                    job.ended(State.STOPPED, "")
+            raise
+        if job.status is not None:
+            job.ended(State.DONE, job.line)
