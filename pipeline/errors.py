@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
@@ -24,3 +26,12 @@ def hint(name: str, known: Collection[str], otherwise: str = "--help lists all")
     """Which of the known names may have been meant."""
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f"did you mean {' or '.join(near)}?" if near else otherwise
+
+
+@contextmanager
+def errors_of(key: str) -> Iterator[None]:
+    """Let errors of an input file name this key instead of `input`."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(re.sub(r"^input\b", key, str(error))) from error

@@ -17,7 +17,7 @@ from pipeline.cuts import Cuts
 from pipeline.dreamer import Dream
 from pipeline.flow import Flow, at_once, with_motion
 from pipeline.frame import Frame, Image, Span, State, to_picture
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.gradient.oom_retry import dreamt_within_memory
 from pipeline.gradient.tile_budget import Room
 from pipeline.model import Model

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from pipeline.cli.arguments import prepared
 from pipeline.errors import UserError
 from pipeline.frame import Image, Picture, to_image, to_picture
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.model import Model
 from pipeline.model.network.outline import is_map, outline
 from pipeline.report.classification import top_classes

@@ -20,7 +20,7 @@ from torch import nn
 
 from pipeline.config.instantiate import Template
 from pipeline.frame import Field, Picture
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.jobs.job import Order
 from pipeline.model.network.module import Network
 from pipeline.objective.norm import Norm

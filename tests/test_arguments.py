@@ -10,17 +10,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from PIL import Image
 
-from pipeline.cli.arguments import (
-    ENCODERS,
-    PICTURES,
-    check_name,
-    is_pictures,
-    no_setting,
-    prepared,
-    quote,
-)
+from pipeline.cli.arguments import ENCODERS, check_name, prepared
+from pipeline.config.grammar import quote
+from pipeline.config.hydra_config import no_setting
 from pipeline.errors import UserError, hint
-from pipeline.image_io.reader import SUFFIXES
+from pipeline.image_io.suffixes import SUFFIXES, is_pictures
 
 PARSER = OverridesParser.create()
 
@@ -75,7 +69,7 @@ def test_a_guide_is_followed_unless_something_else_is_asked_for() -> None:
         assert "objective=guide" not in prepared([*given, "guide=a.png", other])
 
 
-@pytest.mark.parametrize("suffix", PICTURES)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_picture_is_read_as_one_and_becomes_one(suffix: str) -> None:
     added = prepared([f"input=a{suffix}"])[1:]
     assert added == ["source=images", "encoder=images"]
@@ -83,10 +77,6 @@ def test_a_picture_is_read_as_one_and_becomes_one(suffix: str) -> None:
 
 def test_a_numbered_pattern_is_read_as_pictures_and_becomes_a_video() -> None:
     assert prepared(["input=a_%04d.png"])[1:] == ["source=images"]
-
-
-def test_the_pictures_that_are_known_here_are_those_that_can_be_read() -> None:
-    assert PICTURES == SUFFIXES
 
 
 @pytest.mark.parametrize("value", ["5", "null", "", "1.5", "true", "nan", "-1e3"])

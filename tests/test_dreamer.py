@@ -14,7 +14,7 @@ from pipeline.dreamer.octaves import resize, rolled
 from pipeline.dreamer.smoothing import cascade_kernel
 from pipeline.errors import UserError
 from pipeline.frame import Strength, to_image
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.imaging.convolution import convolved
 from tests.conftest import octaves, texture
 

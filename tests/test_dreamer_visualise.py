@@ -13,7 +13,7 @@ from pipeline.dreamer.parametrisation import Fourier, Maco, Parametrisation, Pix
 from pipeline.dreamer.views import Views
 from pipeline.errors import UserError
 from pipeline.frame import Memory, Strength, to_image
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from tests.conftest import part, texture
 
 HEIGHT, WIDTH = 48, 62

@@ -16,11 +16,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from pipeline.encoder import KilledError
 from pipeline.encoder.ffmpeg import FFmpeg
 from pipeline.encoder.segment import Segment
 from pipeline.errors import UserError
 from pipeline.ffmpeg.process import executable
+from pipeline.ffmpeg.result import KilledError
 from pipeline.frame import Tracks
 from tests.conftest import needs_gpu
 from tests.tracks import (

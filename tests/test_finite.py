@@ -16,7 +16,7 @@ from torch import Tensor
 from pipeline.dreamer.gradient_filters import Shaping
 from pipeline.errors import UserError
 from pipeline.frame import Guide, Image, Picture
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.model import Activations, Model
 from pipeline.model.network.module import Network
 from pipeline.objective.norm import Norm

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from sweeps import finish, first, leave
 
+from pipeline.cli.gallery import main
 from pipeline.gallery import kept
-from pipeline.gallery.command import main
 from pipeline.sweep.plan import State, Status
 
 
@@ -104,7 +104,7 @@ def test_a_word_too_many_is_refused_with_the_usage(capsys: pytest.CaptureFixture
 
 def test_watching_ends_with_the_last_job(sweep: Path, red: Path) -> None:
     watching = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.gallery.command", str(sweep), "--watch", "--no-mosaic"],
+        [sys.executable, "-m", "pipeline.cli.gallery", str(sweep), "--watch", "--no-mosaic"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -122,7 +122,7 @@ def test_watching_ends_with_the_last_job(sweep: Path, red: Path) -> None:
 
 def test_ctrl_c_ends_watching_and_leaves_a_page_that_asks_no_more(sweep: Path) -> None:
     watching = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.gallery.command", str(sweep), "--watch"],
+        [sys.executable, "-m", "pipeline.cli.gallery", str(sweep), "--watch"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

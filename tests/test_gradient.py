@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from pipeline.errors import UserError
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.gradient.tile_budget import Room
 from pipeline.model import Activations
 from pipeline.model.network.module import Network

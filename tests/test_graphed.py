@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.frame import Image, Strength
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.gradient.oom_retry import dreamt_within_memory
 from pipeline.gradient.tile_budget import Room
 from pipeline.model import Model

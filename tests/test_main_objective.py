@@ -15,7 +15,7 @@ from clips import video, write
 from command_line import files, rendered, run
 
 from pipeline.frame import Guide, to_image
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from tests.conftest import CONF, pan, part
 
 OBJECTIVES = sorted({path.stem for path in (CONF / "objective").glob("*.yaml")} - {"weighted"})

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipeline.errors import UserError
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.model.network.hooked import Hooked
 from pipeline.model.network.module import Network
 from pipeline.model.network.traced import Traced

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import UserError
 from pipeline.frame import Guide
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.model import Activations
 from pipeline.model.several import Several
 from pipeline.objective import Aim, Objective, total

@@ -11,7 +11,7 @@ import pytest
 from clips import FFV1, counted, numbers, run, video, write
 
 from pipeline.errors import UserError
-from pipeline.ffmpeg.input_file import wait
+from pipeline.ffmpeg.decoding import wait
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_reading_on_counts_as_life(clip: Path) -> None:
             return now
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.ffmpeg.input_file.time", Busy())
+        patch.setattr("pipeline.ffmpeg.decoding.time", Busy())
         wait(ends[0], file=file, path=clip, seconds=0.01)  # 20 of its seconds, and no error
     for descriptor in (*ends, file):
         os.close(descriptor)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.frame import Image
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.model import Model
 from pipeline.model.efficientnet_lite import efficientnet_lite
 from pipeline.model.network.precision import TYPES, precise

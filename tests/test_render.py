@@ -20,7 +20,7 @@ from pipeline.errors import UserError
 from pipeline.flow.none import Unmoved
 from pipeline.frame import Clip, Frame, Motion, Picture, State, to_image, to_picture
 from pipeline.governor.none import Free
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import band_energy, flicker
 from pipeline.imaging.sampling import sample
 from pipeline.recording.checkpoint import digest

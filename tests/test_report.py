@@ -18,7 +18,7 @@ from torch import Tensor
 
 from pipeline.dreamer import Dream
 from pipeline.frame import Clip, Frame, Picture, State, Strength, to_image
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.imaging.sampling import pixel_grid
 from pipeline.objective.norm import Norm
 from pipeline.render import Dreamt

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.frame import Image
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.gradient.tile_budget import Room
 from pipeline.model import Activations
 from pipeline.model.network.module import Network

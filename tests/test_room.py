@@ -10,8 +10,8 @@ import torch
 
 from pipeline.config.settings import room_of
 from pipeline.errors import UserError
+from pipeline.gradient import Gradient
 from pipeline.gradient.footprint import Footprint
-from pipeline.gradient.gradient import Gradient
 from pipeline.gradient.tile_budget import GIB, Room
 from pipeline.objective.norm import Norm
 from tests.conftest import toy_network

@@ -11,9 +11,9 @@ from clips import FFV1, LIMITS, MPEG2, X264, counted, run
 
 from pipeline.errors import UserError
 from pipeline.ffmpeg.frame_rate import cadence
-from pipeline.ffmpeg.input_file import opened
 from pipeline.ffmpeg.packets import parse
 from pipeline.ffmpeg.probe import _check_kind, _sphere, probe
+from pipeline.storage.input_file import opened
 
 NTSC = Fraction(30000, 1001)
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 import math
-import re
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, errors_of
 from pipeline.frame import Frame, Picture
 from pipeline.source import Source
 
@@ -39,7 +38,7 @@ class Track:
 
         Raises UserError if the file breaks in a way that leaves nothing to show.
         """
-        with named(self.key):
+        with errors_of(self.key):
             clip = self.source.clip
 
         def nearest(seconds: float) -> int:
@@ -56,7 +55,7 @@ class Track:
     def _endless(self, first: int) -> Generator[Picture, None, None]:
         """The pictures from that one on, and then the last of them without end."""
         picture = None
-        with named(self.key):
+        with errors_of(self.key):
             for following in self.source.pictures(first):
                 if following is not None:
                     picture = following
@@ -70,12 +69,3 @@ class Track:
             log.info("%s: ends before the input does; its last picture stays", self.key)
         while True:
             yield picture
-
-
-@contextmanager
-def named(key: str) -> Iterator[None]:
-    """What is wrong with a file beside the input names its own key instead of the input's."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(re.sub(r"^input\b", key, str(error))) from error

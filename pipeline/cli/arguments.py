@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.cli.options import parted
-from pipeline.errors import UserError, hint, shown
+from pipeline.config.grammar import is_quoted, quote
+from pipeline.config.hydra_flags import parted
+from pipeline.errors import UserError, shown
+from pipeline.image_io.suffixes import SUFFIXES, is_pictures
 from pipeline.storage.file_names import check_name as check_file_name
 
 PATHS = (
@@ -22,15 +24,6 @@ PATHS = (
     "model.labels",
 )
 """Keys whose value is a file name, whatever characters it has."""
-
-PICTURES = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".tif", ".tiff"),
-    *(".webp", ".ppm", ".pgm", ".pbm", ".jp2"),
-)
-"""Suffixes of inputs that are pictures; a .gif is a video."""
-
-HEAD = 1 << 20
-"""Bytes of a picture in which it says that it is animated."""
 
 ENCODERS = {
     ".mp4": "h264",
@@ -180,29 +173,6 @@ def _at_home(name: str) -> str:
     return str(Path(name).expanduser()) if home else name
 
 
-def quote(text: str) -> str:
-    """The text as Hydra's grammar writes it down, so that it comes out as it went in."""
-    # OmegaConf would resolve ${...}, even in a file's name: escape it, and the backslashes before.
-    # Then Hydra's own rule: within single quotes a quote is escaped, and backslashes before one.
-    head, *rest = text.split("${")
-    text = head
-    for part in rest:
-        text = _doubled_at_end(text) + "\\${" + part
-    pieces = text.split("'")
-    return "'" + "\\'".join(_doubled_at_end(piece) for piece in pieces) + "'"
-
-
-def _doubled_at_end(text: str) -> str:
-    """The text with the backslashes that end it doubled."""
-    bare = text.rstrip("\\")
-    return bare + "\\" * 2 * (len(text) - len(bare))
-
-
-def is_quoted(value: str) -> bool:
-    """Whether a value stands in quotes of Hydra's grammar."""
-    return len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
-
-
 def _implied(arguments: Sequence[str]) -> Iterator[str]:
     """The choices of groups that file names imply and that were not made."""
     given = dict(a.partition("=")[::2] for a in arguments if "=" in a)
@@ -221,31 +191,10 @@ def _implied(arguments: Sequence[str]) -> Iterator[str]:
         if suffix in ENCODERS:
             yield f"encoder={ENCODERS[suffix]}"
         return
-    photograph = pictures and Path(input_).suffix.lower() in PICTURES and "%" not in input_
+    photograph = pictures and Path(input_).suffix.lower() in SUFFIXES and "%" not in input_
     drawing = given.get("recipe") == "visualise" and given.get("frames", "1") == "1"
     if photograph or drawing:
         yield "encoder=images"
-
-
-def is_pictures(name: str) -> bool:
-    """Whether this input is a picture, a folder, or a numbered pattern, rather than a video."""
-    path = Path(name)
-    return path.is_dir() or (path.suffix.lower() in PICTURES and not _is_animated(path))
-
-
-def _is_animated(path: Path) -> bool:
-    """Return whether this is a file of several pictures, which is a video: WebP, PNG, GIF, AVIF."""
-    if not path.is_file():  # a pipe would block
-        return False
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError:
-        return False
-    webp = head.startswith(b"RIFF") and head[8:16] == b"WEBPVP8X" and len(head) > 20
-    png = head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
-    gif, avif = head.startswith((b"GIF87a", b"GIF89a")), head[4:12] == b"ftypavis"
-    return png or gif or avif or (webp and bool(head[20] & 2))
 
 
 def check_name(output: Path, suffixes: Collection[str], choice: str) -> None:
@@ -263,18 +212,3 @@ def check_name(output: Path, suffixes: Collection[str], choice: str) -> None:
     where = f" with encoder={choice}" if known else ""
     remedy = f"rename it, or say encoder={ENCODERS[suffix]}" if known else "rename it"
     raise UserError(f"output: must end in {right}{where}, got {shown(output)}; {remedy}")
-
-
-def no_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
-    """The line for a key that is not there: what may have been meant, or what it belongs to.
-
-    known: every key -> the choices that have it, and every group -> its choices, as one writes
-    them: dreamer=octaves.
-    """
-    group = key.partition(".")[0]
-    choices = " or ".join(known.get(key, ()))
-    if choices and key == group:
-        return f"{key}: must be the name of a choice; say {choices}"
-    if choices:
-        return f"{key}: is no setting of this {group}; say {choices} to have it"
-    return f"{key}: is not a setting; {hint(key, known)}"

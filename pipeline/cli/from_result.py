@@ -11,12 +11,13 @@ from typing import Any
 
 import yaml
 
-from pipeline.cli.arguments import is_pictures, quote
-from pipeline.cli.options import parted as options_and_others
+from pipeline.config.grammar import quote
 from pipeline.config.hydra_config import GROUPS, config_dir, face_yaml, yaml_of
+from pipeline.config.hydra_flags import parted as options_and_others
 from pipeline.config.provenance import BESIDE
 from pipeline.config.untrusted import OF_THE_USER, REFERENCE, check_plain, taken
 from pipeline.errors import UserError, shown
+from pipeline.image_io.suffixes import is_pictures
 from pipeline.storage.file_names import check_name
 from pipeline.storage.work_dir import folder_of
 from pipeline.sweep.plan import PLAN, STATUS, read_plan, status_of
@@ -140,7 +141,7 @@ def _of_picture(path: Path) -> str:
 
 def _of_video(path: Path) -> str:
     """Return the comment of a video. Raises UserError if it cannot be read."""
-    from pipeline.ffmpeg.input_file import lines
+    from pipeline.ffmpeg.decoding import lines
     from pipeline.limits import Limits  # what --help and TAB do without
 
     limits = Limits(**face_yaml()["limits"])

@@ -309,7 +309,7 @@ def _defaults(group: str) -> dict[str, Any]:
 
 def _warn_of_a_namesake(folder: Path) -> None:
     """Say so if another `pipeline` lies in the current folder: workers would import that one."""
-    ours = Path(__file__).resolve().parent
+    ours = Path(__file__).resolve().parent.parent
     for other in (folder / "pipeline.py", folder / "pipeline"):
         if other.exists() and other.resolve() != ours:
             print(f"warning: {shown(other)} has our package's name; run elsewhere", file=sys.stderr)

@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 
 from pipeline.auxiliary.inputs import Beside
 from pipeline.auxiliary.mask import Mask, check_shape
-from pipeline.auxiliary.synced import Track, named
-from pipeline.cli.arguments import is_pictures
+from pipeline.auxiliary.synced import Track
 from pipeline.config.instantiate import TARGET, build
 from pipeline.config.settings import feather_of, flag
+from pipeline.errors import errors_of
+from pipeline.image_io.suffixes import is_pictures
 
 Yaml: TypeAlias = Callable[[str], Mapping[str, Any]]
 """The name of a kind of source -> what its yaml gives."""
@@ -51,7 +52,7 @@ def beside_of(
         return build({name: given.get(name, node[name]) for name in node}, key, trusted=trusted)
 
     if settings["mask"] is not None:
-        with named("mask"):
+        with errors_of("mask"):
             mattes = found("mask", {"height": clip.height, "width": clip.width})
             # a source of another house need not tell its own shape, and that of the dream will do
             size = clip.height, clip.width
@@ -59,7 +60,7 @@ def beside_of(
             check_shape(mattes.shape, getattr(source, "shape", size), size)
         mask = Mask(Track("mask", mattes, start), invert, feather)
     if settings["guide"] is not None:
-        with named("guide"):
+        with errors_of("guide"):
             height, width = (side & ~1 for side in found("guide", {}).shape)
             pictures = found("guide", {"height": height, "width": width})
             _ = pictures.clip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from pipeline.cli.arguments import no_setting
 from pipeline.config.launchers import missing_extra
 from pipeline.config.untrusted import Schema, check_calls, check_single
 from pipeline.errors import UserError, hint, shown
@@ -56,8 +55,8 @@ MEANINGS = (
 
 
 def config_dir() -> Path:
-    """The folder of the yaml files: beside this module in a wheel, one level up in a checkout."""
-    here = Path(__file__).resolve().parent
+    """Return the folder of the yaml files: in the package in a wheel, beside it in a checkout."""
+    here = Path(__file__).resolve().parent.parent
     return here / "conf" if (here / "conf").is_dir() else here.parent / "conf"
 
 
@@ -161,3 +160,18 @@ def _known() -> dict[str, list[str]]:
             if not str(key).startswith("_"):
                 known.setdefault(f"{group}.{key!s}", []).append(f"{group}={choice}")
     return known
+
+
+def no_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
+    """The line for a key that is not there: what may have been meant, or what it belongs to.
+
+    known: every key -> the choices that have it, and every group -> its choices, as one writes
+    them: dreamer=octaves.
+    """
+    group = key.partition(".")[0]
+    choices = " or ".join(known.get(key, ()))
+    if choices and key == group:
+        return f"{key}: must be the name of a choice; say {choices}"
+    if choices:
+        return f"{key}: is no setting of this {group}; say {choices} to have it"
+    return f"{key}: is not a setting; {hint(key, known)}"

@@ -18,7 +18,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.cli.options import FOLDER
+from pipeline.config.hydra_flags import FOLDER
 from pipeline.config.provenance import ASKED, ELSEWHERE
 from pipeline.errors import UserError, hint, shown
 from pipeline.storage.file_names import check_name

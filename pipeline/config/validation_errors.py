@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.cli.arguments import quote
+from pipeline.config.grammar import quote
 from pipeline.config.hydra_config import face_yaml
 from pipeline.errors import shown
 

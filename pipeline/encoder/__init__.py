@@ -7,12 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from pipeline.errors import UserError
 from pipeline.frame import Clip, Picture
-
-
-class KilledError(UserError):
-    """The encoder was ended from outside. What it took is lost; another one may fare better."""
 
 
 class Writer(Protocol):

@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import UserError, shown
-from pipeline.ffmpeg.input_file import decoding, demand_all, lines, opened, reading, starved, wait
+from pipeline.ffmpeg.decoding import decoding, demand_all, lines, reading, starved, wait
 from pipeline.ffmpeg.process import SOUNDS, VIDEOS
 from pipeline.frame import Clip, Tracks
 from pipeline.limits import Limits
 from pipeline.schedule import SOUND
+from pipeline.storage.input_file import opened
 
 log = logging.getLogger(__name__)
 

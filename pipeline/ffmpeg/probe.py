@@ -14,8 +14,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from pipeline.errors import UserError, shown
+from pipeline.ffmpeg.decoding import PICTURES, lines, starved
 from pipeline.ffmpeg.frame_rate import Cadence, cadence
-from pipeline.ffmpeg.input_file import PICTURES, lines, starved
 from pipeline.ffmpeg.packets import LISTING, Stream, parse
 from pipeline.ffmpeg.process import starving
 from pipeline.limits import Limits

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipeline.encoder import KilledError
 from pipeline.errors import UserError, shown
 from pipeline.ffmpeg.process import Process, running
 from pipeline.storage.atomic import full
@@ -22,6 +21,10 @@ FULL_DISK_LINE = re.compile("No space left on device|Disk quota exceeded")
 # The AV1 encoder greets on stderr whatever it is told; "Svt[error]" is left in.
 GREETING = re.compile(r"Svt\[(info|warn)\]|Using MS style video codec tag")
 ADDRESS = re.compile(r"(\[[^\]]* @ 0x[0-9a-f]+\] )+")
+
+
+class KilledError(UserError):
+    """ffmpeg was ended from outside. What it took is lost; another one may fare better."""
 
 
 class StoppedError(UserError):

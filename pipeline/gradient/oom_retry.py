@@ -11,7 +11,7 @@ import torch
 from pipeline.dreamer import Dream
 from pipeline.errors import UserError
 from pipeline.frame import Image
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.gradient.tile_budget import Room
 from pipeline.runtime.malloc import keep_no_freed_memory
 from pipeline.runtime.memory_limit import GIB, let_what_is_free_be_used

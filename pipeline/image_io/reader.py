@@ -15,20 +15,15 @@ import numpy.typing as npt
 from cv2.utils import logging as cv2_logging
 
 from pipeline.errors import UserError, shown
-from pipeline.ffmpeg.input_file import opened
 from pipeline.ffmpeg.probe import picture_area
 from pipeline.frame import Picture, in_8_bits, over
 from pipeline.image_io.icc import to_srgb
 from pipeline.image_io.tiff import Directory, directory
 from pipeline.limits import Limits
+from pipeline.storage.input_file import opened
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".tif", ".tiff"),
-    *(".webp", ".ppm", ".pgm", ".pbm", ".jp2"),
-)
-"""What a picture in a folder is known by."""
 ORIENTATION = 0x0112
 """The EXIF tag that tells how the camera was held, 1..8."""
 EXTRA_SAMPLES, ICC_PROFILE = 338, 34675

@@ -24,7 +24,7 @@ from pipeline.errors import UserError
 from pipeline.flow import at_once
 from pipeline.frame import Image, Picture, State, to_image
 from pipeline.frame_range import Part
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.jobs.forecast import Forecast
 from pipeline.jobs.job import Order, Parts, dreamt, say_what_must_fit
 from pipeline.model import Activations, Model

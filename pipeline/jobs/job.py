@@ -22,7 +22,7 @@ from pipeline.errors import UserError, shown
 from pipeline.flow import Flow
 from pipeline.frame import Clip
 from pipeline.frame_range import Part
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.gradient.tile_budget import Room
 from pipeline.jobs import shots
 from pipeline.model import Model

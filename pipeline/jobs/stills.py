@@ -18,7 +18,7 @@ from typing import Any
 
 from pipeline.auxiliary.inputs import Beside
 from pipeline.errors import UserError, shown
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.jobs.job import Order, Outcome, Parts, dreamt, facts, say_what_must_fit
 from pipeline.recording.fingerprint import MADE_OF, Contents, contents
 from pipeline.recording.output import is_complete, remove

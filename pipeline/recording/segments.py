@@ -10,8 +10,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.encoder import Encoder, KilledError, Writer
+from pipeline.encoder import Encoder, Writer
 from pipeline.errors import UserError, shown
+from pipeline.ffmpeg.result import KilledError
 from pipeline.frame import Clip, Picture
 from pipeline.recording.output import remove
 from pipeline.recording.spool import Spool

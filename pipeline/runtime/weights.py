@@ -23,9 +23,8 @@ from torch import Tensor, nn
 from torch.serialization import safe_globals
 from torchvision.models import WeightsEnum
 
-from pipeline.auxiliary.synced import named
-from pipeline.errors import UserError, shown
-from pipeline.ffmpeg.input_file import opened
+from pipeline.errors import UserError, errors_of, shown
+from pipeline.storage.input_file import opened
 
 log = logging.getLogger(__name__)
 
@@ -203,7 +202,7 @@ def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
 
 def _contents(path: Path, key: str) -> bytes:
     """Return what is in a file. Raises UserError, naming `key`; a pipe or a device is refused."""
-    with named(key), opened(path) as descriptor:
+    with errors_of(key), opened(path) as descriptor:
         try:
             with open(descriptor, "rb", closefd=False) as file:
                 return file.read()

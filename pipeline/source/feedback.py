@@ -14,7 +14,8 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture
-from pipeline.image_io.reader import SUFFIXES, read
+from pipeline.image_io.reader import read
+from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.imaging.natural_images import COLOURS
 from pipeline.limits import Limits
 from pipeline.source.extent import dream_size

@@ -17,11 +17,12 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
-from pipeline.ffmpeg.input_file import given
 from pipeline.frame import Clip, Picture
-from pipeline.image_io.reader import SUFFIXES, read
+from pipeline.image_io.reader import read
+from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.limits import Limits, Positive
 from pipeline.source.extent import check_order, dream_size, extent, remaining
+from pipeline.storage.input_file import given
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,14 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
-from pipeline.ffmpeg.input_file import given
 from pipeline.frame import Clip, Picture, over
 from pipeline.image_io.alpha import filled
-from pipeline.image_io.reader import SUFFIXES, load
+from pipeline.image_io.reader import load
+from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.limits import Limits
 from pipeline.source.extent import dream_size
 from pipeline.source.images import PATTERN, fitted, found
+from pipeline.storage.input_file import given
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Second = Annotated[float, Field(allow_inf_nan=False)]

@@ -17,21 +17,13 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
 from pipeline.ffmpeg.decode_filters import Deinterlace, filters, transfer_of
-from pipeline.ffmpeg.input_file import (
-    CutOffError,
-    decoding,
-    demand_all,
-    given,
-    opened,
-    reading,
-    starved,
-    wait,
-)
+from pipeline.ffmpeg.decoding import CutOffError, decoding, demand_all, reading, starved, wait
 from pipeline.ffmpeg.probe import Facts, probe
 from pipeline.ffmpeg.process import Process
 from pipeline.frame import Clip, Picture, Tracks
 from pipeline.limits import Limits, Positive
 from pipeline.source.extent import check_order, dream_size, extent, remaining
+from pipeline.storage.input_file import given, opened
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from pipeline.cli.arguments import is_quoted
+from pipeline.config.grammar import is_quoted
 from pipeline.errors import UserError, shown
 from pipeline.storage.lock import is_locked
 from pipeline.storage.work_dir import parsed, write

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benches import parts, scene, usual
 from pipeline.frame import Image, Picture, to_image, to_picture
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import flicker
 from pipeline.imaging.sampling import sample
 

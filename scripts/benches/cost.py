@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from benches import parts
 from pipeline.ffmpeg.process import running
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 
 SIZES = ((320, 180), (640, 360), (960, 540), (1280, 720), (1920, 1080))
 """Width and height in pixels."""

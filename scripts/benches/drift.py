@@ -17,7 +17,7 @@ import torch
 from benches import parts, scene
 from pipeline.cuts import Change
 from pipeline.frame import Picture, to_picture
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import BANDS, band_energy, vitals
 from pipeline.render import Dreamt
 from pipeline.source import Source

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benches import parts
 from pipeline.frame import Picture, to_picture
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import vitals
 
 FRAMES = 3000

@@ -15,7 +15,7 @@ from torch import Tensor
 from benches import parts, peers, usual
 from pipeline.errors import UserError
 from pipeline.frame import Image
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.model import Model
 from pipeline.model.network.cuda_graphs import graphed
 from pipeline.model.network.precision import precise

@@ -19,7 +19,7 @@ import torch
 
 from benches import parts
 from pipeline.frame import Picture, State
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.seamless_loop import Loop
 
 RATES = (24, 30, 60)

@@ -22,7 +22,7 @@ from pipeline.cuts import Cuts
 from pipeline.errors import UserError
 from pipeline.ffmpeg.audio_features import hear
 from pipeline.frame import Picture, State
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.model.network.cuda_graphs import graphed
 from pipeline.model.network.precision import precise
 from pipeline.recording.fingerprint import Fingerprint

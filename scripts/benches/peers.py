@@ -21,7 +21,7 @@ from benches.usual import Usual
 from pipeline.dreamer import Slope
 from pipeline.flow import with_motion
 from pipeline.frame import Frame, Image, Picture, sent, to_image, to_picture
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import flicker
 from pipeline.imaging.sampling import sample
 from pipeline.model.efficientnet_lite import DEVIATION, MEAN, trained

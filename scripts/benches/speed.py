@@ -14,7 +14,7 @@ from benches import parts
 from pipeline.dreamer.octaves import resize
 from pipeline.ffmpeg.process import running
 from pipeline.frame import to_image
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.source import Source
 
 ROUNDS = 3

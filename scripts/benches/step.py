@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves
 
 from benches import parts, peers, usual
 from pipeline.frame import Image, to_image
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.model.network.module import Cut, Network
 from pipeline.model.network.precision import Halved, has_bfloat16
 from pipeline.objective import Aim, total

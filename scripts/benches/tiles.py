@@ -20,7 +20,7 @@ from torch import Tensor
 from benches import parts
 from pipeline.dreamer import Dreamer
 from pipeline.frame import Image, Picture, Strength, to_image, to_picture
-from pipeline.gradient.gradient import Gradient
+from pipeline.gradient import Gradient
 from pipeline.gradient.tile_budget import Room
 from pipeline.gradient.tiles import Tile
 from pipeline.imaging.sampling import pixel_grid, sample

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import stat
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,55 +13,10 @@ from pipeline.errors import UserError, shown
 from pipeline.ffmpeg.process import STARVED, VIDEOS, Process, guarded, running
 from pipeline.limits import Limits
 from pipeline.runtime.memory_limit import GIB
+from pipeline.storage.input_file import opened
 
 PICTURES = "png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,ppm_pipe,pgm_pipe,pbm_pipe,j2k_pipe"
 """Formats of single pictures that hold all they need, as VIDEOS are of videos."""
-
-
-def given(path: object) -> object:
-    """The path itself. Raises UserError if there is none: for pydantic's BeforeValidator."""
-    if path is None or path == "":
-        raise UserError("input: must be given, got nothing; say input=FILE, or --help")
-    return path
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[int]:
-    """A descriptor of the regular, non-empty file at `path`, read from its beginning.
-
-    Raises UserError for anything else. Never blocks: a FIFO without a writer is refused.
-    """
-    try:
-        # a folder opens too, and fstat then names it; only a FIFO needs O_NONBLOCK
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UserError(
-            f"input: must be a file that can be read, got {shown(path)} ({reason}); check the name"
-        ) from None
-    try:
-        _check(os.fstat(file), path)
-        yield file
-    finally:
-        os.close(file)
-
-
-def _check(facts: os.stat_result, path: Path) -> None:
-    """Raises UserError unless these are the facts of a regular file that holds something."""
-    if stat.S_ISDIR(facts.st_mode):
-        raise UserError(
-            f"input: must be a file, got the folder {shown(path)}; "
-            "name a file in it, or say source=images for a folder of pictures"
-        )
-    if not stat.S_ISREG(facts.st_mode):
-        raise UserError(
-            f"input: must be a regular file, got the pipe or device {shown(path)}; "
-            "save it to a file first"
-        )
-    if facts.st_size == 0:
-        raise UserError(
-            f"input: must not be empty, got {shown(path)} of 0 bytes; copy it again from its origin"
-        )
 
 
 def reading(file: int, limits: Limits, formats: str = VIDEOS) -> list[str]:

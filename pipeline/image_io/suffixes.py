@@ -1,0 +1,34 @@
+"""What the name of a file says of the pictures in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".tif", ".tiff"),
+    *(".webp", ".ppm", ".pgm", ".pbm", ".jp2"),
+)
+"""What a picture in a folder is known by."""
+HEAD = 1 << 20
+"""Bytes of a picture in which it says that it is animated."""
+
+
+def is_pictures(name: str) -> bool:
+    """Whether this input is a picture, a folder, or a numbered pattern, rather than a video."""
+    path = Path(name)
+    return path.is_dir() or (path.suffix.lower() in SUFFIXES and not _is_animated(path))
+
+
+def _is_animated(path: Path) -> bool:
+    """Return whether this is a file of several pictures, which is a video: WebP, PNG, GIF, AVIF."""
+    if not path.is_file():  # a pipe would block
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError:
+        return False
+    webp = head.startswith(b"RIFF") and head[8:16] == b"WEBPVP8X" and len(head) > 20
+    png = head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
+    gif, avif = head.startswith((b"GIF87a", b"GIF89a")), head[4:12] == b"ftypavis"
+    return png or gif or avif or (webp and bool(head[20] & 2))
