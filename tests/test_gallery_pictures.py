@@ -11,7 +11,7 @@ import pytest
 from clips import run
 from sweeps import clip, data_of, finish, first, leave, plan, run_on
 
-from pipeline.gallery import mosaic, write
+from pipeline.gallery import write, write_mosaic
 from pipeline.gallery.media import Kind, Media
 from pipeline.gallery.mosaic import MOST, grid
 from pipeline.gallery.thumbnails import copy, poster
@@ -21,7 +21,7 @@ from pipeline.sweep.plan import State, Status
 def test_writing_twice_changes_nothing(sweep: Path, red: Path) -> None:
     finish(first(sweep), red)
     write(sweep)
-    mosaic(sweep)
+    write_mosaic(sweep)
     before = {path: path.stat().st_mtime_ns for path in sweep.rglob("*")}
     write(sweep)
     assert {path: path.stat().st_mtime_ns for path in sweep.rglob("*")} == before
@@ -114,7 +114,7 @@ def test_the_mosaic_has_each_job_in_its_cell_and_holds_the_shorter_ones(tmp_path
         size = "90x90" if name == "blue" else "160x90"
         media = clip(tmp_path / f"{name}.mp4", colour=name, seconds=seconds, size=size)
         finish(sweep / job.name, media)
-    path = mosaic(sweep)
+    path = write_mosaic(sweep)
     assert path == sweep / "mosaic.mp4"
     cells = grid(4, 160, 90)
     assert (cells.columns, cells.rows, cells.width, cells.height, cells.strip) == (
@@ -141,21 +141,21 @@ def test_the_mosaic_has_each_job_in_its_cell_and_holds_the_shorter_ones(tmp_path
 def test_the_mosaic_is_the_same_each_time_and_made_anew_only_for_another(
     sweep: Path, red: Path
 ) -> None:
-    assert mosaic(sweep) is None
+    assert write_mosaic(sweep) is None
     finish(first(sweep), red)
-    assert mosaic(sweep) is None  # one is no mosaic
+    assert write_mosaic(sweep) is None  # one is no mosaic
     finish(sweep / "look=lace,seed=2", red)
-    path = mosaic(sweep)
+    path = write_mosaic(sweep)
     assert path is not None
     content, made = path.read_bytes(), path.stat().st_ino
-    mosaic(sweep)
+    write_mosaic(sweep)
     assert path.stat().st_ino == made
     path.unlink()
-    mosaic(sweep)
+    write_mosaic(sweep)
     assert path.read_bytes() == content
     made = path.stat().st_ino
     finish(first(sweep), red)
-    mosaic(sweep)
+    write_mosaic(sweep)
     assert path.stat().st_ino != made
 
 
@@ -177,7 +177,7 @@ def test_of_too_many_jobs_the_first_are_in_the_mosaic(
     for name in "abc":
         finish(sweep.parent / "more" / f"look={name}", red)
     monkeypatch.setattr("pipeline.gallery.mosaic.MOST", 2)
-    assert mosaic(sweep.parent / "more") is not None
+    assert write_mosaic(sweep.parent / "more") is not None
     assert "the first 2 of 3 jobs, no more fit" in caplog.text
 
 
@@ -186,7 +186,7 @@ def test_as_many_jobs_as_fit_are_in_one_mosaic(tmp_path: Path, red: Path) -> Non
     """Hundreds of decoders and filters at once find room."""
     for job in plan(tmp_path / "s", *([f"seed={seed}"] for seed in range(MOST + 1))):
         finish(tmp_path / "s" / job.name, red)
-    path = mosaic(tmp_path / "s")
+    path = write_mosaic(tmp_path / "s")
     assert path is not None
     cells = grid(MOST, 160, 90)
     height, width = cells.rows * (cells.height + cells.strip), cells.columns * cells.width

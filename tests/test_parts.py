@@ -102,7 +102,14 @@ def test_a_package_that_is_not_trusted_is_not_even_imported(
     del sys.modules["stranger"]
 
 
-@pytest.mark.parametrize("target", ["pipeline", "pipeline.frame", "pipeline.no.Part", "pipeline."])
+@pytest.mark.parametrize(
+    "target", ["pipeline", "pipeline.", ".frame", "pipeline..frame", "", 5, None]
+)
+def test_a_target_that_is_no_dotted_name_is_refused(target: object) -> None:
+    assert "must be the dotted name of what to build" in refusal({"_target_": target})
+
+
+@pytest.mark.parametrize("target", ["pipeline.frame", "pipeline.no.Part"])
 def test_a_target_that_is_no_class_or_function_of_ours_is_refused(target: str) -> None:
     assert "class or function" in refusal({"_target_": target})
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.cli.exit_codes import check_current_folder, open_standard_files
 from pipeline.errors import UserError, shown
 from pipeline.gallery.cards import cards, plan_of
-from pipeline.gallery.mosaic import mosaic
+from pipeline.gallery.mosaic import write_mosaic
 from pipeline.gallery.page import write
 from pipeline.gallery.watch import PAUSE
 from pipeline.sweep.plan import OVER
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if asked.watch:
             _watch(asked.sweep)
         made = [write(asked.sweep)]
-        if asked.mosaic and (whole := mosaic(asked.sweep)) is not None:
+        if asked.mosaic and (whole := write_mosaic(asked.sweep)) is not None:
             made.append(whole)
             write(asked.sweep)
         print(*map(shown, made), sep="\n")

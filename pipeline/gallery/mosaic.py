@@ -52,7 +52,7 @@ class Grid:
         return column * self.width, row * (self.height + self.strip)
 
 
-def mosaic(sweep: Path, *, seconds: float = 1800) -> Path | None:
+def write_mosaic(sweep: Path, *, seconds: float = 1800) -> Path | None:
     """The mosaic of the sweep in that folder, made anew where it is not of the same; None = none.
 
     There is none where less than two jobs have a video, or where ffmpeg could not make it: that

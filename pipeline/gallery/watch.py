@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.gallery.mosaic import mosaic
+from pipeline.gallery.mosaic import write_mosaic
 from pipeline.gallery.page import write
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def _keep(sweep: Path, over: threading.Event, well: threading.Event) -> None:
         try:
             write(sweep, live=not last)
             if last and well.is_set():
-                mosaic(sweep, seconds=LAST)
+                write_mosaic(sweep, seconds=LAST)
                 write(sweep, live=False)
         except Exception as error:
             # whatever it is: the sweep itself is well, and goes on

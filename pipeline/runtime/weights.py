@@ -90,14 +90,15 @@ def with_own_weights(
     network = build(count or 1)
     state = network.state_dict()
     if not count:
-        log.info("%s has no weights of %s: layers can be dreamt, classes cannot", shown(path),
-                 ", ".join(sorted(start.rstrip(".") for start in _starts(head))))  # fmt: skip
         tensors |= {name: torch.zeros_like(tensor) for name, tensor in state.items()
                     if name.startswith(_starts(head))}  # fmt: skip
     _check_fit(tensors, state, f"{key}: must hold the weights of {name}, got {shown(path)}")
     # it keeps the versions of its parts, which files may lack
     state.update({name: tensor for name, tensor in tensors.items() if name in state})
     network.load_state_dict(state)
+    if not count:
+        log.info("%s has no weights of %s: layers can be dreamt, classes cannot", shown(path),
+                 ", ".join(sorted(start.rstrip(".") for start in _starts(head))))  # fmt: skip
     return network, sha256, count
 
 

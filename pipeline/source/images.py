@@ -86,6 +86,7 @@ class Images:
         One that cannot be decoded is logged, and the one before it shown again.
         """
         clip, (first, last) = self.clip, self._extent
+        _ = self._reported
         before: Picture | None = None
         is_reported = False
         for index in range(len(self._files))[first:last][start:]:
@@ -119,6 +120,11 @@ class Images:
                 f"got none at {shown(self.path)}; check the folder and the pattern"
             )
         return files
+
+    @cached_property
+    def _reported(self) -> None:
+        """Log once what is left out."""
+        report_left_out(self.path, self._files)
 
     @cached_property
     def _extent(self) -> tuple[int, int | None]:
@@ -157,30 +163,46 @@ def found(path: Path) -> list[Path]:
     """The pictures that `path` names: itself, those in the folder, or those that fit its pattern.
 
     A folder's are in natural order, so that 9 comes before 10; a pattern's in that of its number.
-    Files of a folder that are left out, and numbers that are missing, are logged.
     """
     if path.is_dir():
         visible = [file for file in path.iterdir() if file.name[0] != "." and not file.is_dir()]
-        pictures = sorted((file for file in visible if is_picture(file)), key=natural)
-        others = sorted((file for file in visible if not is_picture(file)), key=natural)
-        if pictures and others:
-            log.info("%s: no pictures, so left out: %d files, such as %s", shown(path),
-                     len(others), shown(Path(others[0].name)))  # fmt: skip
-        _report_gaps(path, _numbers(pictures))
-        return pictures
+        return sorted((file for file in visible if is_picture(file)), key=natural)
     if len(PATTERN.findall(path.name)) != 1 or path.exists():
         return [path]
     before, digits, after = PATTERN.split(path.name)
     form = re.compile(rf"{re.escape(before)}([0-9]{{{digits or 1},}}){re.escape(after)}", re.DOTALL)
     folder = path.parent.iterdir() if path.parent.is_dir() else iter(())
     numbered = {int(fit[1]): file for file in folder if (fit := form.fullmatch(file.name))}
-    _report_gaps(path, sorted(numbered))
-    return [numbered[number] for number in sorted(numbered)]
+    numbers = sorted(numbered)
+    _report_gaps(path, numbers)
+    return [numbered[number] for number in numbers]
 
 
 def is_picture(file: Path) -> bool:
     """Return whether the file has the name of a picture that can be read."""
     return file.suffix.lower() in SUFFIXES
+
+
+def report_left_out(folder: Path, files: Sequence[Path]) -> None:
+    """Log what else lies in a folder, and the numbers that are missing between these files of it.
+
+    Nothing is logged of a path that is no folder.
+    """
+    if not folder.is_dir():
+        return
+    visible = (file for file in folder.iterdir() if file.name[0] != "." and not file.is_dir())
+    others = sorted((file for file in visible if not is_picture(file)), key=natural)
+    if others:
+        log.info("%s: no pictures, so left out: %d files, such as %s", shown(folder),
+                 len(others), shown(Path(others[0].name)))  # fmt: skip
+    _report_gaps(folder, _numbers(files))
+
+
+def _report_gaps(path: Path, numbers: Sequence[int]) -> None:
+    """Log which of these numbers, ascending, do not follow one another."""
+    gaps = [here for here, following in pairwise(numbers) if following > here + 1]
+    if gaps:
+        log.warning("%s: no picture %d; the next one follows", shown(path), gaps[0] + 1)
 
 
 def _numbers(files: Sequence[Path]) -> list[int]:
@@ -194,13 +216,6 @@ def _numbers(files: Sequence[Path]) -> list[int]:
     if not alike or len(numbers) < len(files) or not files:
         return []
     return numbers if numbers[-1] - numbers[0] < 2 * len(numbers) else []
-
-
-def _report_gaps(path: Path, numbers: Sequence[int]) -> None:
-    """Log which of these numbers, ascending, do not follow one another."""
-    gaps = [here for here, following in pairwise(numbers) if following > here + 1]
-    if gaps:
-        log.warning("%s: no picture %d; the next one follows", shown(path), gaps[0] + 1)
 
 
 def natural(path: Path) -> tuple[list[str | int], str]:

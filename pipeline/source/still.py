@@ -20,7 +20,7 @@ from pipeline.image_io.reader import load
 from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.limits import Limits
 from pipeline.source.extent import dream_size
-from pipeline.source.images import PATTERN, fitted, found
+from pipeline.source.images import PATTERN, fitted, found, report_left_out
 from pipeline.storage.input_file import given
 
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -101,6 +101,7 @@ class Stills:
     def each(self) -> Iterator[tuple[Path, Still]]:
         """Every picture by its file, in natural order; what cannot be read is among them."""
         index, first = self._first
+        report_left_out(self.path, self.files)
         for number, file in enumerate(self.files):
             yield file, first if number == index else replace(self.one, path=file)
 
