@@ -18,7 +18,7 @@ from pipeline.cli.arguments import prepared
 from pipeline.cli.exit_codes import check_current_folder, end, end_in_order, open_standard_files
 from pipeline.cli.task import task
 from pipeline.config import untrusted
-from pipeline.config.hydra_config import config_dir, one_line, schema
+from pipeline.config.hydra_config import config_dir, error_line, schema
 from pipeline.errors import UserError, shown
 
 
@@ -56,7 +56,7 @@ def _run() -> tuple[Any, str | None]:
     except SystemExit as ended:
         return ended.code, None
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        return 2, one_line(error)
+        return 2, error_line(error)
     except BrokenPipeError:
         return 1, None
     except Exception as error:

@@ -134,7 +134,7 @@ class Strength(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ends:
+class LoopBuffer:
     """What a loop must know of its beginning and its end.
 
     start: the first pictures, (H, W, 3), which are shown only as what the end fades into. dreams:
@@ -164,7 +164,7 @@ class State:
     dream: Image | None = None
     maturity: Tensor | None = None
     memory: Memory = field(default_factory=dict)
-    ends: Ends = Ends()
+    ends: LoopBuffer = LoopBuffer()
     room: float | None = None
     level: LayerLevel | None = None
     age: int = 0

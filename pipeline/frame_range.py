@@ -20,7 +20,7 @@ LEAD = 64
 
 
 @dataclass(frozen=True)
-class Part:
+class FrameRange:
     """Frames of the whole, counted from 0: from `first` to before `last`.
 
     run_up: frames before those, which are dreamt and not shown; 0 where a shot begins.
@@ -31,7 +31,7 @@ class Part:
     run_up: int = 0
 
     @staticmethod
-    def of(text: object, overlap: int = 0) -> Part | None:
+    def of(text: object, overlap: int = 0) -> FrameRange | None:
         """The part that reads FIRST-LAST or FIRST-LAST+RUN_UP; None = there is none.
 
         overlap: frames that end and start of the whole share, which then has no parts. Raises
@@ -44,7 +44,7 @@ class Part:
                 "loop: must be false where parts are rendered, got true; its end needs its start"
             )
         match = re.fullmatch(r"(\d{1,9})-(\d{1,9})(?:\+(\d{1,9}))?", str(text))
-        part = Part(int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+        part = FrameRange(int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
         if part is None or part.first >= part.last or part.begin < 0:
             raise UserError(
                 "part: must be the numbers of two frames, the second larger, and of frames to run "
@@ -81,7 +81,7 @@ class Part:
 class _Within:
     cuts: Cuts
     source: Source
-    part: Part
+    part: FrameRange
     seen: int
 
     def __call__(

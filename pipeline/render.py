@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from pipeline.auxiliary.inputs import ALONE, Beside
+from pipeline.auxiliary.inputs import NO_INPUTS, AuxiliaryInputs
 from pipeline.auxiliary.mask import as_shown, on_device, shown, weighed
 from pipeline.cuts import Cuts
 from pipeline.dreamer import Dream
@@ -19,18 +19,18 @@ from pipeline.flow import Flow, at_once, with_motion
 from pipeline.frame import Frame, Image, Span, State, to_picture
 from pipeline.gradient import Gradient
 from pipeline.gradient.oom_retry import dreamt_within_memory
-from pipeline.gradient.tile_budget import Room
+from pipeline.gradient.tile_budget import TileBudget
 from pipeline.model import Model
 from pipeline.recording.recorder import Recorder
 from pipeline.runtime.prefetch import prefetch
 from pipeline.seamless_loop import Loop
 from pipeline.source import Source
-from pipeline.stages import Moment
+from pipeline.stages import Stages
 from pipeline.warp import Canvas
 
 
 @dataclass(frozen=True)
-class Dreamt:
+class RenderedFrame:
     """One finished frame, for whoever shows progress, previews or figures.
 
     canvas: what it was carried to. steady: whether dreamer and objective are set as in the frame
@@ -55,16 +55,16 @@ def render(
     source: Source,
     cuts: Cuts,
     flow: Flow,
-    moments: Callable[[int], Moment],
+    moments: Callable[[int], Stages],
     model: Model,
     recording: Recorder,
     *,
     loop: Loop,
-    beside: Beside = ALONE,
+    beside: AuxiliaryInputs = NO_INPUTS,
     seed: int,
     device: torch.device,
-    room: Room | None = None,
-) -> Generator[Dreamt, None, None]:
+    room: TileBudget | None = None,
+) -> Generator[RenderedFrame, None, None]:
     """Yield every frame of the source once it is dreamt and recorded.
 
     moments: the parts at the frame of that index. recording: entered by the caller, complete when
@@ -112,7 +112,7 @@ def render(
             recording.add(finished, before, state, fresh=fresh)  # encode  (ffmpeg)
             clock.append(time.perf_counter())
             spans = {**frame.spans, **_spans(clock)}
-            yield Dreamt(frame, canvas, steady, gradient, dream, image, mask, state, spans)
+            yield RenderedFrame(frame, canvas, steady, gradient, dream, image, mask, state, spans)
             asked = time.perf_counter()
     recording.finish(loop.rest(state.ends))
 

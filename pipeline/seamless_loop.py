@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pipeline.camera import Camera
 from pipeline.errors import UserError
-from pipeline.frame import Clip, Ends, Frame, Image, Picture
-from pipeline.stages import Moment
+from pipeline.frame import Clip, Frame, Image, LoopBuffer, Picture
+from pipeline.stages import Stages
 
 LED = 6
 """Power of the share of the beginning in what is shown of a dream that was led to it."""
@@ -43,10 +43,10 @@ class Loop:
         within = index - (self.count - self.overlap) + 1
         return eased(min(1.0, max(0.0, within / self.overlap)))
 
-    def led(self, moments: Callable[[int], Moment]) -> Callable[[int], Moment]:
+    def led(self, moments: Callable[[int], Stages]) -> Callable[[int], Stages]:
         """The same moments, but the camera comes to move as it did at the beginning."""
 
-        def at(index: int) -> Moment:
+        def at(index: int) -> Stages:
             now, share = moments(index), self.share(index)
             if not share or self.count is None:
                 return now
@@ -56,7 +56,7 @@ class Loop:
 
         return at
 
-    def drawn(self, image: Image, frame: Frame, ends: Ends) -> Image:
+    def drawn(self, image: Image, frame: Frame, ends: LoopBuffer) -> Image:
         """What to dream on: the image with what it lacks of the beginning."""
         share, before = self.share(frame.index), self.share(frame.index - 1)
         if frame.picture is not None or not share or self.count is None:
@@ -66,8 +66,8 @@ class Loop:
         return image.lerp(target, (share - before) / (1 - before))
 
     def taken(
-        self, ends: Ends, dream: Image, picture: Picture, frame: Frame
-    ) -> tuple[Ends, Sequence[Picture]]:
+        self, ends: LoopBuffer, dream: Image, picture: Picture, frame: Frame
+    ) -> tuple[LoopBuffer, Sequence[Picture]]:
         """What to know from now on, and what can be shown, now that this dream is made.
 
         dream: (1, 3, H, W), and as a picture, (H, W, 3) uint8.
@@ -79,13 +79,13 @@ class Loop:
             if frame.picture is None or frame.index == 0:
                 # Half precision: finer than a picture, at half the room of the dream.
                 dreams = (*dreams, dream.half().cpu())
-            return Ends((*ends.start, picture), dreams), ()
+            return LoopBuffer((*ends.start, picture), dreams), ()
         held = (*ends.held, picture)
         if len(held) <= self.overlap:
             return replace(ends, held=held), ()
         return replace(ends, held=held[1:]), held[:1]
 
-    def rest(self, ends: Ends) -> Iterator[Picture]:
+    def rest(self, ends: LoopBuffer) -> Iterator[Picture]:
         """What is left when the source has ended: the end, fading into the beginning.
 
         Raises UserError if the source was too short for that.

@@ -12,7 +12,7 @@ from pipeline.warp import Warp
 
 
 @dataclass(frozen=True)
-class Moment:
+class Stages:
     """What one frame is made with."""
 
     camera: Camera
@@ -21,6 +21,6 @@ class Moment:
     dreamer: Dreamer
     objective: Objective
 
-    def dreams_like(self, other: Moment) -> bool:
+    def dreams_like(self, other: Stages) -> bool:
         """Return whether dreamer and objective are set as there."""
         return (self.dreamer, self.objective) == (other.dreamer, other.objective)

@@ -28,7 +28,7 @@ from benches import (
 
 from pipeline.config.settings import device_of
 from pipeline.errors import UserError
-from pipeline.runtime.determinism import same_bits
+from pipeline.runtime.determinism import use_deterministic_kernels
 from pipeline.runtime.malloc import keep_freed_memory
 
 BENCHES = {
@@ -68,7 +68,7 @@ def main() -> None:
     keep_freed_memory()  # as the command line does
     try:
         parts.device = device_of(arguments.device)
-        same_bits(parts.device)
+        use_deterministic_kernels(parts.device)
         figures, met = BENCHES[arguments.name](arguments.out, arguments.clip)
     except UserError as error:
         print(error, file=sys.stderr)

@@ -10,7 +10,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from pipeline.config.hydra_config import face_yaml
+from pipeline.config.hydra_config import top_level_defaults
 from pipeline.config.settings import limits_of
 from pipeline.config.timeline import Timeline
 from pipeline.errors import UserError
@@ -33,7 +33,7 @@ def main() -> None:
         curves = [parse(text, rate=float(arguments.rate), count=count)
                   for text in arguments.schedules]  # fmt: skip
         clip = Clip(2, 2, arguments.rate, count)
-        limits = limits_of(face_yaml()["limits"], {})
+        limits = limits_of(top_level_defaults()["limits"], {})
         audio = arguments.audio
         heard = None if audio is None else hear(with_audio(clip, audio, limits), limits)
         draw(curves, clip, heard, arguments.out)

@@ -18,10 +18,10 @@ import yaml
 from command_line import files
 from torch import nn
 
-from pipeline.config.instantiate import Template
+from pipeline.config.instantiate import ScheduledConfig
 from pipeline.frame import Field, Picture
 from pipeline.gradient import Gradient
-from pipeline.jobs.job import Order
+from pipeline.jobs.job import RenderRequest
 from pipeline.model.network.module import Network
 from pipeline.objective.norm import Norm
 from pipeline.recording.fingerprint import Fingerprint
@@ -36,7 +36,7 @@ READ = partial(parse, rate=25.0, count=None)
 def part(group: str, name: str, /, **changes: object) -> Any:
     """The part that conf/GROUP/NAME.yaml describes, with these settings changed, at frame 0."""
     settings = yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
-    template = Template.of({**settings, **changes}, group, READ, trusted=["pipeline"])
+    template = ScheduledConfig.of({**settings, **changes}, group, READ, trusted=["pipeline"])
     return template.at({**dict.fromkeys(VARIABLES, 0.0), "rate": 25.0})
 
 
@@ -123,14 +123,14 @@ def octaves(**changes: Any) -> Any:
     return part("dreamer", "octaves", **{"octaves": 2, "iterations": 8, "jitter": 8, **changes})
 
 
-def order(output: Path, **changes: Any) -> Order:
+def order(output: Path, **changes: Any) -> RenderRequest:
     """To render there, by settings that are all but none."""
     given: dict[str, Any] = {
         "overwrite": False, "overlap": 0, "seed": 3, "device": torch.device("cpu"),
         "saving": Saving(segment_frames=60, seconds=60), "settings": "seed: 3\n",
         "told": "seed: 3\n", "made_of": Fingerprint({"seed": "3"}),
     }  # fmt: skip
-    return Order(output, **{**given, **changes})
+    return RenderRequest(output, **{**given, **changes})
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 T = TypeVar("T")
 
 
-class Noted(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class RunningJob(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Recorder. As a graph does, it leaves what it recorded undone: all that it gives is garbage
     until it is played.
     """
@@ -43,7 +43,7 @@ class Noted(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def noted(work: Callable[[], T]) -> tuple[T, Callable[[], None]]:
     """A Recorder, see pipeline.model.network.cuda_graphs."""
-    with Noted() as graph:
+    with RunningJob() as graph:
         given = work()
     for seen in tree_leaves(given):
         seen.detach().numpy().fill(np.nan)  # autograd need not know

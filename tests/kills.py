@@ -26,7 +26,7 @@ from typing import Any
 from command_line import PRELOADED, SECONDS
 
 from pipeline.recording.recording import FIGURES, OF_A_PART
-from pipeline.storage.work_dir import folder_of
+from pipeline.storage.work_dir import work_dir
 
 CALLS = ("rename", "replace", "fsync", "unlink", "remove", "rmdir", "mkdir",
          "truncate", "ftruncate")  # fmt: skip
@@ -141,7 +141,7 @@ def content(output: Path) -> str:
 
 def figures(output: Path) -> Any:
     """The report of a render, but for what is not the same twice."""
-    return _timeless(json.loads((folder_of(output) / "report.json").read_text()))
+    return _timeless(json.loads((work_dir(output) / "report.json").read_text()))
 
 
 def _timeless(node: Any) -> Any:
@@ -160,13 +160,13 @@ def everywhere(made: Calls) -> Iterator[Kill]:
 
 def difference(output: Path, whole: Path) -> str:
     """What an output and its work folder have otherwise than a whole one's; empty = nothing."""
-    if not (output.exists() and folder_of(output).exists()):
+    if not (output.exists() and work_dir(output).exists()):
         return "no output"
     kept, right = (
-        {path.name: path for pattern in OF_A_PART for path in folder_of(one).glob(pattern)}
+        {path.name: path for pattern in OF_A_PART for path in work_dir(one).glob(pattern)}
         for one in (output, whole)
     )
-    left = {path.name for path in folder_of(output).iterdir()} ^ {*LEFT, *right}
+    left = {path.name for path in work_dir(output).iterdir()} ^ {*LEFT, *right}
     if left:
         return f"{left} too many, or missing"
     same = [kept[name].read_bytes() == right[name].read_bytes() for name in right

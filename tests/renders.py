@@ -13,23 +13,23 @@ import numpy as np
 from clips import feedback, images, video
 from conftest import order, part, toy_network
 
-from pipeline.frame_range import Part
-from pipeline.jobs.job import Parts, run
+from pipeline.frame_range import FrameRange
+from pipeline.jobs.job import Pipeline, run
 from pipeline.recording.recording import Saving
-from pipeline.stages import Moment
+from pipeline.stages import Stages
 
 FRAMES = 14
 
 
 def _toy(source: Any, output: Path, encoder: str, camera: str = "still", **asked: Any) -> None:
     """Dream this source with the toy network, saving after each frame."""
-    moment = Moment(
+    moment = Stages(
         camera=part("camera", camera), warp=part("warp", "layer"),
         governor=part("governor", "none"),
         dreamer=part("dreamer", "octaves", octaves=1, iterations=2, jitter=8),
         objective=part("objective", "norm", layers=["second"]),
     )  # fmt: skip
-    parts = Parts(source, source.clip, part("cuts", "adaptive"), part("flow", "dis"),
+    parts = Pipeline(source, source.clip, part("cuts", "adaptive"), part("flow", "dis"),
                   lambda _: moment, toy_network(), part("encoder", encoder))  # fmt: skip
     run(parts, order(output, **{"saving": Saving(5, 0), **asked}))
 
@@ -68,7 +68,7 @@ def replaced(folder: Path) -> Path:
 def piece(folder: Path) -> Path:
     """A part of them behind a run-up."""
     output = folder / "x"
-    _toy(images(folder.parent / "shots"), output, "images", part=Part(4, 11, 2))
+    _toy(images(folder.parent / "shots"), output, "images", part=FrameRange(4, 11, 2))
     return output
 
 

@@ -13,7 +13,7 @@ from clips import X264, run
 
 from pipeline.gallery import write
 from pipeline.gallery.cards import Card, cards, plan_of
-from pipeline.storage.work_dir import folder_of
+from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import Job, Plan, State, Status, note
 
 RECIPE = "input: clip.mp4\ndreamer:\n  _target_: pipeline.dreamer.octaves.Octaves\n  octaves: 4\n"
@@ -53,14 +53,14 @@ def finish(
     output = job / name
     shutil.copy(media, output)
     leave(job, Status(State.DONE, line, name, began=1.0, ended=2.0))
-    (folder_of(output) / "report.json").write_text(json.dumps({**REPORT, **report}))
+    (work_dir(output) / "report.json").write_text(json.dumps({**REPORT, **report}))
     return output
 
 
 def leave(job: Path, status: Status) -> Path:
     """Leave the status, and the work folder of its output with a recipe; returns that folder."""
     note(job, status)
-    work = folder_of(job / status.output)
+    work = work_dir(job / status.output)
     work.mkdir(exist_ok=True)
     (work / "recipe.yaml").write_text(RECIPE)
     return work

@@ -16,15 +16,15 @@ from command_line import files
 from conftest import order, part, toy_network
 from test_source_images import save
 
-from pipeline.auxiliary.inputs import ALONE
+from pipeline.auxiliary.inputs import NO_INPUTS
 from pipeline.errors import UserError
 from pipeline.frame import Clip
 from pipeline.jobs import stills as album
-from pipeline.jobs.job import Parts
+from pipeline.jobs.job import Pipeline
 from pipeline.recording.fingerprint import Fingerprint
 from pipeline.source import Source
 from pipeline.source.still import Still
-from pipeline.stages import Moment
+from pipeline.stages import Stages
 
 BESIDE = {"dreamt.render/recipe.yaml", "dreamt.render/render.log", "dreamt.render/report.json"}
 MADE_OF = Fingerprint({"seed": "3"})
@@ -74,17 +74,17 @@ def rendered(
         save(folder / f"{index}.png", barcode(index))
     stills = Three(folder, happens)
     changing = {"camera": "still", "warp": "layer", "governor": "none", "dreamer": "none"}
-    moment = Moment(**{
+    moment = Stages(**{
         **{group: part(group, name) for group, name in changing.items()},
         "objective": part("objective", "norm", layers=["second"]), **changes,
     })  # fmt: skip
     fixed = {"cuts": "none", "flow": "none", "encoder": "images"}
     parts: dict[str, Any] = {group: part(group, name) for group, name in fixed.items()}
-    whole = Parts(Still(stills.files[0], **STILL), stills.clip, **parts,
+    whole = Pipeline(Still(stills.files[0], **STILL), stills.clip, **parts,
                   moments=lambda _: moment, model=toy_network())  # fmt: skip
     asked = order(folder / "dreamt", overwrite=overwrite, made_of=made_of)
     album.check_output(asked.output, stills, overwrite=overwrite)
-    return album.run(whole, stills, asked, beside=lambda _: ALONE)
+    return album.run(whole, stills, asked, beside=lambda _: NO_INPUTS)
 
 
 def left(folder: Path) -> set[str]:

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from pipeline.cli.arguments import ENCODERS
 from pipeline.config.hydra_config import GROUPS
-from pipeline.config.instantiate import TARGET, Template, build, located
+from pipeline.config.instantiate import TARGET, ScheduledConfig, build, resolve_target
 from pipeline.schedule import VARIABLES
 from tests.conftest import READ
 
@@ -70,13 +70,13 @@ def test_every_group_of_parts_has_a_default_and_a_folder() -> None:
 @pytest.mark.parametrize("path", PARTS, ids=name)
 def test_a_yaml_names_a_part_of_ours_and_all_its_settings(path: Path) -> None:
     given = settings(path)
-    target = located(given.pop(TARGET), name(path), ["pipeline"])
+    target = resolve_target(given.pop(TARGET), name(path), ["pipeline"])
     assert list(given) == list(inspect.signature(target).parameters)
 
 
 @pytest.mark.parametrize("path", PARTS, ids=name)
 def test_a_default_stands_in_the_yaml_and_nowhere_in_python(path: Path) -> None:
-    target = located(settings(path)[TARGET], name(path), ["pipeline"])
+    target = resolve_target(settings(path)[TARGET], name(path), ["pipeline"])
     for parameter in inspect.signature(target).parameters.values():
         assert parameter.default is inspect.Parameter.empty, parameter
 
@@ -100,10 +100,12 @@ def test_a_choice_can_be_built(folder: Path, path: Path) -> None:
         pytest.skip("its weights would be downloaded")
     group = path.parent.name
     settled = composed(name(path), f"input={folder}/clip.mp4")[group]
-    template = Template.of(settled, group, READ, trusted=["pipeline"])
+    template = ScheduledConfig.of(settled, group, READ, trusted=["pipeline"])
     part = template.at({**dict.fromkeys(VARIABLES, 0.0), "rate": 25.0})
     for key in settings(path).keys() - {TARGET}:
-        assert hasattr(part, key) or inspect.isfunction(located(target, key, ["pipeline"])), key
+        assert hasattr(part, key) or inspect.isfunction(
+            resolve_target(target, key, ["pipeline"])
+        ), key
 
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("source/*.yaml")), ids=name)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.imaging.convolution import STRIPS, Edge, convolved
+from pipeline.imaging.convolution import STRIPS, Edge, depthwise_conv
 
 SIZES = [(STRIPS + 3, 40), (STRIPS + 4, 21), (2 * STRIPS, 30), (7 * STRIPS - 1, 33), (12, 300)]
 KERNELS = [(7, 7), (9, 1), (1, 9), (6, 1), (1, 6), (3, 5)]
@@ -37,11 +37,13 @@ def test_strips_give_what_the_whole_gives(
         image = torch.rand(1, channels, *size, generator=generator)
         expected = whole(image, kernel, edge)
         assert expected.shape == image.shape
-        torch.testing.assert_close(convolved(image, kernel, edge), expected)
+        torch.testing.assert_close(depthwise_conv(image, kernel, edge), expected)
 
 
 def test_an_image_that_lies_otherwise_gives_the_same() -> None:
     image = torch.rand(1, 3, 50, 60, generator=torch.Generator().manual_seed(0))
     kernel = torch.full((3, 3), 1 / 9)
     beside = image.contiguous(memory_format=torch.channels_last)
-    assert torch.equal(convolved(beside, kernel, "reflect"), convolved(image, kernel, "reflect"))
+    assert torch.equal(
+        depthwise_conv(beside, kernel, "reflect"), depthwise_conv(image, kernel, "reflect")
+    )

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.utils.deterministic
 
-from pipeline.runtime.determinism import same_bits
+from pipeline.runtime.determinism import use_deterministic_kernels
 
 
 @pytest.mark.usefixtures("any_bits")
@@ -16,7 +16,7 @@ from pipeline.runtime.determinism import same_bits
 def test_only_a_gpu_is_told(device: str, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
-    same_bits(torch.device(device))
+    use_deterministic_kernels(torch.device(device))
     assert torch.are_deterministic_algorithms_enabled() == told
     # what knows no other way is only warned about
     assert torch.is_deterministic_algorithms_warn_only_enabled() == told

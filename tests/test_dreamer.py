@@ -15,7 +15,7 @@ from pipeline.dreamer.smoothing import cascade_kernel
 from pipeline.errors import UserError
 from pipeline.frame import Strength, to_image
 from pipeline.gradient import Gradient
-from pipeline.imaging.convolution import convolved
+from pipeline.imaging.convolution import depthwise_conv
 from tests.conftest import octaves, texture
 
 HEIGHT, WIDTH = 48, 64
@@ -245,7 +245,7 @@ def test_a_smoothing_kernel_is_round_and_takes_nothing_away(sigma: float) -> Non
     torch.testing.assert_close(kernel, kernel.T)
     torch.testing.assert_close(kernel, kernel.flip(0))
     even = torch.full((1, 3, 40, 50), 0.3)
-    torch.testing.assert_close(convolved(even, kernel, "reflect"), even)
+    torch.testing.assert_close(depthwise_conv(even, kernel, "reflect"), even)
 
 
 def test_smoothing_takes_fine_noise_and_leaves_broad_shapes() -> None:
@@ -253,7 +253,7 @@ def test_smoothing_takes_fine_noise_and_leaves_broad_shapes() -> None:
     for wave, left in [(2, (0.0, 0.35)), (32, (0.85, 1.0))]:  # pixels, share of it that stays
         lines = torch.cos(2 * torch.pi * x / wave).expand(1, 3, 48, 64)
         kernel = cascade_kernel(0.5, torch.device("cpu"))
-        share = float(convolved(lines, kernel, "reflect").std() / lines.std())
+        share = float(depthwise_conv(lines, kernel, "reflect").std() / lines.std())
         assert left[0] < share < left[1], wave
 
 

@@ -15,22 +15,22 @@ from test_source_images import save
 
 from pipeline.jobs.estimate import LONG, WINDOWS, estimate
 from pipeline.jobs.forecast import FILE, Forecast, clock, read, summed
-from pipeline.jobs.job import Parts
+from pipeline.jobs.job import Pipeline
 from pipeline.jobs.job import run as render
-from pipeline.stages import Moment
+from pipeline.stages import Stages
 
 LITTLE = ("dreamer.octaves=2", "dreamer.iterations=2", "width=160")
 
 
-def parts(source: object, camera: str = "still", **dreamer: object) -> Parts:
+def parts(source: object, camera: str = "still", **dreamer: object) -> Pipeline:
     """A render by the toy network."""
     little = {"octaves": 2, "iterations": 4, "jitter": 8, **dreamer}
-    moment = Moment(
+    moment = Stages(
         camera=part("camera", camera), warp=part("warp", "layer"),
         governor=part("governor", "none"), dreamer=part("dreamer", "octaves", **little),
         objective=part("objective", "norm", layers=["second"]),
     )  # fmt: skip
-    return Parts(source, source.clip, part("cuts", "adaptive"), part("flow", "dis"),
+    return Pipeline(source, source.clip, part("cuts", "adaptive"), part("flow", "dis"),
                  lambda _: moment, toy_network(), part("encoder", "h264"))  # fmt: skip
 
 

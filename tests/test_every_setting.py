@@ -27,9 +27,15 @@ from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
 from pipeline.cli.arguments import prepared
-from pipeline.config.hydra_config import CHANGING, FIXED, face_yaml, one_line
-from pipeline.config.instantiate import Template, build
-from pipeline.config.settings import Face, feather_of, flag, overlap_of, schedule_start_of
+from pipeline.config.hydra_config import CHANGING, FIXED, error_line, top_level_defaults
+from pipeline.config.instantiate import ScheduledConfig, build
+from pipeline.config.settings import (
+    GeneralSettings,
+    feather_of,
+    flag,
+    overlap_of,
+    schedule_start_of,
+)
 from pipeline.errors import UserError
 from pipeline.schedule import VARIABLES
 
@@ -51,7 +57,7 @@ GROUPS = [path.name for path in CONF.iterdir()]
 FACE = ("seed", "precision", "compile", "tile", "tile_memory", "segment_frames", "save_seconds",
         "overwrite", "plan", "profile", "loop", "loop_seconds",
         "schedule_start", "mask_invert", "mask_feather",
-        "limits", *(f"limits.{name}" for name in face_yaml()["limits"]))  # fmt: skip
+        "limits", *(f"limits.{name}" for name in top_level_defaults()["limits"]))  # fmt: skip
 
 
 @cache
@@ -85,9 +91,9 @@ def with_value(settings: Any, key: str, value: str) -> dict[str, Any]:
 def built(settings: dict[str, Any], group: str, defaults: dict[str, Any]) -> None:
     """Build a group of parts as a render does; of a source, ask for its shape too."""
     if group in CHANGING:
-        Template.of(settings[group], group, READ, trusted=["pipeline"], defaults=defaults).at(
-            MOMENT
-        )
+        ScheduledConfig.of(
+            settings[group], group, READ, trusted=["pipeline"], defaults=defaults
+        ).at(MOMENT)
         return
     part = build(settings[group], group, trusted=["pipeline"], defaults=defaults)
     if group == "source":
@@ -96,7 +102,7 @@ def built(settings: dict[str, Any], group: str, defaults: dict[str, Any]) -> Non
 
 def faced(settings: dict[str, Any]) -> None:
     """Read the settings that belong to no group as a render does."""
-    Face.of(settings, face_yaml(), torch.device("cpu"))
+    GeneralSettings.of(settings, top_level_defaults(), torch.device("cpu"))
     overlap_of(settings["loop"], settings["loop_seconds"], Fraction(25))
     schedule_start_of(settings["schedule_start"], Fraction(25))
     flag("mask_invert", settings["mask_invert"])
@@ -108,7 +114,7 @@ def tried(key: str, value: str, use: Callable[[str, str], None], *, depth: int =
     try:
         use(key, value)
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        line = one_line(error)
+        line = error_line(error)
         assert line.isprintable(), (key, value, line)
         assert "; " in line, (key, value, line)
         named = re.match(r"[\w., ]+", line)

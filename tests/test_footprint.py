@@ -8,7 +8,7 @@ from torch import nn
 
 from pipeline.gradient.footprint import Footprint, footprint
 from pipeline.model.efficientnet_lite import efficientnet_lite
-from pipeline.model.network.precision import precise
+from pipeline.model.network.precision import with_precision
 from tests.conftest import toy_network
 
 CPU = torch.device("cpu")
@@ -37,7 +37,7 @@ def test_bytes_are_what_the_way_back_needs_and_two_of_the_largest_activation() -
 
 def test_the_way_back_counts_in_float32_whatever_is_held() -> None:
     network = toy_network(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()))
-    halved = precise(network, "bf16", CPU)
+    halved = with_precision(network, "bf16", CPU)
     assert footprint(halved, ("1",), CPU).bytes == pytest.approx(2 * 4 + 4 * 8)
 
 

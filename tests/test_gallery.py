@@ -18,7 +18,7 @@ from pipeline.gallery.cards import Figures, visible
 from pipeline.gallery.commands import from_job, in_full, quoted
 from pipeline.gallery.media import Kind
 from pipeline.storage.lock import locked
-from pipeline.storage.work_dir import folder_of
+from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import Job, Plan, State, Status, note
 
 
@@ -63,7 +63,7 @@ def test_half_written_and_broken_files_leave_a_card_that_says_less(
 ) -> None:
     output = finish(first(sweep), red)
     for name in ("report.json", "recipe.yaml"):
-        (folder_of(output) / name).write_text(text)
+        (work_dir(output) / name).write_text(text)
     told = data_of(sweep)["cards"][0]
     assert told["video"]
     nothing = ("gain", "flicker", "pace", "frames", "width", "height", "seconds", "rate")
@@ -101,7 +101,7 @@ def test_nothing_outside_the_jobs_folder_is_shown(way: str, sweep: Path, red: Pa
 
 def test_what_lies_in_a_work_folder_elsewhere_is_not_read(sweep: Path, red: Path) -> None:
     output = finish(first(sweep), red)
-    work = folder_of(output)
+    work = work_dir(output)
     work.rename(sweep.parent / "moved")
     work.symlink_to(sweep.parent / "moved")
     assert found(sweep)[0].recipe == ()

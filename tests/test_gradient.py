@@ -10,7 +10,7 @@ from torch import nn
 
 from pipeline.errors import UserError
 from pipeline.gradient import Gradient
-from pipeline.gradient.tile_budget import Room
+from pipeline.gradient.tile_budget import TileBudget
 from pipeline.model import Activations
 from pipeline.model.network.module import Network
 from pipeline.objective.channel import Channel
@@ -112,7 +112,7 @@ def test_in_tiles_every_objective_has_the_slope_of_the_whole_image(
     network = toy_network(classes=CLASSES)
     aim = part("objective", name, **changes).of(network, GUIDE)
     at = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(3))
-    whole, tiled = Gradient(network, aim), Gradient(network, aim, Room(side=128, bytes=None))
+    whole, tiled = Gradient(network, aim), Gradient(network, aim, TileBudget(side=128, bytes=None))
     (expected, score), (slope, tiled_score) = whole(at), tiled(at)
     # rounding: a map's sum is taken in another order
     torch.testing.assert_close(slope / expected.std(), expected / expected.std(), atol=2e-5, rtol=0)
@@ -130,7 +130,7 @@ def test_the_network_is_shown_no_more_than_a_tile() -> None:
 
     look = {"mean": [0.5] * 3, "deviation": [0.25] * 3, "weights_sha256": "toy"}
     aim = Norm(layers=("second",), weights=None)
-    slope = Gradient(Watched(toy_module(), **look), aim, Room(side=128, bytes=None))
+    slope = Gradient(Watched(toy_module(), **look), aim, TileBudget(side=128, bytes=None))
     at = torch.rand(1, 3, 165, 243)
     slope(at)
     shown.clear()  # what it took to find out about the network
@@ -146,5 +146,5 @@ def test_of_a_class_score_the_tiles_mean_has_the_slope_of_the_whole() -> None:
     aim = Channel(layers=("3.2",), channels=(2,))
     at = torch.rand(1, 3, 165, 243, generator=torch.Generator().manual_seed(3))
     expected, _ = Gradient(network, aim)(at)
-    slope, _ = Gradient(network, aim, Room(side=128, bytes=None))(at)
+    slope, _ = Gradient(network, aim, TileBudget(side=128, bytes=None))(at)
     torch.testing.assert_close(slope / expected.std(), expected / expected.std(), atol=2e-5, rtol=0)

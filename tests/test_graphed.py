@@ -16,14 +16,14 @@ from pipeline.errors import UserError
 from pipeline.frame import Image, Strength
 from pipeline.gradient import Gradient
 from pipeline.gradient.oom_retry import dreamt_within_memory
-from pipeline.gradient.tile_budget import Room
+from pipeline.gradient.tile_budget import TileBudget
 from pipeline.model import Model
 from pipeline.model.efficientnet_lite import efficientnet_lite
-from pipeline.model.network.cuda_graphs import MOST, CudaGraphs, Graphed, graphed
-from pipeline.model.network.precision import precise
+from pipeline.model.network.cuda_graphs import MOST, CudaGraphModel, CudaGraphs, with_cuda_graphs
+from pipeline.model.network.precision import with_precision
 from pipeline.model.several import Several
 from pipeline.objective.norm import Norm
-from pipeline.runtime.determinism import same_bits
+from pipeline.runtime.determinism import use_deterministic_kernels
 from tests.conftest import needs_gpu, octaves, toy_network
 from tests.graphs import noted
 
@@ -79,7 +79,9 @@ def same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
 @pytest.mark.parametrize("layers", [("second",), ("first", "third"), ("third", "first", "second")])
 def test_a_recorded_slope_has_the_same_bits(layers: tuple[str, ...]) -> None:
     network, recorder = toy_network(), Counting()
-    plain, ours = (Gradient(model, aim(*layers)) for model in (network, Graphed(network, recorder)))
+    plain, ours = (
+        Gradient(model, aim(*layers)) for model in (network, CudaGraphModel(network, recorder))
+    )
     images = [picture(seed, *size) for seed in range(4) for size in ((48, 64), (40, 40))]
     assert all(same(plain(image), ours(image)) for image in images)
     # of each size one forward and as many ways back as layers, behind a first time without
@@ -89,10 +91,10 @@ def test_a_recorded_slope_has_the_same_bits(layers: tuple[str, ...]) -> None:
 
 def test_tiles_are_recorded_too() -> None:
     network, image = toy_network(), picture(0, 192, 224)
-    room = Room(96, None)
+    room = TileBudget(96, None)
     plain = Gradient(network, aim("second"), room)
     recorder = Counting()
-    ours = Gradient(Graphed(network, recorder), aim("second"), replace(room))
+    ours = Gradient(CudaGraphModel(network, recorder), aim("second"), replace(room))
     assert len(ours.cut(image)[0]) > 3
     assert same(plain(image), ours(image))
     assert recorder.played > 3
@@ -102,20 +104,22 @@ def test_several_networks_are_one_recording() -> None:
     several = Several({"a": toy_network(), "b": toy_network()})
     recorder = Counting()
     layers = ("a.second", "b.third")
-    plain, ours = (Gradient(model, aim(*layers)) for model in (several, Graphed(several, recorder)))
+    plain, ours = (
+        Gradient(model, aim(*layers)) for model in (several, CudaGraphModel(several, recorder))
+    )
     assert all(same(plain(picture(seed)), ours(picture(seed))) for seed in range(3))
     assert recorder.used == 3
 
 
 def test_halves_are_recorded_too() -> None:
-    halved = precise(toy_network(), "bf16", CPU)
-    plain, ours = (Gradient(m, aim("second")) for m in (halved, Graphed(halved, noted)))
+    halved = with_precision(toy_network(), "bf16", CPU)
+    plain, ours = (Gradient(m, aim("second")) for m in (halved, CudaGraphModel(halved, noted)))
     assert all(same(plain(picture(seed)), ours(picture(seed))) for seed in range(3))
 
 
 def test_what_is_asked_without_a_slope_may_be_kept() -> None:
     network = toy_network()
-    ours = Graphed(network, noted)
+    ours = CudaGraphModel(network, noted)
     slope = Gradient(ours, aim("second"))
     kept = ours(picture(0), ["second"])["second"]
     before = kept.clone()
@@ -126,7 +130,7 @@ def test_what_is_asked_without_a_slope_may_be_kept() -> None:
 
 
 def test_a_way_back_that_is_gone_is_no_slope() -> None:
-    ours = Graphed(toy_network(), noted)
+    ours = CudaGraphModel(toy_network(), noted)
     images = [picture(seed).requires_grad_() for seed in range(3)]
     seen = [ours(image, ["second"])["second"].sum() for image in images]
     torch.autograd.grad(seen[0], images[0])  # it was not recorded
@@ -146,7 +150,7 @@ def test_a_frame_dreamt_with_a_recorded_network_has_the_same_bits() -> None:
         result: Tensor = dreamt_within_memory(climb, slope, image, rng)[0].image
         return result
 
-    assert torch.equal(dreamt(Graphed(network, noted)), dreamt(network))
+    assert torch.equal(dreamt(CudaGraphModel(network, noted)), dreamt(network))
 
 
 @pytest.mark.parametrize("first", [0, 1, 2])
@@ -164,7 +168,7 @@ def test_what_cannot_be_recorded_is_run(
 ) -> None:
     network = toy_network()
     plain = Gradient(network, aim("second"))
-    ours = Gradient(Graphed(network, Failing(error, first)), aim("second"))
+    ours = Gradient(CudaGraphModel(network, Failing(error, first)), aim("second"))
     sizes = [(48, 64)] * 3 + [(40, 40)] * 3
     with caplog.at_level(logging.WARNING):
         for seed, size in enumerate(sizes):
@@ -173,7 +177,7 @@ def test_what_cannot_be_recorded_is_run(
 
 
 def test_recordings_do_not_pile_up() -> None:
-    ours = Graphed(toy_network(), noted)
+    ours = CudaGraphModel(toy_network(), noted)
     slope = Gradient(ours, aim("first"))
     for side in range(16, 16 + MOST + 8):
         slope(picture(0, side, side))
@@ -183,10 +187,10 @@ def test_recordings_do_not_pile_up() -> None:
 
 def test_elsewhere_than_on_an_nvidia_gpu_nothing_is_recorded() -> None:
     network = toy_network()
-    assert graphed(network, "auto", CPU) is network
-    assert graphed(network, "none", torch.device("cuda")) is network
+    assert with_cuda_graphs(network, "auto", CPU) is network
+    assert with_cuda_graphs(network, "none", torch.device("cuda")) is network
     with pytest.raises(UserError, match=r"^compile: graphs must go with an NVIDIA GPU, got cpu"):
-        graphed(network, "graphs", CPU)
+        with_cuda_graphs(network, "graphs", CPU)
 
 
 @needs_gpu
@@ -195,9 +199,9 @@ def test_elsewhere_than_on_an_nvidia_gpu_nothing_is_recorded() -> None:
 @pytest.mark.parametrize("layers", [("blocks.7",), ("blocks.3", "blocks.9")])
 def test_a_gpu_gives_the_same_bits_in_a_graph(precision: str, layers: tuple[str, ...]) -> None:
     device = torch.device("cuda")
-    same_bits(device)
-    model = precise(efficientnet_lite(version=0), precision, device)
-    plain, ours = (Gradient(m, aim(*layers)) for m in (model, Graphed(model, CudaGraphs())))
+    use_deterministic_kernels(device)
+    model = with_precision(efficientnet_lite(version=0), precision, device)
+    plain, ours = (Gradient(m, aim(*layers)) for m in (model, CudaGraphModel(model, CudaGraphs())))
     sizes = [(272, 640), (136, 320), (200, 328)]
     images = [picture(seed, *size).to(device) for seed in range(4) for size in sizes]
     assert all(same(plain(image), ours(image)) for image in images)

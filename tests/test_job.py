@@ -19,9 +19,9 @@ from conftest import order, part, toy_network
 from pipeline.__main__ import main
 from pipeline.errors import UserError
 from pipeline.frame import Clip
-from pipeline.jobs.job import Parts, check_output, default_output, run, summary
+from pipeline.jobs.job import Pipeline, check_output, default_output, run, summary
 from pipeline.recording.fingerprint import versions
-from pipeline.stages import Moment
+from pipeline.stages import Stages
 
 BESIDE = {"x.mkv.render/recipe.yaml", "x.mkv.render/render.log", "x.mkv.render/report.json"}
 
@@ -49,13 +49,13 @@ def rendered(folder: Path, **changes: Any) -> Any:
     objective = part("objective", "norm", layers=["second"])
     source = video(folder / "clip.mp4")
     changing = {"camera": "still", "warp": "layer", "governor": "none", "dreamer": "none"}
-    moment = Moment(**{
+    moment = Stages(**{
         **{group: part(group, name) for group, name in changing.items()},
         "objective": objective, **changes,
     })  # fmt: skip
     fixed = {"cuts": "none", "flow": "none", "encoder": "ffv1"}
     parts: dict[str, Any] = {group: part(group, name) for group, name in fixed.items()}
-    whole = Parts(source, source.clip, **parts, moments=lambda _: moment, model=toy_network())
+    whole = Pipeline(source, source.clip, **parts, moments=lambda _: moment, model=toy_network())
     return run(whole, order(folder / "x.mkv"))
 
 

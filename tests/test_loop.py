@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.frame import Clip, Ends, Frame, Picture, Tracks, to_image
+from pipeline.frame import Clip, Frame, LoopBuffer, Picture, Tracks, to_image
 from pipeline.seamless_loop import Loop, looped
-from pipeline.stages import Moment
+from pipeline.stages import Stages
 from pipeline.warp import pixel_grid
 from tests.conftest import part
 
@@ -33,7 +33,7 @@ def frame(index: int, *, filmed: bool) -> Frame:
 def shown(loop: Loop, values: list[int], *, filmed: bool = True) -> list[int]:
     """The grey values that come out for those that go in."""
     out: list[Picture] = []
-    ends = Ends()
+    ends = LoopBuffer()
     for index, value in enumerate(values):
         picture = grey(value)
         image = to_image(picture, "cpu")
@@ -69,7 +69,7 @@ def test_the_sound_begins_with_the_first_picture_that_is_shown() -> None:
 
 
 def test_a_dream_of_its_own_is_led_to_its_beginning() -> None:
-    loop, ends = Loop(10, 30), Ends()
+    loop, ends = Loop(10, 30), LoopBuffer()
     for index in range(10):
         picture = grey(200)
         first = frame(index, filmed=index == 0)
@@ -85,10 +85,10 @@ def test_a_dream_of_its_own_is_led_to_its_beginning() -> None:
 
 
 def test_the_camera_comes_to_move_as_it_did() -> None:
-    def at(index: int) -> Moment:
+    def at(index: int) -> Stages:
         parts: dict[str, Any] = dict.fromkeys(("warp", "governor", "dreamer", "objective"))
         camera = part("camera", "pan", right_per_second=index / 10)
-        return Moment(**{**parts, "camera": camera})
+        return Stages(**{**parts, "camera": camera})
 
     moments, grid = Loop(10, 30).led(at), pixel_grid(8, 8, torch.device("cpu"))
 

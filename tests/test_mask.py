@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.auxiliary.mask import Mask, as_shown, check_shape, on_device, shown, weighed
-from pipeline.auxiliary.synced import Track
+from pipeline.auxiliary.synced import SyncedPictures
 from pipeline.errors import UserError
 from pipeline.frame import Frame, State, Strength, to_image, to_picture
 from tests.conftest import texture
@@ -21,7 +21,7 @@ LEFT[:, : WIDTH // 2] = 255
 
 
 def mask(*, invert: bool = False, feather: float = 0.0) -> Mask:
-    return Mask(Track("mask", None), invert, feather)  # type: ignore[arg-type]
+    return Mask(SyncedPictures("mask", None), invert, feather)  # type: ignore[arg-type]
 
 
 def field(share: float) -> torch.Tensor:

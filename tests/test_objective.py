@@ -13,7 +13,7 @@ from pipeline.frame import Guide
 from pipeline.gradient import Gradient
 from pipeline.model import Activations
 from pipeline.model.several import Several
-from pipeline.objective import Aim, Objective, total
+from pipeline.objective import BoundObjective, Objective, total
 from pipeline.objective.channel import Channel
 from pipeline.objective.guide import agreement
 from pipeline.objective.label import Label
@@ -52,7 +52,7 @@ def names() -> list[str]:
     return sorted(path.stem for path in (CONF / "objective").glob("*.yaml"))
 
 
-def score(aim: Aim, activations: Activations) -> float:
+def score(aim: BoundObjective, activations: Activations) -> float:
     return float(total(aim.terms(activations).values()))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from clips import LIMITS
 
-from pipeline.config.instantiate import build, located
+from pipeline.config.instantiate import build, resolve_target
 from pipeline.errors import UserError
 from pipeline.objective.norm import Norm
 
@@ -98,7 +98,7 @@ def test_a_package_that_is_not_trusted_is_not_even_imported(
     assert type(build({"_target_": "stranger.Part"}, "part", trusted=trusting)).__name__ == "Part"
     # what a trusted module has imported from elsewhere is not trusted by that
     with pytest.raises(UserError, match="class or function of pipeline or stranger"):
-        located("stranger.Fraction", "part", trusting)
+        resolve_target("stranger.Fraction", "part", trusting)
     del sys.modules["stranger"]
 
 
@@ -120,4 +120,4 @@ def test_a_module_that_fails_for_want_of_another_says_so(
     (tmp_path / "wanting.py").write_text("import surely_not_installed\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="surely_not_installed"):
-        located("wanting.Part", "part", ["wanting"])
+        resolve_target("wanting.Part", "part", ["wanting"])

@@ -13,7 +13,7 @@ from pipeline.frame import Image
 from pipeline.gradient import Gradient
 from pipeline.model import Model
 from pipeline.model.efficientnet_lite import efficientnet_lite
-from pipeline.model.network.precision import TYPES, precise
+from pipeline.model.network.precision import TYPES, with_precision
 from pipeline.objective.norm import Norm
 from tests.conftest import needs_gpu, toy_network
 
@@ -49,7 +49,7 @@ def slope(model: Model, layer: str, image: Image) -> Tensor:
 
 def test_whole_numbers_are_the_model_itself() -> None:
     network = toy_network()
-    assert precise(network, "float32", CPU) is network
+    assert with_precision(network, "float32", CPU) is network
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_by_itself_a_cpu_takes_bfloat16_where_it_computes_it(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
     network = toy_network()
-    found = precise(network, "auto", CPU)
+    found = with_precision(network, "auto", CPU)
     assert getattr(found, "kind", None) == kind
     assert (found is network) == (kind is None)
 
@@ -74,13 +74,13 @@ def test_by_itself_a_cpu_takes_bfloat16_where_it_computes_it(
 def test_older_torch_does_not_tell_what_a_cpu_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     network = toy_network()
-    assert precise(network, "auto", CPU) is network
+    assert with_precision(network, "auto", CPU) is network
 
 
 @pytest.mark.parametrize(("name", "least"), [("bf16", 0.7), ("fp16", 0.95)])
 def test_halves_lead_the_same_way(name: str, least: float) -> None:
     network, image = efficientnet_lite(version=0), picture(136, 200)
-    halved = precise(network, name, CPU)
+    halved = with_precision(network, name, CPU)
     seen = halved(image, ["blocks.7"])["blocks.7"]
     whole = network(image, ["blocks.7"])["blocks.7"]
     assert seen.dtype == torch.float32
@@ -100,7 +100,7 @@ def test_a_slope_too_flat_for_half_a_number_is_kept(name: str) -> None:
         return torch.autograd.grad(seen, image, seen.detach() * share)[0]
 
     def halved() -> Tensor:
-        return precise(network, name, CPU)(image, ["second"])["second"]
+        return with_precision(network, name, CPU)(image, ["second"])["second"]
 
     whole = asked(network(image, ["second"])["second"], 1.0)
     assert likeness(asked(halved(), flat) / flat, whole) > 0.99
@@ -113,7 +113,7 @@ def test_a_slope_too_flat_for_half_a_number_is_kept(name: str) -> None:
 
 def test_of_several_layers_each_is_scaled_with_the_others() -> None:
     network, image = toy_network(), picture().requires_grad_()
-    halved = precise(network, "fp16", CPU)
+    halved = with_precision(network, "fp16", CPU)
 
     def asked(model: Model, first: float, third: float) -> Tensor:
         seen = model(image, ["first", "third"])
@@ -126,7 +126,7 @@ def test_of_several_layers_each_is_scaled_with_the_others() -> None:
 
 def test_only_a_gpu_has_tf32() -> None:
     with pytest.raises(UserError, match=r"^precision: tf32 must go with an NVIDIA GPU .* got cpu"):
-        precise(toy_network(), "tf32", CPU)
+        with_precision(toy_network(), "tf32", CPU)
 
 
 @needs_gpu
@@ -137,5 +137,5 @@ def test_a_gpu_leads_the_same_way(name: str, least: float) -> None:
     network, image = efficientnet_lite(version=0), picture(272, 640)
     expected = slope(network, "blocks.7", image)
     device = torch.device("cuda")
-    ours = slope(precise(network, name, device), "blocks.7", image.to(device))
+    ours = slope(with_precision(network, name, device), "blocks.7", image.to(device))
     assert likeness(ours, expected) > least

@@ -23,7 +23,7 @@ from pipeline.errors import UserError
 from pipeline.frame import Clip, Picture, State
 from pipeline.recording.fingerprint import Fingerprint, contents
 from pipeline.recording.recording import Recording, Saving
-from pipeline.storage.work_dir import folder_of
+from pipeline.storage.work_dir import work_dir
 from tests.conftest import part, texture
 from tests.tracks import seen
 
@@ -138,7 +138,7 @@ def record(encoder: Encoder, output: Path, until: int = len(PICTURES), **setting
 
 def kept(output: Path) -> set[str]:
     """What lies in the work folder."""
-    return {path.name for path in folder_of(output).iterdir()}
+    return {path.name for path in work_dir(output).iterdir()}
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_other_settings_are_refused_by_name_and_with_leave_begin_anew(output: Pa
     with pytest.raises(UserError) as refused:
         record(Sheets(), output, made_of=other)
     assert str(refused.value) == (
-        f"output: what {folder_of(output)} holds must go on as it began, got seed=2 (was 1), other "
+        f"output: what {work_dir(output)} holds must go on as it began, got seed=2 (was 1), other "
         "contents of input, more (was not there); take that back, or say overwrite=true to start "
         "anew"
     )
@@ -258,7 +258,7 @@ def test_inputs_that_change_meanwhile_are_refused_and_nothing_of_them_is_saved(
 
 def test_a_missing_segment_is_told(output: Path) -> None:
     record(Sheets(), output, until=7)
-    (folder_of(output) / "segment-00000000-00000003").unlink()
+    (work_dir(output) / "segment-00000000-00000003").unlink()
     with pytest.raises(UserError, match=r"must hold the 6 pictures made by now, got 0; say overw"):
         record(Sheets(), output)
 
@@ -268,7 +268,7 @@ def test_a_damaged_segment_is_found_and_all_is_rendered_again(
     output: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     record(Sheets(), output, until=7)
-    segment = folder_of(output) / "segment-00000000-00000003"
+    segment = work_dir(output) / "segment-00000000-00000003"
     content = bytearray(segment.read_bytes())
     content[len(content) // 2] ^= 1
     segment.write_bytes({"flipped": content, "cut": content[:-100], "empty": b""}[damage])
@@ -281,7 +281,7 @@ def test_a_damaged_segment_is_found_and_all_is_rendered_again(
 @pytest.mark.parametrize("damage", [b"", b"{", b"\0" * 100, None])
 def test_whatever_is_damaged_can_be_replaced(output: Path, name: str, damage: bytes | None) -> None:
     record(Sheets(), output, until=7)
-    for path in folder_of(output).glob(name):
+    for path in work_dir(output).glob(name):
         path.unlink() if damage is None else path.write_bytes(damage)
     record(Sheets(), output, overwrite=True)
     assert output.read_bytes() == WHOLE
@@ -290,7 +290,7 @@ def test_whatever_is_damaged_can_be_replaced(output: Path, name: str, damage: by
 @pytest.mark.parametrize("damage", [b"", b"{", b"7"])
 def test_a_damaged_mark_of_what_is_complete_is_none(output: Path, damage: bytes) -> None:
     record(Sheets(), output)
-    (folder_of(output) / "complete.json").write_bytes(damage)
+    (work_dir(output) / "complete.json").write_bytes(damage)
     with pytest.raises(UserError, match="must not exist yet"):
         record(Sheets(), output)
     record(Sheets(), output, overwrite=True)
@@ -299,7 +299,7 @@ def test_a_damaged_mark_of_what_is_complete_is_none(output: Path, damage: bytes)
 
 def test_what_is_done_can_be_watched_meanwhile_and_when_it_is_stopped(output: Path) -> None:
     given = states()
-    partial = folder_of(output) / "partial.raw"
+    partial = work_dir(output) / "partial.raw"
     with recording(Sheets(), output) as started:
         for index in range(5):
             started.add([PICTURES[index]], given[index], given[index + 1])
@@ -330,9 +330,9 @@ def killed_behind_the_rename(output: Path) -> None:
         for index in range(8):
             started.add([PICTURES[index]], given[index], given[index + 1])
         started.finish([])
-        left = {path.name: path.read_bytes() for path in folder_of(output).iterdir()}
+        left = {path.name: path.read_bytes() for path in work_dir(output).iterdir()}
     for name, content in left.items():
-        (folder_of(output) / name).write_bytes(content)
+        (work_dir(output) / name).write_bytes(content)
 
 
 def test_a_finished_output_of_other_settings_is_not_taken_for_what_is_asked(output: Path) -> None:
@@ -357,12 +357,12 @@ def test_a_finished_output_is_recognised_and_what_is_left_goes(output: Path) -> 
 
 
 def test_what_lay_in_its_folder_before_stays_there(output: Path) -> None:
-    folder_of(output).mkdir()
-    note = folder_of(output) / "report.json"
+    work_dir(output).mkdir()
+    note = work_dir(output) / "report.json"
     note.write_text("{}")
     with pytest.raises(UserError):
         record(Sheets("check"), output)
-    assert list(folder_of(output).iterdir()) == [note]
+    assert list(work_dir(output).iterdir()) == [note]
 
 
 def test_an_output_that_exists_is_not_touched_without_leave(output: Path) -> None:
@@ -372,7 +372,7 @@ def test_an_output_that_exists_is_not_touched_without_leave(output: Path) -> Non
         record(encoder, output)
     assert output.read_text() == "precious"
     assert encoder.seen == []
-    assert not folder_of(output).exists()
+    assert not work_dir(output).exists()
 
 
 def test_with_leave_the_old_output_goes_only_when_the_new_is_whole(output: Path) -> None:
@@ -402,14 +402,14 @@ def test_a_folder_that_holds_anything_else_is_never_replaced(output: Path) -> No
 def test_a_fault_of_ours_leaves_the_folder_in_which_the_log_tells_of_it(output: Path) -> None:
     with pytest.raises(ZeroDivisionError), recording(Sheets(), output):
         raise ZeroDivisionError
-    assert list(output.parent.iterdir()) == [folder_of(output)]
+    assert list(output.parent.iterdir()) == [work_dir(output)]
     assert kept(output) == set()
 
 
 def test_halves_of_an_earlier_try_are_no_hindrance(output: Path) -> None:
-    folder_of(output).mkdir()
+    work_dir(output).mkdir()
     for name in ("whole.raw", "last", "12-34.tmp", "segment-0000", "pictures-00000000-00000002"):
-        (folder_of(output) / name).write_text("half")
+        (work_dir(output) / name).write_text("half")
     record(Sheets(), output)
     assert output.read_bytes() == WHOLE
     assert kept(output) == set()
@@ -422,23 +422,23 @@ def test_a_missing_folder_is_told_before_anything_is_done(tmp_path: Path) -> Non
 
 
 def test_a_file_in_the_way_of_the_work_folder_is_told(output: Path) -> None:
-    folder_of(output).write_text("in the way")
+    work_dir(output).write_text("in the way")
     with pytest.raises(UserError, match=r"dream\.raw\.render must be writable"):
         record(Sheets(), output)
-    assert folder_of(output).read_text() == "in the way"
+    assert work_dir(output).read_text() == "in the way"
 
 
 def test_a_work_folder_on_another_disk_is_refused_at_once(output: Path) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         if Path(name).stat().st_dev == output.parent.stat().st_dev:
             pytest.skip("there is only one disk")
-        folder_of(output).symlink_to(name)
+        work_dir(output).symlink_to(name)
         encoder = Sheets()
         with pytest.raises(UserError, match=r"can be renamed, got '.*cross-device link'; remove"):
             record(encoder, output)
         assert encoder.seen == []
         assert list(Path(name).iterdir()) == []
-    folder_of(output).unlink()  # the remedy
+    work_dir(output).unlink()  # the remedy
     record(Sheets(), output)
     assert output.read_bytes() == WHOLE
 
@@ -454,7 +454,7 @@ def test_what_lies_in_the_work_folder_and_is_no_file_is_refused_or_replaced(
     record(Sheets(), output, until=7)
     precious = tmp_path / "precious.txt"
     precious.write_text("not to be lost")
-    for path in [*folder_of(output).glob(name)] or [folder_of(output) / name]:
+    for path in [*work_dir(output).glob(name)] or [work_dir(output) / name]:
         path.unlink(missing_ok=True)
         if kind == "folder":
             path.mkdir()
@@ -474,7 +474,7 @@ def test_a_damaged_piece_of_pictures_is_found_before_anything_is_rendered(
     output: Path, size: int
 ) -> None:
     record(Sheets(), output, until=5)
-    first, last = sorted(folder_of(output).glob("pictures-*"))
+    first, last = sorted(work_dir(output).glob("pictures-*"))
     os.truncate(last, size)  # of the frame that is dreamt once more
     os.truncate(first, size)
     encoder = Sheets()
@@ -491,12 +491,12 @@ def test_pictures_of_another_render_are_not_joined(output: Path) -> None:
         for index, picture in enumerate(PICTURES):
             started.add([picture], given[index], given[index + 1])
         # what a second render leaves that should not work here
-        other = folder_of(output) / "segment-00000006-00000010"
+        other = work_dir(output) / "segment-00000006-00000010"
         other.write_bytes(WHOLE[: len(WHOLE) // 2])
         with pytest.raises(UserError, match=r"hold the 8 pictures that were made, got 12; remove"):
             started.finish([])
     assert not output.exists()
-    shutil.rmtree(folder_of(output))  # the remedy
+    shutil.rmtree(work_dir(output))  # the remedy
     record(Sheets(), output)
     assert output.read_bytes() == WHOLE
 

@@ -24,9 +24,9 @@ from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import band_energy, flicker
 from pipeline.imaging.sampling import sample
 from pipeline.recording.checkpoint import digest
-from pipeline.render import Dreamt, _rng, render
+from pipeline.render import RenderedFrame, _rng, render
 from pipeline.seamless_loop import Loop
-from pipeline.stages import Moment
+from pipeline.stages import Stages
 from pipeline.warp import Warp
 from tests.conftest import octaves, pan, part, texture
 
@@ -115,19 +115,19 @@ def start(gradient: Gradient, given: list[Picture] | Pictures, **changes: Any) -
         "device": CPU,
         **changes,
     }
-    moment = Moment(**{field.name: settings.pop(field.name) for field in fields(Moment)})
+    moment = Stages(**{field.name: settings.pop(field.name) for field in fields(Stages)})
     return render(source, model=gradient.model, moments=lambda _: moment, **settings)
 
 
-def dreams(gradient: Gradient, given: list[Picture], **changes: Any) -> list[Dreamt]:
+def dreams(gradient: Gradient, given: list[Picture], **changes: Any) -> list[RenderedFrame]:
     return list(start(gradient, given, **changes))
 
 
-def layer(dreamt: Dreamt) -> Tensor:
+def layer(dreamt: RenderedFrame) -> Tensor:
     return dreamt.dream.image - dreamt.canvas.picture
 
 
-def along(made: list[Dreamt], velocity: tuple[int, int], index: int) -> float:
+def along(made: list[RenderedFrame], velocity: tuple[int, int], index: int) -> float:
     """How much the layer of a frame flickers along this motion, away from the edges."""
     y, x = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
     centre = torch.tensor([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
@@ -312,9 +312,9 @@ def test_a_layer_is_kept_at_the_level_of_its_shot(gradient: Gradient) -> None:
 def test_while_its_settings_change_the_dream_grows_as_they_say(gradient: Gradient) -> None:
     """A dream that is to come out of nothing would else be kept at nothing."""
 
-    def moments(index: int) -> Moment:
+    def moments(index: int) -> Stages:
         size = min(index, 10) * 0.004
-        return Moment(
+        return Stages(
             camera=Still(), warp=part("warp", "layer"), governor=part("governor", "level"),
             dreamer=octaves(step_size=size, upkeep_step_size=size, entering_step_size=size),
             objective=gradient.aim,

@@ -21,7 +21,7 @@ from pipeline.frame import Clip, Frame, Picture, State, Strength, to_image
 from pipeline.gradient import Gradient
 from pipeline.imaging.sampling import pixel_grid
 from pipeline.objective.norm import Norm
-from pipeline.render import Dreamt
+from pipeline.render import RenderedFrame
 from pipeline.report.frame_metrics import STAGES
 from pipeline.report.report import EVERY, STATUS, Report, peak_memory_bytes
 from pipeline.warp import Canvas
@@ -57,14 +57,14 @@ def dreamt(
     seed: int = 0,
     steady: bool = True,
     mask: Tensor | None = None,
-) -> Dreamt:
+) -> RenderedFrame:
     """A frame with a layer of noise; with the same seed the same on every frame."""
     image = to_image(picture, CPU)
     noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
     dream = image + strength * noise
     one, whole = torch.ones(()), torch.ones(1, 1, HEIGHT, WIDTH)
     positions = None if index == 0 or cut else pixel_grid(HEIGHT, WIDTH, CPU)
-    return Dreamt(
+    return RenderedFrame(
         Frame(index, index / 30, picture, cut=cut),
         Canvas(image, torch.zeros_like(image), one, whole, positions, whole, Strength.alike(one)),
         steady,

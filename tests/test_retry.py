@@ -18,7 +18,7 @@ from torch import Tensor
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.gradient import Gradient
-from pipeline.gradient.tile_budget import Room
+from pipeline.gradient.tile_budget import TileBudget
 from pipeline.model import Activations
 from pipeline.model.network.module import Network
 from pipeline.objective.norm import Norm
@@ -57,7 +57,7 @@ class Small:
         return network
 
 
-def rendered(device: Small, room: Room | None, **changes: Any) -> Any:
+def rendered(device: Small, room: TileBudget | None, **changes: Any) -> Any:
     """What is dreamt on that device, frame by frame."""
     gradient = Gradient(device.network(), Norm(("second",), None))
     settings = {"dreamer": octaves(iterations=2), "room": room, **changes}
@@ -72,24 +72,24 @@ def test_a_frame_that_does_not_fit_is_dreamt_as_with_less_room_from_the_start(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     # tiles of this layer are at least 96 pixels a side
-    fallen = rendered(Small(most=150 * 150), Room(None, 1e12))
+    fallen = rendered(Small(most=150 * 150), TileBudget(None, 1e12))
     room = fallen[0].gradient.room
     assert [frame.state.room for frame in fallen] == [room.bytes] * 3
     assert caplog.text.count("memory does not suffice for 192x160 pixels at once") == 1
-    fitting = rendered(Small(most=1 << 40), Room(None, room.bytes))
+    fitting = rendered(Small(most=1 << 40), TileBudget(None, room.bytes))
     for ours, theirs in zip(images(fallen), images(fitting), strict=True):
         assert torch.equal(ours, theirs)
-    whole = images(rendered(Small(most=1 << 40), Room(None, 1e12)))
+    whole = images(rendered(Small(most=1 << 40), TileBudget(None, 1e12)))
     assert not torch.equal(images(fallen)[0], whole[0])
 
 
 def test_frames_before_stay_whole_and_those_behind_stay_small() -> None:
     alone = Small(most=1 << 40)
-    whole = rendered(alone, Room(None, 1e12))
+    whole = rendered(alone, TileBudget(None, 1e12))
     # memory ends in the middle of the second frame, as where somebody else took it
     looks = len(alone.asked) // 3 + 2
     device = Small(most=150 * 150, looks=looks)
-    fallen = rendered(device, Room(None, 1e12))
+    fallen = rendered(device, TileBudget(None, 1e12))
     assert torch.equal(images(fallen)[0], images(whole)[0])
     assert not torch.equal(images(fallen)[1], images(whole)[1])
     first, second, third = (frame.state.room for frame in fallen)
@@ -101,16 +101,18 @@ def test_frames_before_stay_whole_and_those_behind_stay_small() -> None:
 
 
 def test_what_a_frame_was_dreamt_with_is_all_that_going_on_needs() -> None:
-    climbed = [frame.gradient.room for frame in rendered(Small(150 * 150), Room(None, 1e12))]
+    climbed = [frame.gradient.room for frame in rendered(Small(150 * 150), TileBudget(None, 1e12))]
     assert climbed[1] is not None
-    assert Room(None, 1e12).within(climbed[0].bytes) == climbed[1]
-    assert Room(64, None).within(5) == Room(64, 5)
-    assert Room(64, 3).within(5) == Room(64, 3)
-    assert Room(64, 3).within(None) == Room(64, 3)
+    assert TileBudget(None, 1e12).within(climbed[0].bytes) == climbed[1]
+    assert TileBudget(64, None).within(5) == TileBudget(64, 5)
+    assert TileBudget(64, 3).within(5) == TileBudget(64, 3)
+    assert TileBudget(64, 3).within(None) == TileBudget(64, 3)
 
 
-@pytest.mark.parametrize("room", [Room(None, 1e12), Room(180, None)], ids=["auto", "tile"])
-def test_tiles_grow_smaller_until_they_fit(room: Room) -> None:
+@pytest.mark.parametrize(
+    "room", [TileBudget(None, 1e12), TileBudget(180, None)], ids=["auto", "tile"]
+)
+def test_tiles_grow_smaller_until_they_fit(room: TileBudget) -> None:
     device = Small(most=100 * 120)
     fallen = rendered(device, room)
     assert device.asked[-1][0] * device.asked[-1][1] <= device.most
@@ -123,8 +125,8 @@ def test_tiles_grow_smaller_until_they_fit(room: Room) -> None:
 )
 def test_other_dreamers_fall_back_too(name: str, changes: dict[str, Any]) -> None:
     dreamer = part("dreamer", name, iterations=4, **changes)
-    fallen = rendered(Small(most=100 * 120), Room(None, 1e12), dreamer=dreamer)
-    again = rendered(Small(1 << 40), Room(None, fallen[0].state.room), dreamer=dreamer)
+    fallen = rendered(Small(most=100 * 120), TileBudget(None, 1e12), dreamer=dreamer)
+    again = rendered(Small(1 << 40), TileBudget(None, fallen[0].state.room), dreamer=dreamer)
     assert torch.equal(images(fallen)[0], images(again)[0])
 
 
@@ -137,26 +139,26 @@ def test_whoever_never_wants_tiles_is_told_instead(error: Exception) -> None:
 def test_what_does_not_find_back_is_not_tried_again() -> None:
     device = Small(most=100, error=FOR_GOOD)
     with pytest.raises(RuntimeError) as caught:
-        rendered(device, Room(None, 1e12))
+        rendered(device, TileBudget(None, 1e12))
     assert caught.value is FOR_GOOD
     assert len(device.asked) == 1
 
 
 def test_where_the_smallest_tiles_do_not_fit_the_size_is_named() -> None:
     with pytest.raises(UserError, match=r"limits\.memory.* 96x96 of 192x160 .* smaller width"):
-        rendered(Small(most=90 * 90), Room(None, 1e12))
+        rendered(Small(most=90 * 90), TileBudget(None, 1e12))
 
 
 def test_another_error_is_no_reason_to_try_again() -> None:
     device = Small(most=100, error=OTHER)
     with pytest.raises(RuntimeError) as caught:
-        rendered(device, Room(None, 1e12))
+        rendered(device, TileBudget(None, 1e12))
     assert caught.value is OTHER
 
 
 def test_nothing_is_said_where_everything_fits(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        rendered(Small(most=1 << 40), Room(None, 1e12))
+        rendered(Small(most=1 << 40), TileBudget(None, 1e12))
     assert "memory" not in caplog.text
 
 

@@ -12,7 +12,7 @@ from pipeline.config.settings import room_of
 from pipeline.errors import UserError
 from pipeline.gradient import Gradient
 from pipeline.gradient.footprint import Footprint
-from pipeline.gradient.tile_budget import GIB, Room
+from pipeline.gradient.tile_budget import GIB, TileBudget
 from pipeline.objective.norm import Norm
 from tests.conftest import toy_network
 
@@ -24,7 +24,7 @@ UNEVEN = Footprint(strides={"a": 14}, bytes=1000, even=False)
 def test_more_memory_makes_fewer_and_larger_tiles_that_fit_it() -> None:
     counts = []
     for budget in (0.1e9, 0.3e9, 1e9, 2e9, 9e9):
-        tiles = Room(None, budget).tiles(NEED, 2160, 3840)
+        tiles = TileBudget(None, budget).tiles(NEED, 2160, 3840)
         height, width = tiles[0].sides
         assert height * width * NEED.bytes <= budget
         counts.append(len(tiles))
@@ -33,42 +33,42 @@ def test_more_memory_makes_fewer_and_larger_tiles_that_fit_it() -> None:
 
 
 def test_a_picture_that_fits_is_left_whole() -> None:
-    assert len(Room(None, 1e9).tiles(NEED, 1000, 1000)) == 1
-    assert len(Room(None, 1e9).tiles(NEED, 1000, 1001)) > 1
-    assert len(Room(512, None).tiles(NEED, 512, 300)) == 1
-    assert len(Room(512, None).tiles(NEED, 513, 300)) > 1
+    assert len(TileBudget(None, 1e9).tiles(NEED, 1000, 1000)) == 1
+    assert len(TileBudget(None, 1e9).tiles(NEED, 1000, 1001)) > 1
+    assert len(TileBudget(512, None).tiles(NEED, 512, 300)) == 1
+    assert len(TileBudget(512, None).tiles(NEED, 513, 300)) > 1
 
 
 def test_what_cannot_be_cut_evenly_is_left_whole_and_said(caplog: pytest.LogCaptureFixture) -> None:
-    assert len(Room(None, 1e6).tiles(UNEVEN, 1000, 1000)) == 1
-    Room(None, 1e6).say(UNEVEN, 1000, 1000)
+    assert len(TileBudget(None, 1e6).tiles(UNEVEN, 1000, 1000)) == 1
+    TileBudget(None, 1e6).say(UNEVEN, 1000, 1000)
     assert "strides do not divide 32" in caplog.text
 
 
 def test_how_pictures_are_cut_is_said(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        Room(None, GIB).say(NEED, 500, 500)
+        TileBudget(None, GIB).say(NEED, 500, 500)
         assert caplog.text == ""
-        Room(512, None).say(NEED, 500, 800)
+        TileBudget(512, None).say(NEED, 500, 800)
     assert "tiles: 2 of 480x500 pixels a picture" in caplog.text
 
 
 def test_more_memory_than_allowed_is_taken_only_for_the_smallest_tiles_and_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    Room(None, 1e6).say(NEED, 1000, 1000)
+    TileBudget(None, 1e6).say(NEED, 1000, 1000)
     assert "tile_memory: 0.03 instead of 0.00" in caplog.text
 
 
 def test_tiles_too_small_for_what_layers_see_are_refused() -> None:
-    Room(192, None).say(NEED, 1000, 1000)
+    TileBudget(192, None).say(NEED, 1000, 1000)
     with pytest.raises(UserError, match=r"tile: must be at least 192 .* got 100; say tile=auto"):
-        Room(100, None).say(NEED, 1000, 1000)
-    Room(100, None).say(NEED, 90, 90)  # no tile is needed
+        TileBudget(100, None).say(NEED, 1000, 1000)
+    TileBudget(100, None).say(NEED, 90, 90)  # no tile is needed
 
 
 def test_a_need_is_measured_once() -> None:
-    room, network = Room(64, None), toy_network()
+    room, network = TileBudget(64, None), toy_network()
     cpu = torch.device("cpu")
     assert room.need(network, ("second",), cpu) is room.need(network, ["second"], cpu)
     assert room.need(network, ("third",), cpu) is not room.need(network, ("second",), cpu)
@@ -82,7 +82,7 @@ def test_memory_is_given_back_only_where_a_picture_is_cut(
     monkeypatch.setattr(
         "pipeline.gradient.tile_budget.give_back_freed_memory", lambda: given.append(1)
     )
-    slope = Gradient(toy_network(), Norm(("second",), None), Room(side=side, bytes=None))
+    slope = Gradient(toy_network(), Norm(("second",), None), TileBudget(side=side, bytes=None))
     for size in ((160, 192), (160, 192), (96, 96), (160, 192)):
         slope(torch.rand(1, 3, *size))
     assert len(given) == trims
@@ -91,8 +91,8 @@ def test_memory_is_given_back_only_where_a_picture_is_cut(
 def test_a_gpu_gives_half_of_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     told = SimpleNamespace(total_memory=24 * GIB)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: told)
-    assert room_of("auto", "auto", torch.device("cuda")) == Room(None, 12 * GIB)
-    assert room_of("auto", "auto", torch.device("cpu")) == Room(None, 0.75 * GIB)
-    assert room_of("auto", 2, torch.device("cuda")) == Room(None, 2 * GIB)
-    assert room_of(512, "auto", torch.device("cuda")) == Room(512, None)
+    assert room_of("auto", "auto", torch.device("cuda")) == TileBudget(None, 12 * GIB)
+    assert room_of("auto", "auto", torch.device("cpu")) == TileBudget(None, 0.75 * GIB)
+    assert room_of("auto", 2, torch.device("cuda")) == TileBudget(None, 2 * GIB)
+    assert room_of(512, "auto", torch.device("cuda")) == TileBudget(512, None)
     assert room_of(None, "auto", torch.device("cuda")) is None

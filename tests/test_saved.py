@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.frame import Ends, State
+from pipeline.frame import LoopBuffer, State
 from pipeline.imaging.layer_level import LayerLevel
-from pipeline.recording.checkpoint import Saved, digest, read, write
+from pipeline.recording.checkpoint import Checkpoint, digest, read, write
 from tests.conftest import texture
 
 CPU = torch.device("cpu")
@@ -32,7 +32,7 @@ def full() -> State:
         random(1, 3, 32, 16).transpose(2, 3),
         random(1, 1, 16, 32),
         {"mean": random(3), "step": torch.tensor(4), "a.b": random(2, 2).to(torch.complex64)},
-        Ends(pictures[:2], (random(1, 3, 16, 32).half(),) * 2, pictures[1:]),
+        LoopBuffer(pictures[:2], (random(1, 3, 16, 32).half(),) * 2, pictures[1:]),
         0.1 * 2**30,
         LayerLevel(random(1, 3, 1, 2), random(3)),
         5,
@@ -41,7 +41,7 @@ def full() -> State:
 
 def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
     state, path = full(), tmp_path / "state-00000007"
-    write(path, Saved(state, "told", 41))
+    write(path, Checkpoint(state, "told", 41))
     back = read(path, CPU)
     assert (back.told, back.shown, back.state.index) == ("told", 41, 7)
     assert back.state.room == state.room
@@ -62,7 +62,7 @@ def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
 
 
 def test_the_first_state_is_empty_and_stays_so(tmp_path: Path) -> None:
-    write(tmp_path / "state", Saved(State(), "", 0))
+    write(tmp_path / "state", Checkpoint(State(), "", 0))
     assert read(tmp_path / "state", CPU).state == State()
 
 
@@ -72,7 +72,7 @@ def test_all_that_a_state_holds_is_saved(tmp_path: Path) -> None:
     for one in fields(State):
         empty = replace(state, **{one.name: getattr(State(), one.name)})
         assert digest(empty) != digest(state), one.name
-        write(path, Saved(state, "", 0))
+        write(path, Checkpoint(state, "", 0))
         assert digest(read(path, CPU).state) == digest(state)
 
 
@@ -88,7 +88,7 @@ def test_a_digest_tells_one_bit() -> None:
 @pytest.mark.parametrize("keep", [0, 5, 100, -1])
 def test_a_damaged_state_is_one_line(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "state"
-    write(path, Saved(full(), "", 0))
+    write(path, Checkpoint(full(), "", 0))
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(UserError, match=r"state: must be as it was saved, got .*; say overwrite=t"):
         read(path, CPU)

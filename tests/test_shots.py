@@ -24,7 +24,7 @@ from conftest import pan, part
 from pipeline.cuts import Change
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Picture
-from pipeline.frame_range import Part
+from pipeline.frame_range import FrameRange
 from pipeline.jobs.shots import Shots, read
 from pipeline.sweep.plan import State, status_of
 
@@ -87,15 +87,15 @@ def shots_rendered(*words: str, cwd: Path) -> Ran:
 def test_shots_go_together_until_they_are_worth_a_job() -> None:
     pictures = [np.zeros((2, 2, 3), np.uint8)] * 30
     assert Shots.found(pictures, Marked(5, 8, 20), 1).parts == (
-        Part(0, 5), Part(5, 8), Part(8, 20), Part(20, 30)
+        FrameRange(0, 5), FrameRange(5, 8), FrameRange(8, 20), FrameRange(20, 30)
     )  # fmt: skip
     assert Shots.found(pictures, Marked(5, 8, 20), 8).parts == (
-        Part(0, 8),
-        Part(8, 20),
-        Part(20, 30),
+        FrameRange(0, 8),
+        FrameRange(8, 20),
+        FrameRange(20, 30),
     )
-    assert Shots.found(pictures, Marked(5, 8, 25), 8).parts == (Part(0, 8), Part(8, 30))
-    assert Shots.found(pictures, Marked(), 8).parts == (Part(0, 30),)
+    assert Shots.found(pictures, Marked(5, 8, 25), 8).parts == (FrameRange(0, 8), FrameRange(8, 30))
+    assert Shots.found(pictures, Marked(), 8).parts == (FrameRange(0, 30),)
     assert Shots.found(pictures, Marked(5, 8, 25), 8).cuts == (5, 8, 25)
     many = [pictures[0]] * 64 * 500
     assert len(Shots.found(many, Marked(*range(100, 32_000, 100))).parts) == 64
@@ -108,14 +108,15 @@ def test_what_is_too_long_is_split_and_runs_up_within_its_shot() -> None:
     pictures = [np.zeros((2, 2, 3), np.uint8)] * 30
     found = Shots.found(pictures, Marked(5, 20), 1, longest=6, run_up=4)
     assert found.parts == (
-        Part(0, 5), Part(5, 10), Part(10, 15, 4), Part(15, 20, 4), Part(20, 25), Part(25, 30, 4)
+        FrameRange(0, 5), FrameRange(5, 10), FrameRange(10, 15, 4), FrameRange(15, 20, 4),
+        FrameRange(20, 25), FrameRange(25, 30, 4),
     )  # fmt: skip
     assert Shots.found(pictures, Marked(28), 1, longest=15, run_up=99).parts == (
-        Part(0, 14), Part(14, 28, 14), Part(28, 30)
+        FrameRange(0, 14), FrameRange(14, 28, 14), FrameRange(28, 30)
     )  # fmt: skip
     # shots that go together are split anywhere: a cut within is no reason to run up from before it
     assert Shots.found(pictures, Marked(14), 20, longest=15, run_up=9).parts == (
-        Part(0, 15), Part(15, 30, 1)
+        FrameRange(0, 15), FrameRange(15, 30, 1)
     )  # fmt: skip
 
 
@@ -124,22 +125,26 @@ def test_what_is_too_long_is_split_and_runs_up_within_its_shot() -> None:
 )
 def test_what_is_no_part_is_refused(text: object) -> None:
     with pytest.raises(UserError, match=r"^part: must be the numbers of two frames"):
-        Part.of(text)
+        FrameRange.of(text)
 
 
 def test_a_part_is_read_as_it_is_written() -> None:
-    assert Part.of(str(Part(7, 120))) == Part(7, 120)
-    assert Part.of(str(Part(70, 120, 48))) == Part(70, 120, 48)
-    assert Part.of(None, overlap=5) is None
+    assert FrameRange.of(str(FrameRange(7, 120))) == FrameRange(7, 120)
+    assert FrameRange.of(str(FrameRange(70, 120, 48))) == FrameRange(70, 120, 48)
+    assert FrameRange.of(None, overlap=5) is None
     with pytest.raises(UserError, match="loop: must be false where parts are rendered"):
-        Part.of("0-5", overlap=5)
+        FrameRange.of("0-5", overlap=5)
 
 
 def test_parts_make_the_bytes_of_one_process(folder: Path) -> None:
     rendered(*LITTLE, "output=whole.mp4", cwd=folder)
     ran = shots_rendered("output=x.mp4", "--least", "1", cwd=folder)
     assert "x.mp4.shots: 3 parts" in ran.out
-    assert read(folder / "x.mp4.shots").parts == (Part(0, 12), Part(12, 19), Part(19, 28))
+    assert read(folder / "x.mp4.shots").parts == (
+        FrameRange(0, 12),
+        FrameRange(12, 19),
+        FrameRange(19, 28),
+    )
     assert (folder / "x.mp4").read_bytes() == (folder / "whole.mp4").read_bytes()
     reports = [json.loads((folder / f"{name}.mp4.render" / "report.json").read_text())
                for name in ("x", "whole")]  # fmt: skip
@@ -231,7 +236,7 @@ def test_where_a_part_begins_late_its_cuts_are_those_of_the_whole() -> None:
     assert Change.FLASH in changes
     source = Filmed(pictures, Clip(48, 64, Fraction(25)))
     for first, last in pairwise([*marks, len(pictures)]):
-        late = list(Part(first, last).within(cuts, source)(iter(())))
+        late = list(FrameRange(first, last).within(cuts, source)(iter(())))
         assert len(late) == last
         assert [change for _, change in late[first:]] == changes[first:last]
         seen = [picture for picture, _ in late[first:]]

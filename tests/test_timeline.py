@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.config.instantiate import Template
+from pipeline.config.instantiate import ScheduledConfig
 from pipeline.config.timeline import Timeline, timeline
 from pipeline.errors import UserError
 from pipeline.frame import Clip
@@ -37,7 +37,7 @@ def made(first: int = 0, **changes: Any) -> Timeline:
         settings |= {key.partition("__")[2]: value for key, value in changes.items()
                      if key.startswith(f"{group}__")}  # fmt: skip
         read = partial(parse, rate=25.0, count=CLIP.count)
-        templates[group] = Template.of(settings, group, read, trusted=["pipeline"])
+        templates[group] = ScheduledConfig.of(settings, group, read, trusted=["pipeline"])
     return timeline(templates, CLIP, lambda _: Heard(), first=first)
 
 

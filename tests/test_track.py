@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pipeline.auxiliary.synced import Track
+from pipeline.auxiliary.synced import SyncedPictures
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Frame, Picture
 
@@ -44,7 +44,7 @@ def frames(count: int, rate: Fraction = Fraction(25)) -> Iterator[Frame]:
 
 def beside(source: Numbered, count: int, rate: Fraction = Fraction(25), **more: float) -> list[int]:
     """The numbers of the pictures that go with so many frames."""
-    track = Track("mask", source, **more)
+    track = SyncedPictures("mask", source, **more)
     return [int(picture[0, 0, 0]) for _, picture in track.along(frames(count, rate))]
 
 
@@ -66,7 +66,7 @@ def test_a_time_between_two_pictures_is_never_decided_by_rounding_errors() -> No
 
 
 def test_frames_stay_as_they_are_and_a_picture_is_one_object_as_long_as_it_stays() -> None:
-    pairs = list(Track("guide", Numbered(2, Fraction(5))).along(frames(6)))
+    pairs = list(SyncedPictures("guide", Numbered(2, Fraction(5))).along(frames(6)))
     assert [frame.index for frame, _ in pairs] == list(range(6))
     assert len({id(picture) for _, picture in pairs}) == 2
     assert pairs[0][1] is pairs[2][1]
@@ -118,13 +118,13 @@ def test_the_inputs_own_errors_keep_their_name() -> None:
 
     source = Numbered(10)
     with pytest.raises(UserError, match=r"^input: broke"):
-        list(Track("mask", source).along(broken()))
+        list(SyncedPictures("mask", source).along(broken()))
     assert source.closed
 
 
 def test_left_early_it_frees_what_it_holds() -> None:
     source = Numbered(10)
-    pairs = Track("mask", source).along(frames(5))
+    pairs = SyncedPictures("mask", source).along(frames(5))
     next(pairs)
     assert not source.closed
     pairs.close()  # type: ignore[attr-defined]

@@ -7,16 +7,16 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from pipeline.auxiliary.mask import Mask
-from pipeline.auxiliary.synced import Track
+from pipeline.auxiliary.synced import SyncedPictures
 from pipeline.frame import Frame, Guide
 
 
 @dataclass(frozen=True)
-class Beside:
+class AuxiliaryInputs:
     """Called with the frames, the same ones with what goes beside them; None = nothing does."""
 
     mask: Mask | None = None
-    guide: Track | None = None
+    guide: SyncedPictures | None = None
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The frames, each with its mask and its guide."""
@@ -32,11 +32,11 @@ class Beside:
             return next(frames).guide
 
 
-ALONE = Beside()
+NO_INPUTS = AuxiliaryInputs()
 """Nothing beside the input."""
 
 
-def _guided(frames: Iterable[Frame], track: Track) -> Generator[Frame, None, None]:
+def _guided(frames: Iterable[Frame], track: SyncedPictures) -> Generator[Frame, None, None]:
     """The frames with their guide, the very same object as long as its picture stays."""
     guide: Guide | None = None
     for frame, picture in track.along(frames):

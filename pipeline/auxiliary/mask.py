@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.auxiliary.synced import Track
+from pipeline.auxiliary.synced import SyncedPictures
 from pipeline.errors import UserError
 from pipeline.frame import Field, Frame, Image, Picture, State, Strength, sent, to_image
 from pipeline.imaging.metrics import blur
@@ -26,7 +26,7 @@ class Mask:
     are softened by; it ends at three times as many.
     """
 
-    track: Track
+    track: SyncedPictures
     invert: bool
     feather: float
 

@@ -23,7 +23,7 @@ TIE = 1e-6
 
 
 @dataclass(frozen=True)
-class Track:
+class SyncedPictures:
     """The pictures of one file beside the input.
 
     key: the setting that names it. start: seconds of it at the first frame.

@@ -12,14 +12,14 @@ from typing import Any
 import yaml
 
 from pipeline.config.grammar import quote
-from pipeline.config.hydra_config import GROUPS, config_dir, face_yaml, yaml_of
+from pipeline.config.hydra_config import GROUPS, config_dir, top_level_defaults, yaml_of
 from pipeline.config.hydra_flags import parted as options_and_others
 from pipeline.config.provenance import BESIDE
 from pipeline.config.untrusted import OF_THE_USER, REFERENCE, check_plain, taken
 from pipeline.errors import UserError, shown
 from pipeline.image_io.suffixes import is_pictures
 from pipeline.storage.file_names import check_name
-from pipeline.storage.work_dir import folder_of
+from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import PLAN, STATUS, read_plan, status_of
 
 KEY = "from"
@@ -68,7 +68,7 @@ def overrides(path: Path, arguments: Sequence[str]) -> list[str]:
     options, words = options_and_others(arguments)
     given = dict(argument.lstrip("+~").partition("=")[::2] for argument in words)
     apart = _said(given, settings, taken(options)[0])
-    face = [key for key in face_yaml() if key not in OF_THE_USER and key in settings]
+    face = [key for key in top_level_defaults() if key not in OF_THE_USER and key in settings]
     found = [*_of_face(settings, face)]
     for group in GROUPS:
         if group not in apart:
@@ -106,7 +106,7 @@ def _recipe(path: Path) -> str:
     """The file, or that of a job or work folder. Raises UserError."""
     file = path
     if (path / STATUS).is_file():
-        file = folder_of(path / (Path(status_of(path).output).name or "dream.mp4")) / RECIPE
+        file = work_dir(path / (Path(status_of(path).output).name or "dream.mp4")) / RECIPE
     elif path.is_dir():
         file = path / RECIPE
     _check_regular(file, path)
@@ -144,7 +144,7 @@ def _of_video(path: Path) -> str:
     from pipeline.ffmpeg.decoding import lines
     from pipeline.limits import Limits  # what --help and TAB do without
 
-    limits = Limits(**face_yaml()["limits"])
+    limits = Limits(**top_level_defaults()["limits"])
     told, size = [], 0
     with closing(lines(path, (), ("-f", "ffmetadata", "-"), limits)) as found:
         for line in found:
@@ -219,7 +219,7 @@ def _set_by(path: Path) -> set[str]:
     """Return the settings and groups that a preset sets. Raises UserError if it is not plain."""
     content = path.read_bytes()[:LARGEST]
     try:
-        check_plain(content, shown(path), face_yaml())
+        check_plain(content, shown(path), top_level_defaults())
         held = yaml.safe_load(content) or {}
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{shown(path)} must be yaml, got something else; correct it") from error
@@ -240,7 +240,7 @@ def _covered(key: str, said: Collection[str]) -> bool:
 
 
 def _of_face(settings: Settings, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    defaults = face_yaml()
+    defaults = top_level_defaults()
     for key in keys:
         if settings[key] != defaults[key]:
             yield key, settings[key]

@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.cli.exit_codes import end
-from pipeline.config.hydra_config import one_line
+from pipeline.config.hydra_config import error_line
 from pipeline.config.launchers import SLURM, check_engine, kind_of
 from pipeline.errors import UserError, shown
 from pipeline.jobs.forecast import FILE, read, summed
@@ -109,7 +109,7 @@ class Sweeping(Callback):
             _begin(config)
         # Hydra would make a warning of any of these, and go on
         except (UserError, HydraException, OmegaConfBaseException) as error:
-            end(2, one_line(error))
+            end(2, error_line(error))
         except Exception:
             end(1, f"a fault of ours, please report it:\n{traceback.format_exc()}")
 

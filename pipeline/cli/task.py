@@ -30,16 +30,16 @@ from pipeline.config.hydra_config import (
     FIXED,
     check_keys,
     choice_of,
-    face_yaml,
-    one_line,
+    error_line,
+    top_level_defaults,
     yaml_of,
 )
 from pipeline.errors import UserError, shown
-from pipeline.sweep.job_status import Noted, noted
+from pipeline.sweep.job_status import RunningJob, run_job
 
 if TYPE_CHECKING:
-    from pipeline.config.instantiate import Template
-    from pipeline.jobs.job import Order, Parts
+    from pipeline.config.instantiate import ScheduledConfig
+    from pipeline.jobs.job import Pipeline, RenderRequest
     from pipeline.schedule import Schedule
     from pipeline.source import Several
 
@@ -87,12 +87,12 @@ def check(cfg: DictConfig) -> None:
     Of a sweep this is asked before its first job begins.
     """
     from pipeline.config.provenance import files
-    from pipeline.config.settings import Face, device_of, overlap_of, schedule_start_of
+    from pipeline.config.settings import GeneralSettings, device_of, overlap_of, schedule_start_of
     from pipeline.schedule import SOUND, parse
 
     settings = _settings(cfg)
     files(settings)
-    faced = Face.of(settings, face_yaml(), device_of("cpu"))
+    faced = GeneralSettings.of(settings, top_level_defaults(), device_of("cpu"))
     overlap_of(settings["loop"], settings["loop_seconds"], RATE)
     schedule_start_of(settings["schedule_start"], RATE)
     if settings["output"] is not None:
@@ -111,7 +111,7 @@ def _job(cfg: DictConfig, folder: Path) -> None:
     An error goes no further: it is said here, and the other jobs go on.
     """
     try:
-        with noted(folder) as job:
+        with run_job(folder) as job:
             job.line = _rendered(cfg, job)
     except UserError as error:
         log.error("%s", error)
@@ -122,7 +122,7 @@ def _job(cfg: DictConfig, folder: Path) -> None:
             raise KeyboardInterrupt("stopped behind that job; the same command goes on")
 
 
-def _rendered(cfg: DictConfig, job: Noted | None = None) -> str:
+def _rendered(cfg: DictConfig, job: RunningJob | None = None) -> str:
     """Render; what it came to. Raises UserError for all that the user can mend."""
     from pipeline.runtime.oom import told  # and with it torch
 
@@ -130,7 +130,7 @@ def _rendered(cfg: DictConfig, job: Noted | None = None) -> str:
         with told():
             line = _render(cfg, job)
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(one_line(error)) from error
+        raise UserError(error_line(error)) from error
     say(line)
     return line
 
@@ -142,29 +142,29 @@ def _settings(cfg: DictConfig) -> dict[str, Any]:
     return dict(settings)
 
 
-def _render(cfg: DictConfig, job: Noted | None) -> str:
+def _render(cfg: DictConfig, job: RunningJob | None) -> str:
     """One render; its summary. What is wrong is found out before it costs."""
     settings = _settings(cfg)
 
-    from pipeline.config.auxiliary_inputs import beside_of
+    from pipeline.config.auxiliary_inputs import auxiliary_inputs_of
     from pipeline.config.provenance import files, told
-    from pipeline.config.settings import Face, device_of, overlap_of, schedule_start_of
+    from pipeline.config.settings import GeneralSettings, device_of, overlap_of, schedule_start_of
     from pipeline.config.timeline import timeline
     from pipeline.ffmpeg.audio_features import hear, with_audio
-    from pipeline.frame_range import Part
+    from pipeline.frame_range import FrameRange
     from pipeline.jobs import stills as album
-    from pipeline.jobs.job import Order, Parts, run, summary
-    from pipeline.model.network.cuda_graphs import graphed
-    from pipeline.model.network.precision import precise
+    from pipeline.jobs.job import Pipeline, RenderRequest, run, summary
+    from pipeline.model.network.cuda_graphs import with_cuda_graphs
+    from pipeline.model.network.precision import with_precision
     from pipeline.recording.fingerprint import contents, fingerprint
-    from pipeline.runtime.determinism import same_bits
+    from pipeline.runtime.determinism import use_deterministic_kernels
     from pipeline.runtime.malloc import keep_freed_memory
     from pipeline.runtime.memory_limit import hold_ourselves
     from pipeline.schedule import parse
     from pipeline.source import Several
 
     device = device_of(settings["device"])
-    faced = Face.of(settings, face_yaml(), device)
+    faced = GeneralSettings.of(settings, top_level_defaults(), device)
     trusted, named = faced.trusted, files(settings)
     if device.type == "cpu":  # others reserve addresses without end, and say themselves what fails
         hold_ourselves(faced.limits.bytes)
@@ -174,7 +174,9 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     clip = parts["source"].clip
     if settings["audio"] is not None:
         clip = with_audio(clip, Path(str(settings["audio"])), faced.limits)
-    beside = partial(beside_of, settings, yaml=partial(yaml_of, "source"), trusted=trusted)
+    beside = partial(
+        auxiliary_inputs_of, settings, yaml=partial(yaml_of, "source"), trusted=trusted
+    )
     first = schedule_start_of(settings["schedule_start"], clip.rate)
     read = partial(
         parse, rate=float(clip.rate), count=None if clip.count is None else first + clip.count
@@ -186,14 +188,14 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     folder = None if job is None else job.folder
     output = _output(settings, parts, named, folder, overwrite=overwrite)
     keep_freed_memory()
-    same_bits(device)
-    model = precise(_built(settings["model"], "model", trusted), faced.precision, device)
-    whole = Parts(
+    use_deterministic_kernels(device)
+    model = with_precision(_built(settings["model"], "model", trusted), faced.precision, device)
+    whole = Pipeline(
         **parts,
         clip=clip,
         moments=moments,
         beside=beside(parts["source"]),
-        model=graphed(model, faced.compile, device),
+        model=with_cuda_graphs(model, faced.compile, device),
         room=faced.room,
     )
     # of several stills each is held against itself
@@ -201,7 +203,7 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     picture = told(settings)
     inputs = [contents(key, path) for key, path in named.items() if key not in apart]
     overlap = overlap_of(settings["loop"], settings["loop_seconds"], clip.rate)
-    order = Order(
+    order = RenderRequest(
         output=output,
         overwrite=overwrite,
         overlap=overlap,
@@ -214,7 +216,7 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
             picture, inputs,
             weights=whole.model.weights_sha256, device=device, trusted=trusted,
         ),
-        part=Part.of(settings["part"], overlap),
+        part=FrameRange.of(settings["part"], overlap),
         shots=None if settings["shots"] is None else Path(str(settings["shots"])),
         profile=faced.profile,
     )  # fmt: skip
@@ -230,7 +232,9 @@ def _render(cfg: DictConfig, job: Noted | None) -> str:
     return album.summary(album.run(whole, stills, order, beside=beside))
 
 
-def _planned(parts: Parts, order: Order, stills: Several | None, folder: Path | None) -> str:
+def _planned(
+    parts: Pipeline, order: RenderRequest, stills: Several | None, folder: Path | None
+) -> str:
     """What a render would take, in a line. folder: of a sweep's job, which sums them up."""
     from pipeline.jobs.estimate import estimate, of_all
 
@@ -292,12 +296,14 @@ def _built(settings: Any, group: str, trusted: list[str]) -> Any:
 
 def _templates(
     settings: dict[str, Any], read: Callable[[str], Schedule], trusted: list[str]
-) -> dict[str, Template]:
+) -> dict[str, ScheduledConfig]:
     """By group, what each part that may change is made from. Raises UserError naming the key."""
-    from pipeline.config.instantiate import Template
+    from pipeline.config.instantiate import ScheduledConfig
 
     return {
-        group: Template.of(settings[group], group, read, trusted=trusted, defaults=_defaults(group))
+        group: ScheduledConfig.of(
+            settings[group], group, read, trusted=trusted, defaults=_defaults(group)
+        )
         for group in CHANGING
     }
 

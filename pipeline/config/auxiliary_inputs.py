@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from pipeline.auxiliary.inputs import Beside
+from pipeline.auxiliary.inputs import AuxiliaryInputs
 from pipeline.auxiliary.mask import Mask, check_shape
-from pipeline.auxiliary.synced import Track
+from pipeline.auxiliary.synced import SyncedPictures
 from pipeline.config.instantiate import TARGET, build
 from pipeline.config.settings import feather_of, flag
 from pipeline.errors import errors_of
@@ -27,9 +27,9 @@ WHOLE = dict.fromkeys(("start", "end", "frames", "height", "width"))
 """Settings of a source that leave it as it is."""
 
 
-def beside_of(
+def auxiliary_inputs_of(
     settings: Mapping[str, Any], source: Any, yaml: Yaml, *, trusted: Sequence[str]
-) -> Beside:
+) -> AuxiliaryInputs:
     """What goes beside this source. settings: of the whole render, resolved.
 
     Raises UserError for a file that cannot be read, and for a mask of another shape.
@@ -58,11 +58,11 @@ def beside_of(
             size = clip.height, clip.width
             _ = mattes.clip  # refused here, rather than at the first frame
             check_shape(mattes.shape, getattr(source, "shape", size), size)
-        mask = Mask(Track("mask", mattes, start), invert, feather)
+        mask = Mask(SyncedPictures("mask", mattes, start), invert, feather)
     if settings["guide"] is not None:
         with errors_of("guide"):
             height, width = (side & ~1 for side in found("guide", {}).shape)
             pictures = found("guide", {"height": height, "width": width})
             _ = pictures.clip
-        guide = Track("guide", pictures, start)
-    return Beside(mask, guide)
+        guide = SyncedPictures("guide", pictures, start)
+    return AuxiliaryInputs(mask, guide)

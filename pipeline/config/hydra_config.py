@@ -68,7 +68,7 @@ def yaml_of(group: str, choice: str) -> dict[str, Any]:
 
 
 @cache
-def face_yaml() -> Mapping[str, Any]:
+def top_level_defaults() -> Mapping[str, Any]:
     """What config.yaml gives beside its choices, nothing resolved; read once, for it is asked for
     at every start, and takes 13 ms.
     """
@@ -86,7 +86,7 @@ def choice_of(group: str) -> str:
 
 def check_keys(cfg: DictConfig) -> None:
     """Nothing, if cfg has the keys of config.yaml: what + and ~ did is not asked elsewhere."""
-    known = {*GROUPS, *face_yaml()}
+    known = {*GROUPS, *top_level_defaults()}
     for key in map(str, cfg):
         if key not in known:
             raise UserError(f"{shown(key)}: is not a setting; {hint(key, known)}")
@@ -96,14 +96,14 @@ def check_keys(cfg: DictConfig) -> None:
     if plain["from"] is not None:
         raise UserError("from: must be said on the command line, got it elsewhere; say from=VIDEO")
     check_calls(plain)
-    for key in face_yaml():
+    for key in top_level_defaults():
         check_single(key, plain[key])
     for group in GROUPS:
         if not isinstance(plain[group], dict) or "_target_" not in plain[group]:
             raise UserError(f"{group}: must be a choice, got none; say {group}=CHOICE")
 
 
-def one_line(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """The error as one line: key, rule, value, remedy."""
     if isinstance(error, UserError):
         return str(error)
@@ -145,14 +145,14 @@ def schema() -> Schema:
         for group in GROUPS
     }
     named = {group: frozenset(names) for group, names in choices.items()}
-    return Schema(named, keys, frozenset(face_yaml()))
+    return Schema(named, keys, frozenset(top_level_defaults()))
 
 
 def _known() -> dict[str, list[str]]:
     """Every key that can be set, as one writes it, and the choices of its group that have it."""
     folder = config_dir()
-    known: dict[str, list[str]] = {key: [] for key in face_yaml()}
-    known |= {f"limits.{key}": [] for key in face_yaml()["limits"]}
+    known: dict[str, list[str]] = {key: [] for key in top_level_defaults()}
+    known |= {f"limits.{key}": [] for key in top_level_defaults()["limits"]}
     for path in sorted(folder.glob("*/*.yaml")):
         group, choice = path.parent.name, path.stem
         known.setdefault(group, []).append(f"{group}={choice}")

@@ -58,7 +58,7 @@ def build(
     }
     if TARGET not in node:
         return settings
-    target = located(node[TARGET], f"{key}.{TARGET}", trusted)
+    target = resolve_target(node[TARGET], f"{key}.{TARGET}", trusted)
     _check_names(settings, key, inspect.signature(target).parameters)
     try:
         part = _checked(target)(**settings)
@@ -73,7 +73,7 @@ def build(
 
 
 @dataclass(frozen=True)
-class Template:
+class ScheduledConfig:
     """A part whose numbers may change over time: text where a number belongs is a schedule.
 
     node: its settings, schedules parsed. names: the variables that they use.
@@ -94,11 +94,11 @@ class Template:
         *,
         trusted: Sequence[str],
         defaults: Mapping[str, Any] | None = None,
-    ) -> Template:
+    ) -> ScheduledConfig:
         """The template of these settings; `read` parses a schedule. Raises UserError."""
         names: set[str] = set()
         parsed = _scheduled(node, key, read, trusted, names)
-        return Template(parsed, key, trusted, defaults or {}, frozenset(names))
+        return ScheduledConfig(parsed, key, trusted, defaults or {}, frozenset(names))
 
     def at(self, values: Mapping[str, float]) -> Any:
         """The part while the variables have these values. Raises UserError."""
@@ -127,7 +127,7 @@ def _scheduled(
         return node
     hints: Mapping[str, Any] = {}
     if TARGET in node:
-        hints = get_type_hints(located(node[TARGET], f"{key}.{TARGET}", trusted))
+        hints = get_type_hints(resolve_target(node[TARGET], f"{key}.{TARGET}", trusted))
 
     def parsed(child: Any, place: str, types: frozenset[type]) -> Any:
         if isinstance(child, dict) and TARGET in child:
@@ -189,7 +189,7 @@ def targets(group: str) -> frozenset[str]:
     return named if known else named | OF_THE_CODE
 
 
-def located(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any]:
+def resolve_target(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any]:
     """The class or function of this dotted name. Raises UserError if it is none, or not trusted.
 
     Of this package, only what a packaged choice of the key's group names: other functions write and

@@ -11,7 +11,7 @@ import torch
 
 from pipeline.config.instantiate import TARGET, build
 from pipeline.errors import UserError
-from pipeline.gradient.tile_budget import Room, usual_bytes
+from pipeline.gradient.tile_budget import TileBudget, usual_bytes
 from pipeline.limits import Limits
 from pipeline.model.network import cuda_graphs, precision
 from pipeline.recording.recording import Saving
@@ -21,7 +21,7 @@ LIMITS = "pipeline.limits.Limits"
 
 
 @dataclass(frozen=True)
-class Face:
+class GeneralSettings:
     """What belongs to no part, whatever the input is.
 
     room: how large tiles may be, None = never any. trusted: packages whose code may be called.
@@ -34,17 +34,19 @@ class Face:
     precision: str
     compile: str
     limits: Limits
-    room: Room | None
+    room: TileBudget | None
     saving: Saving
     trusted: list[str]
 
     @staticmethod
-    def of(settings: Mapping[str, Any], defaults: Mapping[str, Any], device: torch.device) -> Face:
+    def of(
+        settings: Mapping[str, Any], defaults: Mapping[str, Any], device: torch.device
+    ) -> GeneralSettings:
         """What these settings say. defaults: what config.yaml says. device: where it is dreamt.
 
         Raises UserError.
         """
-        return Face(
+        return GeneralSettings(
             overwrite=flag("overwrite", settings["overwrite"]),
             plan=flag("plan", settings["plan"]),
             profile=flag("profile", settings["profile"]),
@@ -115,7 +117,7 @@ def choice(key: str, name: object, names: Sequence[str]) -> str:
     return str(name)
 
 
-def room_of(tile: object, memory: object, device: torch.device) -> Room | None:
+def room_of(tile: object, memory: object, device: torch.device) -> TileBudget | None:
     """How large the tiles may be that a picture is cut into; None = it never is. Raises UserError.
 
     memory: GiB, which count where tile is auto; auto = half of what an NVIDIA GPU has, elsewhere a
@@ -130,12 +132,14 @@ def room_of(tile: object, memory: object, device: torch.device) -> Room | None:
     if tile is None:
         return None
     if tile == "auto":
-        return Room(side=None, bytes=memory * GIB if _is_number(memory) else usual_bytes(device))
+        return TileBudget(
+            side=None, bytes=memory * GIB if _is_number(memory) else usual_bytes(device)
+        )
     if type(tile) is not int or tile < 1:
         raise UserError(
             f"tile: must be auto, null, or a number of pixels, got {tile!r}; say tile=auto"
         )
-    return Room(side=tile, bytes=None)
+    return TileBudget(side=tile, bytes=None)
 
 
 def saving_of(frames: object, seconds: object) -> Saving:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
-from pipeline.config.instantiate import Template
+from pipeline.config.instantiate import ScheduledConfig
 from pipeline.errors import UserError
 from pipeline.frame import Clip
 from pipeline.schedule import SOUND
-from pipeline.stages import Moment
+from pipeline.stages import Stages
 
 UNKNOWN = 36000
 """Frames that are tried where nobody knows how many there will be."""
@@ -26,27 +26,27 @@ class Sound(Protocol):
 
 @dataclass(frozen=True)
 class Timeline:
-    """Called with the index of a frame, its Moment; the same index always gives the same.
+    """Called with the index of a frame, its Stages; the same index always gives the same.
 
     templates: by group, what each part is made from. rate: frames a second. sound: what is heard
     at each frame, None = nothing asks for it. count: frames of the whole, None = unknown. first:
     number of the first frame in schedules.
     """
 
-    templates: Mapping[str, Template]
+    templates: Mapping[str, ScheduledConfig]
     rate: Fraction
     sound: Sound | None
     count: int | None = None
     first: int = 0
 
-    def __call__(self, index: int) -> Moment:
+    def __call__(self, index: int) -> Stages:
         """The parts as they are set at this frame. Raises UserError."""
         values = self.values(index)
         try:
             parts: dict[str, Any] = {name: t.at(values) for name, t in self.templates.items()}
         except UserError as error:
             raise UserError(_dated(str(error), values) if index else str(error)) from error
-        return Moment(**parts)
+        return Stages(**parts)
 
     def values(self, index: int) -> dict[str, float]:
         """The variables of schedules at this frame."""
@@ -65,7 +65,7 @@ class Timeline:
 
 
 def timeline(
-    templates: Mapping[str, Template],
+    templates: Mapping[str, ScheduledConfig],
     clip: Clip,
     hear: Callable[[Clip], Sound],
     *,

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config.grammar import quote
-from pipeline.config.hydra_config import face_yaml
+from pipeline.config.hydra_config import top_level_defaults
 from pipeline.errors import shown
 
 RULES = {
@@ -77,7 +77,7 @@ def known(name: str, default: object) -> tuple[str, str]:
     """
     if reference := REFERENCE.fullmatch(str(default)):
         name = reference[1]
-        usual = face_yaml().get(name)
+        usual = top_level_defaults().get(name)
         default = usual if usual is not None else "FILE" if name == "input" else "null"
     told = default not in (None, "???")
     return name, f"say {name}={_written(default)}" if told else "its yaml in conf/ says more"

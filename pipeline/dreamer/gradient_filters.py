@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.dreamer.smoothing import cascade_kernel, cascade_radius
-from pipeline.imaging.convolution import convolved
+from pipeline.imaging.convolution import depthwise_conv
 from pipeline.imaging.natural_images import falling, mixing
 
 BINOMIAL = (1, 4, 6, 4, 1)
@@ -41,7 +41,7 @@ class Shaping:
             gradient = broadened(gradient, self.falloff)
         if self.smoothing:
             kernel = cascade_kernel(self.smoothing, gradient.device)
-            gradient = convolved(gradient, kernel, "reflect")
+            gradient = depthwise_conv(gradient, kernel, "reflect")
         return gradient
 
     @property
@@ -103,7 +103,7 @@ def _as_in_photographs(gradient: Tensor) -> Tensor:
 
 def _blurred(image: Tensor) -> Tensor:
     line = image.new_tensor(BINOMIAL)[None] / sum(BINOMIAL)
-    return convolved(convolved(image, line, "reflect"), line.mT, "reflect")
+    return depthwise_conv(depthwise_conv(image, line, "reflect"), line.mT, "reflect")
 
 
 def _doubled(coarse: Tensor, like: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from pipeline.ffmpeg.mux import mux
 from pipeline.ffmpeg.process import output
 from pipeline.ffmpeg.result import StoppedError
 from pipeline.frame import Clip
-from pipeline.storage.atomic import reported
+from pipeline.storage.atomic import disk_errors
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 # accurate_rnd and bitexact: the same bytes on every processor, and white stays white.
@@ -78,7 +78,7 @@ class FFmpeg:
             tracks = replace(tracks, seconds=second)
         trial = replace(clip, count=2, tracks=tracks)
         with (
-            reported(folder),
+            disk_errors(folder),
             tempfile.TemporaryDirectory(prefix="check-", dir=folder) as name,
         ):
             segment = Path(name, "0")
@@ -97,7 +97,7 @@ class FFmpeg:
         A .gif has no place for tracks and metadata.
         """
         container = CONTAINERS[path.suffix.lower()]
-        with reported(path):
+        with disk_errors(path):
             if container.palette:
                 paint(segments, path, clip, container)
             else:

@@ -24,7 +24,7 @@ from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture, in_8_bits, over
 from pipeline.image_io import tiff_tags
 from pipeline.image_io.png import stored, tagged
-from pipeline.storage.atomic import flush, half_of, reported, settle
+from pipeline.storage.atomic import disk_errors, flush, settle, temporary_path
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Images:
                 "name a folder or a video, or set frames=1"
             )
         with (
-            reported(folder),
+            disk_errors(folder),
             tempfile.TemporaryDirectory(prefix="check-", dir=folder) as name,
         ):
             segment = Path(name, "0")
@@ -104,7 +104,7 @@ class Images:
 
         metadata: tags of a single .png; elsewhere there is no place for them. Raises UserError.
         """
-        with reported(path):
+        with disk_errors(path):
             if path.suffix.lower() in SINGLE:
                 self._write_single(list(stored(segments)), path, clip, metadata)
             else:
@@ -160,10 +160,10 @@ class PictureSegment(Writer):
         self._shape = (clip.height, clip.width, 3)
         self._depth, self._cutout = clip.depth, clip.cutout
         self._options = options
-        self._half = half_of(path)
+        self._half = temporary_path(path)
         self._written = 0
         self._open = True
-        with reported(path):
+        with disk_errors(path):
             self._file = self._half.open("xb")
 
     def write(self, picture: Picture) -> None:
@@ -174,7 +174,7 @@ class PictureSegment(Writer):
         pixels = picture[..., ::-1]
         if self._cutout is not None:
             pixels = _cut_out(pixels, self._cutout)
-        with reported(self._path):
+        with disk_errors(self._path):
             self._file.write(_encoded(pixels, PNG, self._options))
         self._written += 1
 
@@ -183,7 +183,7 @@ class PictureSegment(Writer):
         if not self._open:
             return
         try:
-            with reported(self._path):
+            with disk_errors(self._path):
                 self._file.close()
                 got = sum(1 for _ in stored([self._half]))
                 if got != self._written:
@@ -217,7 +217,7 @@ def _write_folder(segments: Sequence[Path], path: Path) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """Write the file so that it is whole or not there. Raises OSError."""
-    half = half_of(path)
+    half = temporary_path(path)
     try:
         half.write_bytes(content)
         settle(half, path)

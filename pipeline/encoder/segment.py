@@ -12,9 +12,9 @@ import numpy as np
 from pipeline.encoder import Writer
 from pipeline.errors import UserError, shown
 from pipeline.ffmpeg.process import running
-from pipeline.ffmpeg.result import demand_success, tally
+from pipeline.ffmpeg.result import check_exit, count_frames
 from pipeline.frame import Clip, Picture, in_8_bits, over
-from pipeline.storage.atomic import half_of, reported, settle
+from pipeline.storage.atomic import disk_errors, settle, temporary_path
 
 
 class Segment(Writer):
@@ -26,7 +26,7 @@ class Segment(Writer):
     def __init__(self, path: Path, clip: Clip, options: Sequence[str]) -> None:
         self.complaints: list[str] = []
         self._path, self._clip = path, clip
-        self._half = half_of(path)
+        self._half = temporary_path(path)
         self._written = 0
         self._open = True
         self._stack = ExitStack()
@@ -35,7 +35,7 @@ class Segment(Writer):
         pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-framerate", rate]
         arguments = [*pictures, "-i", "pipe:0", *options, "-y", f"file:{self._half.name}"]
         run = running(arguments, stdin=PIPE, stdout=DEVNULL, cwd=path.parent)
-        with reported(path):
+        with disk_errors(path):
             self._process = self._stack.enter_context(run)
 
     def write(self, picture: Picture) -> None:
@@ -53,7 +53,7 @@ class Segment(Writer):
         try:
             self._process.popen.stdin.write(np.ascontiguousarray(picture).data)
         except BrokenPipeError:
-            demand_success(self._process, self._path)
+            check_exit(self._process, self._path)
             raise self._short("fewer") from None
         self._written += 1
 
@@ -62,7 +62,7 @@ class Segment(Writer):
         if not self._open:
             return
         try:
-            with reported(self._path):
+            with disk_errors(self._path):
                 self._finish()
         finally:
             self.stop()
@@ -73,9 +73,9 @@ class Segment(Writer):
         assert self._process.popen.stdin is not None
         with suppress(BrokenPipeError):  # its exit code tells why
             self._process.popen.stdin.close()
-        self.complaints = demand_success(self._process, self._path)
+        self.complaints = check_exit(self._process, self._path)
         source = ["-i", f"file:{self._half.name}"]
-        got = tally(source, self._path, self._clip.rate, self._path.parent).pictures
+        got = count_frames(source, self._path, self._clip.rate, self._path.parent).pictures
         if got != self._written:
             raise self._short(got)
         settle(self._half, self._path)

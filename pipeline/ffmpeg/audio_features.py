@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import UserError, shown
-from pipeline.ffmpeg.decoding import decoding, demand_all, lines, reading, starved, wait
+from pipeline.ffmpeg.decoding import check_not_killed, decoding, lines, reading, starved, wait
 from pipeline.ffmpeg.process import SOUNDS, VIDEOS
 from pipeline.frame import Clip, Tracks
 from pipeline.limits import Limits
@@ -138,7 +138,7 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
             process.popen.wait()
             if process.starved:
                 raise starved(tracks.path, limits)
-            demand_all(process, tracks.path)
+            check_not_killed(process, tracks.path)
 
 
 def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import Literal
 
-from pipeline.ffmpeg.probe import Facts, Look
+from pipeline.ffmpeg.probe import FirstPicture, StreamInfo
 
 Deinterlace = Literal["auto", "always", "never"]
 """Which pictures are deinterlaced: those that are marked as interlaced, all, or none."""
@@ -44,7 +44,7 @@ ALPHA = re.compile(r"yuva|gbrap|(^|\d)(rgba|bgra|argb|abgr)|ya(8|16|f)|pal8|ayuv
 
 
 def filters(
-    facts: Facts,
+    facts: StreamInfo,
     *,
     rate: Fraction,
     first: int,
@@ -96,13 +96,13 @@ def is_yuv(pixels: str) -> bool:
     return NO_YUV.search(pixels) is None
 
 
-def transfer_of(look: Look) -> str:
+def transfer_of(look: FirstPicture) -> str:
     """Return the transfer of the result, by ffmpeg's name: the picture's, if players know it."""
     usual = (*USUAL, *SCENE, *HDR)
     return USUAL[0] if look.transfer in usual or look.transfer not in SHOWN else look.transfer
 
 
-def _colours(look: Look, lines: int) -> str:
+def _colours(look: FirstPicture, lines: int) -> str:
     """The options that tell the scale filter what the numbers of a picture mean.
 
     None where the pictures stay as they are until zscale converts them.
@@ -118,12 +118,12 @@ def _untagged(lines: int) -> str:
     return "bt709" if lines >= HD else "bt601"
 
 
-def _is_wide(look: Look) -> bool:
+def _is_wide(look: FirstPicture) -> bool:
     """Return whether primaries or transfer differ from those of the result."""
     return look.primaries in PRIMARIES or look.transfer in SCENE
 
 
-def _converted(look: Look, lines: int) -> list[str]:
+def _converted(look: FirstPicture, lines: int) -> list[str]:
     """From other primaries to those of BT.709, in linear light; RGB comes out.
 
     Colours that BT.709 does not hold are clipped. The transfer is kept where players know it.
@@ -145,7 +145,7 @@ def _converted(look: Look, lines: int) -> list[str]:
     ]
 
 
-def _tone_mapped(look: Look) -> list[str]:
+def _tone_mapped(look: FirstPicture) -> list[str]:
     """From HDR to the colours and the gamma of a usual screen, highlights compressed.
 
     The curve is straight up to 0.3 of white, so most of a picture keeps its exact brightness.

@@ -54,7 +54,7 @@ def lines(
             process.popen.wait()
             if process.popen.returncode in STARVED:
                 raise starved(path, limits)
-            demand_all(process, path)
+            check_not_killed(process, path)
             yield from (line.encode() for line in process.complaints())
 
 
@@ -77,7 +77,7 @@ class CutOffError(UserError):
     """A decoder was ended from outside: what came of it is not all."""
 
 
-def demand_all(process: Process, path: Path) -> None:
+def check_not_killed(process: Process, path: Path) -> None:
     """Nothing, if the ffmpeg that has ended did so by itself. Raises CutOffError.
 
     path: of what it read.

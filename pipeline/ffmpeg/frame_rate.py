@@ -28,7 +28,7 @@ OFF = 0.4
 
 
 @dataclass(frozen=True)
-class Cadence:
+class FrameRate:
     """rate: frames a second. total: frames at that rate from the first picture to the end.
 
     steady: every stamp lies on the grid of that rate. gap: seconds, the longest time between
@@ -41,7 +41,7 @@ class Cadence:
     gap: float
 
 
-def cadence(times: Times, *, last: float, tick: float, claimed: Fraction | None) -> Cadence:
+def cadence(times: Times, *, last: float, tick: float, claimed: Fraction | None) -> FrameRate:
     """The cadence of pictures at these times.
 
     times: seconds since the first one, ascending. last: seconds that the last picture lasts.
@@ -51,7 +51,7 @@ def cadence(times: Times, *, last: float, tick: float, claimed: Fraction | None)
         # a still in a gif calls itself 100 frames/s: how long it is shown says more
         lasting = np.array([0.0, last])
         rate = _standard(lasting) if last > 0 else claimed or Fraction(25)
-        return Cadence(rate, max(1, round(last * rate)), True, last)
+        return FrameRate(rate, max(1, round(last * rate)), True, last)
     steps = np.diff(times)
     gap = max(float(steps.max()), last)
     near = _standard(times)
@@ -59,7 +59,7 @@ def cadence(times: Times, *, last: float, tick: float, claimed: Fraction | None)
     candidates = [*([claimed, claimed / 2] if claimed else []), near]
     rate = next((rate for rate in candidates if _steady(times, tick, rate)), near)
     total = round(float(times[-1]) * rate) + max(1, round(last * rate))
-    return Cadence(rate, total, _steady(times, tick, rate), gap)
+    return FrameRate(rate, total, _steady(times, tick, rate), gap)
 
 
 def _steady(times: Times, tick: float, rate: Fraction) -> bool:

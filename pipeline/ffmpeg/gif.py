@@ -10,9 +10,9 @@ from pipeline.errors import UserError
 from pipeline.ffmpeg.container import Container
 from pipeline.ffmpeg.mux import demand_pictures, listed, literal
 from pipeline.ffmpeg.process import running
-from pipeline.ffmpeg.result import demand_success, tally
+from pipeline.ffmpeg.result import check_exit, count_frames
 from pipeline.frame import Clip
-from pipeline.storage.atomic import flush, half_of
+from pipeline.storage.atomic import flush, temporary_path
 
 FASTEST = 50
 """Frames a second: a GIF counts hundredths, and players slow down what is shorter than two."""
@@ -34,8 +34,8 @@ def paint(segments: Sequence[Path], path: Path, clip: Clip, container: Container
     """
     demand_slow(clip)
     with listed(segments) as (joint, folder):
-        count = tally(joint, segments[0], clip.rate, folder).pictures
-        colours = half_of(segments[0])
+        count = count_frames(joint, segments[0], clip.rate, folder).pictures
+        colours = temporary_path(segments[0])
         choose = ["-vf", "palettegen=reserve_transparent=0", "-frames:v", "1", "-c:v", "png"]
         # A bayer pattern stands still between frames, unlike error diffusion, which flickers.
         use = ["-i", colours.name, "-lavfi", "[0:v][1:v]paletteuse=dither=bayer:bayer_scale=3"]
@@ -53,4 +53,4 @@ def paint(segments: Sequence[Path], path: Path, clip: Clip, container: Container
 
 def _run(arguments: Sequence[str], path: Path, folder: Path) -> None:
     with running(arguments, stdout=DEVNULL, cwd=folder) as process:
-        demand_success(process, path)
+        check_exit(process, path)

@@ -19,10 +19,10 @@ from pipeline.errors import UserError, shown
 from pipeline.ffmpeg import spherical
 from pipeline.ffmpeg.container import Container, timescale
 from pipeline.ffmpeg.process import SOUNDS, VIDEOS, guarded, output, running
-from pipeline.ffmpeg.result import StoppedError, Tally, demand_success, tally
+from pipeline.ffmpeg.result import StoppedError, Tally, check_exit, count_frames
 from pipeline.ffmpeg.tracks import Sound, chosen, left_out
 from pipeline.frame import Clip, Tracks
-from pipeline.storage.atomic import flush, half_of
+from pipeline.storage.atomic import flush, temporary_path
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def mux(
     or None. Raises UserError, and OSError if the folder cannot be written.
     """
     with listed(segments) as (joint, folder):
-        held = tally(joint, segments[0], clip.rate, folder)
+        held = count_frames(joint, segments[0], clip.rate, folder)
         told = "" if clip.tracks is None else _told(clip.tracks)
         video, muxer = _video(clip, held, tag), _muxer(told, container)
         for sound in Sound:
@@ -103,7 +103,7 @@ def listed(segments: Sequence[Path]) -> Iterator[tuple[list[str], Path]]:
     folder = segments[0].parent
     if any(segment.parent != folder for segment in segments):
         raise ValueError(f"segments must lie in one folder, got {folder} and others")
-    plan = half_of(segments[0])
+    plan = temporary_path(segments[0])
     try:
         plan.write_text("".join(f"file {segment.name}\n" for segment in segments))
         yield ["-f", "concat", "-i", plan.name], folder
@@ -113,7 +113,7 @@ def listed(segments: Sequence[Path]) -> Iterator[tuple[list[str], Path]]:
 
 def demand_pictures(path: Path, clip: Clip, count: int) -> None:
     """Nothing, if the file at path holds count pictures; else it is removed: UserError."""
-    got = tally(["-i", literal(path)], path, clip.rate).pictures
+    got = count_frames(["-i", literal(path)], path, clip.rate).pictures
     if got != count:
         path.unlink()
         raise UserError(
@@ -195,7 +195,7 @@ def _run(
         arguments = [*joint, *source, *options]
         try:
             with running(arguments, stdout=DEVNULL, pass_fds=descriptors, cwd=folder) as process:
-                demand_success(process, path)
+                check_exit(process, path)
         except BaseException:
             path.unlink(missing_ok=True)
             raise

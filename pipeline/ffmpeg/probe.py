@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError, shown
 from pipeline.ffmpeg.decoding import PICTURES, lines, starved
-from pipeline.ffmpeg.frame_rate import Cadence, cadence
+from pipeline.ffmpeg.frame_rate import FrameRate, cadence
 from pipeline.ffmpeg.packets import LISTING, Stream, parse
 from pipeline.ffmpeg.process import starving
 from pipeline.limits import Limits
@@ -54,7 +54,7 @@ SHORT = 2
 
 
 @dataclass(frozen=True)
-class Look:
+class FirstPicture:
     """The first picture that can be decoded.
 
     time: seconds. claimed: frames/s that the file or ffmpeg calls its rate. height, width: pixels,
@@ -77,7 +77,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Facts:
+class StreamInfo:
     """Facts about the video stream that a player shows, before it is decoded.
 
     stream: its number among those that are no cover art. lines: stored height. origin: the file's
@@ -87,14 +87,14 @@ class Facts:
 
     stream: int
     lines: int
-    look: Look
-    cadence: Cadence
+    look: FirstPicture
+    cadence: FrameRate
     origin: Fraction
     audio: tuple[str, ...]
     subtitles: tuple[str, ...]
 
 
-def probe(path: Path, limits: Limits) -> Facts:
+def probe(path: Path, limits: Limits) -> StreamInfo:
     """The facts of the file. Reads all packets, decodes one picture.
 
     Raises UserError if it holds no picture that can be decoded, or one that is too large.
@@ -111,7 +111,7 @@ def probe(path: Path, limits: Limits) -> Facts:
                     stream.pictures, stream.end, sound)  # fmt: skip
     look = _look(path, limits, number)
     clock = float(stream.clock)
-    return Facts(
+    return StreamInfo(
         stream=number,
         lines=stream.height,
         look=look,
@@ -174,7 +174,7 @@ def _streams(path: Path, limits: Limits) -> list[Stream]:
     raise _unreadable(path, complaints, limits)
 
 
-def _look(path: Path, limits: Limits, number: int, *options: str) -> Look:
+def _look(path: Path, limits: Limits, number: int, *options: str) -> FirstPicture:
     """The first picture of the video stream of that number. Raises UserError if there is none."""
     after = ("-map", f"0:V:{number}", "-frames:v", "1", "-vf", "showinfo=checksum=0")
     # no metadata on the way out: a title may look like a line of showinfo
@@ -196,7 +196,7 @@ def _look(path: Path, limits: Limits, number: int, *options: str) -> Look:
     if transfer in UNKNOWN_TO_ZIMG:
         log.warning("%s: its transfer, %s, cannot be converted, so it is taken for BT.709's; "
                     "convert the file first", shown(path), transfer)  # fmt: skip
-    return Look(
+    return FirstPicture(
         time=Fraction(0) if pts == "NOPTS" else int(pts) * Fraction(config[1].decode()),
         claimed=_ratio(config[2], config[3]),
         height=height,

@@ -41,7 +41,7 @@ def complaints(process: Process) -> list[str]:
     return [line for line in lines if not GREETING.match(line)]
 
 
-def demand_success(process: Process, path: Path) -> list[str]:
+def check_exit(process: Process, path: Path) -> list[str]:
     """What ffmpeg said, once it has ended well; logged too, for it may be worth a look.
 
     path: what it wrote or read, for the message. Raises StoppedError if it ended badly, KilledError
@@ -70,7 +70,9 @@ class Tally:
     delay: int
 
 
-def tally(arguments: Sequence[str], path: Path, rate: Fraction, cwd: Path | None = None) -> Tally:
+def count_frames(
+    arguments: Sequence[str], path: Path, rate: Fraction, cwd: Path | None = None
+) -> Tally:
     """What is in the first video stream of the input that arguments name; nothing is decoded.
 
     rate: frames/s. path: for the message. Raises UserError if it cannot be read.
@@ -79,7 +81,7 @@ def tally(arguments: Sequence[str], path: Path, rate: Fraction, cwd: Path | None
     with running([*arguments, *listing], cwd=cwd) as process:
         assert process.popen.stdout is not None
         result = _tally(process.popen.stdout, rate)
-        demand_success(process, path)
+        check_exit(process, path)
     return result
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.storage.atomic import half_of
+from pipeline.storage.atomic import temporary_path
 
 SUFFIXES = (".mp4", ".mov")
 """Of the files that can be marked."""
@@ -42,7 +42,7 @@ def mark(path: Path, layout: str) -> None:
     """
     content = MARK.format(layout=layout).encode()
     box = struct.pack(">I4s", 24 + len(content), b"uuid") + IDENTIFIER + content
-    half = half_of(path)
+    half = temporary_path(path)
     try:
         with path.open("rb") as old, half.open("wb") as new:
             begin, size = _movie(old)

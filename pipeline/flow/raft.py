@@ -23,7 +23,7 @@ from pipeline.runtime.weights import with_weights
 
 LEAST = 128
 """Pixels a side below which RAFT's correlation pyramid is empty."""
-ALONE = threading.Lock()
+NO_INPUTS = threading.Lock()
 """A pair of pictures holds gigabytes, and the device is busy with one."""
 
 
@@ -58,7 +58,7 @@ class Raft:
 
     def _pair(self, current: Picture, previous: Picture) -> tuple[Field, Field]:
         now, then = self._tensor(current), self._tensor(previous)
-        with ALONE, torch.no_grad():
+        with NO_INPUTS, torch.no_grad():
             flows = self._network(
                 torch.cat([now, then]), torch.cat([then, now]), num_flow_updates=self.updates
             )[-1]

@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.errors import UserError, shown
 from pipeline.gallery.commands import from_job, in_full
 from pipeline.gallery.media import TEXT, Media, is_folder, is_plain, media_of, own
-from pipeline.storage.work_dir import folder_of
+from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import PLAN, STATUS, Job, Plan, State, Status, read_plan, status_of
 
 LETTERS = 2000
@@ -98,7 +98,7 @@ def _card(sweep: Path, home: Path, plan: Plan, job: Job) -> Card:
     else:
         status = _status(folder)
     output = None if folder is None else own(folder, status.output)
-    work = None if output is None or not is_folder(folder_of(output)) else folder_of(output)
+    work = None if output is None or not is_folder(work_dir(output)) else work_dir(output)
     figures = _report if status.state is State.DONE else _progress
     suffix = ".mp4" if output is None else output.suffix
     return Card(

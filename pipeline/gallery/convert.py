@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import shown
 from pipeline.ffmpeg.process import VIDEOS, guarded, running
-from pipeline.storage.atomic import half_of, reported
+from pipeline.storage.atomic import disk_errors, temporary_path
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ def converted(
     that are one more input, at the options' rate. seconds: after which it is given up.
     What went while we looked is not made. Raises UserError where the disk does not do its part.
     """
-    half = half_of(target)
-    with reported(target), ExitStack() as stack:
+    half = temporary_path(target)
+    with disk_errors(target), ExitStack() as stack:
         stack.callback(half.unlink, missing_ok=True)
         try:
             files = [stack.enter_context(path.open("rb")).fileno() for path in inputs]

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pipeline.recording.output import NUMBERED
-from pipeline.storage.work_dir import folder_of
+from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import State, Status
 
 TEXT = 1 << 20
@@ -58,7 +58,7 @@ def media_of(job: Path, status: Status) -> Media | None:
         return None
     if status.state is State.DONE:
         return _media(output, partial=False)
-    work = folder_of(output)
+    work = work_dir(output)
     return _media(work / f"partial{output.suffix}", partial=True) if is_folder(work) else None
 
 

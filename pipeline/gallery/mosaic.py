@@ -17,7 +17,7 @@ from pipeline.gallery.convert import H264, MP4, SCALED, TAGGED, converted
 from pipeline.gallery.media import Kind, is_plain
 from pipeline.gallery.page import MOSAIC
 from pipeline.gallery.thumbnails import RATE, copy, folder_of_pictures
-from pipeline.storage.atomic import half_of, reported
+from pipeline.storage.atomic import disk_errors, temporary_path
 from pipeline.storage.work_dir import write
 from pipeline.sweep.plan import Plan, State
 
@@ -143,9 +143,9 @@ def _made(
     figures = next((card.figures for card, _ in done if card.figures.width), done[0][0].figures)
     cells = grid(len(done), figures.width or 640, figures.height or 360)
     rate = figures.rate or RATE
-    sheet = half_of(folder / MADE_OF)
+    sheet = temporary_path(folder / MADE_OF)
     try:
-        with reported(sheet):
+        with disk_errors(sheet):
             labelled(cells, labels).save(sheet, "png", compress_level=1)
         # one thread for each filter: with one for each processor, hundreds of them find no room
         options = ("-filter_complex_threads", "1", "-filter_complex",

@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline.errors import UserError, shown
 from pipeline.gallery.convert import H264, MP4, SCALED, TAGGED, converted
 from pipeline.gallery.media import Kind, Media, is_folder, numbered
-from pipeline.storage.atomic import reported
+from pipeline.storage.atomic import disk_errors
 
 FOLDER = "gallery"
 OURS = re.compile(r"[0-9a-f]{16}\.(webp|mp4)")
@@ -34,7 +34,7 @@ COPY = (*H264, "-crf", "20", *MP4)
 def folder_of_pictures(sweep: Path) -> Path:
     """The folder, made if it is not there. Raises UserError if it cannot be."""
     folder = sweep / FOLDER
-    with reported(folder):
+    with disk_errors(folder):
         folder.mkdir(exist_ok=True)
     if not is_folder(folder):
         raise UserError(f"sweep: {shown(folder)} must be a folder, got a link; take it away")
@@ -97,6 +97,6 @@ def _name(media: Media, suffix: str) -> str:
 
 
 def _empty(path: Path) -> Path:
-    with reported(path):
+    with disk_errors(path):
         path.touch()
     return path

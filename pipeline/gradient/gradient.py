@@ -12,11 +12,11 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.frame import Image
-from pipeline.gradient.tile_budget import Room
-from pipeline.gradient.tile_gradient import Strides, View
+from pipeline.gradient.tile_budget import TileBudget
+from pipeline.gradient.tile_gradient import Strides, TilePass
 from pipeline.gradient.tiles import Tile, cut
 from pipeline.model import Activations, Model
-from pipeline.objective import Aim, total
+from pipeline.objective import BoundObjective, total
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ class Gradient:
     """
 
     model: Model
-    aim: Aim
-    room: Room | None = None
+    aim: BoundObjective
+    room: TileBudget | None = None
     _lost: list[Tensor] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
@@ -118,13 +118,13 @@ class Gradient:
         need = self.room.need(self.model, self.aim.active, image.device)
         return self.room.enter(need, height, width), need.strides
 
-    def _pulled(self, image: Image) -> Iterator[tuple[View, list[_Pull]]]:
+    def _pulled(self, image: Image) -> Iterator[tuple[TilePass, list[_Pull]]]:
         """The view of each tile, and what the terms ask of it; their scores there add up."""
         tiles, strides = self.cut(image)
         alone = len(tiles) == 1 or self.aim.local
         asked = [] if alone else self._asked(self._seen(image, tiles, strides))
         for tile in tiles:
-            view = View.of(image, tile, self.model, strides)
+            view = TilePass.of(image, tile, self.model, strides)
             here = self._asked(view.cores()) if alone else asked
             yield view, [pull.at(view, alone=alone) for pull in here]
 
@@ -149,7 +149,7 @@ class Gradient:
             return self.model(image, self.aim.active)
         whole: dict[str, Tensor] = {}
         for tile in tiles:
-            View.of(image, tile, self.model, strides).add_cores(whole)
+            TilePass.of(image, tile, self.model, strides).add_cores(whole)
         return whole
 
 
@@ -161,7 +161,7 @@ class _Pull:
     score: Tensor
     wanted: Mapping[str, Tensor]
 
-    def at(self, view: View, *, alone: bool) -> _Pull:
+    def at(self, view: TilePass, *, alone: bool) -> _Pull:
         """The view's part of it. alone: whether it was asked of this view's cores, not of all."""
         if view.tile.whole:
             return self

@@ -12,7 +12,7 @@ from pipeline.dreamer import Dream
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.gradient import Gradient
-from pipeline.gradient.tile_budget import Room
+from pipeline.gradient.tile_budget import TileBudget
 from pipeline.runtime.malloc import keep_no_freed_memory
 from pipeline.runtime.memory_limit import GIB, let_what_is_free_be_used
 from pipeline.runtime.oom import out_of_memory, out_of_memory_for_good
@@ -51,7 +51,7 @@ def _tried(dreamt: Callable[[Gradient], Dream], gradient: Gradient) -> Dream | N
         return None
 
 
-def _smaller(gradient: Gradient, image: Image) -> Room:
+def _smaller(gradient: Gradient, image: Image) -> TileBudget:
     """Room for smaller tiles than those. Raises UserError where there are none."""
     height, width = image.shape[2:]
     if gradient.room is None:

@@ -33,7 +33,7 @@ def usual_bytes(device: torch.device) -> float:
 
 
 @dataclass(frozen=True)
-class Room:
+class TileBudget:
     """side: pixels of a tile, at most; None = any. bytes: that one gradient step of the network may
     hold; None = any.
     """
@@ -79,7 +79,7 @@ class Room:
         fits = self.side is None or max(height, width) <= self.side
         return fits and (self.bytes is None or height * width * need.bytes <= self.bytes)
 
-    def smaller(self, need: Footprint, height: int, width: int) -> Room | None:
+    def smaller(self, need: Footprint, height: int, width: int) -> TileBudget | None:
         """Room for the next smaller tiles of a picture of this size; None = there are none."""
         tall, wide = self.tiles(need, height, width)[0].sides
         area = tall * wide
@@ -90,7 +90,7 @@ class Room:
                 return room
         return None
 
-    def within(self, most: float | None) -> Room:
+    def within(self, most: float | None) -> TileBudget:
         """The same, of at most so many bytes; None = as it is."""
         if most is None:
             return self

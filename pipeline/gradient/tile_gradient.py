@@ -18,7 +18,7 @@ Strides: TypeAlias = Mapping[str, int | None]
 
 
 @dataclass(frozen=True)
-class View:
+class TilePass:
     """image: the tile's part of it, (1, 3, h, w). seen: the activations there, margin and all."""
 
     tile: Tile
@@ -27,10 +27,10 @@ class View:
     strides: Strides
 
     @staticmethod
-    def of(image: Image, tile: Tile, model: Model, strides: Strides) -> View:
+    def of(image: Image, tile: Tile, model: Model, strides: Strides) -> TilePass:
         """The model's view of this tile of an image (1, 3, H, W)."""
         part = tile.of(image).detach().requires_grad_(torch.is_grad_enabled())
-        return View(tile, part, model(part, list(strides)), strides)
+        return TilePass(tile, part, model(part, list(strides)), strides)
 
     def cores(self) -> dict[str, Tensor]:
         """The activations that count: of a map the core's, of a list all."""

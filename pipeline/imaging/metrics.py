@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.imaging.convolution import convolved
+from pipeline.imaging.convolution import depthwise_conv
 
 BLUR = 1.2
 """Deviation, in pixels, of the blur before two layers are compared: finer than that is noise."""
@@ -23,7 +23,7 @@ BAND_LIMITS = (0.56, 2.25)
 
 
 @dataclass(frozen=True)
-class Vitals:
+class ImageStatistics:
     """What an image looks like, each a scalar ().
 
     luminance: its mean, in [0, 1]. contrast: its deviation. chroma: the root of the mean squared
@@ -38,13 +38,13 @@ class Vitals:
     high_band: Tensor
 
 
-def vitals(image: Tensor) -> Vitals:
+def vitals(image: Tensor) -> ImageStatistics:
     """What the image (1, 3, H, W) in [0, 1] looks like."""
     light = luminance(image)
     colour = image - light
     colour = colour - colour.mean(dim=(2, 3), keepdim=True)
     edge = 1 / 255
-    return Vitals(
+    return ImageStatistics(
         luminance=light.mean(),
         contrast=light.std(),
         chroma=colour.square().sum(dim=1).mean().sqrt(),
@@ -94,4 +94,4 @@ def blur(image: Tensor, deviation: float = BLUR) -> Tensor:
     x = torch.arange(-radius, radius + 1, dtype=image.dtype, device=image.device)
     line = torch.exp(-x.square() / (2 * deviation**2))
     line = (line / line.sum())[None]
-    return convolved(convolved(image, line, "replicate"), line.mT, "replicate")
+    return depthwise_conv(depthwise_conv(image, line, "replicate"), line.mT, "replicate")

@@ -33,7 +33,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.imaging.convolution import convolved
+from pipeline.imaging.convolution import depthwise_conv
 
 Border: TypeAlias = Literal["reflect", "wrap"]
 """What lies beyond an image's edges: its mirror image, or the opposite side."""
@@ -164,13 +164,15 @@ def _by_torch(image: Tensor, x: Axis, y: Axis) -> Tensor:
     height, width = image.shape[2:]
     line = _numbers(_inverse_filter(), image.device)[None]
     restoring = _numbers(RESTORING, image.device)[None]
-    spline = convolved(convolved(image, line, "symmetric"), line.mT, "symmetric")
+    spline = depthwise_conv(depthwise_conv(image, line, "symmetric"), line.mT, "symmetric")
     grids = [torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)[None]
              for x, y in _corners(x, y)]  # fmt: skip
     interpolated = [F.grid_sample(spline, grid, padding_mode="reflection", align_corners=False)
                     for grid in grids]  # fmt: skip
     sampled = _blended(interpolated, x, y)
-    across, down = (convolved(sampled, kernel, "symmetric") for kernel in (restoring, restoring.mT))
+    across, down = (
+        depthwise_conv(sampled, kernel, "symmetric") for kernel in (restoring, restoring.mT)
+    )
     return sampled.addcmul_(across, x.restored).addcmul_(down, y.restored)
 
 

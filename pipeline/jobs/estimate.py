@@ -23,12 +23,12 @@ from pipeline.encoder import Writer
 from pipeline.errors import UserError
 from pipeline.flow import at_once
 from pipeline.frame import Image, Picture, State, to_image
-from pipeline.frame_range import Part
+from pipeline.frame_range import FrameRange
 from pipeline.gradient import Gradient
 from pipeline.jobs.forecast import Forecast
-from pipeline.jobs.job import Order, Parts, dreamt, say_what_must_fit
+from pipeline.jobs.job import Pipeline, RenderRequest, dreamt, say_what_must_fit
 from pipeline.model import Activations, Model
-from pipeline.model.network.wrapper import Wrapped
+from pipeline.model.network.wrapper import ModelWrapper
 from pipeline.render import render
 from pipeline.report.report import Report, peak_memory_bytes
 from pipeline.seamless_loop import Loop
@@ -44,7 +44,7 @@ TIMES, SECONDS = 5, 2.0
 """How often a step is timed at each size, or for how long."""
 
 
-def estimate(parts: Parts, order: Order) -> Forecast:
+def estimate(parts: Pipeline, order: RenderRequest) -> Forecast:
     """What the render will take. Raises UserError for what would be wrong with it."""
     parts, order = replace(parts, model=parts.model.to(order.device)), replace(order, part=None)
     say_what_must_fit(parts, order.device)
@@ -69,7 +69,7 @@ def estimate(parts: Parts, order: Order) -> Forecast:
     return Forecast(count, steps, begun + (count - 1) * each, memory, whole)
 
 
-def of_all(stills: Several, parts: Parts, order: Order) -> Forecast:
+def of_all(stills: Several, parts: Pipeline, order: RenderRequest) -> Forecast:
     """What all of several stills will take, by their pixels. parts: of the first. Raises UserError
     as above.
     """
@@ -98,7 +98,7 @@ class _Walked:
         return self.seconds + sum(count * step[size] for size, count in self.work.items())
 
 
-def _walked(parts: Parts, order: Order) -> Iterator[_Walked]:
+def _walked(parts: Pipeline, order: RenderRequest) -> Iterator[_Walked]:
     """Frames from all over the video, the very first among them in front."""
     source, count = parts.source, parts.clip.count
     _, second = [*islice(source.pictures(), 2), None, None][:2]
@@ -112,7 +112,7 @@ def _walked(parts: Parts, order: Order) -> Iterator[_Walked]:
     # what is found beside the dream takes none of its time
     since = "warp" if at_once(parts.clip, order.device) else "wait"
     for begin in begins:
-        part = Part(begin, begin + long)
+        part = FrameRange(begin, begin + long)
         frames = render(
             source, part.within(parts.cuts, source), parts.flow, parts.moments, blind,
             _Kept(_grown(parts, order, begin)), loop=Loop(0, count), beside=parts.beside,
@@ -124,7 +124,7 @@ def _walked(parts: Parts, order: Order) -> Iterator[_Walked]:
                 yield _Walked(spent, frame.dream.work, frame.dream.steps)
 
 
-def _grown(parts: Parts, order: Order, begin: int) -> State:
+def _grown(parts: Pipeline, order: RenderRequest, begin: int) -> State:
     """The state before that frame, as if a dream had grown by then."""
     picture = next(iter(parts.source.pictures(start=begin - 1)), None) if begin else None
     if picture is None:
@@ -134,7 +134,7 @@ def _grown(parts: Parts, order: Order, begin: int) -> State:
 
 
 def _step_seconds(
-    parts: Parts, order: Order, sizes: Iterable[tuple[int, int]]
+    parts: Pipeline, order: RenderRequest, sizes: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], float]:
     """Seconds of a gradient of the network alone at each size."""
     aim = parts.moments(0).objective.of(parts.model, parts.beside.first_guide())
@@ -155,12 +155,14 @@ def _timed(slope: Gradient, image: Image) -> float:
     return statistics.median(took)
 
 
-def _rendered(parts: Parts, order: Order, count: int) -> tuple[float, float, tuple[int, int]]:
+def _rendered(
+    parts: Pipeline, order: RenderRequest, count: int
+) -> tuple[float, float, tuple[int, int]]:
     """Seconds of the first frame, and of so many but the first together; and the bytes of a
     segment's first picture, and of another.
     """
     order.clip(parts)  # raises UserError for a loop that is longer than the source
-    order, clip = replace(order, overlap=0, part=Part(0, count)), parts.clip
+    order, clip = replace(order, overlap=0, part=FrameRange(0, count)), parts.clip
     with tempfile.TemporaryDirectory(prefix="dreamreel-") as name:
         one, all_ = Path(name) / "one", Path(name) / "all"
         with parts.encoder.open(all_, clip) as writer:
@@ -195,7 +197,7 @@ class _Kept:
         """Nothing."""
 
 
-class _Blind(Wrapped):
+class _Blind(ModelWrapper):
     """A Model that sees nothing: maps of the right shapes, all 0, at next to no cost."""
 
     def __init__(self, model: Model) -> None:

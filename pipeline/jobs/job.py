@@ -15,15 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.auxiliary.inputs import ALONE, Beside
+from pipeline.auxiliary.inputs import NO_INPUTS, AuxiliaryInputs
 from pipeline.cuts import Cuts
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError, shown
 from pipeline.flow import Flow
 from pipeline.frame import Clip
-from pipeline.frame_range import Part
+from pipeline.frame_range import FrameRange
 from pipeline.gradient import Gradient
-from pipeline.gradient.tile_budget import Room
+from pipeline.gradient.tile_budget import TileBudget
 from pipeline.jobs import shots
 from pipeline.model import Model
 from pipeline.objective import needs_guide
@@ -32,7 +32,7 @@ from pipeline.recording.output import check_room
 from pipeline.recording.recorder import Recorder
 from pipeline.recording.recording import FIGURES, Recording, Saving
 from pipeline.recording.seams import Seam, keep, measured
-from pipeline.render import Dreamt, render
+from pipeline.render import RenderedFrame, render
 from pipeline.report import frame_metrics
 from pipeline.report.profile import TRACE, profiled
 from pipeline.report.progress import asked_to_stop, shown_progress
@@ -40,8 +40,8 @@ from pipeline.report.report import Report
 from pipeline.runtime.oom import told
 from pipeline.seamless_loop import Loop, looped
 from pipeline.source import Source
-from pipeline.stages import Moment
-from pipeline.storage.work_dir import folder_of, kept_log, read_json, write
+from pipeline.stages import Stages
+from pipeline.storage.work_dir import log_to, read_json, work_dir, write
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ SINGLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
-class Parts:
+class Pipeline:
     """All parts of a render.
 
     clip: the source's, with the sound that goes with it. moments: the parts that may change, at
@@ -62,15 +62,15 @@ class Parts:
     clip: Clip
     cuts: Cuts
     flow: Flow
-    moments: Callable[[int], Moment]
+    moments: Callable[[int], Stages]
     model: Model
     encoder: Encoder
-    beside: Beside = ALONE
-    room: Room | None = None
+    beside: AuxiliaryInputs = NO_INPUTS
+    room: TileBudget | None = None
 
 
 @dataclass(frozen=True)
-class Order:
+class RenderRequest:
     """What is asked for, beside the parts.
 
     overlap: frames that end and start share, 0 = the end joins nothing. settings: the resolved
@@ -90,11 +90,11 @@ class Order:
     told: str
     made_of: Fingerprint
     folder: Path | None = None
-    part: Part | None = None
+    part: FrameRange | None = None
     shots: Path | None = None
     profile: bool = False
 
-    def recording(self, parts: Parts) -> Recording:
+    def recording(self, parts: Pipeline) -> Recording:
         """What the pictures go to."""
         return Recording(
             self.output, parts.encoder, self.clip(parts), comment(self.told),
@@ -102,14 +102,14 @@ class Order:
             device=self.device, folder=self.folder, part=self.part,
         )  # fmt: skip
 
-    def clip(self, parts: Parts) -> Clip:
+    def clip(self, parts: Pipeline) -> Clip:
         """The shape of what comes out."""
         clip = looped(parts.clip, self.overlap)
         return clip if self.part is None else self.part.clip(clip)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RenderResult:
     """What a job came to: the file, and the figures of its report.json.
 
     stop: whether the user pressed Ctrl-C when there was nothing left to stop.
@@ -120,7 +120,7 @@ class Outcome:
     stop: bool = False
 
 
-def run(parts: Parts, order: Order) -> Outcome:
+def run(parts: Pipeline, order: RenderRequest) -> RenderResult:
     """Render to the output, showing progress.
 
     Leaves recipe.yaml, render.log and report.json beside it. An earlier render of the very same
@@ -129,12 +129,12 @@ def run(parts: Parts, order: Order) -> Outcome:
     """
     recording = order.recording(parts)
     folder = recording.folder
-    with asked_to_stop() as stop, recording, kept_log(folder):
+    with asked_to_stop() as stop, recording, log_to(folder):
         report = Report(parts.source, order.device, folder / FIGURES, recording.state)
         seams: list[Seam] = []
         held = read_json(folder / "report.json") if recording.is_complete else {}
         if held:
-            return Outcome(order.output, held)
+            return RenderResult(order.output, held)
         if not recording.is_complete:
             (folder / "report.json").unlink(missing_ok=True)  # of an output that is replaced
             write(folder / "recipe.yaml", order.settings)
@@ -146,11 +146,11 @@ def run(parts: Parts, order: Order) -> Outcome:
         told["frames"] = recording.count  # of a loop fewer than were dreamt
         told |= facts(parts.model, order.seed)
         write(folder / "report.json", json.dumps(told, indent=2) + "\n")
-    return Outcome(order.output, told, bool(stop))
+    return RenderResult(order.output, told, bool(stop))
 
 
 def _render(
-    parts: Parts, order: Order, recording: Recording, report: Report, stop: Sequence[int]
+    parts: Pipeline, order: RenderRequest, recording: Recording, report: Report, stop: Sequence[int]
 ) -> None:
     """Dream and record every frame. Raises KeyboardInterrupt when asked to stop, and UserError."""
     say_what_must_fit(parts, order.device)
@@ -171,13 +171,13 @@ def _render(
                 raise KeyboardInterrupt(recording.stop())
 
 
-def _layer(dreamt: Dreamt) -> Tensor:
+def _layer(dreamt: RenderedFrame) -> Tensor:
     """What the dream adds to the picture, (1, 3, H, W)."""
     picture = dreamt.canvas.picture
     return dreamt.image if picture is None else dreamt.image - picture
 
 
-def _join(folder: Path, order: Order, recording: Recording) -> list[Seam]:
+def _join(folder: Path, order: RenderRequest, recording: Recording) -> list[Seam]:
     """Complete the output from the parts that others have rendered; the seams between them.
 
     Raises UserError.
@@ -195,8 +195,8 @@ def _join(folder: Path, order: Order, recording: Recording) -> list[Seam]:
 
 
 def dreamt(
-    parts: Parts, order: Order, recording: Recorder, report: Report
-) -> Generator[Dreamt, None, None]:
+    parts: Pipeline, order: RenderRequest, recording: Recorder, report: Report
+) -> Generator[RenderedFrame, None, None]:
     """Yield every frame once it is dreamt, recorded and reported. Raises UserError."""
     cuts = parts.cuts if order.part is None else order.part.within(parts.cuts, parts.source)
     frames = render(
@@ -222,7 +222,7 @@ def facts(model: Model, seed: int) -> dict[str, object]:
 
 
 @told()
-def say_what_must_fit(parts: Parts, device: torch.device) -> None:
+def say_what_must_fit(parts: Pipeline, device: torch.device) -> None:
     """Log what the dreamer must do otherwise than it was told, for pictures of this size.
 
     Raises UserError where nothing fits, or nobody looks at the guide.
@@ -245,7 +245,7 @@ def say_what_must_fit(parts: Parts, device: torch.device) -> None:
                         name, done, asked, clip.width, clip.height, side)  # fmt: skip
 
 
-def summary(outcome: Outcome) -> str:
+def summary(outcome: RenderResult) -> str:
     """One line: where the video lies and what it cost."""
     figures = outcome.figures
     spent: Any = figures["seconds_per_frame"]
@@ -305,21 +305,21 @@ def check_output(output: Path, sources: Mapping[str, Path], *, overwrite: bool) 
             "folder itself"
         )
     for key, source in sources.items():
-        if folder_of(output).resolve() in source.resolve().parents:
+        if work_dir(output).resolve() in source.resolve().parents:
             raise UserError(
                 f"{key}: must not be a file of the render itself, got {shown(source)}; move it "
-                f"out of {shown(folder_of(output))}, or name another output"
+                f"out of {shown(work_dir(output))}, or name another output"
             )
         if output.exists() and _holds(output, source):
             raise UserError(
                 f"output: must not be the {key}, got {shown(output)}; name another file"
             )
-    if len(folder_of(output).name.encode()) > 255:
+    if len(work_dir(output).name.encode()) > 255:
         raise UserError(
             f"output: must leave room for the ending of its work folder, got a name of "
             f"{len(output.name.encode())} bytes; use at most 248"
         )
-    check_room(output, folder_of(output), overwrite=overwrite)
+    check_room(output, work_dir(output), overwrite=overwrite)
 
 
 def _holds(output: Path, source: Path) -> bool:

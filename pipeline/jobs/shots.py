@@ -12,10 +12,10 @@ from pathlib import Path
 from pipeline.cuts import Change, Cuts
 from pipeline.errors import UserError, shown
 from pipeline.frame import Picture
-from pipeline.frame_range import Part
+from pipeline.frame_range import FrameRange
 from pipeline.recording.fingerprint import Fingerprint
 from pipeline.recording.segments import spans
-from pipeline.storage.work_dir import folder_of, write
+from pipeline.storage.work_dir import work_dir, write
 from pipeline.sweep.job_status import lasting
 from pipeline.sweep.plan import State, read_plan, status_of
 
@@ -33,7 +33,7 @@ class Shots:
     cuts: the frames at which shots begin, all of them.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[FrameRange, ...]
     cuts: tuple[int, ...]
 
     @staticmethod
@@ -74,7 +74,7 @@ class Shots:
         shots, parts = [0, *marks], []
         for first, end in pairwise([*begins, count]):
             shot = shots[bisect_right(shots, first) - 1]
-            parts.append(Part(first, end, min(run_up, first - shot)))
+            parts.append(FrameRange(first, end, min(run_up, first - shot)))
         return Shots(tuple(parts), tuple(marks))
 
     def write(self, folder: Path) -> None:
@@ -94,7 +94,7 @@ def read(folder: Path) -> Shots:
     """The shots that are noted there. Raises UserError."""
     try:
         told = json.loads((folder / SHOTS).read_text("utf-8"))
-        parts = tuple(part for text in told["parts"] if (part := Part.of(text)))
+        parts = tuple(part for text in told["parts"] if (part := FrameRange.of(text)))
         return Shots(parts, tuple(map(int, told["cuts"])))
     except (OSError, ValueError, TypeError, KeyError, UserError) as error:
         raise UserError(
@@ -129,7 +129,7 @@ def done(folder: Path, shots: Shots, made_of: Fingerprint) -> list[Path]:
                 f"shots: must all be done with these settings, got part {part} of {shown(folder)} "
                 f"{state}; run scripts/render_shots.py again"
             )
-        works.append(folder_of(job / status.output))
+        works.append(work_dir(job / status.output))
     return works
 
 

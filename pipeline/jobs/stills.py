@@ -16,10 +16,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.auxiliary.inputs import Beside
+from pipeline.auxiliary.inputs import AuxiliaryInputs
 from pipeline.errors import UserError, shown
 from pipeline.gradient import Gradient
-from pipeline.jobs.job import Order, Outcome, Parts, dreamt, facts, say_what_must_fit
+from pipeline.jobs.job import (
+    Pipeline,
+    RenderRequest,
+    RenderResult,
+    dreamt,
+    facts,
+    say_what_must_fit,
+)
 from pipeline.recording.fingerprint import MADE_OF, Contents, contents
 from pipeline.recording.output import is_complete, remove
 from pipeline.recording.recording import FIGURES
@@ -31,7 +38,7 @@ from pipeline.seamless_loop import looped
 from pipeline.source import Several, Source
 from pipeline.storage.atomic import HALF
 from pipeline.storage.lock import locked
-from pipeline.storage.work_dir import folder_of, kept_log, read_json, write
+from pipeline.storage.work_dir import log_to, read_json, work_dir, write
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +79,13 @@ def check_output(output: Path, stills: Several, *, overwrite: bool) -> None:
         raise UserError(f"output: must be a folder, got the file {shown(output)}; name another")
     if output.is_dir() and output.samefile(home):
         raise UserError(f"output: must not be the input, got {shown(output)}; name another folder")
-    for name in (folder_of(output).name, *called.values()):
+    for name in (work_dir(output).name, *called.values()):
         if len(name.encode()) > 255:
             raise UserError(
                 f"output: no name in it must be longer than 255 bytes, got {shown(name)}; "
                 "rename the picture"
             )
-    work = folder_of(output)
+    work = work_dir(output)
     done = {row["figures"]["output"] for row in written.read(work / FIGURES)}
     for name in called.values():
         there = os.path.lexists(output / name)
@@ -91,8 +98,12 @@ def check_output(output: Path, stills: Several, *, overwrite: bool) -> None:
 
 
 def run(
-    parts: Parts, stills: Several, order: Order, *, beside: Callable[[Source], Beside]
-) -> Outcome:
+    parts: Pipeline,
+    stills: Several,
+    order: RenderRequest,
+    *,
+    beside: Callable[[Source], AuxiliaryInputs],
+) -> RenderResult:
     """Dream every picture into the folder `output`; what cannot be read is said and left out.
 
     parts: of the first still. beside: what goes beside a still. What is left beside the output is
@@ -104,14 +115,14 @@ def run(
     # what is wrong for all of them is said once, and before anything is made
     guide = parts.beside.first_guide()
     _ = Gradient(parts.model, parts.moments(0).objective.of(parts.model, guide)).smallest_side
-    album = _Album(parts, beside, order, folder_of(order.output))
+    album = _Album(parts, beside, order, work_dir(order.output))
     rows, report = album.work / FIGURES, album.work / "report.json"
-    with _folders(album), locked(album.work), kept_log(album.work):
+    with _folders(album), locked(album.work), log_to(album.work):
         held = read_json(report)
         if held and rows.exists() and not (album.work / MADE_OF).exists():
             # an earlier run was over but for this
             remove(rows)
-            return Outcome(order.output, held)
+            return RenderResult(order.output, held)
         album.go_on()
         write(album.work / "recipe.yaml", order.settings)
         try:
@@ -128,7 +139,7 @@ def run(
         write(report, json.dumps(figures, indent=2) + "\n")
         remove(album.work / MADE_OF)
     remove(rows)  # the last of all, behind the lock too: until then the same command tidies up
-    return Outcome(order.output, figures)
+    return RenderResult(order.output, figures)
 
 
 def _add_all(album: _Album, stills: Several) -> None:
@@ -145,7 +156,7 @@ def _add_all(album: _Album, stills: Several) -> None:
                 raise KeyboardInterrupt
 
 
-def summary(outcome: Outcome) -> str:
+def summary(outcome: RenderResult) -> str:
     """One line: where the pictures lie and what they cost."""
     figures: Any = outcome.figures
     pictures, left_out = figures["pictures"].values(), figures["left_out"]
@@ -166,9 +177,9 @@ class _Album:
     by file name. gain: of the newest picture.
     """
 
-    parts: Parts
-    beside: Callable[[Source], Beside]
-    order: Order
+    parts: Pipeline
+    beside: Callable[[Source], AuxiliaryInputs]
+    order: RenderRequest
     work: Path
     figures: dict[str, Row] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -218,7 +229,7 @@ class _Album:
                 return
         self._dream(parts, held, name)
 
-    def _dream(self, parts: Parts, held: Contents, name: str) -> None:
+    def _dream(self, parts: Pipeline, held: Contents, name: str) -> None:
         """Let the dream of a picture lie in the output by that name, and note its figures."""
         facts = {**self.order.made_of.facts, "contents of input": held.sha256}
         order = replace(

@@ -15,7 +15,7 @@ from pipeline.frame import Guide
 from pipeline.model import Activations, Model
 
 
-class Aim(Protocol):
+class BoundObjective(Protocol):
     """What is climbed: a score of activations. It knows layer names, never a model."""
 
     @property
@@ -40,7 +40,7 @@ class Aim(Protocol):
 
 
 class AllLayers:
-    """What an Aim is that looks at all of its layers at every moment."""
+    """What a BoundObjective is that looks at all of its layers at every moment."""
 
     layers: tuple[str, ...]
 
@@ -53,7 +53,7 @@ class AllLayers:
 class Objective(Protocol):
     """What a user asks for."""
 
-    def of(self, model: Model, guide: Guide | None = None) -> Aim:
+    def of(self, model: Model, guide: Guide | None = None) -> BoundObjective:
         """What that is in this model, with this guide beside the input.
 
         Raises UserError for what the model does not have, and for a guide that is needed and not

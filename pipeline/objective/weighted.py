@@ -12,7 +12,7 @@ from torch import Tensor
 from pipeline.errors import UserError
 from pipeline.frame import Guide
 from pipeline.model import Activations, Model
-from pipeline.objective import Aim, Objective
+from pipeline.objective import BoundObjective, Objective
 
 
 @part(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
@@ -43,7 +43,7 @@ class Weighted:
 class Mixed:
     """The terms of several aims, by "name.term"."""
 
-    aims: Mapping[str, Aim]
+    aims: Mapping[str, BoundObjective]
     weights: Mapping[str, float]
 
     @property
@@ -69,6 +69,6 @@ class Mixed:
             for part, (inner, score) in aim.terms(activations).items()
         }
 
-    def _counting(self) -> list[tuple[str, float, Aim]]:
+    def _counting(self) -> list[tuple[str, float, BoundObjective]]:
         return [(name, self.weights[name], aim) for name, aim in self.aims.items()
                 if self.weights[name]]  # fmt: skip

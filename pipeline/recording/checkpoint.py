@@ -16,13 +16,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from pipeline.errors import UserError, shown
-from pipeline.frame import Ends, Picture, State
+from pipeline.frame import LoopBuffer, Picture, State
 from pipeline.imaging.layer_level import LayerLevel
-from pipeline.storage.atomic import half_of, settle
+from pipeline.storage.atomic import settle, temporary_path
 
 
 @dataclass(frozen=True)
-class Saved:
+class Checkpoint:
     """What a file holds.
 
     state: before the newest frame. told: what that frame came to, as `digest` tells it, so that it
@@ -34,11 +34,11 @@ class Saved:
     shown: int
 
 
-def write(path: Path, saved: Saved) -> None:
+def write(path: Path, saved: Checkpoint) -> None:
     """Write the file so that it is whole and on the disk, or not there. Raises OSError."""
     tensors, numbers = _flat(saved.state)
     facts = {**numbers, "told": saved.told, "shown": saved.shown}
-    half = half_of(path)
+    half = temporary_path(path)
     try:
         # safetensors refuses tensors that share memory, as the picture and a dream of nothing may
         own = {name: tensor.clone() for name, tensor in tensors.items()}
@@ -48,7 +48,7 @@ def write(path: Path, saved: Saved) -> None:
         half.unlink(missing_ok=True)
 
 
-def read(path: Path, device: torch.device) -> Saved:
+def read(path: Path, device: torch.device) -> Checkpoint:
     """What the file holds, its dream on the device. Raises UserError for one that is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -59,7 +59,7 @@ def read(path: Path, device: torch.device) -> Saved:
             f"{shown(path)}: must be as it was saved, got {shown(error)}; "
             "say overwrite=true to start anew"
         ) from error
-    return Saved(_state(tensors, facts, device), facts["told"], facts["shown"])
+    return Checkpoint(_state(tensors, facts, device), facts["told"], facts["shown"])
 
 
 def digest(state: State) -> str:
@@ -105,7 +105,7 @@ def _state(
     memory = {name.removeprefix("memory."): tensor.to(device)
               for name, tensor in tensors.items() if name.startswith("memory.")}  # fmt: skip
     picture = tensors["picture"].numpy() if "picture" in tensors else None
-    ends = Ends(start, tuple(numbered("dreams")), held)
+    ends = LoopBuffer(start, tuple(numbered("dreams")), held)
     places, shot = on_device("level.places"), on_device("level.shot")
     level = None if places is None or shot is None else LayerLevel(places, shot)
     return State(numbers["index"], picture, on_device("dream"), on_device("maturity"), memory,

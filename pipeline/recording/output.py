@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UserError, shown
-from pipeline.storage.atomic import half_of, reported
+from pipeline.storage.atomic import disk_errors, temporary_path
 from pipeline.storage.file_names import is_regular
 from pipeline.storage.work_dir import parsed, write
 
@@ -69,7 +69,7 @@ def check_files(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
                     f"output: {shown(path)} must be a file, got a folder, link or pipe; remove it, "
                     "or set overwrite=true"
                 )
-            with reported(path):
+            with disk_errors(path):
                 remove(path)
 
 
@@ -93,7 +93,7 @@ def check_rename(output: Path, folder: Path) -> None:
 
     It cannot where the folder is a link to another disk.
     """
-    made, there = half_of(folder / "check"), half_of(output)
+    made, there = temporary_path(folder / "check"), temporary_path(output)
     try:
         made.touch()
         made.rename(there)

@@ -12,7 +12,7 @@ from pipeline.encoder import Encoder
 from pipeline.errors import UserError
 from pipeline.frame import Clip
 from pipeline.recording.output import remove
-from pipeline.storage.atomic import reported
+from pipeline.storage.atomic import disk_errors
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ PAUSE = 20
 """Times as long as making it took, until it is made again: it takes a twentieth of the time."""
 
 
-class Partial:
+class Preview:
     """Joins segments as the whole will be joined. path: of the file, or folder, of the output's
     kind. clip, metadata: of the whole.
     """
@@ -55,7 +55,7 @@ class Partial:
             tracks = replace(tracks, seconds=float(pictures / self._clip.rate))
         clip = replace(self._clip, count=pictures, tracks=tracks)
         new = self.path.with_name(f"partial-new{self.path.suffix}")
-        with reported(self.path):
+        with disk_errors(self.path):
             remove(new)
             self._encoder.join(segments, new, clip, self._metadata)
             if self.path.is_dir():

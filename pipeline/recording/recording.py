@@ -29,9 +29,9 @@ import torch
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError, shown
 from pipeline.frame import Clip, Picture, State
-from pipeline.frame_range import Part
+from pipeline.frame_range import FrameRange
 from pipeline.recording import checkpoint
-from pipeline.recording.checkpoint import Saved, digest
+from pipeline.recording.checkpoint import Checkpoint, digest
 from pipeline.recording.fingerprint import MADE_OF, Fingerprint
 from pipeline.recording.output import (
     COMPLETE,
@@ -45,12 +45,12 @@ from pipeline.recording.output import (
     missing,
     remove,
 )
-from pipeline.recording.preview import Partial
+from pipeline.recording.preview import Preview
 from pipeline.recording.seams import EDGES
 from pipeline.recording.segments import Segments
-from pipeline.storage.atomic import HALF, flush, reported
+from pipeline.storage.atomic import HALF, disk_errors, flush
 from pipeline.storage.lock import locked
-from pipeline.storage.work_dir import folder_of
+from pipeline.storage.work_dir import work_dir
 
 log = logging.getLogger(__name__)
 
@@ -100,16 +100,16 @@ class Recording:
         saving: Saving,
         device: torch.device,
         folder: Path | None = None,
-        part: Part | None = None,
+        part: FrameRange | None = None,
     ) -> None:
-        self.output, self.folder = output, folder or folder_of(output)
+        self.output, self.folder = output, folder or work_dir(output)
         self.encoder, self.clip, self.metadata = encoder, clip, metadata
         self.overwrite, self.made_of, self.saving, self.device = overwrite, made_of, saving, device
         first, begin = (0, 0) if part is None else (part.first, part.begin)
         self.state, self._part = State(index=begin), part
         self.is_complete = False
         partial = self.folder / f"partial{output.suffix}"
-        self._partial = Partial(partial, encoder, clip, metadata)
+        self._partial = Preview(partial, encoder, clip, metadata)
         self._segments = Segments(self.folder, encoder, clip, saving.segment_frames, first)
         self._told: str | None = None  # what the newest frame came to in an earlier render
         self._count = first  # pictures that were handed in; an earlier render may have had more
@@ -172,9 +172,9 @@ class Recording:
         self.made_of.check()
         older = self._states()
         newest = self.folder / f"state-{before.index:08d}"
-        with reported(self.folder):
+        with disk_errors(self.folder):
             self._segments.settle()
-            checkpoint.write(newest, Saved(before, digest(state), number))
+            checkpoint.write(newest, Checkpoint(before, digest(state), number))
             for path in older:
                 if path != newest:
                     path.unlink()
@@ -182,7 +182,7 @@ class Recording:
 
     def adopt(self, segments: Sequence[Path]) -> None:
         """Take these segments, in which others have recorded all there is. Raises UserError."""
-        with reported(self.folder):
+        with disk_errors(self.folder):
             self._segments.adopt(segments)
         self._count = self._segments.count
 
@@ -192,7 +192,7 @@ class Recording:
         Raises UserError.
         """
         self.save()
-        with reported(self.folder):
+        with disk_errors(self.folder):
             self._segments.take_up()
             segments = self._segments.all()
         line = f"stopped behind frame {self._frames}"
@@ -207,10 +207,10 @@ class Recording:
         self.made_of.check()  # the sound comes from there now
         self._take(rest)
         if self._part is not None:
-            with reported(self.folder):
+            with disk_errors(self.folder):
                 self._segments.close()
         whole = self.folder / f"whole{self.output.suffix}"
-        with reported(self.folder):
+        with disk_errors(self.folder):
             remove(whole)
             self.encoder.join(self._segments.all(), whole, self.clip, self.metadata)
             mark_complete(self.folder, whole)
@@ -287,7 +287,7 @@ class Recording:
     def _take_up(self) -> None:
         """Take up the newest state that an earlier render left. Raises UserError."""
         *older, newest = self._states()
-        with reported(self.folder):
+        with disk_errors(self.folder):
             for path in older:
                 path.unlink()
             damaged = self._segments.damaged()
@@ -308,7 +308,7 @@ class Recording:
 
     def _take(self, pictures: Iterable[Picture], *, fresh: bool = False) -> None:
         """Record these pictures, but those that an earlier render has recorded."""
-        with reported(self.folder):
+        with disk_errors(self.folder):
             for picture in pictures:
                 if self._count >= self._segments.count:
                     self._segments.append(picture, fresh=fresh)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import UserError, shown
-from pipeline.frame_range import Part
+from pipeline.frame_range import FrameRange
 from pipeline.imaging.metrics import flicker
-from pipeline.storage.atomic import half_of, reported, settle
+from pipeline.storage.atomic import disk_errors, settle, temporary_path
 
 Seam = dict[str, float]
 """frame: the first behind it. difference: 0 = the dream goes on, 1 = it is another."""
@@ -24,8 +24,8 @@ EDGES = "edge-*"
 def keep(layer: Tensor, frame: int, folder: Path) -> None:
     """Keep the dream layer before that frame, (1, 3, H, W), in half precision. Raises UserError."""
     path = _edge(folder, frame)
-    half = half_of(path)
-    with reported(folder):
+    half = temporary_path(path)
+    with disk_errors(folder):
         try:
             with half.open("wb") as file:
                 np.save(file, layer.half().cpu().numpy())
@@ -34,7 +34,7 @@ def keep(layer: Tensor, frame: int, folder: Path) -> None:
             half.unlink(missing_ok=True)
 
 
-def measured(works: Sequence[Path], parts: Sequence[Part]) -> list[Seam]:
+def measured(works: Sequence[Path], parts: Sequence[FrameRange]) -> list[Seam]:
     """The seams, in order: the flicker between the two dreams of the very same frame, the one
     before it, by the part that ends there and by the run-up.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.frame import Clip, Picture
-from pipeline.storage.atomic import half_of, settle
+from pipeline.storage.atomic import settle, temporary_path
 
 PIECE = re.compile(r"pictures-(\d+)-(\d+)")
 """A file's name: the number of its first picture, and of the first that is no longer in it."""
@@ -33,13 +33,13 @@ class Spool:
         self._shape = clip.height, clip.width, 3
         self._size = clip.height * clip.width * 3 * self._type.itemsize
         self._file: FileIO | None = None
-        self._half = half_of(folder / "pictures")
+        self._half = temporary_path(folder / "pictures")
         self._first = self._count = 0
 
     def append(self, picture: Picture, number: int) -> None:
         """Write the picture of that number, the one behind the last; it does not count yet."""
         if self._file is None:
-            self._half = half_of(self._folder / "pictures")
+            self._half = temporary_path(self._folder / "pictures")
             # unbuffered: nothing that a full disk refused is tried again behind our back
             self._file = self._half.open("xb", buffering=0)
             self._first, self._count = number, 0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.imaging.metrics import BANDS
-from pipeline.storage.atomic import reported
+from pipeline.storage.atomic import disk_errors
 
 STAGES = ("decode", "flow", "warp", "dream", "encode")
 SETTLED = 5
@@ -42,7 +42,7 @@ def read(path: Path) -> list[Row]:
 
 def write(path: Path, row: Row) -> None:
     """Add the row to the file. Raises UserError if it cannot."""
-    with reported(path), path.open("a", encoding="utf-8") as file:
+    with disk_errors(path), path.open("a", encoding="utf-8") as file:
         file.write("\n" + json.dumps(row))  # in front: half a line may be the last
 
 

@@ -15,7 +15,7 @@ from pipeline.frame import Image, State, to_image
 from pipeline.imaging.metrics import BANDS, band_energy, flicker, vitals
 from pipeline.imaging.sampling import sample
 from pipeline.model import Model
-from pipeline.render import Dreamt
+from pipeline.render import RenderedFrame
 from pipeline.report import frame_metrics
 from pipeline.report.classification import top_classes
 from pipeline.report.frame_metrics import STAGES, Row
@@ -53,7 +53,7 @@ class Report:
         if self.file is not None:
             self._known = {row["index"] for row in frame_metrics.read(self.file)}
 
-    def add(self, dreamt: Dreamt) -> None:
+    def add(self, dreamt: RenderedFrame) -> None:
         """Take in the next frame, unless an earlier render did: it came to the same."""
         row = None if dreamt.frame.index in self._known else self._row(dreamt)
         self.before, self._model = dreamt.state, dreamt.gradient.model
@@ -84,7 +84,7 @@ class Report:
             "peak_memory_bytes": peak_memory_bytes(self.device),
         }
 
-    def _row(self, dreamt: Dreamt) -> Row:
+    def _row(self, dreamt: RenderedFrame) -> Row:
         """The figures of a frame."""
         index, dream = dreamt.frame.index, dreamt.dream
         row: Row = {"index": index, "steps": dream.steps, "cut": dreamt.frame.cut}
@@ -122,7 +122,7 @@ class Report:
         return {name: top_classes(self._model, image)
                 for name, image in images.items() if image is not None}  # fmt: skip
 
-    def _gained(self, dreamt: Dreamt) -> Row:
+    def _gained(self, dreamt: RenderedFrame) -> Row:
         """Of what is shown: where a mask leaves the picture as it is nothing is gained.
 
         A dream that feeds on itself is held against the picture that it grew from.
@@ -139,7 +139,7 @@ class Report:
         # of less than nothing there is no multiple
         return {"gain": float(dream / before)} if float(before) > 0 else {}
 
-    def _flickered(self, dreamt: Dreamt) -> Row:
+    def _flickered(self, dreamt: RenderedFrame) -> Row:
         """Of the dream, where the mask shows it: that a mask moves is no flicker."""
         canvas, before = dreamt.canvas, self.before
         if canvas.positions is None or before is None or before.dream is None:
@@ -164,7 +164,7 @@ class Report:
         return row
 
 
-def _energy(dreamt: Dreamt) -> dict[str, float]:
+def _energy(dreamt: RenderedFrame) -> dict[str, float]:
     """Return the energy of the dream layer in each of BANDS, where it was carried and has matured;
     of the first frame of a shot, everywhere.
     """

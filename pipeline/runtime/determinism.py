@@ -8,7 +8,7 @@ import torch
 import torch.utils.deterministic
 
 
-def same_bits(device: torch.device) -> None:
+def use_deterministic_kernels(device: torch.device) -> None:
     """Let this device compute the same from the same, as the CPU does by itself.
 
     On a GPU the quickest kernels add in whatever order they finish. For the few that know no other

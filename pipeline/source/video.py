@@ -17,8 +17,8 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, shown
 from pipeline.ffmpeg.decode_filters import Deinterlace, filters, transfer_of
-from pipeline.ffmpeg.decoding import CutOffError, decoding, demand_all, reading, starved, wait
-from pipeline.ffmpeg.probe import Facts, probe
+from pipeline.ffmpeg.decoding import CutOffError, check_not_killed, decoding, reading, starved, wait
+from pipeline.ffmpeg.probe import StreamInfo, probe
 from pipeline.ffmpeg.process import Process
 from pipeline.frame import Clip, Picture, Tracks
 from pipeline.limits import Limits, Positive
@@ -121,11 +121,11 @@ class Video:
                     count += 1
                     yield picture
                 process.popen.wait()
-                demand_all(process, self.path)
+                check_not_killed(process, self.path)
                 self._judge(process, count)
 
     @cached_property
-    def _facts(self) -> Facts:
+    def _facts(self) -> StreamInfo:
         return probe(self.path, self.limits)
 
     @cached_property
@@ -160,7 +160,7 @@ class Video:
             unit=self._unit,
         )
 
-    def _check(self, facts: Facts, count: int | None) -> None:
+    def _check(self, facts: StreamInfo, count: int | None) -> None:
         """Raises UserError if these facts ask for more than the limits allow."""
         name, cadence, limits = shown(self.path), facts.cadence, self.limits
         limits.check_rate("input", float(cadence.rate))

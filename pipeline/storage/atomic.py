@@ -15,7 +15,7 @@ HALF = ".tmp"
 """Suffix of a file that does not count yet. Its name begins with the number of its writer."""
 
 
-def half_of(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """A new name in path's folder for a file that does not count yet.
 
     Short and plain whatever path is called: path's own name may be as long as names can be.
@@ -43,7 +43,7 @@ def flush(path: Path) -> None:
 
 
 @contextmanager
-def reported(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
     """Raises UserError where the disk does not do its part: what could not be written at path, and
     what to do.
     """

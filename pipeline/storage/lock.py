@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import UserError, shown
-from pipeline.storage.atomic import reported
+from pipeline.storage.atomic import disk_errors
 from pipeline.storage.file_names import is_regular
 
 NAME = "lock"
@@ -25,7 +25,7 @@ def locked(folder: Path) -> Iterator[None]:
     Raises UserError if another one works there, or the folder cannot be written.
     """
     path = folder / NAME
-    with reported(path):
+    with disk_errors(path):
         if not is_regular(path):
             path.unlink(missing_ok=True)  # what a link names is not ours to write
         descriptor = _taken(path)

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError, shown
-from pipeline.storage.atomic import half_of, settle
+from pipeline.storage.atomic import settle, temporary_path
 
 FOLDER = ".render"
 """Added to the output's name: the folder that a render works in."""
 
 
-def folder_of(output: Path) -> Path:
+def work_dir(output: Path) -> Path:
     """The folder in which the render of this output works."""
     return output.with_name(output.name + FOLDER)
 
@@ -29,7 +29,7 @@ def write(path: Path, text: str, *, durable: bool = False) -> None:
 
     durable: so that it is on the disk afterwards, even where the power fails.
     """
-    half = half_of(path)
+    half = temporary_path(path)
     with _written(path):
         try:
             half.write_text(text, encoding="utf-8")
@@ -39,7 +39,7 @@ def write(path: Path, text: str, *, durable: bool = False) -> None:
 
 
 @contextmanager
-def kept_log(folder: Path) -> Iterator[None]:
+def log_to(folder: Path) -> Iterator[None]:
     """What is logged also goes to render.log, with times, and so does an error of ours.
 
     Raises UserError if the file cannot be made.

@@ -23,7 +23,7 @@ def lasting(facts: Mapping[str, str]) -> dict[str, str]:
 
 
 @dataclass
-class Noted:
+class RunningJob:
     """A job while it runs. line: what it came to, known in the end. before: how it ended before.
 
     status: as it is noted, None = nothing is yet, and what stands there is true. stop: whether no
@@ -66,13 +66,13 @@ class Noted:
 
 
 @contextmanager
-def noted(folder: Path) -> Iterator[Noted]:
+def run_job(folder: Path) -> Iterator[RunningJob]:
     """The job in this folder, which is there and nobody else's as long as the block lasts.
 
     Raises UserError if somebody works there.
     """
     with locked(folder):
-        job = Noted(folder, status_of(folder), time.time())
+        job = RunningJob(folder, status_of(folder), time.time())
         try:
             yield job
         except UserError as error:

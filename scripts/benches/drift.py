@@ -19,7 +19,7 @@ from pipeline.cuts import Change
 from pipeline.frame import Picture, to_picture
 from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import BANDS, band_energy, vitals
-from pipeline.render import Dreamt
+from pipeline.render import RenderedFrame
 from pipeline.source import Source
 
 FRAMES = 300
@@ -74,7 +74,7 @@ class Shot:
         energies: npt.NDArray[np.float64] = np.array(self.energies)
         return np.asarray(energies[SETTLED:] / energies[0])
 
-    def add(self, dreamt: Dreamt, gain: float | None) -> None:
+    def add(self, dreamt: RenderedFrame, gain: float | None) -> None:
         """Take in the next frame."""
         picture, dream = dreamt.canvas.picture, dreamt.dream.image
         assert picture is not None
@@ -149,7 +149,7 @@ class _AllCuts:
         return ((picture, Change.CUT) for picture in pictures)
 
 
-def _energy(dreamt: Dreamt) -> npt.NDArray[np.float64]:
+def _energy(dreamt: RenderedFrame) -> npt.NDArray[np.float64]:
     """Return the energy of the dream layer by band, (3,)."""
     picture = dreamt.canvas.picture
     assert picture is not None
@@ -179,7 +179,7 @@ def _measured(source: Source, words: Sequence[str], *, afresh: bool = False) -> 
     return shots
 
 
-def _gain(dreamt: Dreamt, gradient: Gradient) -> float:
+def _gain(dreamt: RenderedFrame, gradient: Gradient) -> float:
     assert dreamt.canvas.picture is not None
     return float(gradient.score(dreamt.dream.image) / gradient.score(dreamt.canvas.picture))
 

@@ -17,8 +17,8 @@ from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.gradient import Gradient
 from pipeline.model import Model
-from pipeline.model.network.cuda_graphs import graphed
-from pipeline.model.network.precision import precise
+from pipeline.model.network.cuda_graphs import with_cuda_graphs
+from pipeline.model.network.precision import with_precision
 
 SIZES = ((272, 640), (1080, 1920))
 PRECISIONS = ("float32", "tf32", "bf16", "fp16")
@@ -44,8 +44,8 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         for size, precision in itertools.product(SIZES, PRECISIONS):
             image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
             image = image.to(parts.device)
-            model = precise(plain, precision, parts.device)
-            ways = model, graphed(model, "graphs", parts.device)
+            model = with_precision(plain, precision, parts.device)
+            ways = model, with_cuda_graphs(model, "graphs", parts.device)
             slopes = [Gradient(way, aim) for way in ways for _ in range(2)]
             one, *_, other = [slope(image)[0] for slope in slopes]  # recorded at the second time
             row = [milliseconds(work) / steps for way in ways for work, steps in (

@@ -12,10 +12,10 @@ import hydra
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.auxiliary.inputs import Beside
-from pipeline.config.auxiliary_inputs import beside_of
+from pipeline.auxiliary.inputs import AuxiliaryInputs
+from pipeline.config.auxiliary_inputs import auxiliary_inputs_of
 from pipeline.config.hydra_config import CHANGING, config_dir, yaml_of
-from pipeline.config.instantiate import Template
+from pipeline.config.instantiate import ScheduledConfig
 from pipeline.config.settings import limits_of
 from pipeline.config.timeline import timeline
 from pipeline.cuts import Cuts
@@ -23,12 +23,12 @@ from pipeline.errors import UserError
 from pipeline.ffmpeg.audio_features import hear
 from pipeline.frame import Picture, State
 from pipeline.gradient import Gradient
-from pipeline.model.network.cuda_graphs import graphed
-from pipeline.model.network.precision import precise
+from pipeline.model.network.cuda_graphs import with_cuda_graphs
+from pipeline.model.network.precision import with_precision
 from pipeline.recording.fingerprint import Fingerprint
 from pipeline.recording.recorder import Recorder
 from pipeline.recording.recording import Recording, Saving
-from pipeline.render import Dreamt, render
+from pipeline.render import RenderedFrame, render
 from pipeline.report.report import Report
 from pipeline.schedule import VARIABLES, parse
 from pipeline.seamless_loop import Loop
@@ -70,14 +70,14 @@ def built(config: DictConfig, group: str) -> Any:
     """The part of this group, as it is set at the first frame."""
     plain: Any = OmegaConf.to_container(config[group], resolve=True)
     read = partial(parse, rate=1.0, count=None)
-    template = Template.of(plain, group, read, trusted=["pipeline"])
+    template = ScheduledConfig.of(plain, group, read, trusted=["pipeline"])
     return template.at({**dict.fromkeys(VARIABLES, 0.0), "rate": 1.0})
 
 
 def gradient(config: DictConfig) -> Gradient:
     """The slope of the configured objective and model, as the command line runs it."""
-    whole = precise(built(config, "model"), config.precision, device)
-    model = graphed(whole, config.compile, device)
+    whole = with_precision(built(config, "model"), config.precision, device)
+    model = with_cuda_graphs(whole, config.compile, device)
     return Gradient(model, built(config, "objective").of(model))
 
 
@@ -87,10 +87,10 @@ def wait() -> None:
         torch.cuda.synchronize(device)
 
 
-def beside(config: DictConfig, source: Source) -> Beside:
+def beside(config: DictConfig, source: Source) -> AuxiliaryInputs:
     """The mask and the guide that go with this source."""
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    return beside_of(plain, source, partial(yaml_of, "source"), trusted=["pipeline"])
+    return auxiliary_inputs_of(plain, source, partial(yaml_of, "source"), trusted=["pipeline"])
 
 
 def rendered(
@@ -100,7 +100,7 @@ def rendered(
     recording: Recorder | None = None,
     loop: Loop | None = None,
     cuts: Cuts | None = None,
-) -> Iterator[Dreamt]:
+) -> Iterator[RenderedFrame]:
     """The render of this source, frame by frame, as the command line would do it.
 
     cuts: what finds where shots begin, None = what is configured.
@@ -108,7 +108,7 @@ def rendered(
     clip = source.clip
     read = partial(parse, rate=float(clip.rate), count=clip.count)
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    templates = {name: Template.of(plain[name], name, read, trusted=["pipeline"])
+    templates = {name: ScheduledConfig.of(plain[name], name, read, trusted=["pipeline"])
                  for name in CHANGING}  # fmt: skip
     heard = partial(hear, limits=limits_of(plain["limits"], {}))
     cuts = cuts or built(config, "cuts")
@@ -121,7 +121,7 @@ def rendered(
 
 def recorded(
     config: DictConfig, slope: Gradient, source: Source, output: Path,
-    look: Callable[[Dreamt], object] = lambda _: None,
+    look: Callable[[RenderedFrame], object] = lambda _: None,
 ) -> tuple[Any, float]:  # fmt: skip
     """The figures of a whole render, recorded as the command line does, and its seconds.
 

@@ -26,7 +26,7 @@ from pipeline.imaging.metrics import flicker
 from pipeline.imaging.sampling import sample
 from pipeline.model.efficientnet_lite import DEVIATION, MEAN, trained
 from pipeline.model.torchvision import untrained
-from pipeline.render import Dreamt
+from pipeline.render import RenderedFrame
 
 FRAMES = 100
 """Of the clip that ours renders; bikes.mp4 has two cuts there."""
@@ -195,7 +195,7 @@ def _ours(
     """Render the whole of it, as the command line does; judged by the same frames."""
     dreams: dict[int, Image] = {}
 
-    def keep(dreamt: Dreamt) -> None:
+    def keep(dreamt: RenderedFrame) -> None:
         if dreamt.frame.index in frames:
             dreams[dreamt.frame.index] = dreamt.dream.image
 

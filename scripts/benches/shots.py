@@ -16,7 +16,7 @@ from pathlib import Path
 from benches import parts
 from pipeline.recording.recording import FIGURES
 from pipeline.report import frame_metrics
-from pipeline.storage.work_dir import folder_of
+from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import read_plan
 
 SCRIPT = Path(__file__).parent.parent / "render_shots.py"
@@ -63,7 +63,7 @@ def _by_shots(folder: Path) -> tuple[dict[str, float], dict[str, bool]]:
     sweep = folder / "shots.mp4.shots"
     jobs = [sweep / job.name for job in read_plan(sweep).jobs]
     work = sum(row["seconds"]["total"] for job in jobs
-               for row in frame_metrics.read(folder_of(job / "dream.mp4") / FIGURES))  # fmt: skip
+               for row in frame_metrics.read(work_dir(job / "dream.mp4") / FIGURES))  # fmt: skip
     found = {
         "parts": len(jobs), "one process, one thread": one, "one process, two threads": both,
         "two workers": shots, "work in the parts": work,

@@ -20,8 +20,8 @@ from benches import parts, peers, usual
 from pipeline.frame import Image, to_image
 from pipeline.gradient import Gradient
 from pipeline.model.network.module import Cut, Network
-from pipeline.model.network.precision import Halved, has_bfloat16
-from pipeline.objective import Aim, total
+from pipeline.model.network.precision import ReducedPrecision, has_bfloat16
+from pipeline.objective import BoundObjective, total
 
 ROUNDS = 15
 STEPS = 4
@@ -107,15 +107,15 @@ class Bare:
 
     cut: Cut
     layer: str
-    aim: Aim
+    aim: BoundObjective
     kind: torch.dtype
 
     @staticmethod
     def of(slope: Gradient) -> Bare:
         """What is run for this slope, which is asked of one layer."""
         model, (layer,) = slope.model, slope.aim.layers
-        kind = model.kind if isinstance(model, Halved) else torch.float32
-        network = model.model if isinstance(model, Halved) else model
+        kind = model.kind if isinstance(model, ReducedPrecision) else torch.float32
+        network = model.model if isinstance(model, ReducedPrecision) else model
         assert isinstance(network, Network)
         return Bare(network._cut((layer,)), layer, slope.aim, kind)
 

@@ -38,7 +38,7 @@ SAVES = 30
 
 
 @dataclass(frozen=True)
-class Look:
+class FirstPicture:
     """A moment of a render: when, frames done, bytes held, open files, threads and children."""
 
     seconds: float
@@ -105,12 +105,12 @@ def _saving(out: Path) -> float:
     return statistics.median(took)
 
 
-def _looks(source: Path, output: Path, words: tuple[str, ...]) -> list[Look]:
+def _looks(source: Path, output: Path, words: tuple[str, ...]) -> list[FirstPicture]:
     """Looks at a whole render, in a process of its own."""
     command = [sys.executable, "-m", "pipeline", f"input={source}", f"output={output}",
                "overwrite=true", *words]  # fmt: skip
     rows = output.with_name(f"{output.name}.render") / "figures.jsonl"
-    looks: list[Look] = []
+    looks: list[FirstPicture] = []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         home, frames, read = Path(f"/proc/{child.pid}"), 0, 0
         while child.poll() is None:
@@ -127,20 +127,20 @@ def _looks(source: Path, output: Path, words: tuple[str, ...]) -> list[Look]:
     return looks
 
 
-def _look(home: Path, frames: int) -> Look:
+def _look(home: Path, frames: int) -> FirstPicture:
     told = dict(line.split(":", 1) for line in (home / "status").read_text().splitlines())
     children = sum(len(task.read_text().split()) for task in home.glob("task/*/children"))
-    return Look(
+    return FirstPicture(
         time.monotonic(), frames, 1024 * int(told["VmRSS"].split()[0]),
         len(list((home / "fd").iterdir())), int(told["Threads"]), children,
     )  # fmt: skip
 
 
-def _within(looks: list[Look], first: int, end: int) -> list[Look]:
+def _within(looks: list[FirstPicture], first: int, end: int) -> list[FirstPicture]:
     return [look for look in looks if first <= look.frames < end]
 
 
-def _pace(looks: list[Look], spans: range) -> float:
+def _pace(looks: list[FirstPicture], spans: range) -> float:
     """Seconds a frame, in the median of the spans."""
     within = (_within(looks, first, first + spans.step) for first in spans)
     return statistics.median(

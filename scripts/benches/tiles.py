@@ -21,7 +21,7 @@ from benches import parts
 from pipeline.dreamer import Dreamer
 from pipeline.frame import Image, Picture, Strength, to_image, to_picture
 from pipeline.gradient import Gradient
-from pipeline.gradient.tile_budget import Room
+from pipeline.gradient.tile_budget import TileBudget
 from pipeline.gradient.tiles import Tile
 from pipeline.imaging.sampling import pixel_grid, sample
 from pipeline.runtime.memory_limit import GIB
@@ -80,7 +80,9 @@ def _compared(
 ) -> tuple[dict[str, object], dict[str, bool]]:
     """One gradient and a whole dream in tiles against the same of the whole picture."""
     image = _sized(picture, COMPARED)
-    tiled, small = (replace(slope, room=Room(side=side, bytes=None)) for side in (SIDE, SMALL_SIDE))
+    tiled, small = (
+        replace(slope, room=TileBudget(side=side, bytes=None)) for side in (SIDE, SMALL_SIDE)
+    )
     tiles = tiled.cut(image)[0]
     whole_slope, tiled_slope = slope(image)[0], tiled(image)[0]
     off, moved_off = (float((slope - whole_slope).std() / whole_slope.std())
@@ -161,7 +163,7 @@ def _timed(slope: Gradient, picture: Picture) -> tuple[dict[str, object], dict[s
     """Seconds of a step at each size, the sizes in turns."""
     once = ("dreamer.octaves=1", "dreamer.iterations=1")
     dreamer = parts.built(parts.settings(once), "dreamer")
-    ways = {f"{w}x{h}": ((h, w), replace(slope, room=Room(side=None, bytes=MEMORY * GIB)))
+    ways = {f"{w}x{h}": ((h, w), replace(slope, room=TileBudget(side=None, bytes=MEMORY * GIB)))
             for h, w in TIMED}  # fmt: skip
     ways["1920x1080 whole"] = (1080, 1920), slope
     spent: dict[str, list[float]] = {name: [] for name in ways}

@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.model import Activations, Model
-from pipeline.model.network.wrapper import Wrapped
+from pipeline.model.network.wrapper import ModelWrapper
 from pipeline.runtime.oom import out_of_memory
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Recorder(Protocol):
         """What the work gives, and how it is done again: on the same tensors, into the same."""
 
 
-def graphed(model: Model, name: str, device: torch.device) -> Model:
+def with_cuda_graphs(model: Model, name: str, device: torch.device) -> Model:
     """The model, on this device already, run as CUDA graphs where it is asked for and can be.
 
     graphs: on an NVIDIA GPU. none: kernel by kernel. auto: graphs where there is such a GPU. Raises
@@ -45,10 +45,12 @@ def graphed(model: Model, name: str, device: torch.device) -> Model:
         raise UserError(
             f"compile: graphs must go with an NVIDIA GPU, got {device}; say compile=auto"
         )
-    return Graphed(model, CudaGraphs()) if device.type == "cuda" and name != "none" else model
+    return (
+        CudaGraphModel(model, CudaGraphs()) if device.type == "cuda" and name != "none" else model
+    )
 
 
-class Graphed(Wrapped):
+class CudaGraphModel(ModelWrapper):
     """A Model whose way there and back is recorded when a size is seen for the second time.
 
     A GPU is done with a layer before the CPU has told it of the next: launched as one graph, the
@@ -84,7 +86,7 @@ class Graphed(Wrapped):
     def to(self, device: torch.device) -> Model:
         """The same on this device; itself, if it is there already."""
         there = self.model.to(device)
-        return self if there is self.model else graphed(there, NAMES[0], device)
+        return self if there is self.model else with_cuda_graphs(there, NAMES[0], device)
 
     def _recorded(self, image: Image, layers: Sequence[str]) -> _Tape | None:
         """What is done at this size; None = it can't be recorded, or memory does not suffice.
@@ -154,7 +156,7 @@ class _Played(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        context: Any, image: Tensor, tape: _Tape, model: Graphed, turn: int
+        context: Any, image: Tensor, tape: _Tape, model: CudaGraphModel, turn: int
     ) -> tuple[Tensor, ...]:
         context.tape, context.model, context.turn = tape, model, turn
         context.set_materialize_grads(False)

@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.model import Activations, Model
-from pipeline.model.network.wrapper import Wrapped
+from pipeline.model.network.wrapper import ModelWrapper
 
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """Of numbers with half as many bits, by name: 8 bits of the exponent, or 5."""
@@ -21,7 +21,7 @@ NATIVE = ("avx512_bf16", "amx_bf16")
 """What an x86 CPU has that computes bfloat16, in torch's words; on others it was never measured."""
 
 
-def precise(model: Model, name: str, device: torch.device) -> Model:
+def with_precision(model: Model, name: str, device: torch.device) -> Model:
     """The model on this device, computed with that precision; it gives float32 all the same.
 
     float32: all of it. tf32: products of 10 bits, sums in float32, on NVIDIA's GPUs from Ampere on.
@@ -43,7 +43,7 @@ def precise(model: Model, name: str, device: torch.device) -> Model:
         torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
         torch.backends.cuda.matmul.fp32_precision = products
     there = model.to(device)
-    return Halved(there, TYPES[name]) if name in TYPES else there
+    return ReducedPrecision(there, TYPES[name]) if name in TYPES else there
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -53,7 +53,7 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and any(told.get(name) for name in NATIVE)
 
 
-class Halved(Wrapped):
+class ReducedPrecision(ModelWrapper):
     """A Model whose inner numbers have half as many bits. kind: of them.
 
     On the way back through fp16 its largest number lies near 1, for a mean over a whole picture is
@@ -78,7 +78,7 @@ class Halved(Wrapped):
     def to(self, device: torch.device) -> Model:
         """The same on this device; itself, if it is there already."""
         there = self.model.to(device)
-        return self if there is self.model else Halved(there, self.kind)
+        return self if there is self.model else ReducedPrecision(there, self.kind)
 
 
 class _Left(torch.autograd.Function):

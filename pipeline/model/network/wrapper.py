@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pipeline.model import Model
 
 
-class Wrapped:
+class ModelWrapper:
     """A Model's answers to all but what it sees. model: whose."""
 
     def __init__(self, model: Model) -> None:
