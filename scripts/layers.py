@@ -89,8 +89,8 @@ def look(model: Model, name: str) -> Layer | None:
 def _field(activation: torch.Tensor, noise: torch.Tensor) -> int:
     """The width, in pixels, of what the point in the middle of the map depends on."""
     middle = activation[0, :, activation.shape[2] // 2, activation.shape[3] // 2]
-    (slope,) = torch.autograd.grad(middle.square().sum(), noise)
-    columns = slope.abs().sum(dim=(0, 1, 2)).nonzero()
+    (gradient_fn,) = torch.autograd.grad(middle.square().sum(), noise)
+    columns = gradient_fn.abs().sum(dim=(0, 1, 2)).nonzero()
     return int(columns.max() - columns.min() + 1) if len(columns) else 0
 
 

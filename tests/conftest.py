@@ -160,7 +160,7 @@ def network() -> Network:
 
 @pytest.fixture
 def gradient(network: Network) -> Gradient:
-    """The slope of the toy network's second stage."""
+    """The gradient of the toy network's second stage."""
     return Gradient(network, Norm(layers=("second",), weights=None))
 
 

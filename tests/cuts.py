@@ -25,7 +25,7 @@ def graph(module: nn.Module, layers: list[str]) -> GraphModule:
 
 
 def seen(module: nn.Module, layers: list[str], picture: Tensor) -> tuple[list[Tensor], Tensor]:
-    """What the layers give, and the slope of the sum of their squares."""
+    """What the layers give, and the gradient of the sum of their squares."""
     picture = picture.clone().requires_grad_()
     outputs = [o for o in cut(module, layers)(picture).values() if isinstance(o, Tensor)]
     score = torch.stack([output.square().mean() for output in outputs]).sum()

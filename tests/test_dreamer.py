@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.dreamer import Dream, Dreamer, Slope
+from pipeline.dreamer import Dream, Dreamer, GradientFn
 from pipeline.dreamer.none import Nothing
 from pipeline.dreamer.octaves import resize, rolled
 from pipeline.dreamer.smoothing import cascade_kernel
@@ -33,17 +33,17 @@ def grey() -> Tensor:
 
 
 class Watched:
-    """A slope that notes what it was asked about; without another to follow it is noise."""
+    """A gradient that notes what it was asked about; without another to follow it is noise."""
 
-    def __init__(self, slope: Slope | None = None) -> None:
-        self.slope = slope
+    def __init__(self, gradient: GradientFn | None = None) -> None:
+        self.gradient = gradient
         self.images: list[Tensor] = []
         self.rng = torch.Generator().manual_seed(1)
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
         self.images.append(image)
-        if self.slope is not None:
-            return self.slope(image)
+        if self.gradient is not None:
+            return self.gradient(image)
         return torch.randn(image.shape, generator=self.rng), torch.tensor(0.0)
 
     @property
@@ -54,7 +54,7 @@ class Watched:
 
 def dream(
     dreamer: Dreamer,
-    slope: Slope,
+    gradient: GradientFn,
     *,
     start: Tensor | None = None,
     maturity: Tensor = NEW,
@@ -63,7 +63,7 @@ def dream(
     seed: int = 0,
 ) -> Dream:
     rng = torch.Generator().manual_seed(seed)
-    return dreamer(image() if start is None else start, maturity, slope, index=index,
+    return dreamer(image() if start is None else start, maturity, gradient, index=index,
                    strength=strength, source=None, memory={}, rng=rng)  # fmt: skip
 
 
@@ -77,25 +77,25 @@ def test_the_score_rises_on_the_first_frame_and_keeps_up_on_a_carried_one(
 
 
 def test_the_first_frame_spends_all_iterations_in_every_octave() -> None:
-    slope = Watched()
-    made = dream(octaves(octaves=3, octave_scale=2, iterations=5), slope)
-    assert slope.sizes == {(12, 16): 5, (24, 32): 5, (48, 64): 5}
+    gradient = Watched()
+    made = dream(octaves(octaves=3, octave_scale=2, iterations=5), gradient)
+    assert gradient.sizes == {(12, 16): 5, (24, 32): 5, (48, 64): 5}
     # From the smallest to the largest, and each counted by its area.
-    assert [picture.shape[2] for picture in slope.images] == [12] * 5 + [24] * 5 + [48] * 5
+    assert [picture.shape[2] for picture in gradient.images] == [12] * 5 + [24] * 5 + [48] * 5
     assert made.steps == pytest.approx(5 * (1 / 16 + 1 / 4 + 1))
 
 
 def test_a_mature_frame_is_only_kept_up() -> None:
-    slope = Watched()
-    made = dream(octaves(octaves=3, upkeep_iterations=2), slope, maturity=MATURE)
-    assert slope.sizes == {(HEIGHT, WIDTH): 2}
+    gradient = Watched()
+    made = dream(octaves(octaves=3, upkeep_iterations=2), gradient, maturity=MATURE)
+    assert gradient.sizes == {(HEIGHT, WIDTH): 2}
     assert made.steps == 2
 
 
 def test_without_upkeep_a_mature_frame_costs_nothing_and_stays() -> None:
-    slope = Watched()
-    made = dream(octaves(upkeep_iterations=0), slope, maturity=MATURE)
-    assert slope.images == []
+    gradient = Watched()
+    made = dream(octaves(upkeep_iterations=0), gradient, maturity=MATURE)
+    assert gradient.images == []
     assert made.steps == 0
     assert torch.equal(made.image, image())
 
@@ -105,9 +105,9 @@ def test_what_enters_is_dreamt_in_the_smaller_octaves_in_turns() -> None:
     entering[..., :6] = 0  # a tenth of the frame
     dreamer = octaves(octaves=3, octave_scale=2, upkeep_iterations=1, entering_iterations=2)
     for index, smaller in [(0, (12, 16)), (1, (24, 32)), (2, (12, 16))]:
-        slope = Watched()
-        dream(dreamer, slope, maturity=entering, index=index)
-        assert slope.sizes == {smaller: 2, (48, 64): 1}
+        gradient = Watched()
+        dream(dreamer, gradient, maturity=entering, index=index)
+        assert gradient.sizes == {smaller: 2, (48, 64): 1}
 
 
 def test_smaller_sizes_have_a_factor_of_their_own(gradient: Gradient) -> None:
@@ -169,7 +169,7 @@ def test_the_jitter_is_undone_before_a_step_is_made() -> None:
     rolled, straight = Watched(contrast), Watched(contrast)
     moved = dream(octaves(smoothing=0, jitter=8), rolled)
     kept = dream(octaves(smoothing=0, jitter=0), straight)
-    # Such a slope moves with its image. 1e-5: the deviation is summed in another order.
+    # Such a gradient moves with its image. 1e-5: the deviation is summed in another order.
     torch.testing.assert_close(moved.image, kept.image, atol=1e-5, rtol=0)
     assert not torch.equal(rolled.images[0], straight.images[0])
 
@@ -180,10 +180,10 @@ def test_smaller_octaves_are_rolled_less() -> None:
 
     marked = torch.zeros(1, 3, HEIGHT, WIDTH)
     marked[..., 24, 32] = 1
-    slope = Watched(corner)
-    dream(octaves(octaves=2, octave_scale=4, jitter=8, iterations=60), slope, start=marked)
+    gradient = Watched(corner)
+    dream(octaves(octaves=2, octave_scale=4, jitter=8, iterations=60), gradient, start=marked)
     rolls: dict[int, set[int]] = {12: set(), 48: set()}
-    for picture in slope.images:
+    for picture in gradient.images:
         height, width = picture.shape[2:]
         row = int(picture[0, 0].argmax()) // width
         rolls[height].add(abs(row - height // 2))
@@ -192,7 +192,7 @@ def test_smaller_octaves_are_rolled_less() -> None:
     assert max(rolls[12]) <= 2 + 1  # the mark itself lies between two rows of the small octave
 
 
-def test_without_a_slope_the_picture_stays_as_sharp_as_it_was() -> None:
+def test_without_a_gradient_the_picture_stays_as_sharp_as_it_was() -> None:
     def flat(image: Tensor) -> tuple[Tensor, Tensor]:
         return torch.zeros_like(image), torch.tensor(0.0)
 
@@ -230,11 +230,11 @@ def test_a_picture_too_small_for_the_network_is_refused() -> None:
 
 
 def test_no_dreamer_leaves_everything_as_it_is() -> None:
-    slope = Watched()
-    made = dream(Nothing(), slope, maturity=MATURE * 0.5)
+    gradient = Watched()
+    made = dream(Nothing(), gradient, maturity=MATURE * 0.5)
     assert torch.equal(made.image, image())
     assert made.steps == 0
-    assert slope.images == []
+    assert gradient.images == []
     assert Nothing().fit(height=1, width=1, smallest_side=100) == Nothing()
 
 

@@ -43,7 +43,7 @@ def test_the_chroma_pushes_colours_and_leaves_light() -> None:
     assert float(push.std()) > 0.1
 
 
-def test_evening_is_the_slope_of_the_total_variation() -> None:
+def test_evening_is_the_gradient_of_the_total_variation() -> None:
     at = image().double().requires_grad_(True)
     soft = SOFT
     right = torch.nn.functional.pad(at.diff(dim=3), [0, 1, 0, 0])

@@ -38,10 +38,10 @@ def visualise(name: str = "fourier", **changes: Any) -> Any:
 
 
 def dream(
-    dreamer: Any, slope: Any, start: Tensor, *, index: int = 0, memory: Memory | None = None
+    dreamer: Any, gradient: Any, start: Tensor, *, index: int = 0, memory: Memory | None = None
 ) -> Dream:
     nothing, full = torch.zeros_like(start[:, :1]), Strength.alike(torch.ones(()))
-    return dreamer(start, nothing, slope, index=index, strength=full, source=None,
+    return dreamer(start, nothing, gradient, index=index, strength=full, source=None,
                    memory=memory or {}, rng=torch.Generator().manual_seed(index))  # fmt: skip
 
 

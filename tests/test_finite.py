@@ -125,8 +125,8 @@ def test_every_dreamer_gives_numbers_in_their_range_on_any_picture(
     network: Network, picture: str, dreamer: str
 ) -> None:
     name, changes = DREAMERS[dreamer]
-    slope = Gradient(network, Norm(("second",), None))
-    check(dreams(slope, [PICTURES[picture]] * 3, dreamer=part("dreamer", name, **changes)))
+    gradient = Gradient(network, Norm(("second",), None))
+    check(dreams(gradient, [PICTURES[picture]] * 3, dreamer=part("dreamer", name, **changes)))
 
 
 @pytest.mark.parametrize("picture", PICTURES)
@@ -143,20 +143,20 @@ def test_every_objective_gives_numbers_on_any_picture(
 @pytest.mark.parametrize("shaped", [{}, *SHAPED.values()], ids=["plain", *SHAPED])
 @pytest.mark.parametrize("objective", ["norm", "channel"])
 @pytest.mark.parametrize("colour", ["black", "grey", "white"])
-def test_a_flat_picture_is_climbed_along_its_slope_and_not_along_rounding(
+def test_a_flat_picture_is_climbed_along_its_gradient_and_not_along_rounding(
     objective: str, colour: str, shaped: dict[str, Any]
 ) -> None:
     # along rounding, a float of twice the length would climb elsewhere: correlated by 0
     steps = []
     for network in (toy_network(), toy_network().double()):
-        slope, _ = Gradient(network, of(objective, network))(_flat(colour, network))
+        gradient, _ = Gradient(network, of(objective, network))(_flat(colour, network))
         settings = {"smoothing": 0.0, "pyramid": 0, "falloff": 0.0, "decorrelation": 0.0}
         shaping = Shaping(**{key: shaped.get(key, value) for key, value in settings.items()})
-        steps.append(shaping(slope.float()).flatten())
+        steps.append(shaping(gradient.float()).flatten())
     single, double = steps
     if double.any():
         assert float(torch.corrcoef(torch.stack(steps))[0, 1]) > 0.99
-    else:  # a channel that is dead there has no slope at all
+    else:  # a channel that is dead there has no gradient at all
         assert not single.any()
 
 
@@ -165,18 +165,18 @@ def _flat(colour: str, network: Network) -> Tensor:
     return torch.full((1, 3, HEIGHT, WIDTH), value, dtype=next(network.parameters()).dtype)
 
 
-def test_where_there_is_no_slope_the_picture_stays_as_it_is(network: Network) -> None:
+def test_where_there_is_no_gradient_the_picture_stays_as_it_is(network: Network) -> None:
     for weight in network.parameters():
         weight.zero_()
-    slope = Gradient(network, Norm(("second",), None))
+    gradient = Gradient(network, Norm(("second",), None))
     for changes in ({}, SHAPED["all"]):
         dreamer = part("dreamer", "octaves", octaves=2, iterations=4, **changes)
-        first, *_ = dreams(slope, [PICTURES["grey"]] * 2, dreamer=dreamer)
+        first, *_ = dreams(gradient, [PICTURES["grey"]] * 2, dreamer=dreamer)
         torch.testing.assert_close(first.image, torch.full_like(first.image, 128 / 255))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_step_without_a_slope_is_left_out_and_said_once(
+def test_a_step_without_a_gradient_is_left_out_and_said_once(
     caplog: pytest.LogCaptureFixture, value: float
 ) -> None:
     dreamer = part("dreamer", "octaves", octaves=1, iterations=4, upkeep_iterations=3)
@@ -187,7 +187,7 @@ def test_a_step_without_a_slope_is_left_out_and_said_once(
         dreamt = dreams(Gradient(network, Norm(("second",), None)), pictures, dreamer=dreamer)
     check(dreamt)
     assert len(dreamt) == 3
-    assert caplog.messages == ["frame 1: 2 of 3 steps left out, whose slope was not finite"]
+    assert caplog.messages == ["frame 1: 2 of 3 steps left out, whose gradient was not finite"]
     whole = dreams(Gradient(toy_network(), Norm(("second",), None)), pictures, dreamer=dreamer)
     assert torch.equal(dreamt[0].image, whole[0].image)
     assert not torch.equal(dreamt[1].image, whole[1].image)
@@ -200,9 +200,9 @@ def test_a_network_that_gives_no_numbers_is_refused_at_the_first_frame(
     name: str, value: float
 ) -> None:
     changes = {"iterations": 4} | ({"octaves": 1} if name == "octaves" else {"snapshots": 1})
-    slope = Gradient(Broken(None, value).network(), Norm(("second",), None))
+    gradient = Gradient(Broken(None, value).network(), Norm(("second",), None))
     with pytest.raises(UserError, match=r"^model, model\.weights: must give finite numbers"):
-        dreams(slope, [PICTURES["noise"]], dreamer=part("dreamer", name, **changes))
+        dreams(gradient, [PICTURES["noise"]], dreamer=part("dreamer", name, **changes))
 
 
 def test_a_governor_makes_nothing_of_rounding() -> None:

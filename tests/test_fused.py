@@ -81,13 +81,13 @@ def test_what_lies_between_can_be_asked_for(layer: str, plain: Callable[[], None
 
 def test_trained_weights_give_the_very_same(plain: Callable[[], None]) -> None:
     picture = torch.rand(1, 3, 136, 200)
-    slopes = []
+    gradients = []
     for _ in range(2):
         image = picture.clone().requires_grad_()
         activation = efficientnet_lite(version=0)(image, ["blocks.9"])["blocks.9"]
-        slopes.append(torch.autograd.grad(activation.square().mean(), image)[0])
+        gradients.append(torch.autograd.grad(activation.square().mean(), image)[0])
         plain()
-    torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-4 * float(slopes[1].abs().max()))
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4 * float(gradients[1].abs().max()))
 
 
 def test_networks_of_others_are_fused_too(plain: Callable[[], None]) -> None:
@@ -127,7 +127,7 @@ class Branching(nn.Module):
 
 
 @pytest.mark.parametrize("layers", [["add_2"], ["relu_1", "add_2"], ["relu6", "add"]])
-def test_slopes_that_others_see_are_left_as_they_are(
+def test_gradients_that_others_see_are_left_as_they_are(
     layers: list[str], plain: Callable[[], None]
 ) -> None:
     torch.manual_seed(2)
@@ -139,7 +139,7 @@ def test_slopes_that_others_see_are_left_as_they_are(
     torch.testing.assert_close(ours, seen(module, layers, picture), rtol=1e-4, atol=1e-6)
 
 
-def test_only_a_slope_that_nobody_else_has_is_cut_in_place() -> None:
+def test_only_a_gradient_that_nobody_else_has_is_cut_in_place() -> None:
     module = graph(Branching().eval().requires_grad_(False), ["add_2"])
     alone = {name for name, part in module.named_modules() if getattr(part, "alone", False)}
     assert alone == {"first"}
@@ -212,16 +212,16 @@ def test_in_bfloat16_it_is_the_same_within_its_digits(network: str) -> None:
         module = opened(untrained(network, 10))
     module = module.eval().requires_grad_(False)
     picture = torch.rand(1, 3, 64, 95).contiguous(memory_format=torch.channels_last)
-    (exact,), slope = seen(module, [layer], picture)
+    (exact,), gradient = seen(module, [layer], picture)
     with torch.autocast("cpu", torch.bfloat16):
-        (rough,), rough_slope = seen(module, [layer], picture)
+        (rough,), rough_gradient = seen(module, [layer], picture)
     assert rough.dtype == torch.bfloat16
-    assert rough_slope.dtype == torch.float32
+    assert rough_gradient.dtype == torch.float32
     exact, rough = exact.detach(), rough.detach()
     spread = float(exact.std())
     assert float((rough.float() - exact).std()) < 0.02 * spread
     assert not torch.equal(rough.float(), exact)
-    likeness = torch.cosine_similarity(slope.flatten(), rough_slope.flatten(), 0)
+    likeness = torch.cosine_similarity(gradient.flatten(), rough_gradient.flatten(), 0)
     assert likeness > 0.99
 
 

@@ -72,12 +72,12 @@ def aim(*layers: str) -> Norm:
 
 
 def same(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> bool:
-    """Whether slopes and scores are equal, bit for bit."""
+    """Whether gradients and scores are equal, bit for bit."""
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 @pytest.mark.parametrize("layers", [("second",), ("first", "third"), ("third", "first", "second")])
-def test_a_recorded_slope_has_the_same_bits(layers: tuple[str, ...]) -> None:
+def test_a_recorded_gradient_has_the_same_bits(layers: tuple[str, ...]) -> None:
     network, recorder = toy_network(), Counting()
     plain, ours = (
         Gradient(model, aim(*layers)) for model in (network, CudaGraphModel(network, recorder))
@@ -117,19 +117,19 @@ def test_halves_are_recorded_too() -> None:
     assert all(same(plain(picture(seed)), ours(picture(seed))) for seed in range(3))
 
 
-def test_what_is_asked_without_a_slope_may_be_kept() -> None:
+def test_what_is_asked_without_a_gradient_may_be_kept() -> None:
     network = toy_network()
     ours = CudaGraphModel(network, noted)
-    slope = Gradient(ours, aim("second"))
+    gradient = Gradient(ours, aim("second"))
     kept = ours(picture(0), ["second"])["second"]
     before = kept.clone()
     for seed in range(1, 4):
-        slope(picture(seed))
+        gradient(picture(seed))
         ours(picture(seed), ["second"])
     assert torch.equal(kept, before)
 
 
-def test_a_way_back_that_is_gone_is_no_slope() -> None:
+def test_a_way_back_that_is_gone_is_no_gradient() -> None:
     ours = CudaGraphModel(toy_network(), noted)
     images = [picture(seed).requires_grad_() for seed in range(3)]
     seen = [ours(image, ["second"])["second"].sum() for image in images]
@@ -143,11 +143,11 @@ def test_a_frame_dreamt_with_a_recorded_network_has_the_same_bits() -> None:
     network, image = toy_network(), picture(0, 64, 96)
 
     def dreamt(model: Model) -> Tensor:
-        slope, rng = Gradient(model, aim("second")), torch.Generator().manual_seed(0)
+        gradient, rng = Gradient(model, aim("second")), torch.Generator().manual_seed(0)
         new, full = torch.zeros_like(image[:, :1]), Strength.alike(torch.ones(1, 1, 1, 1))
         climb = partial(octaves(), image, new, index=0, strength=full, source=None, memory={},
                         rng=rng)  # fmt: skip
-        result: Tensor = dreamt_within_memory(climb, slope, image, rng)[0].image
+        result: Tensor = dreamt_within_memory(climb, gradient, image, rng)[0].image
         return result
 
     assert torch.equal(dreamt(CudaGraphModel(network, noted)), dreamt(network))
@@ -178,10 +178,10 @@ def test_what_cannot_be_recorded_is_run(
 
 def test_recordings_do_not_pile_up() -> None:
     ours = CudaGraphModel(toy_network(), noted)
-    slope = Gradient(ours, aim("first"))
+    gradient = Gradient(ours, aim("first"))
     for side in range(16, 16 + MOST + 8):
-        slope(picture(0, side, side))
-        slope(picture(1, side, side))
+        gradient(picture(0, side, side))
+        gradient(picture(1, side, side))
     assert len(ours._tapes) == MOST
 
 

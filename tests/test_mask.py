@@ -76,9 +76,9 @@ def test_inverted_white_means_not_at_all() -> None:
 def test_a_feathered_edge_is_soft_and_ends(invert: bool) -> None:
     found = mask(feather=2, invert=invert).field(LEFT)
     hard = mask(invert=invert).field(LEFT)
-    slope = found[HEIGHT // 2]
-    assert np.all(np.diff(slope) >= 0) or np.all(np.diff(slope) <= 0)
-    assert 0.3 < slope[WIDTH // 2] < 0.7
+    gradient = found[HEIGHT // 2]
+    assert np.all(np.diff(gradient) >= 0) or np.all(np.diff(gradient) <= 0)
+    assert 0.3 < gradient[WIDTH // 2] < 0.7
     black = hard == 0
     away = np.abs(np.arange(WIDTH) - (WIDTH - 1) / 2) > 6.5  # three deviations
     assert np.all(found[:, away][black[:, away]] == 0)

@@ -119,7 +119,7 @@ class Looking(nn.Module):
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
-def test_pictures_are_laid_out_and_normalised_and_slopes_lie_as_pictures_do(
+def test_pictures_are_laid_out_and_normalised_and_gradients_lie_as_pictures_do(
     kind: torch.dtype,
 ) -> None:
     mean, deviation = [0.1, 0.2, 0.3], [0.5, 1.0, 2.0]
@@ -133,12 +133,12 @@ def test_pictures_are_laid_out_and_normalised_and_slopes_lie_as_pictures_do(
     assert given.is_contiguous(memory_format=torch.channels_last)
     shift, scale = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, deviation))
     torch.testing.assert_close(given, ((picture - shift) / scale).detach().to(kind))
-    (slope,) = torch.autograd.grad(seen.sum(), picture)
-    assert slope.dtype == torch.float32
-    assert slope.is_contiguous()
+    (gradient,) = torch.autograd.grad(seen.sum(), picture)
+    assert gradient.dtype == torch.float32
+    assert gradient.is_contiguous()
     plain = 2 * (picture - shift) / scale
     (expected,) = torch.autograd.grad(module.convolution(plain).sum(), picture)
-    torch.testing.assert_close(slope, expected, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(gradient, expected, rtol=0.02, atol=0.02)
 
 
 def test_nothing_deeper_than_the_deepest_layer_is_run() -> None:

@@ -52,15 +52,15 @@ def awake(module: nn.Module) -> nn.Module:
 
 
 def check(model: Network) -> None:
-    """A block in the middle and the class scores can be read, and have a slope everywhere."""
+    """A block in the middle and the class scores can be read, and have a gradient everywhere."""
     middle = model._blocks[len(model._blocks) // 2]
     for layer in (middle, *model.scores):
         side = model.smallest_side([layer])
         image = torch.rand(1, 3, side, side + 21, generator=torch.Generator().manual_seed(0))
-        slope, _ = Gradient(model, Norm((layer,), None))(image)
-        assert slope.shape == image.shape
-        assert torch.isfinite(slope).all()
-        assert float(slope.abs().max()) > 0, layer
+        gradient, _ = Gradient(model, Norm((layer,), None))(image)
+        assert gradient.shape == image.shape
+        assert torch.isfinite(gradient).all()
+        assert float(gradient.abs().max()) > 0, layer
         activation = model(image, [layer])[layer]
         assert activation.shape[:2] == (1, model.channels(layer))
         assert activation.ndim == 2 or min(activation.shape[2:]) >= 3

@@ -63,7 +63,7 @@ def test_every_objective_is_tried() -> None:
 @pytest.mark.parametrize(
     ("name", "changes"), [(name, changes) for name in names() for changes in SETTINGS[name]]
 )
-def test_five_steps_up_the_slope_raise_every_objective(
+def test_five_steps_up_the_gradient_raise_every_objective(
     name: str, changes: dict[str, object]
 ) -> None:
     network = toy_network(classes=CLASSES)
@@ -72,8 +72,8 @@ def test_five_steps_up_the_slope_raise_every_objective(
     image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     before = float(gradient.score(image))
     for _ in range(5):
-        slope, _ = gradient(image)
-        image = image + 0.01 * slope / slope.std()
+        step, _ = gradient(image)
+        image = image + 0.01 * step / step.std()
     assert float(gradient.score(image)) > before + 0.05 * abs(before)
 
 
@@ -84,16 +84,16 @@ def test_the_norm_of_one_layer_is_its_mean_square() -> None:
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_the_slope_of_a_norm_is_torchs_own_and_lies_as_the_activations_do(
+def test_the_gradient_of_a_norm_is_torchs_own_and_lies_as_the_activations_do(
     layout: torch.memory_format,
 ) -> None:
     numbers = torch.randn(1, 5, 6, 7, generator=torch.Generator().manual_seed(0))
     seen = numbers.to(memory_format=layout).requires_grad_()
     ((_, found),) = Norm(layers=("a",), weights=None).terms({"a": seen}).values()
-    (slope,) = torch.autograd.grad(3 * found, seen)
+    (gradient,) = torch.autograd.grad(3 * found, seen)
     (expected,) = torch.autograd.grad(3 * seen.square().mean(), seen)
-    torch.testing.assert_close(slope, expected)
-    assert slope.stride() == seen.stride()
+    torch.testing.assert_close(gradient, expected)
+    assert gradient.stride() == seen.stride()
 
 
 def test_the_norms_of_several_layers_are_added() -> None:
@@ -250,8 +250,8 @@ def test_a_guide_is_looked_at_once_as_long_as_it_stays() -> None:
 def test_several_networks_are_guided_at_once() -> None:
     both = Several({"a": toy_network(), "b": toy_network()})
     guided = part("objective", "guide", layers=["a.second", "b.first"], guide_size=32)
-    slope, _ = Gradient(both, guided.of(both, GUIDE))(torch.rand(1, 3, 32, 32))
-    assert float(slope.abs().max()) > 0
+    gradient, _ = Gradient(both, guided.of(both, GUIDE))(torch.rand(1, 3, 32, 32))
+    assert float(gradient.abs().max()) > 0
 
 
 def test_guided_the_picture_comes_to_agree_with_its_guide_more_than_with_another() -> None:
@@ -262,8 +262,8 @@ def test_guided_the_picture_comes_to_agree_with_its_guide_more_than_with_another
     for guide in (GUIDE, other):
         gradient, climbed = Gradient(network, guided.of(network, guide)), image
         for _ in range(20):
-            slope, _ = gradient(climbed)
-            climbed = (climbed + 0.01 * slope / (slope.std() + 1e-9)).clamp(0, 1)
+            step, _ = gradient(climbed)
+            climbed = (climbed + 0.01 * step / (step.std() + 1e-9)).clamp(0, 1)
         ends.append(climbed)
     for guide, own, foreign in ((GUIDE, *ends), (other, *reversed(ends))):
         score = Gradient(network, guided.of(network, guide)).score

@@ -37,12 +37,12 @@ def picture(height: int = 96, width: int = 128) -> Image:
 
 
 def likeness(one: Tensor, other: Tensor) -> float:
-    """The cosine between two slopes, however flat: 1 = the same direction."""
-    one, other = ((slope / slope.abs().max()).cpu().flatten() for slope in (one, other))
+    """The cosine between two gradients, however flat: 1 = the same direction."""
+    one, other = ((gradient / gradient.abs().max()).cpu().flatten() for gradient in (one, other))
     return float(torch.cosine_similarity(one, other, 0))
 
 
-def slope(model: Model, layer: str, image: Image) -> Tensor:
+def gradient(model: Model, layer: str, image: Image) -> Tensor:
     """What the norm of this layer asks of the image."""
     return Gradient(model, Norm(layers=(layer,), weights=None))(image)[0]
 
@@ -86,13 +86,13 @@ def test_halves_lead_the_same_way(name: str, least: float) -> None:
     assert seen.dtype == torch.float32
     assert not torch.equal(seen, whole)  # it is computed otherwise
     assert likeness(seen, whole) > 0.99
-    ours, theirs = slope(halved, "blocks.7", image), slope(network, "blocks.7", image)
+    ours, theirs = gradient(halved, "blocks.7", image), gradient(network, "blocks.7", image)
     assert likeness(ours, theirs) > least
     assert float(ours.std()) == pytest.approx(float(theirs.std()), rel=0.1)
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_a_slope_too_flat_for_half_a_number_is_kept(name: str) -> None:
+def test_a_gradient_too_flat_for_half_a_number_is_kept(name: str) -> None:
     """A mean over a large picture divides by millions: 5 bits of an exponent end at 6e-8."""
     network, image, flat = toy_network(), picture().requires_grad_(), 1e-12
 
@@ -135,7 +135,7 @@ def test_only_a_gpu_has_tf32() -> None:
 )
 def test_a_gpu_leads_the_same_way(name: str, least: float) -> None:
     network, image = efficientnet_lite(version=0), picture(272, 640)
-    expected = slope(network, "blocks.7", image)
+    expected = gradient(network, "blocks.7", image)
     device = torch.device("cuda")
-    ours = slope(with_precision(network, name, device), "blocks.7", image.to(device))
+    ours = gradient(with_precision(network, name, device), "blocks.7", image.to(device))
     assert likeness(ours, expected) > least

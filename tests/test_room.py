@@ -82,9 +82,9 @@ def test_memory_is_given_back_only_where_a_picture_is_cut(
     monkeypatch.setattr(
         "pipeline.gradient.tile_budget.give_back_freed_memory", lambda: given.append(1)
     )
-    slope = Gradient(toy_network(), Norm(("second",), None), TileBudget(side=side, bytes=None))
+    gradient = Gradient(toy_network(), Norm(("second",), None), TileBudget(side=side, bytes=None))
     for size in ((160, 192), (160, 192), (96, 96), (160, 192)):
-        slope(torch.rand(1, 3, *size))
+        gradient(torch.rand(1, 3, *size))
     assert len(given) == trims
 
 

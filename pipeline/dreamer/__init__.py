@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.frame import Image, Memory, Strength
 
-Slope: TypeAlias = Callable[[Image], tuple[Tensor, Tensor]]
+GradientFn: TypeAlias = Callable[[Image], tuple[Tensor, Tensor]]
 """Image (1, 3, H, W) -> the gradient of the score, the same shape, and the score, a scalar."""
 
 
@@ -43,7 +43,7 @@ class Dreamer(Protocol):
         self,
         image: Image,
         maturity: Tensor,
-        slope: Slope,
+        gradient_fn: GradientFn,
         *,
         index: int,
         strength: Strength,
@@ -62,6 +62,6 @@ class Dreamer(Protocol):
     def fit(self, height: int, width: int, smallest_side: int) -> Dreamer:
         """The same dreamer with settings that fit pictures of this size, in pixels.
 
-        smallest_side: the least side of an image that the slope can be asked for. Raises UserError
-        where nothing fits.
+        smallest_side: the least side of an image that the gradient can be asked for. Raises
+        UserError where nothing fits.
         """

@@ -15,7 +15,7 @@ from pipeline.imaging.natural_images import falling, mixing
 BINOMIAL = (1, 4, 6, 4, 1)
 """Of the pyramid's blur (Burt and Adelson 1983)."""
 TINY = 1e-12
-"""A flat picture may have no slope at all."""
+"""A flat picture may have no gradient at all."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def levelled(gradient: Tensor, bands: int) -> Tensor:
     """The gradient with each band of its Laplacian pyramid divided by its root mean square.
 
     Mordvintsev, Olah, Tyka 2015, TensorFlow's deepdream tutorial: coarse and fine grow alike, so
-    that low frequencies get what the network's slope lacks. bands: the last one is what is left.
+    that low frequencies get what the network's gradient lacks. bands: the last one is what is left.
     """
     if bands == 1:
         return gradient / (gradient.square().mean().sqrt() + TINY)
@@ -81,8 +81,8 @@ def levelled(gradient: Tensor, bands: int) -> Tensor:
 def broadened(gradient: Tensor, power: float) -> Tensor:
     """The gradient with each wave multiplied by 1 / frequency to the power.
 
-    Olah, Mordvintsev, Schubert 2017: the slope in an image of waves that are as strong as those of
-    photographs, for a picture that stays one of pixels. The mean becomes 0.
+    Olah, Mordvintsev, Schubert 2017: the gradient in an image of waves that are as strong as those
+    of photographs, for a picture that stays one of pixels. The mean becomes 0.
     """
     height, width = gradient.shape[2:]
     waves = torch.fft.rfft2(gradient) * falling(height, width, power, gradient.device)
@@ -92,7 +92,8 @@ def broadened(gradient: Tensor, power: float) -> Tensor:
 
 
 def _as_in_photographs(gradient: Tensor) -> Tensor:
-    """The slope in three colours that vary independently in photographs, given in red, green, blue.
+    """The gradient in three colours that vary independently in photographs, given in red, green,
+    blue.
 
     As strong as before; much of what only differs in colour is gone.
     """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.dreamer import Dream, Slope
+from pipeline.dreamer import Dream, GradientFn
 from pipeline.frame import Image, Memory, Strength
 
 
@@ -19,7 +19,7 @@ class Nothing:
         self,
         image: Image,
         maturity: Tensor,
-        slope: Slope,
+        gradient_fn: GradientFn,
         *,
         index: int,
         strength: Strength,

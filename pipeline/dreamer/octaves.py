@@ -18,7 +18,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from pipeline.dreamer import Dream, Slope
+from pipeline.dreamer import Dream, GradientFn
 from pipeline.dreamer.gradient_filters import TINY, Shaping, deviation
 from pipeline.dreamer.regularizers import Penalties
 from pipeline.errors import UserError
@@ -75,7 +75,7 @@ class Octaves:
         self,
         image: Image,
         maturity: Tensor,
-        slope: Slope,
+        gradient_fn: GradientFn,
         *,
         index: int,
         strength: Strength,
@@ -108,7 +108,7 @@ class Octaves:
                 step.add_(upkeep * maturity)
             push = partial(penalties, source=resize(source, size)) if penalties.count else None
             base = resize(image, size)
-            _ascend(detail.add_(base), slope, resize(step, size).clamp_(min=0), count=count,
+            _ascend(detail.add_(base), gradient_fn, resize(step, size).clamp_(min=0), count=count,
                     jitter=jitter, shaping=self._shaping, push=push, rng=rng)  # fmt: skip
             detail.sub_(base)
         # What was done for the new is a share of what the first frame gets: so much it has grown.
@@ -160,7 +160,7 @@ class Octaves:
 
 def _ascend(
     image: Image,
-    slope: Slope,
+    gradient_fn: GradientFn,
     step: Tensor,
     *,
     count: int,
@@ -169,7 +169,7 @@ def _ascend(
     push: Callable[[Image], Tensor] | None,
     rng: torch.Generator,
 ) -> None:
-    """Take the image `count` steps up the slope, in place: at 3840x2160 a copy is 100 MB.
+    """Take the image `count` steps up the gradient, in place: at 3840x2160 a copy is 100 MB.
 
     step: (1, 1, H, W), how far to go at each pixel. The gradient is divided by its deviation over
     the whole frame, so that a step means the same in every layer, octave and picture. push: what
@@ -177,9 +177,9 @@ def _ascend(
     """
     for _ in range(count):
         dy, dx = torch.randint(-jitter, jitter + 1, (2,), generator=rng).tolist()
-        gradient, _ = slope(rolled(image, dy, dx))
+        gradient, _ = gradient_fn(rolled(image, dy, dx))
         gradient = shaping(rolled(gradient, -dy, -dx))
-        # A flat picture may have no slope at all; then it stays as it is.
+        # A flat picture may have no gradient at all; then it stays as it is.
         pushed = None if push is None else push(image)
         image.addcmul_(gradient, step / (deviation(gradient) + TINY))
         if pushed is not None:

@@ -1,7 +1,8 @@
 """What a picture is made of while it is optimised: pixels, waves, or only the waves' phases.
 
-Olah, Mordvintsev, Schubert 2017, "Feature Visualization": the same slope leads to another picture
-in another parametrisation. All of them mix their three channels to colours as photographs do.
+Olah, Mordvintsev, Schubert 2017, "Feature Visualization": the same gradient leads to another
+picture in another parametrisation. All of them mix their three channels to colours as photographs
+do.
 """
 
 from __future__ import annotations

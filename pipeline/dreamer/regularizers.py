@@ -1,7 +1,7 @@
-"""What holds a dream back: slopes that lead away from noise, from odd colours, or to the source.
+"""What holds a dream back: gradients that lead away from noise, from odd colours, or to the source.
 
-Each is the slope of a penalty, added to a gradient of deviation 1. Towards the source, not towards
-grey: so a dream is held back without darkening.
+Each is the gradient of a penalty, added to a gradient of deviation 1. Towards the source, not
+towards grey: so a dream is held back without darkening.
 """
 
 from __future__ import annotations

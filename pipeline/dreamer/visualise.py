@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, SkipValidation
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from pipeline.dreamer import Dream, Slope
+from pipeline.dreamer import Dream, GradientFn
 from pipeline.dreamer.parametrisation import Parametrisation
 from pipeline.dreamer.views import Views
 from pipeline.errors import UserError
@@ -35,7 +35,7 @@ class Visualise:
 
     parametrisation: what the image is made of. views: how it is looked at. iterations: steps in
     all. snapshots: frames that they are shared by; None = all in one. step_size: Adam's, in the
-    parametrisation's units. views_a_step: whose slopes are averaged.
+    parametrisation's units. views_a_step: whose gradients are averaged.
 
     What is carried from frame to frame is the image, and Adam's moments beside it: a camera may
     move the image, and the momentum goes on as if it had not.
@@ -52,7 +52,7 @@ class Visualise:
         self,
         image: Image,
         maturity: Tensor,
-        slope: Slope,
+        gradient_fn: GradientFn,
         *,
         index: int,
         strength: Strength,
@@ -70,7 +70,7 @@ class Visualise:
         optimiser.state[numbers].update({name: value.clone() for name, value in memory.items()})
         said = time.monotonic()
         for step in range(count):
-            numbers.grad = self._climb(numbers, width, slope, rng, weight)
+            numbers.grad = self._climb(numbers, width, gradient_fn, rng, weight)
             optimiser.step()
             if time.monotonic() - said > SILENCE:
                 said = time.monotonic()
@@ -100,14 +100,20 @@ class Visualise:
         return by_now - min(index, frames) * self.iterations // frames
 
     def _climb(
-        self, numbers: Tensor, width: int, slope: Slope, rng: torch.Generator, weight: Tensor
+        self,
+        numbers: Tensor,
+        width: int,
+        gradient_fn: GradientFn,
+        rng: torch.Generator,
+        weight: Tensor,
     ) -> Tensor:
-        """The slope in the numbers, the sum of what several views give; weight: of each pixel."""
+        """The gradient in the numbers, the sum of what several views give; weight: of each
+        pixel."""
         image = self.parametrisation.image(numbers, width)
         total = torch.zeros_like(image)
         for _ in range(self.views_a_step):
             view = self.views(image, rng)
             # back in two legs: through the network, then through the view
-            upwards, _ = slope(view)
+            upwards, _ = gradient_fn(view)
             total += torch.autograd.grad(view, image, upwards, retain_graph=True)[0]
         return torch.autograd.grad(image, numbers, total * weight)[0]

@@ -36,7 +36,7 @@ class Footprint:
         """Pixels of context around a core, a multiple of the period.
 
         Narrower than what a place can see, for it hardly looks at its rim: beside a seam through a
-        photograph Lite0's slope is off by 0.2 % (blocks.4), 0.5 % (blocks.7), 8 % (blocks.9) or
+        photograph Lite0's gradient is off by 0.2 % (blocks.4), 0.5 % (blocks.7), 8 % (blocks.9) or
         2 % (blocks.11) of its deviation, and each step has its seams elsewhere. The last layers
         see too much for that: blocks.15 is off by 25 % there, and by 9 % with half as much again.
         """
@@ -66,20 +66,21 @@ def _looked(
 ) -> tuple[dict[str, int], float]:
     """How many places each layer has along this side, and the bytes that a step holds.
 
-    Held is what the way back needs, and on it, beside that, the slope that goes into an operation
-    and the one that comes out: each at most as large as the largest activation, in float32.
+    Held is what the way back needs, and on it, beside that, the gradient that goes into an
+    operation and the one that comes out: each at most as large as the largest activation, in
+    float32.
     """
     held: dict[int, int] = {}
-    slopes: list[float] = [0]
+    gradients: list[float] = [0]
 
     def kept(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         held[storage.data_ptr()] = storage.nbytes()
-        slopes.append(storage.nbytes() * torch.float32.itemsize / tensor.itemsize)
+        gradients.append(storage.nbytes() * torch.float32.itemsize / tensor.itemsize)
         return tensor
 
     image = torch.zeros(1, 3, side, side, device=device, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(kept, lambda tensor: tensor):
         activations = model(image, layers)
     places = {name: seen.shape[2] if seen.ndim == 4 else 0 for name, seen in activations.items()}
-    return places, sum(held.values()) + 2 * max(slopes)
+    return places, sum(held.values()) + 2 * max(gradients)

@@ -1,4 +1,4 @@
-"""The slope that a dreamer climbs: the gradient of an aim in a model's view of an image."""
+"""The gradient that a dreamer climbs: the gradient of an aim in a model's view of an image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.objective import BoundObjective, total
 log = logging.getLogger(__name__)
 
 TINY = 1e-12
-"""A flat picture may have no slope at all."""
+"""A flat picture may have no gradient at all."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Gradient:
 
     room: how much of an image the network may hold at once; None = all of it. Whoever asks need
     not know of tiles: each gives what its core's activations want of all the pixels that it sees,
-    and their sum is the slope of the whole image, exactly so where margins are as wide as what an
-    activation sees. A class score, which looks at everything, is the mean of the tiles' scores.
+    and their sum is the gradient of the whole image, exactly so where margins are as wide as what
+    an activation sees. A class score, which looks at everything, is the mean of the tiles' scores.
 
-    A slope that is not finite is none: it is given as 0 all over, so that the step is left out and
-    nothing but numbers gets into a dream, where it would stay for ever.
+    A gradient that is not finite is none: it is given as 0 all over, so that the step is left out
+    and nothing but numbers gets into a dream, where it would stay for ever.
     """
 
     model: Model
@@ -48,31 +48,35 @@ class Gradient:
         Of several terms each has its own gradient, brought to a deviation of 1 and weighted: half
         the weight is half the look, whatever the scales of the layers, and a cross-fade is even.
         """
-        slopes: list[Tensor | None] = []
+        gradients: list[Tensor | None] = []
         pulls: list[_Pull] = []
         scores: list[Tensor] = []
         for view, pulls in self._pulled(image.detach()):
-            slopes = slopes or [None for _ in pulls]
+            gradients = gradients or [None for _ in pulls]
             scores.append(total((pull.weight, pull.score) for pull in pulls))
             asked = [(term, *wanted) for term, pull in enumerate(pulls)
                      for wanted in pull.wanted.items()]  # fmt: skip
             for left, (term, layer, wanted) in zip(range(len(asked))[::-1], asked, strict=True):
-                slopes[term] = view.with_slope(slopes[term], layer, wanted, image, keep=left > 0)
-        found = [torch.zeros_like(image) if slope is None else slope for slope in slopes]
-        for slope, pull in zip(found, pulls, strict=True):
+                gradients[term] = view.with_gradient(
+                    gradients[term], layer, wanted, image, keep=left > 0
+                )
+        found = [
+            torch.zeros_like(image) if gradient is None else gradient for gradient in gradients
+        ]
+        for gradient, pull in zip(found, pulls, strict=True):
             if len(found) > 1:
-                slope.div_(slope.std() + TINY)
+                gradient.div_(gradient.std() + TINY)
             if pull.weight != 1:
-                slope.mul_(pull.weight)
-        slope = functools.reduce(Tensor.add_, found)
+                gradient.mul_(pull.weight)
+        gradient = functools.reduce(Tensor.add_, found)
         # the sum is a number if all of it is; 0 times anything else is none
-        lost = slope.sum() * 0 != 0
+        lost = gradient.sum() * 0 != 0
         self._lost.append(lost)
-        if slope.device.type != "cpu":
-            slope.masked_fill_(lost, 0)  # decided there, for it need not be waited for
+        if gradient.device.type != "cpu":
+            gradient.masked_fill_(lost, 0)  # decided there, for it need not be waited for
         elif lost:
-            slope.zero_()
-        return slope, functools.reduce(Tensor.add, scores)
+            gradient.zero_()
+        return gradient, functools.reduce(Tensor.add, scores)
 
     def check(self, index: int) -> None:
         """Log how many steps of the frame of that index were left out, if any.
@@ -87,7 +91,7 @@ class Gradient:
                 "frame; take other weights, another layer or objective"
             )
         if left_out:
-            log.warning("frame %d: %d of %d steps left out, whose slope was not finite",
+            log.warning("frame %d: %d of %d steps left out, whose gradient was not finite",
                         index, left_out, steps)  # fmt: skip
 
     @torch.no_grad()
@@ -135,10 +139,10 @@ class Gradient:
         terms = self.aim.terms(leaves).values()
         pulls = []
         for weight, score in terms:
-            slopes = torch.autograd.grad(score, list(leaves.values()), allow_unused=True,
+            gradients = torch.autograd.grad(score, list(leaves.values()), allow_unused=True,
                                          retain_graph=len(terms) > 1)  # fmt: skip
-            pairs = zip(leaves, slopes, strict=True)
-            wanted = {layer: slope for layer, slope in pairs if slope is not None}
+            pairs = zip(leaves, gradients, strict=True)
+            wanted = {layer: gradient for layer, gradient in pairs if gradient is not None}
             pulls.append(_Pull(weight, score.detach(), wanted))
         return pulls
 
@@ -155,7 +159,7 @@ class Gradient:
 
 @dataclass(frozen=True)
 class _Pull:
-    """What a term asks of activations: its weight, its score, and its slope in each layer."""
+    """What a term asks of activations: its weight, its score, and its gradient in each layer."""
 
     weight: float
     score: Tensor

@@ -60,24 +60,24 @@ class TilePass:
             else:
                 whole[layer].add_(core, alpha=self.share(layer))
 
-    def with_slope(
-        self, slope: Tensor | None, layer: str, wanted: Tensor, whole: Image, *, keep: bool
+    def with_gradient(
+        self, gradient: Tensor | None, layer: str, wanted: Tensor, whole: Image, *, keep: bool
     ) -> Tensor:
-        """The slope of the whole image with what they ask of the pixels added to it, in place.
+        """The gradient of the whole image with what they ask of the pixels added to it, in place.
 
-        slope: None = 0 all over. wanted: the slope of the score in them. keep: whether the view is
-        asked again.
+        gradient: None = 0 all over. wanted: the gradient of the score in them. keep: whether the
+        view is asked again.
         """
         core = self.cores()[layer]
         (own,) = torch.autograd.grad(core, self.image, wanted, retain_graph=keep)
-        if slope is None and self.tile.whole:
+        if gradient is None and self.tile.whole:
             return own
-        slope = torch.zeros_like(whole) if slope is None else slope
+        gradient = torch.zeros_like(whole) if gradient is None else gradient
         if self.strides[layer]:
             # The margin too: other cores see it as well, and add their part.
-            self.tile.of(slope).add_(own)
+            self.tile.of(gradient).add_(own)
         else:
             # A mean over the tile, whatever its core; the margin is core elsewhere.
             mine = self.tile.core(own)
-            self.tile.within(slope).add_(mine, alpha=own.numel() / mine.numel())
-        return slope
+            self.tile.within(gradient).add_(mine, alpha=own.numel() / mine.numel())
+        return gradient

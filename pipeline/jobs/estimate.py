@@ -138,19 +138,19 @@ def _step_seconds(
 ) -> dict[tuple[int, int], float]:
     """Seconds of a gradient of the network alone at each size."""
     aim = parts.moments(0).objective.of(parts.model, parts.beside.first_guide())
-    slope = Gradient(parts.model, aim, parts.room)
+    gradient_fn = Gradient(parts.model, aim, parts.room)
     first = next(iter(parts.source.pictures()))
     assert first is not None
     image = to_image(first, order.device)
-    return {size: _timed(slope, F.interpolate(image, size)) for size in sizes}
+    return {size: _timed(gradient_fn, F.interpolate(image, size)) for size in sizes}
 
 
-def _timed(slope: Gradient, image: Image) -> float:
-    float(slope(image)[1])  # the first time is slower
+def _timed(gradient_fn: Gradient, image: Image) -> float:
+    float(gradient_fn(image)[1])  # the first time is slower
     took: list[float] = []
     while len(took) < TIMES and sum(took) < SECONDS:
         began = time.perf_counter()
-        float(slope(image)[1])  # waited for, wherever it is computed
+        float(gradient_fn(image)[1])  # waited for, wherever it is computed
         took.append(time.perf_counter() - began)
     return statistics.median(took)
 

@@ -67,8 +67,8 @@ class Norm:
 
 
 class _MeanSquare(torch.autograd.Function):
-    """Of numbers of any shape, a scalar. The way back is one pass, and leaves the slope laid out as
-    the activations are: torch's own takes five and does not, which costs 2 % of a step.
+    """Of numbers of any shape, a scalar. The way back is one pass, and leaves the gradient laid
+    out as the activations are: torch's own takes five and does not, which costs 2 % of a step.
     """
 
     @staticmethod
@@ -78,7 +78,7 @@ class _MeanSquare(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context: Any, slope: Tensor) -> Tensor:
+    def backward(context: Any, gradient: Tensor) -> Tensor:
         (numbers,) = context.saved_tensors
-        found: Tensor = numbers * (slope * (2 / numbers.numel()))
+        found: Tensor = numbers * (gradient * (2 / numbers.numel()))
         return found

@@ -39,7 +39,7 @@ class Measured:
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """Print FIELD.md's table; the figures, and which demands they meet."""
     torch.set_num_threads(2)
-    slope = parts.gradient(parts.settings())
+    gradient_fn = parts.gradient(parts.settings())
     footage = scene.moving(FRAMES)
     methods: dict[str, Method] = {
         "each frame alone, 4 x 10, step .03": lambda s, g: usual.alone(s.shots, g),
@@ -51,7 +51,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     found = {}
     print(f"{'method':46s} flicker   gain  steps")
     for name, method in methods.items():
-        found[name] = measured = measure(footage, slope, method(footage, slope))
+        found[name] = measured = measure(footage, gradient_fn, method(footage, gradient_fn))
         print(
             f"{name:46s} {statistics.fmean(measured.flickers):7.4f} "
             f"{statistics.fmean(measured.gains):6.2f} {statistics.fmean(measured.steps[1:]):6.2f}",
@@ -60,7 +60,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         _sheet(out / f"coherence-{len(found)}.png", measured)
     reference, mine = found[next(iter(found))], found[next(reversed(found))]
     figures, met = _judged(mine, reference)
-    extra, extra_met = _still_and_cut(slope)
+    extra, extra_met = _still_and_cut(gradient_fn)
     for name, value in (figures | extra).items():
         print(f"{name}: {value}")
     table = {
@@ -74,7 +74,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     return {"table": table, **figures, **extra}, met | extra_met
 
 
-def measure(footage: scene.Scene, slope: Gradient, dreams: usual.Dreams) -> Measured:
+def measure(footage: scene.Scene, gradient_fn: Gradient, dreams: usual.Dreams) -> Measured:
     """Follow a method's dreams with the exact flow."""
     measured = Measured()
     ages = scene.ages(footage.flows)
@@ -83,7 +83,7 @@ def measure(footage: scene.Scene, slope: Gradient, dreams: usual.Dreams) -> Meas
     for index, (dream, steps) in enumerate(dreams):
         picture = to_image(footage.shots[index], parts.CPU)
         measured.steps.append(steps)
-        measured.gains.append(float(slope.score(dream) / slope.score(picture)))
+        measured.gains.append(float(gradient_fn.score(dream) / gradient_fn.score(picture)))
         flow = footage.flows[index]
         if flow is not None and layer is not None:
             moved = sample(layer, scene.positions(flow))
@@ -91,7 +91,7 @@ def measure(footage: scene.Scene, slope: Gradient, dreams: usual.Dreams) -> Meas
             measured.flickers.append(float(flicker(dream - picture, moved, seen)))
         layer = dream - picture
         if index >= HALF_A_SECOND and index % 4 == 0:
-            _add_energy(energy, slope, (dream, picture), ages[index])
+            _add_energy(energy, gradient_fn, (dream, picture), ages[index])
         if index % 15 == 0 or index == len(footage.shots) - 1:
             measured.pictures[index] = to_picture(dream)
     measured.entering = {n: d / p for n, (d, p) in energy.items() if p}
@@ -99,14 +99,17 @@ def measure(footage: scene.Scene, slope: Gradient, dreams: usual.Dreams) -> Meas
 
 
 def _add_energy(
-    energy: dict[str, list[float]], slope: Gradient, pair: tuple[Image, Image], age: np.ndarray
+    energy: dict[str, list[float]],
+    gradient_fn: Gradient,
+    pair: tuple[Image, Image],
+    age: np.ndarray,
 ) -> None:
     """Squared activations of dream and picture, where content entered half a second ago, and
     where it was there long before."""
     for place, image in enumerate(pair):
-        (layer,) = slope.aim.layers
+        (layer,) = gradient_fn.aim.layers
         with torch.no_grad():
-            squares = slope.model(image, [layer])[layer].square().mean(dim=1)[0]
+            squares = gradient_fn.model(image, [layer])[layer].square().mean(dim=1)[0]
         small = cv2.resize(age, squares.shape[::-1], interpolation=cv2.INTER_AREA)
         where = torch.from_numpy(np.asarray(small))
         recent = (where >= HALF_A_SECOND) & (where < 2 * HALF_A_SECOND)
@@ -114,14 +117,14 @@ def _add_energy(
         energy["settled"][place] += float(squares[where >= 2 * HALF_A_SECOND].sum())
 
 
-def ours(footage: scene.Scene, slope: Gradient) -> usual.Dreams:
+def ours(footage: scene.Scene, gradient_fn: Gradient) -> usual.Dreams:
     """The program as it comes."""
-    return dreamt_with(footage, slope, [])
+    return dreamt_with(footage, gradient_fn, [])
 
 
-def dreamt_with(footage: scene.Scene, slope: Gradient, words: Sequence[str]) -> usual.Dreams:
+def dreamt_with(footage: scene.Scene, gradient_fn: Gradient, words: Sequence[str]) -> usual.Dreams:
     """The program with these settings."""
-    for dreamt in parts.rendered(footage, parts.settings(words), slope):
+    for dreamt in parts.rendered(footage, parts.settings(words), gradient_fn):
         yield dreamt.dream.image, dreamt.dream.steps
 
 
@@ -150,14 +153,14 @@ def _judged(mine: Measured, alone_: Measured) -> tuple[dict[str, object], dict[s
     return figures, met
 
 
-def _still_and_cut(slope: Gradient) -> tuple[dict[str, object], dict[str, bool]]:
+def _still_and_cut(gradient_fn: Gradient) -> tuple[dict[str, object], dict[str, bool]]:
     """A standing camera, and a cut: what was before must leave nothing behind."""
-    standing = measure(scene.still(40), slope, ours(scene.still(40), slope))
+    standing = measure(scene.still(40), gradient_fn, ours(scene.still(40), gradient_fn))
     calm = statistics.fmean(standing.flickers[SETTLED:])
     other = scene.moving(12, "coffee.png")
     both = scene.joined(scene.moving(12), other)
-    behind = list(parts.rendered(both, parts.settings(), slope))[12:]
-    afresh = list(parts.rendered(other, parts.settings(), slope))
+    behind = list(parts.rendered(both, parts.settings(), gradient_fn))[12:]
+    afresh = list(parts.rendered(other, parts.settings(), gradient_fn))
     ghost = float((behind[0].dream.image - afresh[0].dream.image).abs().max())
     figures: dict[str, object] = {
         "flicker of a still scene after frame 10": f"{calm:.5f}",

@@ -28,14 +28,14 @@ Vector = npt.NDArray[np.float64]
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
     clip = parts.needed(clip, "cost")
-    slope = parts.gradient(parts.settings([f"input={clip}"]))
-    by_size = {size: _by_size(clip, size, slope) for size in SIZES}
+    gradient_fn = parts.gradient(parts.settings([f"input={clip}"]))
+    by_size = {size: _by_size(clip, size, gradient_fn) for size in SIZES}
     pixels = np.array([width * height for width, height in SIZES], float)
     spent = np.array(list(by_size.values()))
     for (width, height), seconds in by_size.items():
         print(f"{width}x{height}: {1e3 * seconds:.0f} ms a step")
     wide, begun = _off_line(pixels, spent)
-    so_far = _by_frames(_repeated(clip, out / "repeated.mp4"), slope)
+    so_far = _by_frames(_repeated(clip, out / "repeated.mp4"), gradient_fn)
     for mark in MARKS:
         print(f"{mark} frames: {1e3 * so_far[mark] / mark:.1f} ms a frame")
     long, _ = _off_line(np.array(MARKS, float), np.array([so_far[mark] for mark in MARKS]))
@@ -55,32 +55,32 @@ def _off_line(sizes: Vector, spent: Vector) -> tuple[float, float]:
     return float(abs(np.polyval(line, sizes) / spent - 1).max()), float(line[1] / spent[-1])
 
 
-def _by_size(clip: Path, size: tuple[int, int], slope: Gradient) -> float:
+def _by_size(clip: Path, size: tuple[int, int], gradient_fn: Gradient) -> float:
     """Seconds of a frame behind the first, all that goes with it included, over its steps: what is
     new in a frame, and wants steps, hangs on its size too.
     """
     width, height = size
     words = [f"input={clip}", f"width={width}", f"height={height}", f"frames={FRAMES}"]
     marks = [(time.perf_counter(), 0.0)]
-    for steps in _dreamt(words, slope):
+    for steps in _dreamt(words, gradient_fn):
         marks.append((time.perf_counter(), steps))
     spent = marks[-1][0] - marks[1][0]
     return spent / sum(steps for _, steps in marks[2:])
 
 
-def _by_frames(clip: Path, slope: Gradient) -> Mapping[int, float]:
+def _by_frames(clip: Path, gradient_fn: Gradient) -> Mapping[int, float]:
     """Seconds until so many frames of the clip were there."""
     began, so_far = time.perf_counter(), {}
-    for count, _ in enumerate(_dreamt([f"input={clip}"], slope), start=1):
+    for count, _ in enumerate(_dreamt([f"input={clip}"], gradient_fn), start=1):
         so_far[count] = time.perf_counter() - began
     return so_far
 
 
-def _dreamt(words: Sequence[str], slope: Gradient) -> Iterator[float]:
+def _dreamt(words: Sequence[str], gradient_fn: Gradient) -> Iterator[float]:
     """The steps of each frame, once it is dreamt; each weighted by its share of the frame."""
     config = parts.settings(words)
     source = parts.built(config, "source")
-    for dreamt in parts.rendered(source, config, slope):
+    for dreamt in parts.rendered(source, config, gradient_fn):
         yield dreamt.dream.steps
 
 

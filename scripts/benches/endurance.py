@@ -44,8 +44,8 @@ class Life:
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """Print both lives; the figures, and which demands the governed one meets."""
     torch.set_num_threads(2)
-    slope = parts.gradient(parts.settings(WORDS))
-    lives = {"governed": _lived(slope), "free": _lived(slope, "governor=none")}
+    gradient_fn = parts.gradient(parts.settings(WORDS))
+    lives = {"governed": _lived(gradient_fn), "free": _lived(gradient_fn, "governor=none")}
     figures: dict[str, object] = {}
     for name, life in lives.items():
         figures[name] = told = _told(life)
@@ -66,14 +66,14 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     return figures, met
 
 
-def _lived(slope: Gradient, *words: str) -> Life:
+def _lived(gradient_fn: Gradient, *words: str) -> Life:
     config = parts.settings([*WORDS, *words])
     life, before = Life(), deque[Tensor](maxlen=APART)
-    for dreamt in parts.rendered(parts.built(config, "source"), config, slope):
+    for dreamt in parts.rendered(parts.built(config, "source"), config, gradient_fn):
         image = dreamt.dream.image
         for name, value in asdict(vitals(image)).items():
             life.vitals.setdefault(name, []).append(float(value))
-        seen = _seen(slope, image)
+        seen = _seen(gradient_fn, image)
         if len(before) == APART:
             life.distances.append(1 - float(torch.cosine_similarity(seen, before[0], dim=0)))
         before.append(seen)
@@ -83,9 +83,9 @@ def _lived(slope: Gradient, *words: str) -> Life:
 
 
 @torch.no_grad()
-def _seen(slope: Gradient, image: Tensor) -> Tensor:
+def _seen(gradient_fn: Gradient, image: Tensor) -> Tensor:
     """What the network sees, wherever in the picture: (C,)."""
-    seen: Tensor = slope.model(image, [FEATURES])[FEATURES].mean(dim=(0, 2, 3))
+    seen: Tensor = gradient_fn.model(image, [FEATURES])[FEATURES].mean(dim=(0, 2, 3))
     return seen
 
 

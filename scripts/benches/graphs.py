@@ -46,8 +46,10 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
             image = image.to(parts.device)
             model = with_precision(plain, precision, parts.device)
             ways = model, with_cuda_graphs(model, "graphs", parts.device)
-            slopes = [Gradient(way, aim) for way in ways for _ in range(2)]
-            one, *_, other = [slope(image)[0] for slope in slopes]  # recorded at the second time
+            gradients = [Gradient(way, aim) for way in ways for _ in range(2)]
+            one, *_, other = [
+                gradient_fn(image)[0] for gradient_fn in gradients
+            ]  # recorded at the second time
             row = [milliseconds(work) / steps for way in ways for work, steps in (
                 (partial(bare, way, layer, image), 1),
                 (partial(usual.dreamt, image, Gradient(way, aim), dreamer), STEPS),

@@ -62,12 +62,12 @@ class Shown:
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """Print asked and measured; the figures, and which demands they meet."""
     torch.set_num_threads(2)
-    slope = parts.gradient(parts.settings(SMALL))
+    gradient_fn = parts.gradient(parts.settings(SMALL))
     figures: dict[str, object] = {}
     met: dict[str, bool] = {}
     for rate in RATES:
         for name, words in MOVES.items():
-            pictures = _shown(slope, rate, *LARGE, *words, seconds=SECONDS)
+            pictures = _shown(gradient_fn, rate, *LARGE, *words, seconds=SECONDS)
             measured = _registered(pictures, rate)
             asked = {"zoom": ZOOM, "degrees": DEGREES} if name == "spiral" else (
                 {"right": RIGHT, "down": DOWN})  # fmt: skip
@@ -78,9 +78,9 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
                 figures[f"{what} at {rate}"] = got
                 met[f"{what} at {rate} frames/s within 2 % ({off:+.4f})"] = abs(off) <= 0.02
     for name, ratio, most in (
-        ("loop: the seam's difference over the median one", _seam(slope), 1.2),
+        ("loop: the seam's difference over the median one", _seam(gradient_fn), 1.2),
         ("cross-fade of two layers: the largest difference over the median one",
-         _faded(slope), 1.5),
+         _faded(gradient_fn), 1.5),
     ):  # fmt: skip
         print(f"{name}: {ratio:.3f}")
         figures[name] = ratio
@@ -89,11 +89,11 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 
 def _shown(
-    slope: Gradient, rate: int, *words: str, seconds: float, overlap: int = 0
+    gradient_fn: Gradient, rate: int, *words: str, seconds: float, overlap: int = 0
 ) -> list[Picture]:
     config = parts.settings([*SMALL, f"source.rate={rate}", f"source.seconds={seconds}", *words])
     source, shown = parts.built(config, "source"), Shown()
-    for _ in parts.rendered(source, config, slope, shown, Loop(overlap, source.clip.count)):
+    for _ in parts.rendered(source, config, gradient_fn, shown, Loop(overlap, source.clip.count)):
         pass
     return shown.pictures
 
@@ -125,16 +125,16 @@ def _registered(pictures: Sequence[Picture], rate: int) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in found.items()}
 
 
-def _seam(slope: Gradient) -> float:
-    pictures = _shown(slope, 30, seconds=8, overlap=45)
+def _seam(gradient_fn: Gradient) -> float:
+    pictures = _shown(gradient_fn, 30, seconds=8, overlap=45)
     return _difference(pictures[-1], pictures[0]) / _median(pictures)
 
 
-def _faded(slope: Gradient) -> float:
+def _faded(gradient_fn: Gradient) -> float:
     """Two layers, the one fading into the other within two seconds, grown before."""
     words = ("objective.layers=[blocks.4,blocks.9]",
              'objective.weights=["3s: 1, 5s: 0","3s: 0, 5s: 1"]')  # fmt: skip
-    pictures = _shown(slope, 30, *words, seconds=8)[GROWN * 30 :]
+    pictures = _shown(gradient_fn, 30, *words, seconds=8)[GROWN * 30 :]
     most = max(_difference(one, other) for one, other in pairwise(pictures))
     return most / _median(pictures)
 

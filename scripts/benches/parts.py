@@ -75,7 +75,7 @@ def built(config: DictConfig, group: str) -> Any:
 
 
 def gradient(config: DictConfig) -> Gradient:
-    """The slope of the configured objective and model, as the command line runs it."""
+    """The gradient of the configured objective and model, as the command line runs it."""
     whole = with_precision(built(config, "model"), config.precision, device)
     model = with_cuda_graphs(whole, config.compile, device)
     return Gradient(model, built(config, "objective").of(model))
@@ -96,7 +96,7 @@ def beside(config: DictConfig, source: Source) -> AuxiliaryInputs:
 def rendered(
     source: Source,
     config: DictConfig,
-    slope: Gradient,
+    gradient_fn: Gradient,
     recording: Recorder | None = None,
     loop: Loop | None = None,
     cuts: Cuts | None = None,
@@ -114,13 +114,13 @@ def rendered(
     cuts = cuts or built(config, "cuts")
     return render(
         source, cuts, built(config, "flow"), timeline(templates, clip, heard),
-        slope.model, recording or Kept(), loop=loop or Loop(0), beside=beside(config, source),
+        gradient_fn.model, recording or Kept(), loop=loop or Loop(0), beside=beside(config, source),
         seed=config.seed, device=device,
     )  # fmt: skip
 
 
 def recorded(
-    config: DictConfig, slope: Gradient, source: Source, output: Path,
+    config: DictConfig, gradient_fn: Gradient, source: Source, output: Path,
     look: Callable[[RenderedFrame], object] = lambda _: None,
 ) -> tuple[Any, float]:  # fmt: skip
     """The figures of a whole render, recorded as the command line does, and its seconds.
@@ -132,7 +132,7 @@ def recorded(
     report = Report(source, device)
     with Recording(output, built(config, "encoder"), source.clip, {}, overwrite=True,
                    made_of=Fingerprint(), saving=saving, device=device) as recording:  # fmt: skip
-        for dreamt in rendered(source, config, slope, recording):
+        for dreamt in rendered(source, config, gradient_fn, recording):
             report.add(dreamt)
             look(dreamt)
     wall = time.perf_counter() - began

@@ -18,7 +18,7 @@ from torch import nn
 
 from benches import parts, scene, usual
 from benches.usual import Usual
-from pipeline.dreamer import Slope
+from pipeline.dreamer import GradientFn
 from pipeline.flow import with_motion
 from pipeline.frame import Frame, Image, Picture, sent, to_image, to_picture
 from pipeline.gradient import Gradient
@@ -36,7 +36,7 @@ LONG, GAINED, FLICKERED = 4, 2, 3
 """Frames of a window; which of them gain and flicker are measured on."""
 ROUNDS = 2
 STEPS = 9
-Method = Callable[[Iterable[Picture], Slope], usual.Dreams]
+Method = Callable[[Iterable[Picture], GradientFn], usual.Dreams]
 METHODS: Mapping[str, Method] = {
     "blend .85, 4 x 10": partial(usual.blended, share=0.85),
     "flow-warped blend, photometric mask, 4 x 5": usual.warped_blend,
@@ -60,7 +60,7 @@ class Peer:
     """
 
     name: str
-    slope: Slope
+    gradient_fn: GradientFn
     words: tuple[str, ...]
     step: float
 
@@ -143,7 +143,7 @@ def compared(
     words: what ours are told in any case. others: what each of ours is told beside that.
     """
     config = parts.settings(words)
-    frames, slope = _filmed(config), parts.gradient(config)
+    frames, gradient_fn = _filmed(config), parts.gradient(config)
     # on a GPU what float32 means is set for the whole process
     exact = ["precision=float32"] if parts.device.type == "cpu" else []
     judge = parts.gradient(parts.settings([*words, *exact]))
@@ -153,14 +153,21 @@ def compared(
         for name, method in methods.items():
             for begin in WINDOWS[turn * share : (turn + 1) * share]:
                 window = [frames[begin + n] for n in range(LONG)]
-                _usual(method, peer.slope, window, judge, found[name])
+                _usual(method, peer.gradient_fn, window, judge, found[name])
         for name, said in others.items():
-            _ours([*words, *said], slope, frames, out / "peers.mp4", judge=judge, found=found[name])
+            _ours(
+                [*words, *said],
+                gradient_fn,
+                frames,
+                out / "peers.mp4",
+                judge=judge,
+                found=found[name],
+            )
     return found
 
 
 def _usual(
-    method: Method, slope: Slope, window: Sequence[Frame], judge: Gradient, found: Found
+    method: Method, gradient_fn: GradientFn, window: Sequence[Frame], judge: Gradient, found: Found
 ) -> None:
     """Dream over these frames, which lie on the disk one by one, as the dreams do then."""
     with tempfile.TemporaryDirectory() as name:
@@ -168,7 +175,7 @@ def _usual(
         for path, frame in zip(paths, window, strict=True):
             assert frame.picture is not None
             cv2.imwrite(str(path), frame.picture[..., ::-1])
-        dreams, made = method(map(_read, paths), slope), []
+        dreams, made = method(map(_read, paths), gradient_fn), []
         for path in paths:
             began = time.perf_counter()
             dream, steps = next(dreams)
@@ -185,7 +192,7 @@ def _read(path: Path) -> Picture:
 
 def _ours(
     words: Sequence[str],
-    slope: Gradient,
+    gradient_fn: Gradient,
     frames: Mapping[int, Frame],
     output: Path,
     *,
@@ -201,7 +208,7 @@ def _ours(
 
     config = parts.settings(words)
     source = parts.built(config, "source")
-    told, wall = parts.recorded(config, slope, source, output, keep)
+    told, wall = parts.recorded(config, gradient_fn, source, output, keep)
     found.seconds.append(wall / told["frames"])
     found.steps.append(told["steps_per_frame"])
     for begin in WINDOWS:
@@ -237,9 +244,9 @@ def _step(peer: Peer, config: DictConfig) -> float:
     one included.
     """
     first = next(parts.built(config, "source").pictures())
-    image, slope = to_image(first, parts.device), parts.gradient(config)
+    image, gradient_fn = to_image(first, parts.device), parts.gradient(config)
     ours = parts.settings(["dreamer.octaves=1", "dreamer.iterations=1"])
-    ways = (peer.slope, usual.octaves(1, 1)), (slope, parts.built(ours, "dreamer"))
+    ways = (peer.gradient_fn, usual.octaves(1, 1)), (gradient_fn, parts.built(ours, "dreamer"))
     for way in 2 * ways:
         usual.dreamt(image, *way)  # the first times are slower
     ratios = []

@@ -34,15 +34,17 @@ COLUMNS = 3
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """Print the table; its figures, and no demands: which look is wanted is taste."""
     torch.set_num_threads(2)
-    footage, slope = scene.moving(FRAMES), parts.gradient(parts.settings())
+    footage, gradient_fn = scene.moving(FRAMES), parts.gradient(parts.settings())
     picture = to_image(footage.shots[-1], parts.CPU)
     table: dict[str, dict[str, float]] = {}
     tiles: list[Picture] = []
     print(f"{'dreamer.':30s} flicker   gain  contrast  chroma  finest   away  s/frame")
-    measure(footage, slope, dreamt_with(scene.moving(2), slope, []))  # the first time is slower
+    measure(
+        footage, gradient_fn, dreamt_with(scene.moving(2), gradient_fn, [])
+    )  # the first time is slower
     for name, words in VARIANTS.items():
         began = time.perf_counter()
-        measured = measure(footage, slope, dreamt_with(footage, slope, words))
+        measured = measure(footage, gradient_fn, dreamt_with(footage, gradient_fn, words))
         seconds = (time.perf_counter() - began) / FRAMES
         last = measured.pictures[FRAMES - 1]
         table[name] = row = _row(measured, last, picture) | {"seconds": seconds}

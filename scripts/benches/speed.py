@@ -52,12 +52,12 @@ def _ratios(clip: Path, output: Path) -> list[float]:
     never paused, or decode and flow would run ahead for nothing.
     """
     config = parts.settings([f"input={clip}", f"frames={FRAMES}"])
-    slope, source = parts.gradient(config), parts.built(config, "source")
-    told, _ = parts.recorded(config, slope, source, output)  # warms up, and tells the steps
-    before, ratios = _bare(slope, source, told["steps_at_size"]), []
+    gradient_fn, source = parts.gradient(config), parts.built(config, "source")
+    told, _ = parts.recorded(config, gradient_fn, source, output)  # warms up, and tells the steps
+    before, ratios = _bare(gradient_fn, source, told["steps_at_size"]), []
     for turn in range(ROUNDS):
-        told, wall = parts.recorded(config, slope, source, output)
-        behind = _bare(slope, source, told["steps_at_size"])
+        told, wall = parts.recorded(config, gradient_fn, source, output)
+        behind = _bare(gradient_fn, source, told["steps_at_size"])
         bare = (before + behind) / 2
         ratios.append(wall / bare)
         shares = ", ".join(f"{name} {spent * told['frames'] / bare:.3f}"
@@ -68,7 +68,7 @@ def _ratios(clip: Path, output: Path) -> list[float]:
     return ratios
 
 
-def _bare(slope: Gradient, source: Source, work: Mapping[str, int]) -> float:
+def _bare(gradient_fn: Gradient, source: Source, work: Mapping[str, int]) -> float:
     """Seconds of so many forward and backward passes at each size, and of nothing else.
 
     work: as report.json has it, by width and height: 640x272.
@@ -80,10 +80,10 @@ def _bare(slope: Gradient, source: Source, work: Mapping[str, int]) -> float:
     for size, count in work.items():
         width, height = map(int, size.split("x"))
         image = resize(picture, (height, width))
-        slope(image)  # the first pass at a size is slower
+        gradient_fn(image)  # the first pass at a size is slower
         began = time.perf_counter()
         for _ in range(count):
-            slope(image)
+            gradient_fn(image)
         seconds += time.perf_counter() - began
     return seconds
 

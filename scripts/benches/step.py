@@ -86,11 +86,11 @@ def _rows(name: str, words: Sequence[str]) -> dict[int, dict[str, float]]:
     """The times of a network, and what they come to, by the number of threads."""
     config = parts.settings(words)
     picture = to_image(next(parts.built(config, "source").pictures()), parts.CPU)
-    slope = parts.gradient(config)
-    bare, ready = Bare.of(slope), picture.contiguous(memory_format=torch.channels_last)
+    gradient_fn = parts.gradient(config)
+    bare, ready = Bare.of(gradient_fn), picture.contiguous(memory_format=torch.channels_last)
     dreamer = parts.built(parts.settings(["dreamer.octaves=1", f"dreamer.iterations={STEPS}"]),
                           "dreamer")  # fmt: skip
-    step = partial(usual.dreamt, picture, slope, dreamer)
+    step = partial(usual.dreamt, picture, gradient_fn, dreamer)
     rows = {}
     for threads in THREADS:
         torch.set_num_threads(threads)
@@ -111,13 +111,13 @@ class Bare:
     kind: torch.dtype
 
     @staticmethod
-    def of(slope: Gradient) -> Bare:
-        """What is run for this slope, which is asked of one layer."""
-        model, (layer,) = slope.model, slope.aim.layers
+    def of(gradient_fn: Gradient) -> Bare:
+        """What is run for this gradient, which is asked of one layer."""
+        model, (layer,) = gradient_fn.model, gradient_fn.aim.layers
         kind = model.kind if isinstance(model, ReducedPrecision) else torch.float32
         network = model.model if isinstance(model, ReducedPrecision) else model
         assert isinstance(network, Network)
-        return Bare(network._cut((layer,)), layer, slope.aim, kind)
+        return Bare(network._cut((layer,)), layer, gradient_fn.aim, kind)
 
     @torch.enable_grad()
     def __call__(self, picture: Image) -> Tensor:

@@ -53,9 +53,9 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     """
     torch.set_num_threads(2)
     picture = _photograph(clip)
-    slope = parts.gradient(parts.settings())
-    same, met = _compared(slope, picture, out)
-    times, on_time = _timed(slope, picture)
+    gradient_fn = parts.gradient(parts.settings())
+    same, met = _compared(gradient_fn, picture, out)
+    times, on_time = _timed(gradient_fn, picture)
     large, in_memory = _large(picture, out)
     return same | times | large, met | on_time | in_memory
 
@@ -76,17 +76,19 @@ def _sized(picture: Picture, size: tuple[int, int]) -> Image:
 
 
 def _compared(
-    slope: Gradient, picture: Picture, out: Path
+    gradient_fn: Gradient, picture: Picture, out: Path
 ) -> tuple[dict[str, object], dict[str, bool]]:
     """One gradient and a whole dream in tiles against the same of the whole picture."""
     image = _sized(picture, COMPARED)
     tiled, small = (
-        replace(slope, room=TileBudget(side=side, bytes=None)) for side in (SIDE, SMALL_SIDE)
+        replace(gradient_fn, room=TileBudget(side=side, bytes=None)) for side in (SIDE, SMALL_SIDE)
     )
     tiles = tiled.cut(image)[0]
-    whole_slope, tiled_slope = slope(image)[0], tiled(image)[0]
-    off, moved_off = (float((slope - whole_slope).std() / whole_slope.std())
-                      for slope in (tiled_slope, _there_and_back(whole_slope)))  # fmt: skip
+    whole_gradient, tiled_gradient = gradient_fn(image)[0], tiled(image)[0]
+    off, moved_off = (
+        float((found - whole_gradient).std() / whole_gradient.std())
+        for found in (tiled_gradient, _there_and_back(whole_gradient))
+    )
     print(f"gradient in {len(tiles)} tiles: off by {off:.4f} of its deviation, half a pixel "
           f"there and back by {moved_off:.4f}", flush=True)  # fmt: skip
     figures: dict[str, object] = {"tiles": len(tiles), "gradient_off": off,
@@ -97,7 +99,7 @@ def _compared(
     for name, words in {"jitter": (), "no_jitter": ("dreamer.jitter=0",)}.items():
         dreamer = parts.built(parts.settings(words), "dreamer")
         whole, again, noisy = (_dreamt(dreamer, way, start) for way, start in (
-            (slope, image), (small, image), (slope, (image + noise).clamp_(0, 1))
+            (gradient_fn, image), (small, image), (gradient_fn, (image + noise).clamp_(0, 1))
         ))  # fmt: skip
         cv2.imwrite(str(out / f"tiles-{name}.png"), to_picture(again)[:, :, ::-1])
         cv2.imwrite(str(out / f"tiles-{name}-whole.png"), to_picture(whole)[:, :, ::-1])
@@ -109,7 +111,7 @@ def _compared(
             "psnr": float(-10 * (again - whole).square().mean().log10()),
             "layer_off": float((again - whole).std() / layers[0].std()),
             "layer_off_by_noise": float((noisy - whole).std() / layers[0].std()),
-            "score_over_whole": float(slope.score(again) / slope.score(whole)),
+            "score_over_whole": float(gradient_fn.score(again) / gradient_fn.score(whole)),
             "seam_energy": there[1] / elsewhere[1],
             "seam_energy_whole": there[0] / elsewhere[0],
         }
@@ -134,12 +136,12 @@ def _there_and_back(image: Tensor) -> Tensor:
     return sample(sample(image, grid + 0.5), grid - 0.5)
 
 
-def _dreamt(dreamer: Dreamer, slope: Gradient, image: Image) -> Image:
+def _dreamt(dreamer: Dreamer, gradient_fn: Gradient, image: Image) -> Image:
     height, width = image.shape[2:]
-    fitting = dreamer.fit(height, width, slope.smallest_side)
+    fitting = dreamer.fit(height, width, gradient_fn.smallest_side)
     rng, new = torch.Generator().manual_seed(0), torch.zeros_like(image[:, :1])
     full = Strength.alike(torch.ones(()))
-    return fitting(image, new, slope, index=0, strength=full, source=image, memory={},
+    return fitting(image, new, gradient_fn, index=0, strength=full, source=image, memory={},
                    rng=rng).image  # fmt: skip
 
 
@@ -159,13 +161,14 @@ def _jumps(layer: Tensor, tiles: Sequence[Tile]) -> tuple[float, float]:
     return statistics.fmean(here), statistics.fmean(beside)
 
 
-def _timed(slope: Gradient, picture: Picture) -> tuple[dict[str, object], dict[str, bool]]:
+def _timed(gradient_fn: Gradient, picture: Picture) -> tuple[dict[str, object], dict[str, bool]]:
     """Seconds of a step at each size, the sizes in turns."""
     once = ("dreamer.octaves=1", "dreamer.iterations=1")
     dreamer = parts.built(parts.settings(once), "dreamer")
-    ways = {f"{w}x{h}": ((h, w), replace(slope, room=TileBudget(side=None, bytes=MEMORY * GIB)))
+    budget = TileBudget(side=None, bytes=MEMORY * GIB)
+    ways = {f"{w}x{h}": ((h, w), replace(gradient_fn, room=budget))
             for h, w in TIMED}  # fmt: skip
-    ways["1920x1080 whole"] = (1080, 1920), slope
+    ways["1920x1080 whole"] = (1080, 1920), gradient_fn
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(ROUNDS + 1):
         for name, (size, way) in ways.items():

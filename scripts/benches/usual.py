@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benches import parts, scene
-from pipeline.dreamer import Slope
+from pipeline.dreamer import GradientFn
 from pipeline.dreamer.octaves import Octaves
 from pipeline.frame import Image, Picture, Strength, to_image
 from pipeline.imaging.sampling import sample
@@ -22,7 +22,7 @@ OCTAVES, OCTAVE_SCALE, STEP = 4, 1.4, 0.03
 
 
 class Usual:
-    """The slope of the mean square of a network's last map, taken as it usually is: the weights
+    """The gradient of the mean square of a network's last map, taken as it usually is: the weights
     want gradients too, batch norms stand by themselves, maps lie channel by channel.
 
     blocks: the network up to that map. mean, deviation: what it expects its input to be shifted
@@ -55,24 +55,24 @@ def octaves(iterations: int, count: int = OCTAVES) -> Octaves:
     )  # fmt: skip
 
 
-def dreamt(canvas: Image, slope: Slope, dreamer: Octaves) -> tuple[Image, float]:
+def dreamt(canvas: Image, gradient_fn: GradientFn, dreamer: Octaves) -> tuple[Image, float]:
     """One frame, as if it were the first."""
     rng = torch.Generator().manual_seed(0)
     nothing = torch.zeros_like(canvas[:, :1])
     full = Strength.alike(torch.ones((), device=canvas.device))
-    dream = dreamer(canvas, nothing, slope, index=0, strength=full, source=None, memory={},
+    dream = dreamer(canvas, nothing, gradient_fn, index=0, strength=full, source=None, memory={},
                     rng=rng)  # fmt: skip
     return dream.image, dream.steps
 
 
-def alone(pictures: Iterable[Picture], slope: Slope, iterations: int = 10) -> Dreams:
+def alone(pictures: Iterable[Picture], gradient_fn: GradientFn, iterations: int = 10) -> Dreams:
     """Each frame by itself."""
     for picture in pictures:
-        yield dreamt(to_image(picture, parts.device), slope, octaves(iterations))
+        yield dreamt(to_image(picture, parts.device), gradient_fn, octaves(iterations))
 
 
 def blended(
-    pictures: Iterable[Picture], slope: Slope, share: float, iterations: int = 10
+    pictures: Iterable[Picture], gradient_fn: GradientFn, share: float, iterations: int = 10
 ) -> Dreams:
     """The last dream mixed under each frame, unmoved; share: of the frame (pytorch-deepdream)."""
     last: Image | None = None
@@ -80,11 +80,13 @@ def blended(
         canvas = to_image(picture, parts.device)
         if last is not None:
             canvas = share * canvas + (1 - share) * last
-        last, steps = dreamt(canvas, slope, octaves(iterations))
+        last, steps = dreamt(canvas, gradient_fn, octaves(iterations))
         yield last, steps
 
 
-def warped_blend(pictures: Iterable[Picture], slope: Slope, iterations: int = 5) -> Dreams:
+def warped_blend(
+    pictures: Iterable[Picture], gradient_fn: GradientFn, iterations: int = 5
+) -> Dreams:
     """The last dream moved by the negated forward flow and mixed in half and half where the moved
     picture looks like the new one (after deepdream-video-pytorch, 2026)."""
     last: Image | None = None
@@ -100,6 +102,6 @@ def warped_blend(pictures: Iterable[Picture], slope: Slope, iterations: int = 5)
             error = (moved - canvas).square().mean(dim=1, keepdim=True)
             mask = 0.5 * torch.exp(-error / 0.005)
             canvas = (1 - mask) * canvas + mask * sample(last, where).clamp(0, 1)
-        last, steps = dreamt(canvas, slope, octaves(iterations))
+        last, steps = dreamt(canvas, gradient_fn, octaves(iterations))
         before = picture
         yield last, steps

@@ -24,7 +24,7 @@ T = TypeVar("T")
 Key: TypeAlias = tuple[tuple[int, ...], tuple[str, ...]]
 """The shape of an image, and the layers that are asked for."""
 MOST = 32
-"""Recordings that are kept: each holds its image, slope, and what the layers give."""
+"""Recordings that are kept: each holds its image, gradient, and what the layers give."""
 NAMES = ("auto", "graphs", "none")
 
 
@@ -133,7 +133,8 @@ class CudaGraphs:
 class _Tape:
     """The recordings for one size of picture: of the way there, and of that back from each layer.
 
-    seen: what the layers give. wanted: what is asked of each. slopes: what that asks of the image.
+    seen: what the layers give. wanted: what is asked of each. gradients: what that asks of the
+    image.
     """
 
     def __init__(
@@ -146,7 +147,7 @@ class _Tape:
         # what the way there has saved must outlast each of them
         backs = [recorder(partial(torch.autograd.grad, each, self.image, want, retain_graph=True))
                  for each, want in zip(seen, self.wanted, strict=True)]  # fmt: skip
-        self.slopes = [slope for (slope,), _ in backs]
+        self.gradients = [gradient for (gradient,), _ in backs]
         self.backs = [back for _, back in backs]
         self.seen = tuple(each.detach() for each in seen)
 
@@ -175,5 +176,5 @@ class _Played(torch.autograd.Function):
             if want is not None:
                 tape.wanted[index].copy_(want)
                 tape.backs[index]()
-                found.append(tape.slopes[index].clone())
+                found.append(tape.gradients[index].clone())
         return torch.stack(found).sum(0) if len(found) > 1 else found[0], None, None, None

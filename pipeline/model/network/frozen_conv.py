@@ -18,8 +18,9 @@ Amounts = list[int]
 class Frozen:
     """weight: (D, C, k, k), in the numbers that it takes and gives. bias: float32 always. cap: of a
     ReLU behind it, done as the convolution writes: what it cuts at, infinity of one that has none;
-    None = no ReLU. alone: only another such convolution sees what it gives, so that the slope that
-    comes back is nobody else's and is cut in place. phases: how it finds back; None = as oneDNN.
+    None = no ReLU. alone: only another such convolution sees what it gives, so that the gradient
+    that comes back is nobody else's and is cut in place. phases: how it finds back; None = as
+    oneDNN.
     """
 
     weight: Tensor
@@ -44,27 +45,27 @@ class Frozen:
         )
         return y
 
-    def back(self, slope: Tensor, shape: torch.Size, padding: Amounts) -> Tensor:
-        """The slope in what went in, which had this shape, of that in what came out."""
+    def back(self, gradient: Tensor, shape: torch.Size, padding: Amounts) -> Tensor:
+        """The gradient in what went in, which had this shape, of that in what came out."""
         if self.phases is not None:
-            return self.phases.back(slope, *shape[2:])
+            return self.phases.back(gradient, *shape[2:])
         kind = self.weight.dtype
         if self.stride != [1, 1] and self.groups == shape[1]:
             # in fewer digits oneDNN has no code of its own for this: it takes twenty times as long
-            slope = slope.float()
+            gradient = gradient.float()
         # of the input it only wants the form
-        like = torch.empty(shape, dtype=slope.dtype, memory_format=torch.channels_last)
+        like = torch.empty(shape, dtype=gradient.dtype, memory_format=torch.channels_last)
         found: Tensor = torch.ops.aten.convolution_backward(
-            slope, like, self.weight.to(slope.dtype), None, self.stride, padding, self.dilation,
-            False, [0, 0], self.groups, [True, False, False],
+            gradient, like, self.weight.to(gradient.dtype), None, self.stride, padding,
+            self.dilation, False, [0, 0], self.groups, [True, False, False],
         )[0]  # fmt: skip
         return found.to(kind)
 
-    def cut(self, slope: Tensor, y: Tensor) -> Tensor:
-        """The slope behind the ReLU, whose result y is, of that before it."""
-        within = (slope, y, 0.0, self.cap)
+    def cut(self, gradient: Tensor, y: Tensor) -> Tensor:
+        """The gradient behind the ReLU, whose result y is, of that before it."""
+        within = (gradient, y, 0.0, self.cap)
         cut = torch.ops.aten.hardtanh_backward
-        found: Tensor = cut.grad_input(*within, grad_input=slope) if self.alone else cut(*within)
+        found: Tensor = cut.grad_input(*within, grad_input=gradient) if self.alone else cut(*within)
         return found
 
 
@@ -81,11 +82,11 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context: Any, slope: Tensor) -> tuple[Tensor, None, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         frozen: Frozen = context.frozen
         if frozen.cap is not None:
-            slope = frozen.cut(slope, *context.saved_tensors)
-        return frozen.back(slope, context.shape, context.padding), None, None
+            gradient = frozen.cut(gradient, *context.saved_tensors)
+        return frozen.back(gradient, context.shape, context.padding), None, None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,7 @@ class Phases:
     oneDNN fills its registers with the channels that it writes: of three it takes as long as of
     sixteen. Each of four pixels (two rows, two columns) has weights of its own, so that they are 12
     channels of one map, made by a convolution of every place. kernel: (4 C, D, k, k). first, last:
-    places of the slope from which and to which it reaches.
+    places of the gradient from which and to which it reaches.
     """
 
     kernel: Tensor
@@ -118,12 +119,12 @@ class Phases:
         kernel = kernel.reshape(4 * channels, out, span, span)
         return Phases(kernel.contiguous(memory_format=torch.channels_last), first, last)
 
-    def back(self, slope: Tensor, height: int, width: int) -> Tensor:
-        """The slope in the input, (1, C, height, width), of that in the result, (1, D, h, w)."""
+    def back(self, gradient: Tensor, height: int, width: int) -> Tensor:
+        """The gradient in the input, (1, C, height, width), of that in the result, (1, D, h, w)."""
         rows, columns = -(-height // 2), -(-width // 2)
-        beyond = (rows - slope.shape[2] + self.last, columns - slope.shape[3] + self.last)
+        beyond = (rows - gradient.shape[2] + self.last, columns - gradient.shape[3] + self.last)
         padding = max(-self.first, *beyond)
         begin = padding + self.first
-        phases = F.conv2d(slope, self.kernel, padding=padding)
+        phases = F.conv2d(gradient, self.kernel, padding=padding)
         phases = phases[:, :, begin : begin + rows, begin : begin + columns]
         return F.pixel_shuffle(phases, 2)[:, :, :height, :width]

@@ -220,9 +220,9 @@ class _Ready(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context: Any, slope: Tensor) -> tuple[Tensor, None, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         # laid out as pictures are, for all that is done to it goes over both
-        plain = slope.to(context.kind, memory_format=torch.contiguous_format)
+        plain = gradient.to(context.kind, memory_format=torch.contiguous_format)
         return plain / context.deviation, None, None
 
 

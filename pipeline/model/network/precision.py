@@ -57,7 +57,7 @@ class ReducedPrecision(ModelWrapper):
     """A Model whose inner numbers have half as many bits. kind: of them.
 
     On the way back through fp16 its largest number lies near 1, for a mean over a whole picture is
-    so flat that 5 bits of an exponent have no room for its slope. A power of two costs no digit.
+    so flat that 5 bits of an exponent have no room for its gradient. A power of two costs no digit.
     """
 
     def __init__(self, model: Model, kind: torch.dtype) -> None:
@@ -82,8 +82,8 @@ class ReducedPrecision(ModelWrapper):
 
 
 class _Left(torch.autograd.Function):
-    """Where the way back begins: the slopes are divided by a power of two, which is kept in size,
-    so that the largest lies near 1.
+    """Where the way back begins: the gradients are divided by a power of two, which is kept in
+    size, so that the largest lies near 1.
     """
 
     @staticmethod
@@ -94,16 +94,18 @@ class _Left(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context: Any, *slopes: Tensor | None) -> tuple[Tensor | None, ...]:
-        largest = torch.stack([slope.abs().max() for slope in slopes if slope is not None]).max()
+    def backward(context: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        largest = torch.stack(
+            [gradient.abs().max() for gradient in gradients if gradient is not None]
+        ).max()
         power = torch.frexp(largest).exponent.clamp(min=-100)
         context.size[:] = [power.exp2()]
         by = (-power).exp2()
-        return None, *(None if slope is None else slope * by for slope in slopes)
+        return None, *(None if gradient is None else gradient * by for gradient in gradients)
 
 
 class _Entered(torch.autograd.Function):
-    """Where it ends: the slope is multiplied by that again."""
+    """Where it ends: the gradient is multiplied by that again."""
 
     @staticmethod
     def forward(context: Any, image: Tensor, size: list[Tensor]) -> Tensor:
@@ -112,5 +114,5 @@ class _Entered(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context: Any, slope: Tensor) -> tuple[Tensor, None]:
-        return slope * context.size[0], None
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient * context.size[0], None
