@@ -132,7 +132,7 @@ def test_heads_that_only_training_needs_are_left_aside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "layer"), [("squeezenet1_1", "features.3"), ("vgg11", "features.3"),
+    ("name", "layer"), [("squeezenet1_1", "features.3"), ("mobilenet_v3_small", "features.3"),
                         ("resnet18", "layer1"), ("vit_b_32", "encoder.layers.encoder_layer_0")]
 )  # fmt: skip
 def test_weights_without_a_head_dream_layers_and_name_no_classes(
