@@ -247,3 +247,11 @@ def test_pictures_that_end_long_before_the_sound_are_reported(
                    before=tone)  # fmt: skip
     probe(path, LIMITS)
     assert (f"its pictures ({frames}) end at" in caplog.text) == reported
+
+
+def test_what_is_not_kept_of_the_pictures_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tags = "setparams=color_trc=smpte428:colorspace=bt709"
+    probe(counted(tmp_path / "a.mkv", *FFV1, "-pix_fmt", "yuv420p", "-vf", tags), LIMITS)
+    assert caplog.text.count("its transfer, smpte428, cannot be converted") == 1

@@ -92,7 +92,7 @@ def _check_form(argument: str, *, sweeping: bool) -> None:
         names = value.split(",") if sweeping and equals else [value if equals else argument]
         for name in names:
             check_file_name(key.lstrip("+")[:80] if equals else "input", name)
-    if not argument.startswith("~") and not argument.partition("=")[1]:
+    if not argument.startswith("~") and not equals:
         exists = argument != "" and Path(argument).exists()
         meant = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
         raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no '='; say {shown(meant)}")

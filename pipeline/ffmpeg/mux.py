@@ -1,6 +1,6 @@
 """The end of the way: segments become one file, with sound, subtitles, chapters and tags beside.
 
-The pictures are copied, never encoded again (a GIF excepted: see `palette`).
+The pictures are copied, never encoded again (a GIF excepted: see `gif`).
 """
 
 from __future__ import annotations

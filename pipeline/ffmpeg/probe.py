@@ -109,7 +109,9 @@ def probe(path: Path, limits: Limits) -> StreamInfo:
     if sound > SHORT * stream.end:
         log.warning("%s: its pictures (%d) end at %.3g s, its sound at %.3g s", shown(path),
                     stream.pictures, stream.end, sound)  # fmt: skip
-    look = _look(path, limits, number)
+    said, matches = _first_lines(path, limits, number)
+    look = _look(path, said, *matches)
+    config, picture, _ = _first_lines(path, limits, number, "-copyts")[1]
     clock = float(stream.clock)
     return StreamInfo(
         stream=number,
@@ -122,7 +124,7 @@ def probe(path: Path, limits: Limits) -> StreamInfo:
             claimed=look.claimed,
         ),
         # asked again: without -copyts the clock starts at 0, and jumps in it are mended
-        origin=_look(path, limits, number, "-copyts").time,
+        origin=_time(config, picture),
         audio=tuple(stream.codec for stream in streams if stream.kind == "audio"),
         subtitles=tuple(stream.codec for stream in streams if stream.kind == "subtitle"),
     )
@@ -174,22 +176,43 @@ def _streams(path: Path, limits: Limits) -> list[Stream]:
     raise _unreadable(path, complaints, limits)
 
 
-def _look(path: Path, limits: Limits, number: int, *options: str) -> FirstPicture:
-    """The first picture of the video stream of that number. Raises UserError if there is none."""
+def _first_lines(
+    path: Path, limits: Limits, number: int, *options: str
+) -> tuple[list[bytes], list[re.Match[bytes]]]:
+    """Return what ffmpeg says when it decodes the first picture of the video stream of that number,
+    and the matches of CONFIG, PICTURE and COLOURS in it. Raises UserError if there is none.
+    """
     after = ("-map", f"0:V:{number}", "-frames:v", "1", "-vf", "showinfo=checksum=0")
     # no metadata on the way out: a title may look like a line of showinfo
     quiet = ("-map_metadata", "-1", "-map_chapters", "-1", "-f", "null", "-")
     said = list(lines(path, ("-v", "info", *options), (*after, *quiet), limits))
-    # the latest wins, for the same reason: metadata of the input is printed before
     _check_kind(path, said)
-    sphere = _sphere(path, said)
-    config, picture, colours = (
+    # the latest wins, for the same reason: metadata of the input is printed before
+    found = [
         next((match for line in reversed(said) if (match := form.match(line))), None)
         for form in (CONFIG, PICTURE, COLOURS)
-    )
-    if config is None or picture is None or colours is None:
+    ]
+    matches = [match for match in found if match is not None]
+    if len(matches) < len(found):
         raise _unreadable(path, [line.decode("utf-8", "replace") for line in said], limits)
-    pts, pixels = picture[1].decode(), picture[2].decode()
+    return said, matches
+
+
+def _time(config: re.Match[bytes], picture: re.Match[bytes]) -> Fraction:
+    """Return the seconds at which the first picture is shown."""
+    pts = picture[1].decode()
+    return Fraction(0) if pts == "NOPTS" else int(pts) * Fraction(config[1].decode())
+
+
+def _look(
+    path: Path,
+    said: Sequence[bytes],
+    config: re.Match[bytes],
+    picture: re.Match[bytes],
+    colours: re.Match[bytes],
+) -> FirstPicture:
+    """Return the first picture from what ffmpeg said of it; what is not kept of it is logged."""
+    pixels = picture[2].decode()
     across, down, width, height = (int(number) for number in picture.groups()[2:])
     aspect = _ratio(across, down) or Fraction(1)
     span, matrix, primaries, transfer = (name.decode() for name in colours.groups())
@@ -197,7 +220,7 @@ def _look(path: Path, limits: Limits, number: int, *options: str) -> FirstPictur
         log.warning("%s: its transfer, %s, cannot be converted, so it is taken for BT.709's; "
                     "convert the file first", shown(path), transfer)  # fmt: skip
     return FirstPicture(
-        time=Fraction(0) if pts == "NOPTS" else int(pts) * Fraction(config[1].decode()),
+        time=_time(config, picture),
         claimed=_ratio(config[2], config[3]),
         height=height,
         width=width,
@@ -207,7 +230,7 @@ def _look(path: Path, limits: Limits, number: int, *options: str) -> FirstPictur
         matrix=matrix,
         primaries=primaries,
         transfer=transfer,
-        sphere=sphere,
+        sphere=_sphere(path, said),
     )
 
 

@@ -24,7 +24,7 @@ ADDRESS = re.compile(r"(\[[^\]]* @ 0x[0-9a-f]+\] )+")
 
 
 class KilledError(UserError):
-    """ffmpeg was ended from outside. What it took is lost; another one may fare better."""
+    """ffmpeg was killed by a signal. The pictures it was given must be encoded again."""
 
 
 class StoppedError(UserError):

@@ -1,4 +1,4 @@
-"""What the name of a file says of the pictures in it."""
+"""Suffixes of picture files, and whether an input is pictures or a video."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".tif", ".tiff"),
     *(".webp", ".ppm", ".pgm", ".pbm", ".jp2"),
 )
-"""What a picture in a folder is known by."""
+"""Suffixes of files that can be read as pictures."""
 HEAD = 1 << 20
 """Bytes of a picture in which it says that it is animated."""
 

@@ -40,7 +40,7 @@ class BoundObjective(Protocol):
 
 
 class AllLayers:
-    """What a BoundObjective is that looks at all of its layers at every moment."""
+    """A BoundObjective all of whose layers are active at every frame."""
 
     layers: tuple[str, ...]
 

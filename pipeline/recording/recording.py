@@ -56,12 +56,12 @@ log = logging.getLogger(__name__)
 
 FIGURES = "figures.jsonl"
 """The name of the file with the figures of each frame that is done."""
-OURS = ("state-*", "segment-*", "digest-*", EDGES, "last", "pictures-*", "whole*", "partial*",
-        f"*{HALF}", "check-*", "progress.json", FIGURES, MADE_OF)  # fmt: skip
+PICTURES = ("state-*", "segment-*", "digest-*", EDGES, "last", "pictures-*")
+FACTS = ("progress.json", FIGURES, MADE_OF)
+OURS = (*PICTURES, "whole*", "partial*", f"*{HALF}", "check-*", *FACTS)
 """What only serves to go on, in the order in which it goes: without a state nothing goes on."""
-FILES = ("lock", COMPLETE, "report.json", "recipe.yaml", "render.log", "trace.json",
-         "progress.json", "state-*", "segment-*", "digest-*", EDGES, "last", "pictures-*", FIGURES,
-         MADE_OF)  # fmt: skip
+FILES = ("lock", COMPLETE, "report.json", "recipe.yaml", "render.log", "trace.json", *PICTURES,
+         *FACTS)  # fmt: skip
 """What in the folder is a file, never anything else."""
 OF_A_PART = ("segment-*", "digest-*", EDGES, FIGURES)
 """What of it the whole is joined from."""

@@ -1,1 +1,1 @@
-"""What a process needs of its machine: memory, threads, determinism, weights."""
+"""Memory limits, prefetching, determinism and weights."""

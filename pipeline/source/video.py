@@ -231,7 +231,7 @@ class Video:
             log.warning("%s is damaged: %d frames of about %s came out", name, count, expected)
 
     def _report_sizes(self, said: Iterable[str]) -> None:
-        """Log that pictures change size on the way, if ffmpeg said so."""
+        """Log a warning if ffmpeg reported that the size of the pictures changes."""
         for match in filter(None, map(RESIZED.search, said)):
             width, height, wide, high = match.groups()
             if (width, height) != (wide, high):
