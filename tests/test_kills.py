@@ -60,6 +60,14 @@ def test_killed_at_some_moments_it_comes_out_the_same(
     assert all_wrong(render, home, NAMES[render], some(whole(render, home, 100), every)) == []
 
 
+def test_killed_while_the_result_gets_its_name_it_comes_out_the_same(home: Path) -> None:
+    """The last three files that get their names: the mark, the result and its report."""
+    made = whole(renders.video_, home, 150)
+    renamed = [number for number, name in enumerate(made["MainThread"], 1) if name == "replace"]
+    chains = [(Kill(number, behind),) for number in renamed[-3:] for behind in (False, True)]
+    assert all_wrong(renders.video_, home, NAMES[renders.video_], chains) == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(

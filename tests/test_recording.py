@@ -287,7 +287,7 @@ def test_whatever_is_damaged_can_be_replaced(output: Path, name: str, damage: by
     assert output.read_bytes() == WHOLE
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"7"])
+@pytest.mark.parametrize("damage", [b"", b"{", b"7", b"[]"])
 def test_a_damaged_mark_of_what_is_complete_is_none(output: Path, damage: bytes) -> None:
     record(Sheets(), output)
     (work_dir(output) / "complete.json").write_bytes(damage)

@@ -120,17 +120,28 @@ def missing(folder: Path, segments: Sequence[Path], pictures: int, count: int | 
     return max(0, round(need - shutil.disk_usage(folder).free))
 
 
-def mark_complete(folder: Path, whole: Path) -> None:
-    """Note in the folder that `whole` is the complete result. Raises UserError."""
-    write(folder / COMPLETE, json.dumps(_mark(whole)) + "\n", durable=True)
+def mark_complete(folder: Path, whole: Path, pictures: int) -> None:
+    """Write to the folder that `whole`, of so many pictures, is the complete result.
+
+    Raises UserError.
+    """
+    write(folder / COMPLETE, json.dumps([*_mark(whole), pictures]) + "\n", durable=True)
+
+
+def complete_count(folder: Path, output: Path) -> int | None:
+    """Return the number of pictures in the output, if it is the complete result of the render that
+    works in the folder; else None.
+    """
+    try:
+        *mark, pictures = parsed(folder / COMPLETE)
+        return pictures if mark == _mark(output) and isinstance(pictures, int) else None
+    except (OSError, ValueError, TypeError):  # empty or cut short, by a full disk or a power cut
+        return None
 
 
 def is_complete(folder: Path, output: Path) -> bool:
-    """Whether the output is the complete result of the render that works in the folder."""
-    try:
-        return bool(parsed(folder / COMPLETE) == _mark(output))
-    except (OSError, ValueError):  # empty or cut short, by a full disk or a power cut
-        return False
+    """Return whether the output is the complete result of the render that works in the folder."""
+    return complete_count(folder, output) is not None
 
 
 def remove(path: Path) -> None:

@@ -40,7 +40,7 @@ from pipeline.recording.output import (
     check_files,
     check_rename,
     check_room,
-    is_complete,
+    complete_count,
     mark_complete,
     missing,
     remove,
@@ -133,8 +133,11 @@ class Recording:
             ) from error
         self._lock.enter_context(locked(self.folder))
         try:
-            self.is_complete = is_complete(self.folder, self.output) and self._is_the_same()
-            if not self.is_complete:
+            pictures = complete_count(self.folder, self.output)
+            self.is_complete = pictures is not None and self._is_the_same()
+            if self.is_complete:
+                self._count = self._segments.first + (pictures or 0)
+            else:
                 self._begin()
         except BaseException as error:
             self.__exit__(type(error), error, None)
@@ -213,7 +216,7 @@ class Recording:
         with disk_errors(self.folder):
             remove(whole)
             self.encoder.join(self._segments.all(), whole, self.clip, self.metadata)
-            mark_complete(self.folder, whole)
+            mark_complete(self.folder, whole, self.count)
             if self.output.is_dir():
                 # A folder cannot be renamed over another: the old one goes when the new is whole.
                 shutil.rmtree(self.output)
