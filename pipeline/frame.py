@@ -7,17 +7,15 @@ Pictures are uint8 (H, W, 3) RGB on the CPU, of a still maybe uint16; images are
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-
-from pipeline.imaging.layer_level import LayerLevel
 
 Picture: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
 """(H, W, 3) uint8 RGB, 0..255, on the CPU; a still of 16 bits is uint16, 0..65535."""
@@ -113,79 +111,6 @@ class Clip:
     profile: bytes = b""
     transfer: str = "bt709"
     sphere: str = ""
-
-
-class Strength(NamedTuple):
-    """Factors on gradient steps, each () or (1, 1, H, W)."""
-
-    full: Tensor
-    """On steps at full size."""
-    smaller: Tensor
-    """On steps at smaller sizes, which add coarser detail."""
-
-    @staticmethod
-    def alike(factor: Tensor) -> Strength:
-        """Return the same factor at every size."""
-        return Strength(factor, factor)
-
-    def times(self, weight: Tensor) -> Strength:
-        """Return the factors times a weight, () or (1, 1, H, W)."""
-        return Strength(self.full * weight, self.smaller * weight)
-
-
-@dataclass(frozen=True)
-class LoopBuffer:
-    """What a loop must know of its beginning and its end.
-
-    start: the first pictures, (H, W, 3), which are shown only as what the end fades into. dreams:
-    those of them that the end is led to, (1, 3, H, W) of half precision on the CPU. held: the
-    newest pictures, not shown yet, for they may be the end.
-    """
-
-    start: tuple[Picture, ...] = ()
-    dreams: tuple[Tensor, ...] = ()
-    held: tuple[Picture, ...] = ()
-
-
-@dataclass(frozen=True)
-class State:
-    """All that the next frame depends on, and so all that a render must find again to go on.
-
-    index: of the next frame. picture: the last one, (H, W, 3), if one was filmed. dream: the
-    last dream, (1, 3, H, W) float32, never through 8 bits. maturity: (1, 1, H, W) float32 in
-    [0, 1], how far the dream at each pixel has grown: 0 = nothing yet, 1 = full strength. memory:
-    the dreamer's own. ends: the loop's. room: bytes that a gradient step may hold; None = as it was
-    asked for. level: the strength that the dream layer is to keep, None = as it is. age: frames
-    that were dreamt since the shot began.
-    """
-
-    index: int = 0
-    picture: Picture | None = None
-    dream: Image | None = None
-    maturity: Tensor | None = None
-    memory: Memory = field(default_factory=dict)
-    ends: LoopBuffer = LoopBuffer()
-    room: float | None = None
-    level: LayerLevel | None = None
-    age: int = 0
-
-    def after(
-        self,
-        frame: Frame,
-        dream: Image,
-        maturity: Tensor,
-        memory: Memory,
-        level: LayerLevel | None = None,
-    ) -> State:
-        """The state that the frame behind `frame` starts from.
-
-        A flash leaves the dream where it was: it is shown on the flash, and goes on behind it.
-        """
-        if frame.flash:
-            return replace(self, index=frame.index + 1)
-        age = 1 if frame.cut else self.age + 1
-        return replace(self, index=frame.index + 1, picture=frame.picture, dream=dream,
-                       maturity=maturity, memory=memory, level=level, age=age)  # fmt: skip
 
 
 def to_image(picture: Picture, device: torch.device | str) -> Image:

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError
-from pipeline.runtime.memory_limit import GIB, SHARE, there_is
+from pipeline.runtime.memory_limit import GIB, SHARE, available_memory
 
 Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 """Seconds, or so many a second: 31 years are enough, and leave room to count in microseconds."""
@@ -31,7 +31,7 @@ class Limits:
     @property
     def bytes(self) -> int:
         """Of memory, that one process may hold."""
-        return round(SHARE * there_is() if self.memory is None else self.memory * GIB)
+        return round(SHARE * available_memory() if self.memory is None else self.memory * GIB)
 
     def check_frames(self, key: str, count: int | None) -> None:
         """Nothing, if so many frames may be made; None = unknown. Raises UserError.

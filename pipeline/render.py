@@ -2,122 +2,123 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import pairwise
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from pipeline.auxiliary.inputs import NO_INPUTS, AuxiliaryInputs
-from pipeline.auxiliary.mask import as_shown, on_device, shown, weighed
+from pipeline.canvas import Canvas
 from pipeline.cuts import Cuts
 from pipeline.dreamer import Dream
 from pipeline.flow import Flow, at_once, with_motion
-from pipeline.frame import Frame, Image, Span, State, to_picture
+from pipeline.frame import Clip, Frame, Image, Span, to_picture
 from pipeline.gradient import Gradient
-from pipeline.gradient.oom_retry import dreamt_within_memory
+from pipeline.gradient.finite_steps import FiniteSteps
+from pipeline.gradient.oom_retry import OomRetry
 from pipeline.gradient.tile_budget import TileBudget
 from pipeline.model import Model
 from pipeline.recording.recorder import Recorder
 from pipeline.runtime.prefetch import prefetch
-from pipeline.seamless_loop import Loop
+from pipeline.runtime.timer import StageTimer
+from pipeline.seamless_loop import NO_LOOP, SeamlessLoop
 from pipeline.source import Source
 from pipeline.stages import Stages
-from pipeline.warp import Canvas
+from pipeline.state import State
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Everything that frames are made with, built once: by `config.compose`, or by hand."""
+
+    source: Source
+    clip: Clip
+    """The source's, with the sound that goes with it."""
+    cuts: Cuts
+    flow: Flow
+    stages_at: Callable[[int], Stages]
+    """Frame index -> the stages whose settings may change over time."""
+    model: Model
+    auxiliary: AuxiliaryInputs = NO_INPUTS
+    """The mask and the guide."""
+    tile_budget: TileBudget | None = None
+    """How much of a picture the network may hold at once, None = all."""
+    loop: SeamlessLoop = NO_LOOP
+
+    @contextmanager
+    def frames(self, start: int, device: torch.device) -> Iterator[Iterator[Frame]]:
+        """Decode, detect cuts, find the motion, and attach mask and guide; never look at a dream.
+
+        start: index of the first frame. It runs ahead in a thread, unless the dream needs every
+        core.
+        """
+        flows = at_once(self.clip, device)
+        pictures = self.cuts(self.source.pictures())  # all: a cut stands out among others
+        moved = with_motion(pictures, self.flow, self.clip.rate, start=start, at_once=flows)
+        with prefetch(self.auxiliary(moved), ahead=2 if flows else 0) as frames:
+            yield frames
 
 
 @dataclass(frozen=True)
 class RenderedFrame:
-    """One finished frame, for whoever shows progress, previews or figures.
-
-    canvas: what it was carried to. steady: whether dreamer and objective are set as in the frame
-    before. gradient: what was climbed. image: what is seen of the dream,
-    (1, 3, H, W) in [0, 1]. mask: (1, 1, H, W) of it, None = all. state: what the next frame starts
-    from. spans: when each stage was at work, by its name; decode and flow were beside the others,
-    or within wait, which is for them.
-    """
+    """One finished frame, for whoever shows progress, previews or figures."""
 
     frame: Frame
     canvas: Canvas
+    """What the last dream was carried to."""
     steady: bool
+    """Whether dreamer and objective are set as in the frame before."""
     gradient: Gradient
+    """What was climbed."""
     dream: Dream
     image: Image
-    mask: Tensor | None
+    """What is seen of the dream, (1, 3, H, W) in [0, 1]."""
     state: State
+    """What the next frame starts from."""
     spans: Mapping[str, Span]
+    """When each stage was at work, by its name. Decode and flow were beside the others, or within
+    wait, which is for them."""
 
 
 def render(
-    source: Source,
-    cuts: Cuts,
-    flow: Flow,
-    moments: Callable[[int], Stages],
-    model: Model,
-    recording: Recorder,
-    *,
-    loop: Loop,
-    beside: AuxiliaryInputs = NO_INPUTS,
-    seed: int,
-    device: torch.device,
-    room: TileBudget | None = None,
+    pipeline: Pipeline, recorder: Recorder, *, seed: int, device: torch.device
 ) -> Generator[RenderedFrame, None, None]:
-    """Yield every frame of the source once it is dreamt and recorded.
+    """Dream every frame on top of the last dream, warped along the motion; yield it once recorded.
 
-    moments: the parts at the frame of that index. recording: entered by the caller, complete when
-    the iterator is exhausted; where it has an earlier render's state, that one goes on. loop:
-    whether the end joins the start. beside: what gives the frames their mask and guide. seed: of
-    the randomness of every frame. room: how much of a picture the network may hold at once, None =
-    all. Raises UserError for what the user can mend.
+    recorder: entered by the caller, complete when the iterator is exhausted; where it has an
+    earlier render's state, that one goes on. seed: of the randomness of every frame. Raises
+    UserError for what the user can mend.
     """
-    clip, rate = source.clip, float(source.clip.rate)
-    moments, state = loop.led(moments), recording.state
-
-    pictures = source.pictures()  # decode  (CPU); all of them, for a cut stands out among others
-    flows = at_once(clip, device)
-    frames = with_motion(cuts(pictures), flow, clip.rate, start=state.index,
-                         at_once=flows)  # flow    (CPU)  # fmt: skip
-    frames = beside(frames)  # mask and guide  (CPU)
-    # they run ahead in a thread, unless the dream needs every core
-    with prefetch(frames, ahead=2 if flows else 0) as ready:
-        asked = time.perf_counter()
-        for frame in ready:
-            now, clock = moments(frame.index), [asked, time.perf_counter()]
-            mask = on_device(frame, device)
-            last = as_shown(state, frame, mask)
-            canvas = now.warp(frame, last, now.camera, rate=rate, device=device)  # (device)
-            steady = now.dreams_like(moments(max(0, frame.index - 1)))
-            canvas = now.governor(canvas, rate=rate, steady=steady)
-            clock.append(time.perf_counter())
-            image = loop.drawn(canvas.image, frame, state.ends)
-            within = None if room is None else room.within(state.room)
-            gradient = Gradient(model, now.objective.of(model, frame.guide), within)
-            dreamer = now.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
-            strength = weighed(canvas.strength, frame, mask)
-            rng = _rng(seed, frame, state)
-            climb = partial(dreamer, image, canvas.maturity, index=frame.index, strength=strength,
-                            source=canvas.picture, memory=state.memory, rng=rng)  # fmt: skip
-            dream, gradient = dreamt_within_memory(climb, gradient, image, rng)
-            gradient.check(frame.index)
-            image = shown(dream.image, canvas.picture, mask)
-            picture = to_picture(image, clip.depth)
-            clock.append(time.perf_counter())
-            ends, finished = loop.taken(state.ends, image, picture, frame)
-            after = state.after(frame, dream.image, dream.maturity, dream.memory, canvas.level)
-            before, state = state, replace(after, ends=ends, room=gradient.bytes)
-            fresh = frame.cut and not loop.overlap
-            recording.add(finished, before, state, fresh=fresh)  # encode  (ffmpeg)
-            clock.append(time.perf_counter())
-            spans = {**frame.spans, **_spans(clock)}
-            yield RenderedFrame(frame, canvas, steady, gradient, dream, image, mask, state, spans)
-            asked = time.perf_counter()
-    recording.finish(loop.rest(state.ends))
+    clip, loop, model = pipeline.clip, pipeline.loop, pipeline.model.to(device)
+    rate = float(clip.rate)
+    state, recorder, timer = recorder.state, loop.record(recorder), StageTimer()
+    with pipeline.frames(state.index, device) as frames:  # decode, flow (CPU)
+        for frame in timer.waiting(frames):
+            stages = pipeline.stages_at(frame.index)
+            steady = stages.dreams_like(pipeline.stages_at(max(0, frame.index - 1)))
+            with timer("warp"):  # (device)
+                canvas = stages.warp(frame, state, stages.camera, rate=rate, device=device)
+                canvas = stages.governor(canvas, rate=rate, steady=steady)
+                canvas = loop.pull(canvas, state)
+            with timer("dream"):  # (device)
+                objective = stages.objective.bind(model, frame.guide)
+                gradient = Gradient(model, objective, pipeline.tile_budget).within(state.step_bytes)
+                dreamer = stages.dreamer.fit(clip.height, clip.width, gradient.smallest_side)
+                rng = frame_rng(seed, frame, state)
+                dream = OomRetry(FiniteSteps(dreamer))(canvas, gradient, rng, memory=state.memory)
+                image = canvas.composite(dream.image)
+                picture = to_picture(image, clip.depth)
+            with timer("encode"):  # (ffmpeg)
+                before, state = state, state.after(frame, canvas, dream)
+                state = loop.keep(state, frame, image, picture)
+                recorder.add([picture], before, state, starts_shot=frame.cut)
+            gradient, spans = gradient.within(dream.step_bytes), {**frame.spans, **timer.spans}
+            yield RenderedFrame(frame, canvas, steady, gradient, dream, image, state, spans)
+    recorder.finish()
 
 
-def _rng(seed: int, frame: Frame, state: State) -> torch.Generator:
+def frame_rng(seed: int, frame: Frame, state: State) -> torch.Generator:
     """Return the randomness of this frame: another one for each frame of a shot, whatever came
     before the shot.
 
@@ -126,8 +127,3 @@ def _rng(seed: int, frame: Frame, state: State) -> torch.Generator:
     """
     number = frame.index if frame.picture is None else 0 if frame.cut else state.age
     return torch.Generator().manual_seed((seed + number * 0x9E3779B1) % 2**63)
-
-
-def _spans(clock: list[float]) -> dict[str, Span]:
-    """When the stages of this thread were at work, from the times between them."""
-    return dict(zip(("wait", "warp", "dream", "encode"), pairwise(clock), strict=True))

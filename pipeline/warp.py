@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
 from typing import Annotated
 
 import torch
 from pydantic import Field
-from pydantic.dataclasses import dataclass as part
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.camera import Camera
-from pipeline.frame import Frame, Image, State, Strength, sent, to_image
+from pipeline.canvas import Canvas, Strength, composite
+from pipeline.frame import Frame, sent, to_image
 from pipeline.imaging.layer_level import LayerLevel
 from pipeline.imaging.sampling import Border, pixel_grid, sample
+from pipeline.state import State
 
 
 @dataclass(frozen=True)
-class Canvas:
-    """A picture with the carried dream layer, on which the next dream starts."""
-
-    picture: Image | None
-    """(1, 3, H, W) in [0, 1]; None where nothing was filmed: the whole last dream is carried."""
-    layer: Tensor
-    """(1, 3, H, W), what was carried: the last dream layer, or without a picture the last dream."""
-    kept: Tensor
-    """The share of the layer that goes onto the picture, () or (1, 1, H, W) in [0, 1]."""
-    maturity: Tensor
-    """(1, 1, H, W) in [0, 1], how far the dream has grown; 0 where nothing was carried, or all."""
-    positions: Tensor | None
-    """(1, H, W, 2), where each pixel was in the last frame, in pixels from the centre; None where
-    nothing was carried."""
-    confidence: Tensor
-    """(1, 1, H, W) in [0, 1], of the positions."""
-    strength: Strength
-    border: Border = "reflect"
-    """What was taken to lie beyond the edges."""
-    level: LayerLevel | None = None
-    """The strength that the layer is to keep; None where it is not known."""
-
-    @cached_property
-    def image(self) -> Image:
-        """The layer on the picture, (1, 3, H, W) in [0, 1]."""
-        if self.picture is None:
-            return self.layer
-        return (self.picture + self.kept * self.layer).clamp_(0, 1)
-
-
-@part(frozen=True)
 class Warp:
     """canvas = picture + persistence * kept * W(last dream - last picture).
 
@@ -76,15 +46,25 @@ class Warp:
 
         Raises ValueError for a frame without a picture where there is no dream to go on with.
         """
+        mask = None if frame.mask is None else sent(frame.mask, device)[None, None]
         if frame.picture is None:
-            return self._carried_whole(frame, state, camera, rate)
+            return self._carried_whole(frame, state, camera, rate, mask)
         picture = to_image(frame.picture, device)
-        one = torch.ones((), device=device)
+        one, nothing = torch.ones((), device=device), torch.zeros_like(picture[:, :1])
+        blank = Canvas(
+            picture=picture,
+            layer=torch.zeros_like(picture),
+            kept=one,
+            maturity=nothing,
+            positions=None,
+            confidence=nothing,
+            strength=Strength.alike(one),
+            border=self.border,
+            mask=mask,
+            index=frame.index,
+        )
         if state.dream is None or state.maturity is None or state.picture is None or frame.cut:
-            nothing = torch.zeros_like(picture[:, :1])
-            layer = torch.zeros_like(picture)
-            return Canvas(picture, layer, one, nothing, None, nothing, Strength.alike(one),
-                          self.border)  # fmt: skip
+            return blank
         positions = pixel_grid(picture.shape[2], picture.shape[3], device)
         confidence = torch.ones_like(picture[:, :1])
         if frame.motion is not None:
@@ -97,17 +77,42 @@ class Warp:
         carried = sample(torch.cat([layer, state.maturity], dim=1), positions, self.border)
         trusted = confidence.clamp(min=self.least_kept)
         maturity = carried[:, 3:].clamp(0, 1) * trusted
-        return Canvas(picture, carried[:, :3], self.persistence * trusted, maturity, positions,
-                      confidence, Strength.alike(one), self.border, level)  # fmt: skip
+        return replace(
+            blank,
+            layer=carried[:, :3],
+            kept=self.persistence * trusted,
+            maturity=maturity,
+            positions=positions,
+            confidence=confidence,
+            level=level,
+        )
 
-    def _carried_whole(self, frame: Frame, state: State, camera: Camera, rate: float) -> Canvas:
-        """The canvas of a frame that was not filmed: all of the last dream, moved by the camera."""
+    def _carried_whole(
+        self, frame: Frame, state: State, camera: Camera, rate: float, mask: Tensor | None
+    ) -> Canvas:
+        """Return the canvas of a frame that was not filmed: the last dream, moved by the camera.
+
+        Where filming has just ended, only what the mask showed of the dream goes on: from here on
+        the dream is all there is.
+        """
         if state.dream is None:
             raise ValueError("the first frame must have a picture, got None")
-        height, width = state.dream.shape[2:]
-        grid = pixel_grid(height, width, state.dream.device)
-        positions = camera(grid, frame.time, rate)
-        image = sample(state.dream, positions, self.border).clamp_(0, 1)
+        dream = state.dream
+        if state.picture is not None and mask is not None:
+            dream = composite(dream, to_image(state.picture, dream.device), mask)
+        height, width = dream.shape[2:]
+        positions = camera(pixel_grid(height, width, dream.device), frame.time, rate)
+        image = sample(dream, positions, self.border).clamp_(0, 1)
         one, nothing = torch.ones((), device=image.device), torch.zeros_like(image[:, :1])
-        return Canvas(None, image, one, nothing, positions, torch.ones_like(nothing),
-                      Strength.alike(one), self.border)  # fmt: skip
+        return Canvas(
+            picture=None,
+            layer=image,
+            kept=one,
+            maturity=nothing,
+            positions=positions,
+            confidence=torch.ones_like(nothing),
+            strength=Strength.alike(one),
+            border=self.border,
+            mask=mask,
+            index=frame.index,
+        )

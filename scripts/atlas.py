@@ -11,24 +11,25 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from benches import parts
-from omegaconf import DictConfig
 from tqdm import tqdm
 
-from pipeline.cli.arguments import prepared
+from pipeline import compose
+from pipeline.config.compose import compose_stage
 from pipeline.errors import UserError
 from pipeline.frame import Image, Picture, to_image, to_picture
-from pipeline.gradient import Gradient
+from pipeline.jobs.job import Job
 from pipeline.model import Model
 from pipeline.model.network.outline import is_map, outline
+from pipeline.objective import Objective
+from pipeline.recording.recorder import NullRecorder
+from pipeline.render import render
 from pipeline.report.classification import top_classes
-from pipeline.runtime.malloc import keep_freed_memory
-from pipeline.source import Source
 
 SHEET_WIDTH = 1600
 """Pixels, about."""
@@ -56,41 +57,47 @@ def main() -> None:
 
 
 def atlas(settings: Sequence[str], *, layer: str | None, count: int, width: int) -> Picture:
-    """The sheet. layer: whose `count` strongest channels are drawn; None = all blocks."""
-    keep_freed_memory()
-    words = [*prepared([f"width={width}", "frames=1", *settings]), "flow=none", "cuts=none"]
-    config = parts.settings(words)
-    source, model = parts.built(config, "source"), parts.built(config, "model")
-    picture = next(source.pictures())
-    image = to_image(picture, parts.CPU)
+    """Return the sheet. layer: whose `count` strongest channels are drawn; None = all blocks."""
+    words = [f"width={width}", "frames=1", *settings, "flow=none", "cuts=none"]
+    job = compose(*words, "overwrite=true")
+    pipeline = job.pipeline
+    model = pipeline.model.to(job.device)
+    picture = next(pipeline.source.pictures())
+    assert picture is not None
+    image = to_image(picture, job.device)
     if layer is None:
-        asked = {name: [f"objective.layers=[{name}]"] for name in _maps(model, image)}
+        objectives = {name: [f"objective.layers=[{name}]"] for name in _maps(model, image)}
     else:
-        channels = _strongest(model, image, layer, count)
-        asked = {f"{layer}  {channel}": ["objective=channel", f"objective.layers=[{layer}]",
-                                         f"objective.channels=[{channel}]"]
-                 for channel in channels}  # fmt: skip
-    tiles = [_labelled(picture, f"the picture   {_taken_for(model, picture)}")]
-    for label, objective in tqdm(asked.items(), unit="picture", disable=None):
+        objectives = {
+            f"{layer}  {channel}": [
+                "objective=channel",
+                f"objective.layers=[{layer}]",
+                f"objective.channels=[{channel}]",
+            ]
+            for channel in _strongest(model, image, layer, count)
+        }
+    tiles = [_labelled(picture, f"the picture   {_top_class(model, image)}")]
+    for label, objective in tqdm(objectives.items(), unit="picture", disable=None):
         try:
-            dreamt = _dreamt(parts.settings([*words, *objective]), source, model)
+            dream = _dream(job, compose_stage("objective", *words, *objective))
         except UserError as error:
             tqdm.write(f"{label}: left out, {error}", file=sys.stderr)
             continue
-        tiles.append(_labelled(dreamt, f"{label}   {_taken_for(model, dreamt)}"))
+        tiles.append(_labelled(to_picture(dream), f"{label}   {_top_class(model, dream)}"))
     return _sheet(tiles, columns=max(1, SHEET_WIDTH // width))
 
 
-def _dreamt(config: DictConfig, source: Source, model: Model) -> Picture:
-    guide = parts.beside(config, source).first_guide()
-    gradient = Gradient(model, parts.built(config, "objective").of(model, guide))
-    (only,) = parts.rendered(source, config, gradient)
-    return to_picture(only.dream.image)
+def _dream(job: Job, objective: Objective) -> Image:
+    """Return the dream of the job's first frame with another objective."""
+    stages = replace(job.pipeline.stages_at(0), objective=objective)
+    pipeline = replace(job.pipeline, stages_at=lambda _: stages)
+    (only,) = render(pipeline, NullRecorder(), seed=job.seed, device=job.device)
+    return only.dream.image
 
 
-def _taken_for(model: Model, picture: Picture) -> str:
-    """The likeliest class, as it stands on the sheet."""
-    likeliest = top_classes(model, to_image(picture, parts.CPU), 1)
+def _top_class(model: Model, image: Image) -> str:
+    """Return the likeliest class, as it stands on the sheet."""
+    likeliest = top_classes(model, image, 1)
     return "".join(f"{name} {share:.0%}" for name, share in likeliest.items())
 
 

@@ -7,16 +7,16 @@ import json
 import sys
 from pathlib import Path
 
-from benches import (
+from benchmarks import (
     coherence,
+    comparison,
     cost,
     drift,
     endurance,
     graphs,
+    harness,
     motion,
     pareto,
-    parts,
-    peers,
     shaping,
     shots,
     speed,
@@ -39,7 +39,7 @@ BENCHES = {
     "graphs": graphs.run,
     "motion": motion.run,
     "pareto": pareto.run,
-    "peers": peers.run,
+    "peers": comparison.run,
     "shaping": shaping.run,
     "shots": shots.run,
     "speed": speed.run,
@@ -67,8 +67,8 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()  # as the command line does
     try:
-        parts.device = device_of(arguments.device)
-        use_deterministic_kernels(parts.device)
+        harness.device = device_of(arguments.device)
+        use_deterministic_kernels(harness.device)
         figures, met = BENCHES[arguments.name](arguments.out, arguments.clip)
     except UserError as error:
         print(error, file=sys.stderr)

@@ -12,12 +12,9 @@ import sys
 from dataclasses import dataclass
 
 import torch
-from benches import parts
-from omegaconf import OmegaConf
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.cli.arguments import prepared
-from pipeline.config.instantiate import build
+from pipeline.config.compose import compose_stage
 from pipeline.errors import UserError
 from pipeline.model import Model
 from pipeline.model.network.outline import is_map, outline
@@ -51,9 +48,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="every operation, not only blocks")
     asked = parser.parse_intermixed_args()
     try:
-        config = OmegaConf.to_container(parts.settings(prepared(asked.settings)).model)
-        # not Hydra's own, which takes a file's name for text
-        model = build(config, "model", trusted=["pipeline"])
+        model = compose_stage("model", *asked.settings)
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

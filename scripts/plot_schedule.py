@@ -14,7 +14,7 @@ from pipeline.config.hydra_config import top_level_defaults
 from pipeline.config.settings import limits_of
 from pipeline.config.timeline import Timeline
 from pipeline.errors import UserError
-from pipeline.ffmpeg.audio_features import Sound, hear, with_audio
+from pipeline.ffmpeg.audio_features import Sound, analyse_audio, with_audio
 from pipeline.frame import Clip
 from pipeline.schedule import SOUND, Schedule, ScheduleError, parse
 
@@ -35,7 +35,7 @@ def main() -> None:
         clip = Clip(2, 2, arguments.rate, count)
         limits = limits_of(top_level_defaults()["limits"], {})
         audio = arguments.audio
-        heard = None if audio is None else hear(with_audio(clip, audio, limits), limits)
+        heard = None if audio is None else analyse_audio(with_audio(clip, audio, limits), limits)
         draw(curves, clip, heard, arguments.out)
     except (ScheduleError, UserError) as error:
         prefix = "schedule: " if isinstance(error, ScheduleError) else ""

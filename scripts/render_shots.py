@@ -19,11 +19,10 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from benches import parts
 from tqdm import tqdm
 
-from pipeline.__main__ import main as dreamreel
-from pipeline.cli.arguments import prepared
+from pipeline.cli.app import main as dreamreel
+from pipeline.config.compose import compose_stage
 from pipeline.errors import UserError, shown
 from pipeline.jobs.shots import Shots
 
@@ -96,9 +95,8 @@ def _dreamreel(*words: str) -> str | int | None:
 
 
 def found(settings: Sequence[str], find: Callable[..., Shots]) -> Shots:
-    """The parts of the video that these settings are for. Raises UserError."""
-    config = parts.settings(prepared(settings))
-    source, cuts = parts.built(config, "source"), parts.built(config, "cuts")
+    """Return the parts of the video that these settings are for. Raises UserError."""
+    source, cuts = compose_stage("source", *settings), compose_stage("cuts", *settings)
     pictures = tqdm(source.pictures(), total=source.clip.count, unit="frame", disable=None)
     return find(pictures, cuts)
 

@@ -21,7 +21,7 @@ from typing import Any
 SECONDS = 120
 """Many times longer than any run of the tests takes: one that is not over by then hangs."""
 PRELOADED = [
-    "pipeline.jobs.job",
+    "pipeline.config.compose",
     "pipeline.model.efficientnet_lite",
     "pipeline.cuts.adaptive",
     "hydra",

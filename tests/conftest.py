@@ -16,17 +16,20 @@ import torch
 import torch.utils.deterministic
 import yaml
 from command_line import files
-from torch import nn
+from torch import Tensor, nn
 
+from pipeline.canvas import Canvas, Strength
 from pipeline.config.instantiate import ScheduledConfig
 from pipeline.frame import Field, Picture
 from pipeline.gradient import Gradient
-from pipeline.jobs.job import RenderRequest
+from pipeline.jobs.job import Job
 from pipeline.model.network.module import Network
 from pipeline.objective.norm import Norm
 from pipeline.recording.fingerprint import Fingerprint
 from pipeline.recording.recording import Saving
+from pipeline.render import Pipeline
 from pipeline.schedule import VARIABLES, parse
+from pipeline.stages import Stages
 
 CONF = Path(__file__).parent.parent / "conf"
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU is here")
@@ -123,14 +126,55 @@ def octaves(**changes: Any) -> Any:
     return part("dreamer", "octaves", **{"octaves": 2, "iterations": 8, "jitter": 8, **changes})
 
 
-def order(output: Path, **changes: Any) -> RenderRequest:
-    """To render there, by settings that are all but none."""
+def canvas_of(
+    image: Tensor,
+    maturity: Tensor | None = None,
+    *,
+    index: int = 0,
+    strength: Strength | None = None,
+) -> Canvas:
+    """A canvas on which a dream starts from this image, where nothing was filmed."""
+    nothing, one = torch.zeros_like(image[:, :1]), torch.ones(())
+    strength = strength or Strength.alike(one)
+    maturity = nothing if maturity is None else maturity
+    return Canvas(None, image, one, maturity, None, nothing, strength, index=index)
+
+
+def stages(**changes: Any) -> Stages:
+    """The stages of a frame for the toy network, with these changed: by name, or as they are."""
+    names = {"camera": "still", "warp": "layer", "governor": "none", "dreamer": "none"}
+    given = {"objective": part("objective", "norm", layers=["second"]), **names, **changes}
+    built = {key: part(key, one) if isinstance(one, str) else one for key, one in given.items()}
+    return Stages(**built)
+
+
+def pipeline_of(source: Any, now: Stages | None = None, **changes: Any) -> Pipeline:
+    """A pipeline with the toy network for this source, whose stages stay as they are."""
+    now = now or stages()
+    given = {
+        "clip": source.clip,
+        "cuts": part("cuts", "none"),
+        "flow": part("flow", "none"),
+        "stages_at": lambda _: now,
+        "model": toy_network(),
+        **changes,
+    }
+    return Pipeline(source, **given)
+
+
+def job_of(pipeline: Pipeline, output: Path, encoder: str = "h264", **changes: Any) -> Job:
+    """A job that renders there, by settings that are all but none."""
     given: dict[str, Any] = {
-        "overwrite": False, "overlap": 0, "seed": 3, "device": torch.device("cpu"),
-        "saving": Saving(segment_frames=60, seconds=60), "settings": "seed: 3\n",
-        "told": "seed: 3\n", "made_of": Fingerprint({"seed": "3"}),
-    }  # fmt: skip
-    return RenderRequest(output, **{**given, **changes})
+        "overwrite": False,
+        "seed": 3,
+        "device": torch.device("cpu"),
+        "saving": Saving(segment_frames=60, seconds=60),
+        "settings": "seed: 3\n",
+        "embedded_settings": "seed: 3\n",
+        "fingerprint": Fingerprint({"seed": "3"}),
+        **changes,
+    }
+    return Job(pipeline, part("encoder", encoder), output, **given)
 
 
 @pytest.fixture

@@ -11,27 +11,29 @@ from typing import Any
 
 import numpy as np
 from clips import feedback, images, video
-from conftest import order, part, toy_network
+from conftest import job_of, part, pipeline_of, stages
 
 from pipeline.frame_range import FrameRange
-from pipeline.jobs.job import Pipeline, run
+from pipeline.jobs.job import run
 from pipeline.recording.recording import Saving
-from pipeline.stages import Stages
+from pipeline.seamless_loop import SeamlessLoop
 
 FRAMES = 14
 
 
-def _toy(source: Any, output: Path, encoder: str, camera: str = "still", **asked: Any) -> None:
+def _toy(
+    source: Any, output: Path, encoder: str, camera: str = "still", overlap: int = 0, **asked: Any
+) -> None:
     """Dream this source with the toy network, saving after each frame."""
-    moment = Stages(
-        camera=part("camera", camera), warp=part("warp", "layer"),
-        governor=part("governor", "none"),
-        dreamer=part("dreamer", "octaves", octaves=1, iterations=2, jitter=8),
-        objective=part("objective", "norm", layers=["second"]),
-    )  # fmt: skip
-    parts = Pipeline(source, source.clip, part("cuts", "adaptive"), part("flow", "dis"),
-                  lambda _: moment, toy_network(), part("encoder", encoder))  # fmt: skip
-    run(parts, order(output, **{"saving": Saving(5, 0), **asked}))
+    dreamer = part("dreamer", "octaves", octaves=1, iterations=2, jitter=8)
+    pipeline = pipeline_of(
+        source,
+        stages(camera=camera, dreamer=dreamer),
+        cuts=part("cuts", "adaptive"),
+        flow=part("flow", "dis"),
+        loop=SeamlessLoop(overlap, source.clip.count),
+    )
+    run(job_of(pipeline, output, encoder, **{"saving": Saving(5, 0), **asked}))
 
 
 def pictures(folder: Path) -> Path:
@@ -68,7 +70,7 @@ def replaced(folder: Path) -> Path:
 def piece(folder: Path) -> Path:
     """A part of them behind a run-up."""
     output = folder / "x"
-    _toy(images(folder.parent / "shots"), output, "images", part=FrameRange(4, 11, 2))
+    _toy(images(folder.parent / "shots"), output, "images", frame_range=FrameRange(4, 11, 2))
     return output
 
 

@@ -13,18 +13,15 @@ from typing import Any
 import pytest
 from clips import LIMITS, barcode
 from command_line import files
-from conftest import order, part, toy_network
+from conftest import job_of, part, pipeline_of, stages
 from test_source_images import save
 
-from pipeline.auxiliary.inputs import NO_INPUTS
 from pipeline.errors import UserError
 from pipeline.frame import Clip
 from pipeline.jobs import stills as album
-from pipeline.jobs.job import Pipeline
 from pipeline.recording.fingerprint import Fingerprint
 from pipeline.source import Source
 from pipeline.source.still import Still
-from pipeline.stages import Stages
 
 BESIDE = {"dreamt.render/recipe.yaml", "dreamt.render/render.log", "dreamt.render/report.json"}
 MADE_OF = Fingerprint({"seed": "3"})
@@ -73,18 +70,17 @@ def rendered(
     for index in range(3):
         save(folder / f"{index}.png", barcode(index))
     stills = Three(folder, happens)
-    changing = {"camera": "still", "warp": "layer", "governor": "none", "dreamer": "none"}
-    moment = Stages(**{
-        **{group: part(group, name) for group, name in changing.items()},
-        "objective": part("objective", "norm", layers=["second"]), **changes,
-    })  # fmt: skip
-    fixed = {"cuts": "none", "flow": "none", "encoder": "images"}
-    parts: dict[str, Any] = {group: part(group, name) for group, name in fixed.items()}
-    whole = Pipeline(Still(stills.files[0], **STILL), stills.clip, **parts,
-                  moments=lambda _: moment, model=toy_network())  # fmt: skip
-    asked = order(folder / "dreamt", overwrite=overwrite, made_of=made_of)
-    album.check_output(asked.output, stills, overwrite=overwrite)
-    return album.run(whole, stills, asked, beside=lambda _: NO_INPUTS)
+    pipeline = pipeline_of(Still(stills.files[0], **STILL), stages(**changes), clip=stills.clip)
+    job = job_of(
+        pipeline,
+        folder / "dreamt",
+        "images",
+        overwrite=overwrite,
+        fingerprint=made_of,
+        stills=stills,
+    )
+    album.check_output(job.output, stills, overwrite=overwrite)
+    return album.run(job)
 
 
 def left(folder: Path) -> set[str]:

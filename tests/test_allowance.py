@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.runtime.memory_limit import GIB, hold, hold_ourselves, there_is
+from pipeline.runtime.memory_limit import GIB, available_memory, limit_process, limit_this_process
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can")
 FILLS = "data = bytearray(10**9); print(len(data))"
@@ -31,24 +31,26 @@ def system(root: Path, groups: str, limits: Mapping[str, str]) -> Path:
 def test_the_least_limit_of_all_groups_around_counts(tmp_path: Path) -> None:
     inner = "a/b/memory.max"
     root = system(tmp_path, "0::/a/b\n", {"a/memory.max": "5000", inner: "max"})
-    assert there_is(root) == 5000
+    assert available_memory(root) == 5000
     (root / "sys/fs/cgroup" / inner).write_text("4000\n")
-    assert there_is(root) == 4000
+    assert available_memory(root) == 4000
 
 
 def test_the_older_groups_of_memory_count_and_others_do_not(tmp_path: Path) -> None:
     limits = {"memory/pods/memory.limit_in_bytes": "6000", "cpu/x/memory.limit_in_bytes": "10"}
-    assert there_is(system(tmp_path, "5:cpu,memory:/pods\n3:cpu:/x\n0::/\n", limits)) == 6000
+    assert (
+        available_memory(system(tmp_path, "5:cpu,memory:/pods\n3:cpu:/x\n0::/\n", limits)) == 6000
+    )
 
 
 def test_in_a_container_the_limit_at_the_root_counts(tmp_path: Path) -> None:
-    assert there_is(system(tmp_path, "0::/host/path\n", {"memory.max": "7000"})) == 7000
+    assert available_memory(system(tmp_path, "0::/host/path\n", {"memory.max": "7000"})) == 7000
 
 
 def test_without_groups_it_is_the_machines(tmp_path: Path) -> None:
-    whole = there_is(tmp_path)
+    whole = available_memory(tmp_path)
     assert whole > 10**8
-    assert there_is(system(tmp_path, "0::/\n", {"memory.max": "max"})) == whole
+    assert available_memory(system(tmp_path, "0::/\n", {"memory.max": "max"})) == whole
 
 
 @LINUX
@@ -57,7 +59,7 @@ def test_a_process_that_is_held_fails_to_get_more() -> None:
         waits = f"input(); {FILLS}"
         python = subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
-        hold(python.pid, most)
+        limit_process(python.pid, most)
         _, said = python.communicate("\n")
         assert python.returncode == code
         assert ("MemoryError" in said) == bool(code)
@@ -66,20 +68,20 @@ def test_a_process_that_is_held_fails_to_get_more() -> None:
 def test_a_process_that_is_over_is_no_trouble() -> None:
     python = subprocess.Popen([sys.executable, "-c", ""])
     python.wait()
-    hold(python.pid, GIB)
+    limit_process(python.pid, GIB)
 
 
 @LINUX
 def test_this_process_is_held_and_so_are_its_children() -> None:
     code = f"""
 import subprocess, sys
-from pipeline.runtime.memory_limit import hold_ourselves
-hold_ourselves(700 * 2**20)
+from pipeline.runtime.memory_limit import limit_this_process
+limit_this_process(700 * 2**20)
 try:
     {FILLS}
 except MemoryError:
     print("refused", subprocess.run([sys.executable, "-c", {FILLS!r}], stderr=-3).returncode)
-hold_ourselves(4 * 2**30)  # the next job of a sweep may have more
+limit_this_process(4 * 2**30)  # the next job of a sweep may have more
 {FILLS}
 """
     command = [sys.executable, "-c", code]
@@ -97,15 +99,16 @@ def more():
         return len(mmap.mmap(-1, 10**8, flags=mmap.MAP_PRIVATE))
     except OSError:
         return 0
-memory_limit.let_what_is_free_be_used()  # nothing where nothing is held
+memory_limit.discount_freed_memory(None)  # nothing where nothing is held
 assert keep_freed_memory()
-memory_limit.hold_ourselves(memory_limit._held() + 3 * 10**8)
+limit = memory_limit._held() + 3 * 10**8
+memory_limit.limit_this_process(limit)
 blocks = [torch.ones(12_000_000) for _ in range(6)]
 allowed = resource.getrlimit(resource.RLIMIT_DATA)[0]
 del blocks[:5]  # the sixth lies behind them
 keep_no_freed_memory()
 print(more())
-memory_limit.let_what_is_free_be_used()
+memory_limit.discount_freed_memory(limit)
 print(more(), resource.getrlimit(resource.RLIMIT_DATA)[0] - allowed)
 """
 
@@ -122,4 +125,4 @@ def test_what_lies_free_in_a_process_that_is_held_may_be_used_for_anything() -> 
 @LINUX
 def test_less_than_the_program_itself_takes_is_refused_with_what_it_needs() -> None:
     with pytest.raises(UserError, match=r"limits\.memory: must be at least .* got 0\.001; say"):
-        hold_ourselves(GIB // 1000)
+        limit_this_process(GIB // 1000)

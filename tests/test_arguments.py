@@ -10,11 +10,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from PIL import Image
 
-from pipeline.cli.arguments import ENCODERS, check_name, prepared
-from pipeline.config.grammar import quote
+from pipeline.config.arguments import ENCODERS, check_suffix, prepared
 from pipeline.config.hydra_config import no_setting
 from pipeline.errors import UserError, hint
 from pipeline.image_io.suffixes import SUFFIXES, is_pictures
+from pipeline.sweep.override_grammar import quote
 
 PARSER = OverridesParser.create()
 
@@ -114,9 +114,9 @@ def test_a_file_without_its_key_is_answered_with_the_key(
 
 
 def test_a_suffix_that_contradicts_the_encoder_is_answered_with_both_ways_out() -> None:
-    check_name(Path("x.MP4"), [".mp4"], "h264")
+    check_suffix(Path("x.MP4"), [".mp4"], "h264")
     with pytest.raises(UserError, match=r"\.gif with encoder=gif, got x\.mp4.*encoder=h264"):
-        check_name(Path("x.mp4"), [".gif"], "gif")
+        check_suffix(Path("x.mp4"), [".gif"], "gif")
 
 
 def test_an_unknown_name_is_answered_with_near_ones_or_with_where_they_stand() -> None:

@@ -14,7 +14,7 @@ from clips import run as ffmpeg
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from pipeline.cli.arguments import ENCODERS
+from pipeline.config.arguments import ENCODERS
 from pipeline.config.hydra_config import GROUPS
 from pipeline.config.instantiate import TARGET, ScheduledConfig, build, resolve_target
 from pipeline.schedule import VARIABLES

@@ -8,15 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipeline.canvas import Strength
 from pipeline.dreamer import Dream, Dreamer, GradientFn
 from pipeline.dreamer.none import Nothing
 from pipeline.dreamer.octaves import resize, rolled
 from pipeline.dreamer.smoothing import cascade_kernel
 from pipeline.errors import UserError
-from pipeline.frame import Strength, to_image
+from pipeline.frame import to_image
 from pipeline.gradient import Gradient
 from pipeline.imaging.convolution import depthwise_conv
-from tests.conftest import octaves, texture
+from tests.conftest import canvas_of, octaves, texture
 
 HEIGHT, WIDTH = 48, 64
 NEW = torch.zeros(1, 1, HEIGHT, WIDTH)
@@ -63,8 +64,10 @@ def dream(
     seed: int = 0,
 ) -> Dream:
     rng = torch.Generator().manual_seed(seed)
-    return dreamer(image() if start is None else start, maturity, gradient, index=index,
-                   strength=strength, source=None, memory={}, rng=rng)  # fmt: skip
+    canvas = canvas_of(
+        image() if start is None else start, maturity, index=index, strength=strength
+    )
+    return dreamer(canvas, gradient, rng, memory={})
 
 
 def test_the_score_rises_on_the_first_frame_and_keeps_up_on_a_carried_one(

@@ -12,9 +12,9 @@ from pipeline.dreamer import Dream
 from pipeline.dreamer.parametrisation import Fourier, Maco, Parametrisation, Pixels
 from pipeline.dreamer.views import Views
 from pipeline.errors import UserError
-from pipeline.frame import Memory, Strength, to_image
+from pipeline.frame import Memory, to_image
 from pipeline.gradient import Gradient
-from tests.conftest import part, texture
+from tests.conftest import canvas_of, part, texture
 
 HEIGHT, WIDTH = 48, 62
 WAYS: list[Parametrisation] = [Pixels(), Fourier(falloff=1.0), Maco(1.0, 0.9, 0.0)]
@@ -40,9 +40,8 @@ def visualise(name: str = "fourier", **changes: Any) -> Any:
 def dream(
     dreamer: Any, gradient: Any, start: Tensor, *, index: int = 0, memory: Memory | None = None
 ) -> Dream:
-    nothing, full = torch.zeros_like(start[:, :1]), Strength.alike(torch.ones(()))
-    return dreamer(start, nothing, gradient, index=index, strength=full, source=None,
-                   memory=memory or {}, rng=torch.Generator().manual_seed(index))  # fmt: skip
+    rng = torch.Generator().manual_seed(index)
+    return dreamer(canvas_of(start, index=index), gradient, rng, memory=memory or {})
 
 
 @pytest.mark.parametrize("way", WAYS[:2], ids=NAMES[:2])

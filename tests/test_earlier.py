@@ -1,4 +1,4 @@
-"""pipeline.cli.from_result: what a result was made by comes back, setting by setting."""
+"""pipeline.config.from_result: what a result was made by comes back, setting by setting."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 import yaml
 from test_conf import CONF, composed, name
 
-from pipeline.cli.arguments import prepared
-from pipeline.cli.from_result import overrides, parted
-from pipeline.config.provenance import told
+from pipeline.config.arguments import prepared
+from pipeline.config.from_result import overrides, parted
+from pipeline.config.provenance import embedded_settings
 from pipeline.errors import UserError
 from pipeline.sweep.plan import State, Status, note
 
@@ -62,7 +62,7 @@ def written(tmp_path: Path) -> Any:
 def test_every_setting_comes_back(written: Any, words: tuple[str, ...]) -> None:
     said = (word for word in words if not word.startswith("objective.label") or True)
     settings = settled("input=clip.mp4", *said)
-    assert told(settled(written(settings))) == told(settings)
+    assert embedded_settings(settled(written(settings))) == embedded_settings(settings)
 
 
 def test_what_the_command_says_comes_first(written: Any) -> None:

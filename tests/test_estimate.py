@@ -5,33 +5,35 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from clips import FFV1, counted, feedback, video, write
 from command_line import files, rendered, run
-from conftest import order, pan, part, toy_network
+from conftest import job_of, pan, part, pipeline_of, stages
 from test_source_images import save
 
 from pipeline.jobs.estimate import LONG, WINDOWS, estimate
 from pipeline.jobs.forecast import FILE, Forecast, clock, read, summed
-from pipeline.jobs.job import Pipeline
+from pipeline.jobs.job import Job
 from pipeline.jobs.job import run as render
-from pipeline.stages import Stages
+from pipeline.seamless_loop import SeamlessLoop
 
 LITTLE = ("dreamer.octaves=2", "dreamer.iterations=2", "width=160")
 
 
-def parts(source: object, camera: str = "still", **dreamer: object) -> Pipeline:
+def job(source: Any, folder: Path, camera: str = "still", overlap: int = 0) -> Job:
     """A render by the toy network."""
-    little = {"octaves": 2, "iterations": 4, "jitter": 8, **dreamer}
-    moment = Stages(
-        camera=part("camera", camera), warp=part("warp", "layer"),
-        governor=part("governor", "none"), dreamer=part("dreamer", "octaves", **little),
-        objective=part("objective", "norm", layers=["second"]),
-    )  # fmt: skip
-    return Pipeline(source, source.clip, part("cuts", "adaptive"), part("flow", "dis"),
-                 lambda _: moment, toy_network(), part("encoder", "h264"))  # fmt: skip
+    now = stages(camera=camera, dreamer=part("dreamer", "octaves", octaves=2, iterations=4))
+    pipeline = pipeline_of(
+        source,
+        now,
+        cuts=part("cuts", "adaptive"),
+        flow=part("flow", "dis"),
+        loop=SeamlessLoop(overlap, source.clip.count),
+    )
+    return job_of(pipeline, folder / "x.mp4")
 
 
 def footage(path: Path, count: int) -> Path:
@@ -43,10 +45,10 @@ def footage(path: Path, count: int) -> Path:
 
 
 def test_of_a_short_video_the_steps_are_those_that_it_takes(tmp_path: Path) -> None:
-    whole = parts(video(footage(tmp_path / "clip.mkv", 40)))
-    told = estimate(whole, order(tmp_path / "x.mp4"))
+    whole = job(video(footage(tmp_path / "clip.mkv", 40)), tmp_path)
+    told = estimate(whole)
     assert list(tmp_path.iterdir()) == [tmp_path / "clip.mkv"]
-    came = render(whole, order(tmp_path / "x.mp4")).figures
+    came = render(whole).figures
     assert told.frames == came["frames"] == 40
     assert told.steps == pytest.approx(came["steps_per_frame"], abs=1e-3)
     assert came["cuts"] == [20]  # whose steps are among them
@@ -58,33 +60,32 @@ def test_of_a_short_video_the_steps_are_those_that_it_takes(tmp_path: Path) -> N
 
 def test_of_a_long_one_stretches_tell(tmp_path: Path) -> None:
     count = 2 * WINDOWS * LONG
-    whole = parts(video(footage(tmp_path / "clip.mkv", count)))
-    told = estimate(whole, order(tmp_path / "x.mp4"))
-    came = render(whole, order(tmp_path / "x.mp4")).figures
+    whole = job(video(footage(tmp_path / "clip.mkv", count)), tmp_path)
+    told = estimate(whole)
+    came = render(whole).figures
     assert told.frames == came["frames"] == count
     assert told.steps == pytest.approx(came["steps_per_frame"], rel=0.15)
 
 
 def test_a_zoom_goes_on_as_it_begins(tmp_path: Path) -> None:
     source = feedback(frames=500)
-    told = estimate(parts(source, "zoom"), order(tmp_path / "x.mp4"))
+    told = estimate(job(source, tmp_path, "zoom"))
     assert (told.frames, told.steps) == (500, pytest.approx(4 + 4 / 1.4**2, abs=0.1))
 
 
 @pytest.mark.parametrize("kind", ["video", "zoom"])
 def test_a_loop_that_shares_more_frames_than_are_tried_is_told(tmp_path: Path, kind: str) -> None:
     if kind == "zoom":
-        looped = parts(feedback(frames=100), "zoom")
+        looped = job(feedback(frames=100), tmp_path, "zoom", overlap=30)
     else:
-        looped = parts(video(footage(tmp_path / "clip.mkv", 100)))
-    told = estimate(looped, order(tmp_path / "x.mp4", overlap=30))
+        looped = job(video(footage(tmp_path / "clip.mkv", 100)), tmp_path, overlap=30)
+    told = estimate(looped)
     assert told.frames == 100
     assert told.size is not None
 
 
 def test_a_single_picture_has_no_size_yet(tmp_path: Path) -> None:
-    told = estimate(parts(video(footage(tmp_path / "clip.mkv", 4), frames=1)),
-                    order(tmp_path / "x.mp4"))  # fmt: skip
+    told = estimate(job(video(footage(tmp_path / "clip.mkv", 4), frames=1), tmp_path))
     assert (told.frames, told.size) == (1, None)
 
 

@@ -26,7 +26,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from pipeline.cli.arguments import prepared
+from pipeline.config.arguments import prepared
 from pipeline.config.hydra_config import CHANGING, FIXED, error_line, top_level_defaults
 from pipeline.config.instantiate import ScheduledConfig, build
 from pipeline.config.settings import (

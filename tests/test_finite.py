@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipeline.canvas import Canvas
 from pipeline.dreamer.gradient_filters import Shaping
 from pipeline.errors import UserError
 from pipeline.frame import Guide, Image, Picture
@@ -20,7 +21,6 @@ from pipeline.gradient import Gradient
 from pipeline.model import Activations, Model
 from pipeline.model.network.module import Network
 from pipeline.objective.norm import Norm
-from pipeline.warp import Canvas
 from tests.conftest import part, texture, toy_network
 from tests.test_render import dreams
 
@@ -99,15 +99,15 @@ class Broken:
 class Known:
     """An objective that knows its guide already."""
 
-    aim: Any
+    bound: Any
 
-    def of(self, model: Model, guide: Guide | None = None) -> Any:
-        return self.aim
+    def bind(self, model: Model, guide: Guide | None = None) -> Any:
+        return self.bound
 
 
 def of(objective: str, network: Network) -> Any:
     """The aim of this objective in the toy network."""
-    return part("objective", objective, **OBJECTIVES[objective]).of(network, GUIDE)
+    return part("objective", objective, **OBJECTIVES[objective]).bind(network, GUIDE)
 
 
 def check(dreamt: Sequence[Any]) -> None:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.frame import Frame, State, in_8_bits, over, sent, to_image, to_picture
-from tests.conftest import needs_gpu, texture
+from pipeline.dreamer import Dream
+from pipeline.frame import Frame, in_8_bits, over, sent, to_image, to_picture
+from pipeline.state import State
+from tests.conftest import canvas_of, needs_gpu, texture
 
 CPU = torch.device("cpu")
 
@@ -93,7 +95,9 @@ def test_a_picture_of_a_canvas_that_requires_a_gradient_can_be_had() -> None:
 def test_the_state_behind_a_frame_holds_its_dream_unrounded() -> None:
     picture, dream = texture(4, 4, seed=0), torch.full((1, 3, 4, 4), 1 / 3)
     maturity = torch.full((1, 1, 4, 4), 0.5)
-    state = State().after(Frame(index=4, time=0.16, picture=picture), dream, maturity, {})
+    state = State().after(
+        Frame(4, 0.16, picture), canvas_of(dream), Dream(dream, maturity, work={})
+    )
     assert state.index == 5
     assert state.picture is picture
     assert state.dream is dream
@@ -104,7 +108,9 @@ def test_a_flash_leaves_the_dream_where_it_was() -> None:
     picture, dream = texture(4, 4, seed=0), torch.rand(1, 3, 4, 4)
     before = State(7, picture, dream, torch.ones(1, 1, 4, 4))
     flash = Frame(index=7, time=0.28, picture=np.full_like(picture, 255), flash=True)
-    after = before.after(flash, torch.ones_like(dream), torch.zeros(1, 1, 4, 4), {})
+    after = before.after(
+        flash, canvas_of(dream), Dream(torch.ones_like(dream), torch.zeros(1, 1, 4, 4), work={})
+    )
     assert after.index == 8
     assert after.picture is picture
     assert after.dream is dream

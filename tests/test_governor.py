@@ -9,12 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.frame import Strength
+from pipeline.canvas import Canvas, Strength
 from pipeline.governor import Governor
 from pipeline.imaging.layer_level import LayerLevel, measure
 from pipeline.imaging.metrics import band_energy, split_bands, vitals
 from pipeline.imaging.sampling import pixel_grid, sample
-from pipeline.warp import Canvas
 from tests.conftest import CONF, part
 
 NAMES = sorted(path.stem for path in (CONF / "governor").glob("*.yaml"))

@@ -50,7 +50,7 @@ def test_a_weight_of_nothing_costs_nothing_and_changes_nothing() -> None:
     network, at = toy_network(), image()
     faded = Gradient(network, Norm(layers=("second", "third"), weights=(1.0, 0.0)))
     alone = Gradient(network, Norm(layers=("second",), weights=None))
-    assert faded.aim.active == ("second",)
+    assert faded.objective.active == ("second",)
     assert torch.equal(faded(at)[0], alone(at)[0])
     # what a size must be does not change while a layer comes and goes
     assert faded.smallest_side == Gradient(network, Norm(("second", "third"), None)).smallest_side
@@ -110,7 +110,7 @@ def test_in_tiles_every_objective_has_the_gradient_of_the_whole_image(
 ) -> None:
     # the toy's places see 15 pixels, less than the 32 of a margin
     network = toy_network(classes=CLASSES)
-    aim = part("objective", name, **changes).of(network, GUIDE)
+    aim = part("objective", name, **changes).bind(network, GUIDE)
     at = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(3))
     whole, tiled = Gradient(network, aim), Gradient(network, aim, TileBudget(side=128, bytes=None))
     (expected, score), (gradient, tiled_score) = whole(at), tiled(at)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -13,9 +12,9 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
-from pipeline.frame import Image, Strength
+from pipeline.frame import Image
 from pipeline.gradient import Gradient
-from pipeline.gradient.oom_retry import dreamt_within_memory
+from pipeline.gradient.oom_retry import OomRetry
 from pipeline.gradient.tile_budget import TileBudget
 from pipeline.model import Model
 from pipeline.model.efficientnet_lite import efficientnet_lite
@@ -24,7 +23,7 @@ from pipeline.model.network.precision import with_precision
 from pipeline.model.several import Several
 from pipeline.objective.norm import Norm
 from pipeline.runtime.determinism import use_deterministic_kernels
-from tests.conftest import needs_gpu, octaves, toy_network
+from tests.conftest import canvas_of, needs_gpu, octaves, toy_network
 from tests.graphs import noted
 
 T = TypeVar("T")
@@ -95,7 +94,7 @@ def test_tiles_are_recorded_too() -> None:
     plain = Gradient(network, aim("second"), room)
     recorder = Counting()
     ours = Gradient(CudaGraphModel(network, recorder), aim("second"), replace(room))
-    assert len(ours.cut(image)[0]) > 3
+    assert ours.is_tiled(image)
     assert same(plain(image), ours(image))
     assert recorder.played > 3
 
@@ -144,11 +143,7 @@ def test_a_frame_dreamt_with_a_recorded_network_has_the_same_bits() -> None:
 
     def dreamt(model: Model) -> Tensor:
         gradient, rng = Gradient(model, aim("second")), torch.Generator().manual_seed(0)
-        new, full = torch.zeros_like(image[:, :1]), Strength.alike(torch.ones(1, 1, 1, 1))
-        climb = partial(octaves(), image, new, index=0, strength=full, source=None, memory={},
-                        rng=rng)  # fmt: skip
-        result: Tensor = dreamt_within_memory(climb, gradient, image, rng)[0].image
-        return result
+        return OomRetry(octaves())(canvas_of(image), gradient, rng, memory={}).image
 
     assert torch.equal(dreamt(CudaGraphModel(network, noted)), dreamt(network))
 

@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 from clips import counted, numbers, video
 from command_line import files
-from conftest import order, part, toy_network
+from conftest import job_of, part, pipeline_of, stages
 
-from pipeline.__main__ import main
+from pipeline.canvas import Canvas
+from pipeline.cli.app import main
 from pipeline.errors import UserError
 from pipeline.frame import Clip
-from pipeline.jobs.job import Pipeline, check_output, default_output, run, summary
+from pipeline.jobs.job import run, summary
+from pipeline.jobs.output_path import check_output, default_output
 from pipeline.recording.fingerprint import versions
-from pipeline.stages import Stages
 
 BESIDE = {"x.mkv.render/recipe.yaml", "x.mkv.render/render.log", "x.mkv.render/report.json"}
 
@@ -32,11 +33,11 @@ class Breaking:
     def __init__(self, error: Exception, at: int = 1) -> None:
         self.error, self.at = error, at
 
-    def __call__(self, *arguments: Any, index: int, **settings: Any) -> Any:
+    def __call__(self, canvas: Canvas, *arguments: Any, **settings: Any) -> Any:
         """As the dreamer that does nothing, until then."""
-        if index == self.at:
+        if canvas.index == self.at:
             raise self.error
-        return part("dreamer", "none")(*arguments, index=index, **settings)
+        return part("dreamer", "none")(canvas, *arguments, **settings)
 
     def fit(self, *_: object) -> Breaking:
         """Itself."""
@@ -46,17 +47,8 @@ class Breaking:
 def rendered(folder: Path, **changes: Any) -> Any:
     """What comes of rendering clip.mp4 to x.mkv in this folder, with these parts changed."""
     counted(folder / "clip.mp4", frames=3)
-    objective = part("objective", "norm", layers=["second"])
-    source = video(folder / "clip.mp4")
-    changing = {"camera": "still", "warp": "layer", "governor": "none", "dreamer": "none"}
-    moment = Stages(**{
-        **{group: part(group, name) for group, name in changing.items()},
-        "objective": objective, **changes,
-    })  # fmt: skip
-    fixed = {"cuts": "none", "flow": "none", "encoder": "ffv1"}
-    parts: dict[str, Any] = {group: part(group, name) for group, name in fixed.items()}
-    whole = Pipeline(source, source.clip, **parts, moments=lambda _: moment, model=toy_network())
-    return run(whole, order(folder / "x.mkv"))
+    pipeline = pipeline_of(video(folder / "clip.mp4"), stages(**changes))
+    return run(job_of(pipeline, folder / "x.mkv", "ffv1"))
 
 
 @pytest.fixture
@@ -107,11 +99,11 @@ def test_ctrl_c_finishes_the_frame_and_the_same_goes_on(tmp_path: Path, signals:
     class Pressing(Breaking):
         """Presses Ctrl-C during the second frame, and goes on."""
 
-        def __call__(self, *arguments: Any, index: int, **settings: Any) -> Any:
-            if index == 1:
+        def __call__(self, canvas: Canvas, *arguments: Any, **settings: Any) -> Any:
+            if canvas.index == 1:
                 signal.raise_signal(signal.SIGINT)
-                pressed.append(index)
-            return part("dreamer", "none")(*arguments, index=index, **settings)
+                pressed.append(canvas.index)
+            return part("dreamer", "none")(canvas, *arguments, **settings)
 
     pressed: list[int] = []
     before = signal.getsignal(signal.SIGINT)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +14,12 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.frame import Clip, Frame, LoopBuffer, Picture, Tracks, to_image
-from pipeline.seamless_loop import Loop, looped
+from pipeline.frame import Clip, Frame, Picture, Tracks, to_image
+from pipeline.seamless_loop import SeamlessLoop
 from pipeline.stages import Stages
+from pipeline.state import State
 from pipeline.warp import pixel_grid
-from tests.conftest import part
+from tests.conftest import canvas_of, part
 
 CLIP = Clip(8, 8, Fraction(10), 30, Tracks(Path("a.mp4"), 1.0, 3.0, ("aac",)))
 
@@ -30,27 +32,46 @@ def frame(index: int, *, filmed: bool) -> Frame:
     return Frame(index, index / 10, grey(0) if filmed else None)
 
 
-def shown(loop: Loop, values: list[int], *, filmed: bool = True) -> list[int]:
+@dataclass
+class Taken:
+    """A recorder of grey values."""
+
+    values: list[int] = field(default_factory=list)
+    state: State = field(default_factory=State)
+
+    def add(
+        self, pictures: Iterable[Picture], before: State, state: State, *, starts_shot: bool = False
+    ) -> None:
+        """Takes those."""
+        self.values += [int(picture[0, 0, 0]) for picture in pictures]
+
+    def finish(self, rest: Iterable[Picture] = ()) -> None:
+        """Takes the rest."""
+        self.values += [int(picture[0, 0, 0]) for picture in rest]
+
+
+def shown(loop: SeamlessLoop, values: list[int], *, filmed: bool = True) -> list[int]:
     """The grey values that come out for those that go in."""
-    out: list[Picture] = []
-    ends = LoopBuffer()
+    taken, state = Taken(), State()
+    recorder = loop.record(taken)
     for index, value in enumerate(values):
-        picture = grey(value)
+        picture, before = grey(value), state
         image = to_image(picture, "cpu")
-        ends, pictures = loop.taken(ends, image, picture, frame(index, filmed=filmed))
-        out += pictures
-    return [int(picture[0, 0, 0]) for picture in [*out, *loop.rest(ends)]]
+        state = loop.keep(before, frame(index, filmed=filmed), image, picture)
+        recorder.add([picture], before, state)
+    recorder.finish()
+    return taken.values
 
 
 def test_no_loop_shows_everything() -> None:
-    assert shown(Loop(0), [1, 2, 3]) == [1, 2, 3]
-    assert looped(CLIP, 0) == CLIP
+    assert shown(SeamlessLoop(0), [1, 2, 3]) == [1, 2, 3]
+    assert SeamlessLoop(0).clip(CLIP) == CLIP
 
 
 def test_the_end_becomes_the_start_and_the_start_is_left_out() -> None:
     values = list(range(0, 120, 4))  # 30 pictures, ever lighter
-    out = shown(Loop(10, 30), values)
-    assert len(out) == 20 == looped(CLIP, 10).count
+    out = shown(SeamlessLoop(10, 30), values)
+    assert len(out) == 20 == SeamlessLoop(10).clip(CLIP).count
     assert out[:10] == values[10:20]
     assert out[-1] == values[9]  # and the next one that is played is values[10]
     steps = [abs(b - a) for a, b in pairwise([*out, out[0]])]
@@ -59,29 +80,29 @@ def test_the_end_becomes_the_start_and_the_start_is_left_out() -> None:
 
 def test_how_many_there_are_need_not_be_known() -> None:
     values = list(range(40, 100, 2))
-    assert shown(Loop(5, None), values) == shown(Loop(5, 30), values)
+    assert shown(SeamlessLoop(5, None), values) == shown(SeamlessLoop(5, 30), values)
 
 
 def test_the_sound_begins_with_the_first_picture_that_is_shown() -> None:
-    tracks = looped(CLIP, 10).tracks
+    tracks = SeamlessLoop(10).clip(CLIP).tracks
     assert tracks is not None
     assert (tracks.offset, tracks.seconds) == (2.0, 2.0)
 
 
-def test_a_dream_of_its_own_is_led_to_its_beginning() -> None:
-    loop, ends = Loop(10, 30), LoopBuffer()
+def test_a_dream_of_its_own_is_pulled_to_its_beginning() -> None:
+    loop, state = SeamlessLoop(10, 30), State()
     for index in range(10):
         picture = grey(200)
         first = frame(index, filmed=index == 0)
-        ends, _ = loop.taken(ends, to_image(picture, "cpu"), picture, first)
-    carried = to_image(grey(0), "cpu")
-    assert loop.drawn(carried, frame(19, filmed=False), ends) is carried
+        state = loop.keep(state, first, to_image(picture, "cpu"), picture)
+    canvas = canvas_of(to_image(grey(0), "cpu"), index=19)
+    assert loop.pull(canvas, state) is canvas
     for index in range(20, 30):
-        carried = loop.drawn(carried, frame(index, filmed=False), ends)
-        assert float(carried.max()) == pytest.approx(200 / 255 * loop.share(index), abs=1e-3)
-    assert float(carried.max()) == pytest.approx(200 / 255, abs=1e-3)
-    # footage is never drawn on
-    assert loop.drawn(to_image(grey(0), "cpu"), frame(25, filmed=True), ends).max() == 0
+        canvas = loop.pull(replace(canvas, index=index), state)
+        assert float(canvas.image.max()) == pytest.approx(200 / 255 * loop.share(index), abs=1e-3)
+    assert float(canvas.image.max()) == pytest.approx(200 / 255, abs=1e-3)
+    footage = replace(canvas, picture=to_image(grey(0), "cpu"), index=25)
+    assert loop.pull(footage, state) is footage  # never pulled
 
 
 def test_the_camera_comes_to_move_as_it_did() -> None:
@@ -90,7 +111,7 @@ def test_the_camera_comes_to_move_as_it_did() -> None:
         camera = part("camera", "pan", right_per_second=index / 10)
         return Stages(**{**parts, "camera": camera})
 
-    moments, grid = Loop(10, 30).led(at), pixel_grid(8, 8, torch.device("cpu"))
+    moments, grid = SeamlessLoop(10, 30).blend_camera(at), pixel_grid(8, 8, torch.device("cpu"))
 
     def speed(index: int) -> float:
         moved = moments(index).camera(grid, index / 10, 10.0) - grid
@@ -103,7 +124,7 @@ def test_the_camera_comes_to_move_as_it_did() -> None:
 
 def test_what_is_too_short_is_refused() -> None:
     with pytest.raises(UserError, match=r"loop: needs .* got 30 frames; say loop_seconds"):
-        looped(CLIP, 16)
+        SeamlessLoop(16).clip(CLIP)
     with pytest.raises(UserError, match=r"loop: needs .* got 12 frames"):
-        shown(Loop(8), [0] * 12)
-    assert looped(replace(CLIP, count=None), 16).count is None
+        shown(SeamlessLoop(8), [0] * 12)
+    assert SeamlessLoop(16).clip(replace(CLIP, count=None)).count is None

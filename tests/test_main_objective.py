@@ -66,7 +66,7 @@ def test_a_guide_alone_says_what_is_wanted_and_its_motifs_come(folder: Path) -> 
     coins, bricks = dreamt("coins.png"), dreamt("brick.png")
     for guide, own, foreign in (("coins.png", coins, bricks), ("brick.png", bricks, coins)):
         picture = cv2.imread(str(folder / guide))
-        score = Gradient(network, guided.of(network, Guide(picture))).score
+        score = Gradient(network, guided.bind(network, Guide(picture))).score
         assert score(to_image(own, "cpu")) > 1.1 * score(to_image(foreign, "cpu"))
 
 

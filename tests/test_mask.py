@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from pipeline.auxiliary.mask import Mask, as_shown, check_shape, on_device, shown, weighed
+from pipeline.auxiliary.mask import Mask, check_shape
 from pipeline.auxiliary.synced import SyncedPictures
+from pipeline.canvas import Strength, composite
 from pipeline.errors import UserError
-from pipeline.frame import Frame, State, Strength, to_image, to_picture
-from tests.conftest import texture
+from pipeline.frame import Frame, Picture, to_image, to_picture
+from pipeline.state import State
+from tests.conftest import canvas_of, part, texture
 
 HEIGHT, WIDTH = 24, 32
 CPU = torch.device("cpu")
@@ -30,39 +34,46 @@ def field(share: float) -> torch.Tensor:
 
 def test_black_shows_the_very_picture_and_white_the_very_dream() -> None:
     picture = to_image(PICTURE, CPU)
-    assert torch.equal(shown(DREAM, picture, field(0)), picture)
-    assert torch.equal(shown(DREAM, picture, field(1)), DREAM)
-    assert np.array_equal(to_picture(shown(DREAM, picture, field(0))), PICTURE)
+    assert torch.equal(composite(DREAM, picture, field(0)), picture)
+    assert torch.equal(composite(DREAM, picture, field(1)), DREAM)
+    assert np.array_equal(to_picture(composite(DREAM, picture, field(0))), PICTURE)
 
 
 def test_grey_shows_a_share_of_the_dream_layer() -> None:
     picture = to_image(PICTURE, CPU)
-    layer = shown(DREAM, picture, field(0.25)) - picture
+    layer = composite(DREAM, picture, field(0.25)) - picture
     torch.testing.assert_close(layer, 0.25 * (DREAM - picture))
 
 
 def test_without_a_mask_or_a_picture_the_dream_is_shown() -> None:
-    assert shown(DREAM, to_image(PICTURE, CPU), None) is DREAM
-    assert shown(DREAM, None, field(0.5)) is DREAM
+    assert composite(DREAM, to_image(PICTURE, CPU), None) is DREAM
+    assert composite(DREAM, None, field(0.5)) is DREAM
 
 
 def test_where_nothing_was_filmed_the_mask_weighs_the_steps() -> None:
-    strength, half = Strength.alike(torch.tensor(0.5)), field(0.5)
-    assert weighed(strength, Frame(0, 0.0, PICTURE), half) is strength
-    assert weighed(strength, Frame(1, 0.1, None), None) is strength
-    for factor in weighed(strength, Frame(1, 0.1, None), half):
+    canvas = canvas_of(DREAM, strength=Strength.alike(torch.tensor(0.5)))
+    assert canvas.step_strength is canvas.strength
+    masked = replace(canvas, mask=field(0.5))
+    for factor in masked.step_strength:
         assert torch.equal(factor, field(0.25))
+    over = replace(masked, picture=to_image(PICTURE, CPU))
+    assert over.step_strength is canvas.strength
 
 
 def test_a_zoom_goes_on_with_what_was_shown_of_its_first_picture() -> None:
+    warp, camera, black = part("warp", "layer"), part("camera", "still"), np.zeros_like(LEFT)
+
+    def carried(state: State, masked: Picture | None) -> torch.Tensor:
+        grey = None if masked is None else mask().field(masked)
+        frame = Frame(state.index, state.index / 25, None, mask=grey)
+        image: torch.Tensor = warp(frame, state, camera, rate=25.0, device=CPU).image
+        return image
+
     state = State(1, PICTURE, DREAM, field(1))
-    assert as_shown(state, Frame(1, 0.1, PICTURE), field(0)) is state  # footage: the whole dream
-    assert as_shown(state, Frame(1, 0.1, None), None) is state
-    found = as_shown(state, Frame(1, 0.1, None), field(0)).dream
-    assert found is not None
-    assert torch.equal(found, to_image(PICTURE, CPU))
-    later = State(2, None, DREAM, field(1))
-    assert as_shown(later, Frame(2, 0.2, None), field(0)) is later
+    torch.testing.assert_close(carried(state, None), DREAM)
+    torch.testing.assert_close(carried(state, black), to_image(PICTURE, CPU))
+    later = State(2, None, DREAM, field(1))  # from then on the dream is all there is
+    torch.testing.assert_close(carried(later, black), DREAM)
 
 
 def test_inverted_white_means_not_at_all() -> None:
@@ -87,10 +98,11 @@ def test_a_feathered_edge_is_soft_and_ends(invert: bool) -> None:
 
 
 def test_a_mask_comes_to_the_device_as_one_channel() -> None:
-    found = on_device(Frame(0, 0.0, PICTURE, mask=mask().field(LEFT)), CPU)
-    assert found is not None
+    warp, camera = part("warp", "layer"), part("camera", "still")
+    frames = [Frame(0, 0.0, PICTURE, mask=mask().field(LEFT)), Frame(0, 0.0, PICTURE)]
+    found, none = (warp(frame, State(), camera, rate=25.0, device=CPU).mask for frame in frames)
     assert found.shape == (1, 1, HEIGHT, WIDTH)
-    assert on_device(Frame(0, 0.0, PICTURE), CPU) is None
+    assert none is None
 
 
 @pytest.mark.parametrize(

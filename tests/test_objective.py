@@ -68,7 +68,7 @@ def test_five_steps_up_the_gradient_raise_every_objective(
 ) -> None:
     network = toy_network(classes=CLASSES)
     objective: Objective = part("objective", name, **changes)
-    gradient = Gradient(network, objective.of(network, GUIDE))
+    gradient = Gradient(network, objective.bind(network, GUIDE))
     image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     before = float(gradient.score(image))
     for _ in range(5):
@@ -155,7 +155,7 @@ def test_channels_are_ranked_by_their_mean_square(rank: Any, mean: float) -> Non
 
 @pytest.mark.parametrize("label", [3, "3", "tiger cat", "Tiger_Cat", " tiger-cat "])
 def test_a_class_is_a_channel_of_the_last_layer(label: int | str) -> None:
-    assert Label(label=label).of(toy_network(classes=CLASSES)) == Channel("third.2", 3)
+    assert Label(label=label).bind(toy_network(classes=CLASSES)) == Channel("third.2", 3)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_class_is_a_channel_of_the_last_layer(label: int | str) -> None:
 )
 def test_an_unknown_class_is_answered_with_the_near_ones(label: int | str, hint: str) -> None:
     with pytest.raises(UserError, match=hint) as caught:
-        Label(label=label).of(toy_network(classes=CLASSES))
+        Label(label=label).bind(toy_network(classes=CLASSES))
     assert str(caught.value).startswith("objective.label: must be ")
 
 
@@ -189,7 +189,7 @@ def test_an_unknown_class_is_answered_with_the_near_ones(label: int | str, hint:
 )
 def test_what_the_model_does_not_have_is_refused(objective: Objective, line: str) -> None:
     with pytest.raises(UserError, match=line):
-        objective.of(toy_network())
+        objective.bind(toy_network())
 
 
 def test_without_a_guide_none_can_be_followed() -> None:
@@ -199,7 +199,7 @@ def test_without_a_guide_none_can_be_followed() -> None:
         part("objective", "weighted", terms={"g": alone}),
     ):
         with pytest.raises(UserError, match="guide: must be given for objective=guide"):
-            objective.of(toy_network())
+            objective.bind(toy_network())
 
 
 def test_a_mixture_looks_only_at_what_counts_and_multiplies_weights() -> None:
@@ -207,7 +207,7 @@ def test_a_mixture_looks_only_at_what_counts_and_multiplies_weights() -> None:
     both = {**NORM, "layers": ["a", "b"], "weights": [3, -1]}
     terms = {"p": both, "q": c, "r": b}
     mixture = part("objective", "weighted", terms=terms, weights={"q": 0, "p": 0.5})
-    mixture = mixture.of(toy_network())
+    mixture = mixture.bind(toy_network())
     assert mixture.layers == ("a", "b", "c")
     assert mixture.active == ("a", "b")
     weights = {name: weight for name, (weight, _) in mixture.terms(ONE_AND_THREE).items()}
@@ -241,7 +241,7 @@ def test_a_guide_is_looked_at_once_as_long_as_it_stays() -> None:
     network.register_forward_hook(lambda *_: asked.append(1))
     image = torch.rand(1, 3, 32, 32)
     for guide, looks in ((GUIDE, 4), (GUIDE, 7), (Guide(GUIDE.picture), 11)):
-        gradient = Gradient(network, guided.of(network, guide))
+        gradient = Gradient(network, guided.bind(network, guide))
         for _ in range(3):
             gradient(image)
         assert len(asked) == looks  # three of the image, and one of each new guide
@@ -250,7 +250,7 @@ def test_a_guide_is_looked_at_once_as_long_as_it_stays() -> None:
 def test_several_networks_are_guided_at_once() -> None:
     both = Several({"a": toy_network(), "b": toy_network()})
     guided = part("objective", "guide", layers=["a.second", "b.first"], guide_size=32)
-    gradient, _ = Gradient(both, guided.of(both, GUIDE))(torch.rand(1, 3, 32, 32))
+    gradient, _ = Gradient(both, guided.bind(both, GUIDE))(torch.rand(1, 3, 32, 32))
     assert float(gradient.abs().max()) > 0
 
 
@@ -260,11 +260,11 @@ def test_guided_the_picture_comes_to_agree_with_its_guide_more_than_with_another
     image = torch.full((1, 3, 32, 32), 0.5)
     ends = []
     for guide in (GUIDE, other):
-        gradient, climbed = Gradient(network, guided.of(network, guide)), image
+        gradient, climbed = Gradient(network, guided.bind(network, guide)), image
         for _ in range(20):
             step, _ = gradient(climbed)
             climbed = (climbed + 0.01 * step / (step.std() + 1e-9)).clamp(0, 1)
         ends.append(climbed)
     for guide, own, foreign in ((GUIDE, *ends), (other, *reversed(ends))):
-        score = Gradient(network, guided.of(network, guide)).score
+        score = Gradient(network, guided.bind(network, guide)).score
         assert score(own) > score(foreign)

@@ -20,9 +20,10 @@ import torch
 
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError
-from pipeline.frame import Clip, Picture, State
+from pipeline.frame import Clip, Picture
 from pipeline.recording.fingerprint import Fingerprint, contents
 from pipeline.recording.recording import Recording, Saving
+from pipeline.state import State
 from pipeline.storage.work_dir import work_dir
 from tests.conftest import part, texture
 from tests.tracks import seen

@@ -13,22 +13,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.camera.still import Still
 from pipeline.cuts import Change
-from pipeline.cuts.none import OneShot
 from pipeline.errors import UserError
-from pipeline.flow.none import Unmoved
-from pipeline.frame import Clip, Frame, Motion, Picture, State, to_image, to_picture
-from pipeline.governor.none import Free
+from pipeline.frame import Clip, Frame, Motion, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import band_energy, flicker
 from pipeline.imaging.sampling import sample
 from pipeline.recording.checkpoint import digest
-from pipeline.render import RenderedFrame, _rng, render
-from pipeline.seamless_loop import Loop
+from pipeline.render import RenderedFrame, frame_rng, render
+from pipeline.seamless_loop import SeamlessLoop
 from pipeline.stages import Stages
+from pipeline.state import State
 from pipeline.warp import Warp
-from tests.conftest import octaves, pan, part, texture
+from tests.conftest import octaves, pan, part, pipeline_of, stages, texture
 
 CPU = torch.device("cpu")
 HEIGHT, WIDTH = 48, 64
@@ -64,15 +61,15 @@ class Kept:
     fresh: list[int] = field(default_factory=list)
 
     def add(
-        self, pictures: Sequence[Picture], before: State, state: State, *, fresh: bool = False
+        self, pictures: Sequence[Picture], before: State, state: State, *, starts_shot: bool = False
     ) -> None:
         assert not self.finished
-        self.fresh += [len(self.pictures)] * fresh
+        self.fresh += [len(self.pictures)] * starts_shot
         assert before is (self.states[-1] if self.states else self.state)
         self.pictures += pictures
         self.states.append(state)
 
-    def finish(self, rest: Iterable[Picture]) -> None:
+    def finish(self, rest: Iterable[Picture] = ()) -> None:
         self.pictures += rest
         self.finished = True
 
@@ -101,22 +98,14 @@ class At:
 
 def start(gradient: Gradient, given: list[Picture] | Pictures, **changes: Any) -> Any:
     source = given if isinstance(given, Pictures) else Pictures(given)
-    settings = {
-        "cuts": OneShot(),
-        "flow": Unmoved(),
-        "camera": Still(),
-        "warp": part("warp", "layer"),
-        "governor": Free(),
-        "dreamer": octaves(),
-        "objective": gradient.aim,
-        "recording": Kept(),
-        "loop": Loop(0),
-        "seed": 0,
-        "device": CPU,
-        **changes,
-    }
-    moment = Stages(**{field.name: settings.pop(field.name) for field in fields(Stages)})
-    return render(source, model=gradient.model, moments=lambda _: moment, **settings)
+    recorder, seed = changes.pop("recorder", None) or Kept(), changes.pop("seed", 0)
+    changing = {field.name for field in fields(Stages)} & {*changes}
+    now = stages(
+        **{"dreamer": octaves(), "objective": gradient.objective}
+        | {name: changes.pop(name) for name in changing}
+    )
+    pipeline = pipeline_of(source, now, **{"model": gradient.model, **changes})
+    return render(pipeline, recorder, seed=seed, device=CPU)
 
 
 def dreams(gradient: Gradient, given: list[Picture], **changes: Any) -> list[RenderedFrame]:
@@ -140,7 +129,7 @@ def along(made: list[RenderedFrame], velocity: tuple[int, int], index: int) -> f
 def test_every_frame_is_dreamt_recorded_and_yielded_in_order(gradient: Gradient) -> None:
     kept, pictures = Kept(), pan(6, height=HEIGHT, width=WIDTH, velocity=(2, 0))
     made = []
-    for dreamt in start(gradient, pictures, recording=kept):
+    for dreamt in start(gradient, pictures, recorder=kept):
         assert len(kept.pictures) == dreamt.frame.index + 1  # recorded before it is shown
         assert not kept.finished
         made.append(dreamt)
@@ -187,9 +176,9 @@ def test_without_persistence_every_frame_starts_from_its_picture(gradient: Gradi
 def test_two_renders_of_the_same_give_the_same_bits(gradient: Gradient) -> None:
     pictures = pan(4, height=HEIGHT, width=WIDTH, velocity=(3, 1))
     once, again, other = Kept(), Kept(), Kept()
-    dreams(gradient, pictures, recording=once)
-    dreams(gradient, pictures, recording=again)
-    dreams(gradient, pictures, recording=other, seed=1)
+    dreams(gradient, pictures, recorder=once)
+    dreams(gradient, pictures, recorder=again)
+    dreams(gradient, pictures, recorder=other, seed=1)
     assert np.array_equal(once.pictures, again.pictures)
     assert not np.array_equal(once.pictures, other.pictures)
 
@@ -198,11 +187,11 @@ def test_two_renders_of_the_same_give_the_same_bits(gradient: Gradient) -> None:
 def test_gone_on_with_from_a_state_the_same_bits_come_out(gradient: Gradient, behind: int) -> None:
     pictures = pan(9, height=HEIGHT, width=WIDTH, velocity=(3, 1))
     changes = {"cuts": At({3: Change.CUT, 4: Change.FLASH}), "flow": part("flow", "dis")}
-    changes["loop"] = Loop(2, 9)
+    changes["loop"] = SeamlessLoop(2, 9)
     whole = Kept()
-    dreams(gradient, pictures, recording=whole, **changes)
+    dreams(gradient, pictures, recorder=whole, **changes)
     rest = Kept(state=whole.states[behind - 1])
-    made = dreams(gradient, pictures, recording=rest, **changes)
+    made = dreams(gradient, pictures, recorder=rest, **changes)
     assert [dreamt.frame.index for dreamt in made] == list(range(behind, 9))
     # the last states are alike to the last bit, and so is all that was still to be shown
     assert digest(rest.states[-1]) == digest(whole.states[-1])
@@ -212,7 +201,7 @@ def test_gone_on_with_from_a_state_the_same_bits_come_out(gradient: Gradient, be
 
 def test_without_a_dreamer_the_pictures_pass_bit_for_bit(gradient: Gradient) -> None:
     kept, pictures = Kept(), pan(5, height=HEIGHT, width=WIDTH, velocity=(4, 2))
-    changes = {"dreamer": part("dreamer", "none"), "flow": Known((4, 2)), "recording": kept}
+    changes = {"dreamer": part("dreamer", "none"), "flow": Known((4, 2)), "recorder": kept}
     dreams(gradient, pictures, **changes)
     assert np.array_equal(kept.pictures, pictures)
 
@@ -252,7 +241,7 @@ def test_the_camera_is_told_the_time_and_the_rate(gradient: Gradient) -> None:
 def test_an_error_of_the_source_arrives_behind_the_frames_before_it(gradient: Gradient) -> None:
     kept = Kept()
     source = Pictures([TEXTURE] * 2, error=UserError("input: broke"))
-    frames = start(gradient, source, recording=kept)
+    frames = start(gradient, source, recorder=kept)
     assert [next(frames).frame.index, next(frames).frame.index] == [0, 1]
     with pytest.raises(UserError, match="input: broke"):
         next(frames)
@@ -261,7 +250,7 @@ def test_an_error_of_the_source_arrives_behind_the_frames_before_it(gradient: Gr
 
 def test_who_stops_early_leaves_no_thread_and_nothing_finished(gradient: Gradient) -> None:
     kept = Kept()
-    frames = start(gradient, [TEXTURE] * 50, recording=kept)
+    frames = start(gradient, [TEXTURE] * 50, recorder=kept)
     next(frames)
     frames.close()
     assert not kept.finished
@@ -279,7 +268,7 @@ def test_pictures_too_small_for_the_network_are_refused_before_any_is_read(
 def test_every_frame_of_a_shot_has_its_own_jitter_and_every_shot_the_same() -> None:
     def drawn(index: int, age: int, *, cut: bool = False, filmed: bool = True) -> int:
         frame = Frame(index, 0.0, TEXTURE if filmed else None, cut=cut)
-        return _rng(3, frame, State(index, age=age)).initial_seed()
+        return frame_rng(3, frame, State(index, age=age)).initial_seed()
 
     assert len({drawn(index, age=index) for index in range(50)}) == 50
     # a shot is dreamt as if it stood alone: the count begins with it
@@ -312,16 +301,15 @@ def test_a_layer_is_kept_at_the_level_of_its_shot(gradient: Gradient) -> None:
 def test_while_its_settings_change_the_dream_grows_as_they_say(gradient: Gradient) -> None:
     """A dream that is to come out of nothing would else be kept at nothing."""
 
-    def moments(index: int) -> Stages:
+    def stages_at(index: int) -> Stages:
         size = min(index, 10) * 0.004
-        return Stages(
-            camera=Still(), warp=part("warp", "layer"), governor=part("governor", "level"),
+        return stages(
+            governor="level",
             dreamer=octaves(step_size=size, upkeep_step_size=size, entering_step_size=size),
-            objective=gradient.aim,
-        )  # fmt: skip
+            objective=gradient.objective,
+        )
 
-    made = list(render(Pictures([TEXTURE] * 20), OneShot(), Unmoved(), moments, gradient.model,
-                       Kept(), loop=Loop(0), seed=0, device=CPU))  # fmt: skip
+    made = dreams(gradient, [TEXTURE] * 20, stages_at=stages_at)
     deviations = [float(layer(dreamt).std()) for dreamt in made]
     assert deviations[0] < 0.001
     assert deviations[10] > 0.02

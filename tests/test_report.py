@@ -16,15 +16,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipeline.canvas import Canvas, Strength
 from pipeline.dreamer import Dream
-from pipeline.frame import Clip, Frame, Picture, State, Strength, to_image
+from pipeline.frame import Clip, Frame, Picture, to_image
 from pipeline.gradient import Gradient
 from pipeline.imaging.sampling import pixel_grid
 from pipeline.objective.norm import Norm
 from pipeline.render import RenderedFrame
 from pipeline.report.frame_metrics import STAGES
 from pipeline.report.report import EVERY, STATUS, Report, peak_memory_bytes
-from pipeline.warp import Canvas
+from pipeline.state import State
 from tests.conftest import texture, toy_network
 
 CPU = torch.device("cpu")
@@ -64,14 +65,15 @@ def dreamt(
     dream = image + strength * noise
     one, whole = torch.ones(()), torch.ones(1, 1, HEIGHT, WIDTH)
     positions = None if index == 0 or cut else pixel_grid(HEIGHT, WIDTH, CPU)
+    nothing, strength = torch.zeros_like(image), Strength.alike(one)
+    canvas = Canvas(image, nothing, one, whole, positions, whole, strength, mask=mask, index=index)
     return RenderedFrame(
         Frame(index, index / 30, picture, cut=cut),
-        Canvas(image, torch.zeros_like(image), one, whole, positions, whole, Strength.alike(one)),
+        canvas,
         steady,
         Gradient(toy_network(), Norm(layers=("second",), weights=None)),
         Dream(dream, whole, {(HEIGHT, WIDTH): steps}),
-        dream if mask is None else image.lerp(dream, mask),
-        mask,
+        canvas.composite(dream),
         State(index + 1, picture, dream, whole),
         {stage: (index, index + n / 1000) for n, stage in enumerate(STAGES, start=1)},
     )

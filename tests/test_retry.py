@@ -60,7 +60,7 @@ class Small:
 def rendered(device: Small, room: TileBudget | None, **changes: Any) -> Any:
     """What is dreamt on that device, frame by frame."""
     gradient = Gradient(device.network(), Norm(("second",), None))
-    settings = {"dreamer": octaves(iterations=2), "room": room, **changes}
+    settings = {"dreamer": octaves(iterations=2), "tile_budget": room, **changes}
     return dreams(gradient, PICTURES, **settings)
 
 
@@ -73,8 +73,8 @@ def test_a_frame_that_does_not_fit_is_dreamt_as_with_less_room_from_the_start(
 ) -> None:
     # tiles of this layer are at least 96 pixels a side
     fallen = rendered(Small(most=150 * 150), TileBudget(None, 1e12))
-    room = fallen[0].gradient.room
-    assert [frame.state.room for frame in fallen] == [room.bytes] * 3
+    room = fallen[0].gradient.tile_budget
+    assert [frame.state.step_bytes for frame in fallen] == [room.bytes] * 3
     assert caplog.text.count("memory does not suffice for 192x160 pixels at once") == 1
     fitting = rendered(Small(most=1 << 40), TileBudget(None, room.bytes))
     for ours, theirs in zip(images(fallen), images(fitting), strict=True):
@@ -92,7 +92,7 @@ def test_frames_before_stay_whole_and_those_behind_stay_small() -> None:
     fallen = rendered(device, TileBudget(None, 1e12))
     assert torch.equal(images(fallen)[0], images(whole)[0])
     assert not torch.equal(images(fallen)[1], images(whole)[1])
-    first, second, third = (frame.state.room for frame in fallen)
+    first, second, third = (frame.state.step_bytes for frame in fallen)
     assert first == 1e12
     assert second is not None
     assert second == third < 1e12
@@ -101,7 +101,9 @@ def test_frames_before_stay_whole_and_those_behind_stay_small() -> None:
 
 
 def test_what_a_frame_was_dreamt_with_is_all_that_going_on_needs() -> None:
-    climbed = [frame.gradient.room for frame in rendered(Small(150 * 150), TileBudget(None, 1e12))]
+    climbed = [
+        frame.gradient.tile_budget for frame in rendered(Small(150 * 150), TileBudget(None, 1e12))
+    ]
     assert climbed[1] is not None
     assert TileBudget(None, 1e12).within(climbed[0].bytes) == climbed[1]
     assert TileBudget(64, None).within(5) == TileBudget(64, 5)
@@ -126,7 +128,7 @@ def test_tiles_grow_smaller_until_they_fit(room: TileBudget) -> None:
 def test_other_dreamers_fall_back_too(name: str, changes: dict[str, Any]) -> None:
     dreamer = part("dreamer", name, iterations=4, **changes)
     fallen = rendered(Small(most=100 * 120), TileBudget(None, 1e12), dreamer=dreamer)
-    again = rendered(Small(1 << 40), TileBudget(None, fallen[0].state.room), dreamer=dreamer)
+    again = rendered(Small(1 << 40), TileBudget(None, fallen[0].state.step_bytes), dreamer=dreamer)
     assert torch.equal(images(fallen)[0], images(again)[0])
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
-from pipeline.config.settings import room_of
+from pipeline.canvas import Canvas
+from pipeline.config.settings import tile_budget_of
+from pipeline.dreamer import Dream
 from pipeline.errors import UserError
-from pipeline.gradient import Gradient
+from pipeline.gradient import Gradient, oom_retry
 from pipeline.gradient.footprint import Footprint
 from pipeline.gradient.tile_budget import GIB, TileBudget
 from pipeline.objective.norm import Norm
-from tests.conftest import toy_network
+from tests.conftest import canvas_of, toy_network
 
 NEED = Footprint(strides={"a": 16}, bytes=1000, even=True)
 """A thousandth of a GB holds a thousand pixels; a margin of 64."""
@@ -41,30 +44,30 @@ def test_a_picture_that_fits_is_left_whole() -> None:
 
 def test_what_cannot_be_cut_evenly_is_left_whole_and_said(caplog: pytest.LogCaptureFixture) -> None:
     assert len(TileBudget(None, 1e6).tiles(UNEVEN, 1000, 1000)) == 1
-    TileBudget(None, 1e6).say(UNEVEN, 1000, 1000)
+    TileBudget(None, 1e6).log_tiling(UNEVEN, 1000, 1000)
     assert "strides do not divide 32" in caplog.text
 
 
 def test_how_pictures_are_cut_is_said(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        TileBudget(None, GIB).say(NEED, 500, 500)
+        TileBudget(None, GIB).log_tiling(NEED, 500, 500)
         assert caplog.text == ""
-        TileBudget(512, None).say(NEED, 500, 800)
+        TileBudget(512, None).log_tiling(NEED, 500, 800)
     assert "tiles: 2 of 480x500 pixels a picture" in caplog.text
 
 
 def test_more_memory_than_allowed_is_taken_only_for_the_smallest_tiles_and_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    TileBudget(None, 1e6).say(NEED, 1000, 1000)
+    TileBudget(None, 1e6).log_tiling(NEED, 1000, 1000)
     assert "tile_memory: 0.03 instead of 0.00" in caplog.text
 
 
 def test_tiles_too_small_for_what_layers_see_are_refused() -> None:
-    TileBudget(192, None).say(NEED, 1000, 1000)
+    TileBudget(192, None).log_tiling(NEED, 1000, 1000)
     with pytest.raises(UserError, match=r"tile: must be at least 192 .* got 100; say tile=auto"):
-        TileBudget(100, None).say(NEED, 1000, 1000)
-    TileBudget(100, None).say(NEED, 90, 90)  # no tile is needed
+        TileBudget(100, None).log_tiling(NEED, 1000, 1000)
+    TileBudget(100, None).log_tiling(NEED, 90, 90)  # no tile is needed
 
 
 def test_a_need_is_measured_once() -> None:
@@ -79,20 +82,24 @@ def test_memory_is_given_back_only_where_a_picture_is_cut(
     monkeypatch: pytest.MonkeyPatch, side: int | None, trims: int
 ) -> None:
     given: list[int] = []
-    monkeypatch.setattr(
-        "pipeline.gradient.tile_budget.give_back_freed_memory", lambda: given.append(1)
-    )
+    monkeypatch.setattr(oom_retry, "give_back_freed_memory", lambda: given.append(1))
     gradient = Gradient(toy_network(), Norm(("second",), None), TileBudget(side=side, bytes=None))
-    for size in ((160, 192), (160, 192), (96, 96), (160, 192)):
-        gradient(torch.rand(1, 3, *size))
+
+    def dreamer(canvas: Canvas, gradient_fn: Any, *_: object, **__: object) -> Dream:
+        for size in ((160, 192), (160, 192), (96, 96), (160, 192)):
+            gradient_fn(torch.rand(1, 3, *size))
+        return Dream(canvas.image, canvas.maturity, work={})
+
+    canvas, rng = canvas_of(torch.rand(1, 3, 160, 192)), torch.Generator()
+    oom_retry.OomRetry(dreamer)(canvas, gradient, rng, memory={})  # type: ignore[arg-type]
     assert len(given) == trims
 
 
 def test_a_gpu_gives_half_of_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     told = SimpleNamespace(total_memory=24 * GIB)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: told)
-    assert room_of("auto", "auto", torch.device("cuda")) == TileBudget(None, 12 * GIB)
-    assert room_of("auto", "auto", torch.device("cpu")) == TileBudget(None, 0.75 * GIB)
-    assert room_of("auto", 2, torch.device("cuda")) == TileBudget(None, 2 * GIB)
-    assert room_of(512, "auto", torch.device("cuda")) == TileBudget(512, None)
-    assert room_of(None, "auto", torch.device("cuda")) is None
+    assert tile_budget_of("auto", "auto", torch.device("cuda")) == TileBudget(None, 12 * GIB)
+    assert tile_budget_of("auto", "auto", torch.device("cpu")) == TileBudget(None, 0.75 * GIB)
+    assert tile_budget_of("auto", 2, torch.device("cuda")) == TileBudget(None, 2 * GIB)
+    assert tile_budget_of(512, "auto", torch.device("cuda")) == TileBudget(512, None)
+    assert tile_budget_of(None, "auto", torch.device("cuda")) is None

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.frame import LoopBuffer, State
 from pipeline.imaging.layer_level import LayerLevel
 from pipeline.recording.checkpoint import Checkpoint, digest, read, write
+from pipeline.state import LoopBuffer, State
 from tests.conftest import texture
 
 CPU = torch.device("cpu")
@@ -44,7 +44,7 @@ def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
     write(path, Checkpoint(state, "told", 41))
     back = read(path, CPU)
     assert (back.told, back.shown, back.state.index) == ("told", 41, 7)
-    assert back.state.room == state.room
+    assert back.state.step_bytes == state.step_bytes
     for one, other in ((back.state.dream, state.dream), (back.state.maturity, state.maturity)):
         assert one is not None
         assert other is not None

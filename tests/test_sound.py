@@ -12,7 +12,7 @@ from clips import LIMITS, run
 
 from pipeline.errors import UserError
 from pipeline.ffmpeg import audio_features
-from pipeline.ffmpeg.audio_features import hear, with_audio
+from pipeline.ffmpeg.audio_features import analyse_audio, with_audio
 from pipeline.frame import Clip, Tracks
 from pipeline.schedule import SOUND
 
@@ -28,7 +28,7 @@ def made(folder: Path, source: str, name: str = "a.wav") -> Path:
 
 
 def figures(path: Path, clip: Clip = CLIP) -> dict[str, np.ndarray]:
-    heard = hear(with_audio(clip, path, LIMITS), LIMITS).figures
+    heard = analyse_audio(with_audio(clip, path, LIMITS), LIMITS).figures
     assert heard.shape == (clip.count, len(SOUND))
     assert heard.min() >= 0
     assert heard.max() <= 1
@@ -65,7 +65,7 @@ def test_an_onset_is_seen_at_its_frame_and_nowhere_else(tmp_path: Path, name: st
 def test_the_sound_is_cut_where_the_render_begins(tmp_path: Path) -> None:
     path = made(tmp_path, CLICKS)
     clip = replace(CLIP, tracks=Tracks(path, offset=1.2, seconds=2.0, audio=("pcm_s16le",)))
-    onset = hear(clip, LIMITS).figures[:, SOUND.index("onset")]
+    onset = analyse_audio(clip, LIMITS).figures[:, SOUND.index("onset")]
     assert np.argmax(onset > 0.5) in (7, 8, 9)  # 1.5 s on the file's clock
     assert onset[60:].max() == 0
 
@@ -84,7 +84,7 @@ def test_silence_is_nothing_and_so_is_what_comes_behind_the_end(tmp_path: Path) 
     quiet = figures(made(tmp_path, "anullsrc=d=4"))
     assert max(figure.max() for figure in quiet.values()) == 0
     beep = made(tmp_path, "sine=f=300:d=2", "b.wav")
-    short = hear(with_audio(replace(CLIP, count=200), beep, LIMITS), LIMITS)
+    short = analyse_audio(with_audio(replace(CLIP, count=200), beep, LIMITS), LIMITS)
     assert short.at(25)["mid"] > 0.9
     assert set(short.at(100).values()) == {0.0}
     assert set(short.at(10_000).values()) == {0.0}
@@ -112,7 +112,7 @@ def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"audio: must be a file with sound, got .*; name"):
             with_audio(CLIP, tmp_path / name, LIMITS)
     with pytest.raises(UserError, match="audio: must be given for schedules that listen"):
-        hear(CLIP, LIMITS)
+        analyse_audio(CLIP, LIMITS)
 
 
 def test_opposite_phases_are_as_loud_as_equal_ones(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_opposite_phases_are_as_loud_as_equal_ones(tmp_path: Path) -> None:
         run("-f", "lavfi", "-i", "sine=100:d=2,volume='lt(mod(t,1),0.5)':eval=frame",
             "-af", f"pan=stereo|c0=c0|c1={second}", str(path))  # fmt: skip
         clip = Clip(48, 64, Fraction(25), count=50, tracks=Tracks(path, 0.0, 2.0, ("pcm_s16le",)))
-        heard[name] = audio_features.hear(clip, LIMITS).figures
+        heard[name] = audio_features.analyse_audio(clip, LIMITS).figures
     np.testing.assert_allclose(heard["opposite"], heard["equal"], atol=1e-3)
     assert heard["opposite"][:, 1].max() > 0.9
 
@@ -131,6 +131,6 @@ def test_a_track_of_silence_is_named(tmp_path: Path, caplog: pytest.LogCaptureFi
     path = tmp_path / "a.wav"
     run("-f", "lavfi", "-i", "anullsrc=d=1", str(path))
     clip = Clip(48, 64, Fraction(25), count=25, tracks=Tracks(path, 0.0, 1.0, ("pcm_s16le",)))
-    assert audio_features.hear(clip, LIMITS).figures.max() == 0
+    assert audio_features.analyse_audio(clip, LIMITS).figures.max() == 0
     assert "a.wav: its first sound track (pcm_s16le) is silent" in caplog.text
     assert "say audio=FILE" in caplog.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config.provenance import files, told
+from pipeline.config.provenance import embedded_settings, files
 
 SETTINGS = {
     "input": "/home/me/${x} a.mp4",
@@ -23,7 +23,7 @@ SETTINGS = {
 
 
 def test_files_have_their_bare_names_wherever_they_stand() -> None:
-    assert told(SETTINGS) == {
+    assert embedded_settings(SETTINGS) == {
         "input": "${x} a.mp4",
         "mask": None,
         "guide": "guide.png",

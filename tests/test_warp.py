@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from pipeline.camera.still import Still
-from pipeline.frame import Frame, Motion, State, to_image
+from pipeline.canvas import Canvas
+from pipeline.frame import Frame, Motion, to_image
 from pipeline.imaging.sampling import pixel_grid, sample
-from pipeline.warp import Canvas, Warp
+from pipeline.state import State
+from pipeline.warp import Warp
 from tests.conftest import texture
 
 CPU = torch.device("cpu")

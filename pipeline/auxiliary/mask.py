@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from pipeline.auxiliary.synced import SyncedPictures
 from pipeline.errors import UserError
-from pipeline.frame import Field, Frame, Image, Picture, State, Strength, sent, to_image
+from pipeline.frame import Field, Frame, Picture
 from pipeline.imaging.metrics import blur
 
 OFF = 2
@@ -46,39 +45,6 @@ class Mask:
             # zeros stay zeros beyond the kernel's end, bit for bit
             grey = blur(torch.from_numpy(grey)[None, None], self.feather)[0, 0].clamp_(0, 1).numpy()
         return grey
-
-
-def on_device(frame: Frame, device: torch.device) -> Tensor | None:
-    """The mask of the frame, (1, 1, H, W) in [0, 1], on the device; None = it has none."""
-    return None if frame.mask is None else sent(frame.mask, device)[None, None]
-
-
-def shown(dream: Image, picture: Image | None, mask: Tensor | None) -> Image:
-    """What is seen of a dream, (1, 3, H, W): picture + mask * (dream - picture).
-
-    The dream beneath is kept and carried at full strength. Carried masked, soft edges would be
-    masked again at every frame until they are hard, and what a mask that moves comes to would have
-    to be dreamt anew. Where nothing was filmed there is nothing to see through to.
-    """
-    # lerp gives exactly the one at 0 and exactly the other at 1
-    return dream if picture is None or mask is None else picture.lerp(dream, mask)
-
-
-def as_shown(state: State, frame: Frame, mask: Tensor | None) -> State:
-    """The state to go on with: where filming has ended, of the dream only what was shown of it.
-
-    From here on the mask weighs the steps instead, for the dream is all there is.
-    """
-    if mask is None or frame.picture is not None:
-        return state
-    if state.picture is None or state.dream is None:
-        return state
-    return replace(state, dream=shown(state.dream, to_image(state.picture, mask.device), mask))
-
-
-def weighed(strength: Strength, frame: Frame, mask: Tensor | None) -> Strength:
-    """Return the factors on the steps, times the mask where nothing was filmed."""
-    return strength if mask is None or frame.picture is not None else strength.times(mask)
 
 
 def check_shape(mask: tuple[int, int], *shapes: tuple[int, int]) -> None:

@@ -9,13 +9,13 @@ import math
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
@@ -96,8 +96,8 @@ class Planned:
         return code, line
 
 
-begun: Sweep | Planned | None = None
-"""The sweep that this process began."""
+STARTED: ContextVar[Sweep | Planned | None] = ContextVar("STARTED", default=None)
+"""The sweep that this command started: Hydra hands nothing back from its callbacks."""
 
 
 class Sweeping(Callback):
@@ -115,7 +115,6 @@ class Sweeping(Callback):
 
 
 def _begin(config: DictConfig) -> None:
-    global begun
     folder, overrides = Path(config.hydra.sweep.dir), _overrides(config)
     engine: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
     check_engine(engine)
@@ -137,14 +136,14 @@ def _begin(config: DictConfig) -> None:
     if config.plan is True:
         for job in plan.jobs:
             (folder / job.name / FILE).unlink(missing_ok=True)
-        begun = Planned(folder, plan.jobs)
+        STARTED.set(Planned(folder, plan.jobs))
         return
     from pipeline.gallery import kept  # what --help and TAB do without
 
     queue = Queue.of(folder) if kind_of(engine) == SLURM else None
     # parts of one video are to be joined, and nobody chooses among them
     gallery = None if plan.keys == ("part",) else kept(folder)
-    begun = Sweep(folder, plan.jobs, queue, gallery)
+    STARTED.set(Sweep(folder, plan.jobs, queue, gallery))
     if gallery is not None:
         gallery.__enter__()
     if queue is not None:
@@ -181,15 +180,15 @@ def _choices(override: Override) -> int:
 
 def _check(config: DictConfig, jobs: Sequence[Job]) -> None:
     """Nothing, if every value is right that a job sets. Raises UserError."""
-    from pipeline.cli.task import check
+    from pipeline.config.compose import check
 
     loader = GlobalHydra.instance().config_loader()
     for job in _covering(jobs):
         composed = loader.load_sweep_config(config, list(job.overrides))
-        HydraConfig.instance().set_config(composed)
+        choices: Any = OmegaConf.to_container(composed.hydra.runtime.choices)
         with read_write(composed), open_dict(composed):
             del composed["hydra"]
-        check(composed)
+        check(composed, choices)
 
 
 def _covering(jobs: Sequence[Job]) -> Iterator[Job]:

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -76,9 +75,8 @@ def top_level_defaults() -> Mapping[str, Any]:
     return {key: value for key, value in whole.items() if key not in ("defaults", "hydra")}
 
 
-def choice_of(group: str) -> str:
-    """The name of what was chosen for the group. Raises UserError if it is several."""
-    choices: Any = OmegaConf.to_container(HydraConfig.get().runtime.choices)
+def choice_of(group: str, choices: Mapping[str, str]) -> str:
+    """Return the name of what was chosen for the group. Raises UserError if it is several."""
     if group not in choices:
         raise UserError(f"{group}: must be one choice, got a list; say {group}=CHOICE")
     return str(choices[group])

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -74,17 +74,22 @@ def build(
 
 @dataclass(frozen=True)
 class ScheduledConfig:
-    """A part whose numbers may change over time: text where a number belongs is a schedule.
-
-    node: its settings, schedules parsed. names: the variables that they use.
+    """What a stage is made from whose numbers may change over time: text where a number belongs is
+    a schedule.
     """
 
     node: Any
+    """The settings, schedules parsed."""
     key: str
+    """Where they stand."""
     trusted: Sequence[str]
+    """Packages whose code they may name."""
     defaults: Mapping[str, Any]
+    """What the yaml of this choice gives, for remedies."""
     names: frozenset[str]
-    _always: list[Any] = field(default_factory=list, repr=False)
+    """The variables that the schedules use."""
+    constant: Any = None
+    """The stage itself, where nothing changes."""
 
     @staticmethod
     def of(
@@ -95,20 +100,19 @@ class ScheduledConfig:
         trusted: Sequence[str],
         defaults: Mapping[str, Any] | None = None,
     ) -> ScheduledConfig:
-        """The template of these settings; `read` parses a schedule. Raises UserError."""
+        """Return the template of these settings; `read` parses a schedule. Raises UserError."""
         names: set[str] = set()
         parsed = _scheduled(node, key, read, trusted, names)
-        return ScheduledConfig(parsed, key, trusted, defaults or {}, frozenset(names))
+        template = ScheduledConfig(parsed, key, trusted, defaults or {}, frozenset(names))
+        return template if names else replace(template, constant=template._built({}))
 
     def at(self, values: Mapping[str, float]) -> Any:
-        """The part while the variables have these values. Raises UserError."""
-        if not self.names and self._always:
-            return self._always[0]
+        """Return the stage while the variables have these values. Raises UserError."""
+        return self._built(values) if self.names else self.constant
+
+    def _built(self, values: Mapping[str, float]) -> Any:
         plain = _valued(self.node, self.key, values)
-        part = build(plain, self.key, trusted=self.trusted, defaults=self.defaults)
-        if not self.names:
-            self._always.append(part)
-        return part
+        return build(plain, self.key, trusted=self.trusted, defaults=self.defaults)
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ def files(settings: Mapping[str, Any]) -> dict[str, Path]:
     return {key: Path(name) for key, name in named.items()}
 
 
-def told(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings, resolved, that make the picture: they go into the result.
+def embedded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings, resolved, that make the picture: they go into the result.
 
     Where it was made, and on what, is left out, and so are the folders of its files: the same comes
     out elsewhere, and whoever gets the video need not know them.

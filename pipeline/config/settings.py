@@ -34,7 +34,7 @@ class GeneralSettings:
     precision: str
     compile: str
     limits: Limits
-    room: TileBudget | None
+    tile_budget: TileBudget | None
     saving: Saving
     trusted: list[str]
 
@@ -54,7 +54,7 @@ class GeneralSettings:
             precision=choice("precision", settings["precision"], precision.NAMES),
             compile=choice("compile", settings["compile"], cuda_graphs.NAMES),
             limits=limits_of(settings["limits"], defaults["limits"]),
-            room=room_of(settings["tile"], settings["tile_memory"], device),
+            tile_budget=tile_budget_of(settings["tile"], settings["tile_memory"], device),
             saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
             trusted=["pipeline", *packages(settings["trust"])],
         )
@@ -117,7 +117,7 @@ def choice(key: str, name: object, names: Sequence[str]) -> str:
     return str(name)
 
 
-def room_of(tile: object, memory: object, device: torch.device) -> TileBudget | None:
+def tile_budget_of(tile: object, memory: object, device: torch.device) -> TileBudget | None:
     """How large the tiles may be that a picture is cut into; None = it never is. Raises UserError.
 
     memory: GiB, which count where tile is auto; auto = half of what an NVIDIA GPU has, elsewhere a

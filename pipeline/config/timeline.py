@@ -67,13 +67,13 @@ class Timeline:
 def timeline(
     templates: Mapping[str, ScheduledConfig],
     clip: Clip,
-    hear: Callable[[Clip], Sound],
+    analyse: Callable[[Clip], Sound],
     *,
     first: int = 0,
 ) -> Timeline:
     """The timeline of these parts, tried over the whole clip. Raises UserError.
 
-    hear: analyses the clip's sound; called only if a schedule asks for it. first: number of the
+    analyse: of the clip's sound; called only if a schedule asks for it. first: number of the
     first frame in schedules.
     """
     heard = any(template.names & set(SOUND) for template in templates.values())
@@ -84,7 +84,7 @@ def timeline(
                     f"{template.key}: must not use {min(asked)} of a video whose length is not "
                     "known; say frames=NUMBER"
                 )
-    made = Timeline(templates, clip.rate, hear(clip) if heard else None, clip.count, first)
+    made = Timeline(templates, clip.rate, analyse(clip) if heard else None, clip.count, first)
     made.check(clip.count)
     return made
 

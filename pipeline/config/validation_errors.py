@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config.grammar import quote
 from pipeline.config.hydra_config import top_level_defaults
 from pipeline.errors import shown
+from pipeline.sweep.override_grammar import quote
 
 RULES = {
     "greater_than_equal": "at least {ge:g}",

@@ -9,7 +9,8 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor
 
-from pipeline.frame import Image, Memory, Strength
+from pipeline.canvas import Canvas
+from pipeline.frame import Image, Memory
 
 GradientFn: TypeAlias = Callable[[Image], tuple[Tensor, Tensor]]
 """Image (1, 3, H, W) -> the gradient of the score, the same shape, and the score, a scalar."""
@@ -17,17 +18,18 @@ GradientFn: TypeAlias = Callable[[Image], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Dream:
-    """What came of one frame's dreaming.
-
-    image: (1, 3, H, W) in [0, 1]. maturity: (1, 1, H, W) in [0, 1], how far the dream has grown at
-    each pixel. work: how many gradient steps were taken at each size, (height, width) in pixels.
-    memory: what the dreamer wants to find again at the next frame.
-    """
+    """What came of one frame's dreaming."""
 
     image: Image
+    """(1, 3, H, W) in [0, 1]."""
     maturity: Tensor
+    """(1, 1, H, W) in [0, 1], how far the dream has grown at each pixel."""
     work: Mapping[tuple[int, int], int]
+    """How many gradient steps were taken at each size, (height, width) in pixels."""
     memory: Memory = field(default_factory=dict)
+    """What the dreamer is to be given again at the next frame."""
+    step_bytes: float | None = None
+    """That a gradient step was allowed to hold; None = any number."""
 
     @property
     def steps(self) -> float:
@@ -40,27 +42,17 @@ class Dreamer(Protocol):
     """Makes the next dream."""
 
     def __call__(
-        self,
-        image: Image,
-        maturity: Tensor,
-        gradient_fn: GradientFn,
-        *,
-        index: int,
-        strength: Strength,
-        source: Image | None,
-        memory: Memory,
-        rng: torch.Generator,
+        self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
     ) -> Dream:
-        """The dream that starts from `image`, (1, 3, H, W) in [0, 1].
+        """Return the dream that starts from `canvas.image`.
 
-        maturity: (1, 1, H, W) in [0, 1], 0 where nothing was dreamt yet. index: of the frame.
-        strength: factors on the steps. source: (1, 3, H, W), the picture under the dream, None
-        where nothing was filmed. memory: that of the last frame's dream, empty at the first. rng:
-        on the CPU; all randomness comes from it.
+        Of the canvas, `maturity`, `step_strength`, `picture` and `index` count too. rng: on the
+        CPU; all randomness comes from it. memory: that of the last frame's dream, empty at the
+        first.
         """
 
     def fit(self, height: int, width: int, smallest_side: int) -> Dreamer:
-        """The same dreamer with settings that fit pictures of this size, in pixels.
+        """Return the same dreamer with settings that fit pictures of this size, in pixels.
 
         smallest_side: the least side of an image that the gradient can be asked for. Raises
         UserError where nothing fits.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
+from pipeline.canvas import Canvas
 from pipeline.dreamer import Dream, GradientFn
-from pipeline.frame import Image, Memory, Strength
+from pipeline.frame import Memory
 
 
 @dataclass(frozen=True)
@@ -16,19 +16,10 @@ class Nothing:
     """Leaves every frame as it was filmed; the layer that it leaves to be carried is zero."""
 
     def __call__(
-        self,
-        image: Image,
-        maturity: Tensor,
-        gradient_fn: GradientFn,
-        *,
-        index: int,
-        strength: Strength,
-        source: Image | None,
-        memory: Memory,
-        rng: torch.Generator,
+        self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
     ) -> Dream:
-        """The image itself."""
-        return Dream(image, maturity, work={})
+        """Return the image itself."""
+        return Dream(canvas.image, canvas.maturity, work={})
 
     def fit(self, height: int, width: int, smallest_side: int) -> Nothing:
         """Itself: it fits any size."""

@@ -18,11 +18,12 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from pipeline.canvas import Canvas
 from pipeline.dreamer import Dream, GradientFn
 from pipeline.dreamer.gradient_filters import TINY, Shaping, deviation
 from pipeline.dreamer.regularizers import Penalties
 from pipeline.errors import UserError
-from pipeline.frame import Image, Memory, Strength
+from pipeline.frame import Image, Memory
 
 Count = Annotated[int, Field(ge=0, le=10_000)]
 Step = Annotated[float, Field(ge=0, le=1)]
@@ -72,28 +73,20 @@ class Octaves:
     settling_frames: Annotated[int, Field(ge=1, le=10_000)]
 
     def __call__(
-        self,
-        image: Image,
-        maturity: Tensor,
-        gradient_fn: GradientFn,
-        *,
-        index: int,
-        strength: Strength,
-        source: Image | None,
-        memory: Memory,
-        rng: torch.Generator,
+        self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
     ) -> Dream:
-        """The dream, and how many steps it took."""
+        """Return the dream, and how many steps it took."""
+        image, maturity, strength = canvas.image, canvas.maturity, canvas.step_strength
         sizes = self.sizes(*image.shape[2:])
         new = 1 - maturity
         # The work follows what is new: all of it on the first frame, none in a slow pan. Squared,
         # what is half grown counts a quarter; the power keeps a busy street affordable.
         fresh = int(self.iterations * float(new.square().mean()) ** 1.5 + 1e-3)
-        counts = self._iterations(fresh, float(new.mean()), index)
+        counts = self._iterations(fresh, float(new.mean()), canvas.index)
         growth = self.step_size if fresh else self.entering_step_size
         upkeep = self.upkeep_step_size * strength.full
         penalties = Penalties(self.total_variation, self.distance, self.chroma)
-        source = image if source is None else source
+        source = image if canvas.picture is None else canvas.picture
         detail = image.new_zeros(*image.shape[:2], *sizes[0])
         work: Counter[tuple[int, int]] = Counter()
         for size, count in zip(sizes, counts, strict=True):

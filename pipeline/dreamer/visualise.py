@@ -15,11 +15,12 @@ from pydantic import ConfigDict, Field, SkipValidation
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from pipeline.canvas import Canvas
 from pipeline.dreamer import Dream, GradientFn
 from pipeline.dreamer.parametrisation import Parametrisation
 from pipeline.dreamer.views import Views
 from pipeline.errors import UserError
-from pipeline.frame import Image, Memory, Strength
+from pipeline.frame import Memory
 
 log = logging.getLogger(__name__)
 
@@ -49,19 +50,11 @@ class Visualise:
     views_a_step: Annotated[int, Field(ge=1, le=1000)]
 
     def __call__(
-        self,
-        image: Image,
-        maturity: Tensor,
-        gradient_fn: GradientFn,
-        *,
-        index: int,
-        strength: Strength,
-        source: Image | None,
-        memory: Memory,
-        rng: torch.Generator,
+        self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
     ) -> Dream:
-        """The image after this frame's share of the steps."""
-        width, count = image.shape[3], self._share(index)
+        """Return the image after this frame's share of the steps."""
+        image, strength = canvas.image, canvas.step_strength
+        width, count = image.shape[3], self._share(canvas.index)
         numbers = self.parametrisation.parameters(image).requires_grad_(True)
         most = strength.full.max()
         rate, weight = self.step_size * float(most), strength.full / (most + TINY)
@@ -79,7 +72,7 @@ class Visualise:
             dream = self.parametrisation.image(numbers, width).clamp_(0, 1)
         return Dream(
             image=dream,
-            maturity=torch.ones_like(maturity),
+            maturity=torch.ones_like(canvas.maturity),
             work={self.views.size(*image.shape[2:]): count * self.views_a_step},
             memory=optimiser.state[numbers],
         )

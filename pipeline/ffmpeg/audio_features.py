@@ -82,7 +82,7 @@ def with_audio(clip: Clip, audio: Path, limits: Limits) -> Clip:
     return replace(clip, tracks=Tracks(audio, 0.0, seconds, found))
 
 
-def hear(clip: Clip, limits: Limits) -> Sound:
+def analyse_audio(clip: Clip, limits: Limits) -> Sound:
     """What the clip's first sound track is like at each frame.
 
     envelope, bass, mid, treble: loudness of these bands, 1 where they are loudest. onset: how much

@@ -16,7 +16,7 @@ from typing import IO
 
 import imageio_ffmpeg
 
-from pipeline.runtime.memory_limit import hold
+from pipeline.runtime.memory_limit import limit_process
 
 QUIET = ("-v", "error", "-nostdin", "-hide_banner", "-nostats")
 """Options that every run begins with: only errors on stderr, and never a question."""
@@ -120,7 +120,7 @@ def running(
         )
         try:
             if memory is not None:
-                hold(popen.pid, memory)
+                limit_process(popen.pid, memory)
             yield Process(popen, log)
         finally:
             if popen.poll() is None:

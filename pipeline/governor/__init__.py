@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pipeline.warp import Canvas
+from pipeline.canvas import Canvas
 
 
 class Governor(Protocol):

@@ -15,9 +15,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from pipeline.frame import Strength
+from pipeline.canvas import Canvas, Strength
 from pipeline.imaging.metrics import blur, luminance, vitals
-from pipeline.warp import Canvas
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 LEAST = 1e-4

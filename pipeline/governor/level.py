@@ -18,10 +18,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from pipeline.frame import Strength
+from pipeline.canvas import Canvas, Strength
 from pipeline.imaging.layer_level import LayerLevel, at_places, measure
 from pipeline.imaging.metrics import split_bands
-from pipeline.warp import Canvas
 
 LACK_EXPONENT = 2.5
 """Of what the coarse band lacks, as a factor on steps at smaller sizes. A place that is uncovered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.warp import Canvas
+from pipeline.canvas import Canvas
 
 
 @dataclass(frozen=True)

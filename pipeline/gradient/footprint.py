@@ -44,6 +44,20 @@ class Footprint:
         return -(-MARGIN * widest // PERIOD) * PERIOD
 
 
+class Footprints:
+    """Footprints of networks' layers, each measured once."""
+
+    def __init__(self) -> None:
+        self._measured: dict[tuple[Model, tuple[str, ...]], Footprint] = {}
+
+    def of(self, model: Model, layers: Sequence[str], device: torch.device) -> Footprint:
+        """Return what these layers take."""
+        asked = model, tuple(layers)
+        if asked not in self._measured:
+            self._measured[asked] = footprint(model, layers, device)
+        return self._measured[asked]
+
+
 def footprint(model: Model, layers: Sequence[str], device: torch.device) -> Footprint:
     """What these layers take, measured with two small images."""
     small = -(-max(SIDE, model.smallest_side(layers)) // PERIOD) * PERIOD

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from pipeline.errors import UserError
-from pipeline.gradient.footprint import Footprint, footprint
+from pipeline.gradient.footprint import Footprint, Footprints
 from pipeline.gradient.tiles import PERIOD, Tile, cut
 from pipeline.model import Model
-from pipeline.runtime.malloc import give_back_freed_memory
 from pipeline.runtime.memory_limit import GIB
 
 log = logging.getLogger(__name__)
@@ -34,36 +33,20 @@ def usual_bytes(device: torch.device) -> float:
 
 @dataclass(frozen=True)
 class TileBudget:
-    """side: pixels of a tile, at most; None = any. bytes: that one gradient step of the network may
-    hold; None = any.
-    """
+    """How much of a picture a network may hold at once."""
 
     side: int | None
+    """Pixels of a tile, at most; None = any number."""
     bytes: float | None
-    _needs: dict[tuple[Model, tuple[str, ...]], Footprint] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-    _last: list[tuple[int, int]] = field(default_factory=list, repr=False, compare=False)
+    """That one gradient step of the network may hold; None = any number."""
+    process_bytes: int | None = None
+    """That this process is limited to; None = it is not."""
+    footprints: Footprints = field(default_factory=Footprints, repr=False, compare=False)
+    """Those that were measured by now."""
 
     def need(self, model: Model, layers: Sequence[str], device: torch.device) -> Footprint:
-        """What these layers take; measured once."""
-        asked = model, tuple(layers)
-        if asked not in self._needs:
-            self._needs[asked] = footprint(model, layers, device)
-        return self._needs[asked]
-
-    def enter(self, need: Footprint, height: int, width: int) -> list[Tile]:
-        """The tiles, after tidying up where the last picture looked at had another size.
-
-        Only for pictures that are cut: the sizes of small ones change twice a frame, and giving
-        back what they free is what made them slow.
-        """
-        tiles = self.tiles(need, height, width)
-        if self._last != [(height, width)]:
-            self._last[:] = [(height, width)]
-            if len(tiles) > 1:
-                give_back_freed_memory()
-        return tiles
+        """Return what these layers take; measured once."""
+        return self.footprints.of(model, layers, device)
 
     def tiles(self, need: Footprint, height: int, width: int) -> list[Tile]:
         """The tiles of a picture of this size, in pixels; the whole of it where there is room.
@@ -72,22 +55,22 @@ class TileBudget:
         """
         if not need.even:
             return cut(height, width)
-        return cut(height, width, need.margin, lambda *sides: self.holds(need, *sides))
+        return cut(height, width, need.margin, lambda *sides: self.fits(need, *sides))
 
-    def holds(self, need: Footprint, height: int, width: int) -> bool:
+    def fits(self, need: Footprint, height: int, width: int) -> bool:
         """Whether a picture of this size, in pixels, may be looked at as a whole."""
-        fits = self.side is None or max(height, width) <= self.side
-        return fits and (self.bytes is None or height * width * need.bytes <= self.bytes)
+        small = self.side is None or max(height, width) <= self.side
+        return small and (self.bytes is None or height * width * need.bytes <= self.bytes)
 
     def smaller(self, need: Footprint, height: int, width: int) -> TileBudget | None:
-        """Room for the next smaller tiles of a picture of this size; None = there are none."""
+        """Return the budget of the next smaller tiles of a picture; None = there are none."""
         tall, wide = self.tiles(need, height, width)[0].sides
         area = tall * wide
         for halved in range(1, area.bit_length()):
-            room = self.within(area * need.bytes / 2**halved)
-            tall, wide = room.tiles(need, height, width)[0].sides
+            smaller = self.within(area * need.bytes / 2**halved)
+            tall, wide = smaller.tiles(need, height, width)[0].sides
             if tall * wide < area:
-                return room
+                return smaller
         return None
 
     def within(self, most: float | None) -> TileBudget:
@@ -96,14 +79,18 @@ class TileBudget:
             return self
         return replace(self, bytes=most if self.bytes is None else min(most, self.bytes))
 
-    def say(self, need: Footprint, height: int, width: int) -> None:
+    def in_process_of(self, size: int) -> TileBudget:
+        """Return the same, for a process that is limited to that many bytes."""
+        return replace(self, process_bytes=size)
+
+    def log_tiling(self, need: Footprint, height: int, width: int) -> None:
         """Log how pictures of this size are cut, if so. Raises UserError where tiles are too small.
 
         height, width: in pixels.
         """
         tiles = self.tiles(need, height, width)
         tall, wide = tiles[0].sides
-        if self.holds(need, tall, wide):
+        if self.fits(need, tall, wide):
             if len(tiles) > 1:
                 log.info("tiles: %d of %dx%d pixels a picture", len(tiles), wide, tall)
         elif not need.even:

@@ -22,17 +22,19 @@ import torch.nn.functional as F
 from pipeline.encoder import Writer
 from pipeline.errors import UserError
 from pipeline.flow import at_once
-from pipeline.frame import Image, Picture, State, to_image
+from pipeline.frame import Image, Picture, to_image
 from pipeline.frame_range import FrameRange
 from pipeline.gradient import Gradient
 from pipeline.jobs.forecast import Forecast
-from pipeline.jobs.job import Pipeline, RenderRequest, dreamt, say_what_must_fit
+from pipeline.jobs.job import Job, say_what_must_fit
 from pipeline.model import Activations, Model
 from pipeline.model.network.wrapper import ModelWrapper
+from pipeline.recording.recorder import NullRecorder
 from pipeline.render import render
 from pipeline.report.report import Report, peak_memory_bytes
-from pipeline.seamless_loop import Loop
+from pipeline.seamless_loop import NO_LOOP, SeamlessLoop
 from pipeline.source import Several, Source
+from pipeline.state import State
 
 WINDOWS, LONG = 8, 16
 """Stretches of a video that are walked through, and frames of each."""
@@ -44,41 +46,44 @@ TIMES, SECONDS = 5, 2.0
 """How often a step is timed at each size, or for how long."""
 
 
-def estimate(parts: Pipeline, order: RenderRequest) -> Forecast:
-    """What the render will take. Raises UserError for what would be wrong with it."""
-    parts, order = replace(parts, model=parts.model.to(order.device)), replace(order, part=None)
-    say_what_must_fit(parts, order.device)
-    walked = list(_walked(parts, order))
+def estimate(job: Job) -> Forecast:
+    """Return what the job will take. Raises UserError for what would be wrong with it."""
+    return _of_all(job, job.stills) if job.stills is not None else _of_one(job)
+
+
+def _of_one(job: Job) -> Forecast:
+    pipeline = replace(job.pipeline, model=job.pipeline.model.to(job.device))
+    job = replace(job, pipeline=pipeline, frame_range=None)
+    say_what_must_fit(job)
+    walked = list(_walked(job))
     first, rest = walked[0], walked[1:]
-    step = _step_seconds(parts, order, {size for one in walked for size in one.work})
-    count = parts.clip.count
+    step = _step_seconds(job, {size for one in walked for size in one.work})
+    count = pipeline.clip.count
     if not rest:
-        memory = peak_memory_bytes(order.device)
+        memory = peak_memory_bytes(job.device)
         return Forecast(count, first.steps, first.cost(step), memory, None)
     real = rest[: REAL - 1]
-    begun, went_on, sizes = _rendered(parts, order, 1 + len(real))
-    beside = went_on / sum(one.cost(step) for one in real)
-    each = beside * statistics.fmean(one.cost(step) for one in rest)
+    started, continued, sizes = _rendered(job, 1 + len(real))
+    ratio = continued / sum(one.cost(step) for one in real)
+    each = ratio * statistics.fmean(one.cost(step) for one in rest)
     steps = statistics.fmean(one.steps for one in rest)
-    memory = peak_memory_bytes(order.device)
+    memory = peak_memory_bytes(job.device)
     if count is None:
         return Forecast(None, steps, each, memory, sizes[1])
-    shown_ = order.clip(parts).count or count
-    segments = -(-shown_ // order.saving.segment_frames)
-    whole = segments * sizes[0] + (shown_ - segments) * sizes[1]
-    return Forecast(count, steps, begun + (count - 1) * each, memory, whole)
+    pictures = job.clip.count or count
+    segments = -(-pictures // job.saving.segment_frames)
+    whole = segments * sizes[0] + (pictures - segments) * sizes[1]
+    return Forecast(count, steps, started + (count - 1) * each, memory, whole)
 
 
-def of_all(stills: Several, parts: Pipeline, order: RenderRequest) -> Forecast:
-    """What all of several stills will take, by their pixels. parts: of the first. Raises UserError
-    as above.
-    """
+def _of_all(job: Job, stills: Several) -> Forecast:
+    """Return what all of several stills will take, by their pixels. Raises UserError as above."""
     sources: list[Source] = []
     for _, source in stills.each():
         with suppress(UserError):  # that one will be left out, and said
             _ = source.clip
             sources.append(source)
-    one = estimate(replace(parts, source=sources[0]), order)
+    one = _of_one(replace(job, pipeline=replace(job.pipeline, source=sources[0])))
     first, *_ = pixels = [source.clip.height * source.clip.width for source in sources]
     return replace(one, frames=len(pixels), seconds=one.seconds * sum(pixels) / first)
 
@@ -98,9 +103,10 @@ class _Walked:
         return self.seconds + sum(count * step[size] for size, count in self.work.items())
 
 
-def _walked(parts: Pipeline, order: RenderRequest) -> Iterator[_Walked]:
-    """Frames from all over the video, the very first among them in front."""
-    source, count = parts.source, parts.clip.count
+def _walked(job: Job) -> Iterator[_Walked]:
+    """Yield frames from all over the video, the very first among them in front."""
+    pipeline = job.pipeline
+    source, count = pipeline.source, pipeline.clip.count
     _, second = [*islice(source.pictures(), 2), None, None][:2]
     reach = REACH if count is None else min(count, REACH)
     begins, long = [0], LONG
@@ -108,40 +114,40 @@ def _walked(parts: Pipeline, order: RenderRequest) -> Iterator[_Walked]:
         long = reach
     elif second is not None:  # what was not filmed goes on as it begins
         begins = [(reach - LONG) * n // (WINDOWS - 1) for n in range(WINDOWS)]
-    blind = _Blind(parts.model)
+    blind = replace(
+        pipeline, model=_Blind(pipeline.model), tile_budget=None, loop=SeamlessLoop(0, count)
+    )
     # what is found beside the dream takes none of its time
-    since = "warp" if at_once(parts.clip, order.device) else "wait"
+    since = "warp" if at_once(pipeline.clip, job.device) else "wait"
     for begin in begins:
-        part = FrameRange(begin, begin + long)
-        frames = render(
-            source, part.within(parts.cuts, source), parts.flow, parts.moments, blind,
-            _Kept(_grown(parts, order, begin)), loop=Loop(0, count), beside=parts.beside,
-            seed=order.seed, device=order.device,
-        )  # fmt: skip
+        cuts = FrameRange(begin, begin + long).within(pipeline.cuts, source)
+        recorder = NullRecorder(_grown(job, begin))
+        frames = render(replace(blind, cuts=cuts), recorder, seed=job.seed, device=job.device)
         with closing(frames):
             for frame in islice(frames, long):
                 spent = frame.spans["dream"][1] - frame.spans[since][0]
                 yield _Walked(spent, frame.dream.work, frame.dream.steps)
 
 
-def _grown(parts: Pipeline, order: RenderRequest, begin: int) -> State:
-    """The state before that frame, as if a dream had grown by then."""
-    picture = next(iter(parts.source.pictures(start=begin - 1)), None) if begin else None
+def _grown(job: Job, begin: int) -> State:
+    """Return the state before that frame, as if a dream had grown by then."""
+    pictures = job.pipeline.source.pictures(start=begin - 1) if begin else ()
+    picture = next(iter(pictures), None)
     if picture is None:
         return State()
-    image = to_image(picture, order.device)
+    image = to_image(picture, job.device)
     return State(begin, picture, image, torch.ones_like(image[:, :1]))
 
 
-def _step_seconds(
-    parts: Pipeline, order: RenderRequest, sizes: Iterable[tuple[int, int]]
-) -> dict[tuple[int, int], float]:
-    """Seconds of a gradient of the network alone at each size."""
-    aim = parts.moments(0).objective.of(parts.model, parts.beside.first_guide())
-    gradient_fn = Gradient(parts.model, aim, parts.room)
-    first = next(iter(parts.source.pictures()))
+def _step_seconds(job: Job, sizes: Iterable[tuple[int, int]]) -> dict[tuple[int, int], float]:
+    """Return the seconds of a gradient of the network alone at each size."""
+    pipeline = job.pipeline
+    objective = pipeline.stages_at(0).objective
+    bound = objective.bind(pipeline.model, pipeline.auxiliary.first_guide())
+    gradient_fn = Gradient(pipeline.model, bound, pipeline.tile_budget)
+    first = next(iter(pipeline.source.pictures()))
     assert first is not None
-    image = to_image(first, order.device)
+    image = to_image(first, job.device)
     return {size: _timed(gradient_fn, F.interpolate(image, size)) for size in sizes}
 
 
@@ -155,20 +161,19 @@ def _timed(gradient_fn: Gradient, image: Image) -> float:
     return statistics.median(took)
 
 
-def _rendered(
-    parts: Pipeline, order: RenderRequest, count: int
-) -> tuple[float, float, tuple[int, int]]:
-    """Seconds of the first frame, and of so many but the first together; and the bytes of a
-    segment's first picture, and of another.
+def _rendered(job: Job, count: int) -> tuple[float, float, tuple[int, int]]:
+    """Return the seconds of the first frame, and of so many but the first together; and the bytes
+    of a segment's first picture, and of another.
     """
-    order.clip(parts)  # raises UserError for a loop that is longer than the source
-    order, clip = replace(order, overlap=0, part=FrameRange(0, count)), parts.clip
+    _ = job.clip  # raises UserError for a loop that is longer than the source
+    pipeline, encoder = job.pipeline, job.encoder
+    job = replace(job, pipeline=replace(pipeline, loop=NO_LOOP), frame_range=FrameRange(0, count))
     with tempfile.TemporaryDirectory(prefix="dreamreel-") as name:
         one, all_ = Path(name) / "one", Path(name) / "all"
-        with parts.encoder.open(all_, clip) as writer:
-            kept, report = _Kept(State(), writer), Report(parts.source, order.device)
-            spans = [frame.spans for frame in dreamt(parts, order, kept, report)]
-        with parts.encoder.open(one, clip) as writer:
+        with encoder.open(all_, pipeline.clip) as writer:
+            kept, report = _Writing(writer), Report(pipeline.source, job.device)
+            spans = [frame.spans for frame in job.frames(kept, report)]
+        with encoder.open(one, pipeline.clip) as writer:
             writer.write(kept.pictures[0])
         first = one.stat().st_size
         another = (all_.stat().st_size - first) // (count - 1)
@@ -176,25 +181,21 @@ def _rendered(
     return ready - begun, ended - ready, (first, another)
 
 
-class _Kept:
-    """A recorder that keeps the first picture and writes all, if there is a writer."""
+class _Writing(NullRecorder):
+    """A Recorder that keeps the first picture and writes all."""
 
-    def __init__(self, state: State, writer: Writer | None = None) -> None:
-        self.state = state
+    def __init__(self, writer: Writer) -> None:
+        super().__init__()
         self.pictures: list[Picture] = []
         self._writer = writer
 
     def add(
-        self, pictures: Sequence[Picture], before: State, state: State, *, fresh: bool = False
+        self, pictures: Sequence[Picture], before: State, state: State, *, starts_shot: bool = False
     ) -> None:
         """Take the frame."""
-        if self._writer is not None:
-            for picture in pictures:
-                self._writer.write(picture)
-                self.pictures = self.pictures or [picture]
-
-    def finish(self, rest: Iterable[Picture]) -> None:
-        """Nothing."""
+        for picture in pictures:
+            self._writer.write(picture)
+            self.pictures = self.pictures or [picture]
 
 
 class _Blind(ModelWrapper):

@@ -10,31 +10,21 @@ import logging
 import os
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.auxiliary.inputs import AuxiliaryInputs
 from pipeline.errors import UserError, shown
 from pipeline.gradient import Gradient
-from pipeline.jobs.job import (
-    Pipeline,
-    RenderRequest,
-    RenderResult,
-    dreamt,
-    facts,
-    say_what_must_fit,
-)
+from pipeline.jobs.job import Job, RenderResult, facts, say_what_must_fit
 from pipeline.recording.fingerprint import MADE_OF, Contents, contents
 from pipeline.recording.output import is_complete, remove
 from pipeline.recording.recording import FIGURES
 from pipeline.report import frame_metrics as written
 from pipeline.report.frame_metrics import Row
 from pipeline.report.progress import asked_to_stop, shown_progress
-from pipeline.report.report import Report
-from pipeline.seamless_loop import looped
 from pipeline.source import Several, Source
 from pipeline.storage.atomic import HALF
 from pipeline.storage.lock import locked
@@ -97,49 +87,46 @@ def check_output(output: Path, stills: Several, *, overwrite: bool) -> None:
             )
 
 
-def run(
-    parts: Pipeline,
-    stills: Several,
-    order: RenderRequest,
-    *,
-    beside: Callable[[Source], AuxiliaryInputs],
-) -> RenderResult:
-    """Dream every picture into the folder `output`; what cannot be read is said and left out.
+def run(job: Job) -> RenderResult:
+    """Dream each of the job's stills into the folder `output`; leave out what cannot be read.
 
-    parts: of the first still. beside: what goes beside a still. What is left beside the output is
-    as of job.run; report.json has the figures of each picture. Of an earlier run of the very same
-    that did not come to its end the pictures stay. Raises UserError, and KeyboardInterrupt after
-    the picture during which the user pressed Ctrl-C, with the line that says how to go on.
+    What is left beside the output is as of `job.run`; report.json has the figures of each picture.
+    Of an earlier run of the very same that did not come to its end the pictures stay. Raises
+    UserError, and KeyboardInterrupt after the picture during which the user pressed Ctrl-C, with
+    the line that says how to go on.
     """
-    looped(parts.clip, order.overlap)  # refused: a still has no end that could join its start
+    assert job.stills is not None
+    pipeline = job.pipeline
+    pipeline.loop.clip(pipeline.clip)  # refused: a still has no end that could join its start
     # what is wrong for all of them is said once, and before anything is made
-    guide = parts.beside.first_guide()
-    _ = Gradient(parts.model, parts.moments(0).objective.of(parts.model, guide)).smallest_side
-    album = _Album(parts, beside, order, work_dir(order.output))
+    objective = pipeline.stages_at(0).objective
+    bound = objective.bind(pipeline.model, pipeline.auxiliary.first_guide())
+    _ = Gradient(pipeline.model, bound).smallest_side
+    album = _Album(job, work_dir(job.output))
     rows, report = album.work / FIGURES, album.work / "report.json"
     with _folders(album), locked(album.work), log_to(album.work):
         held = read_json(report)
         if held and rows.exists() and not (album.work / MADE_OF).exists():
             # an earlier run was over but for this
             remove(rows)
-            return RenderResult(order.output, held)
+            return RenderResult(job.output, held)
         album.go_on()
-        write(album.work / "recipe.yaml", order.settings)
+        write(album.work / "recipe.yaml", job.settings)
         try:
-            _add_all(album, stills)
+            _add_all(album, job.stills)
         except KeyboardInterrupt as stopped:
-            raise KeyboardInterrupt(album.kept) from stopped
+            raise KeyboardInterrupt(album.stopped_line) from stopped
         if not album.figures:
             raise UserError(
                 f"input: must hold a picture that can be dreamt, got none at "
-                f"{shown(stills.files[0].parent)}; the lines above say why"
+                f"{shown(job.stills.files[0].parent)}; the lines above say why"
             )
         figures: dict[str, object] = {"pictures": album.figures, "left_out": album.left_out}
-        figures |= facts(parts.model, order.seed)
+        figures |= facts(pipeline.model, job.seed)
         write(report, json.dumps(figures, indent=2) + "\n")
         remove(album.work / MADE_OF)
     remove(rows)  # the last of all, behind the lock too: until then the same command tidies up
-    return RenderResult(order.output, figures)
+    return RenderResult(job.output, figures)
 
 
 def _add_all(album: _Album, stills: Several) -> None:
@@ -173,26 +160,26 @@ def summary(outcome: RenderResult) -> str:
 
 @dataclass
 class _Album:
-    """The folder as it fills. figures: by file name, of each picture that is done. left_out: why,
-    by file name. gain: of the newest picture.
-    """
+    """The folder as it fills."""
 
-    parts: Pipeline
-    beside: Callable[[Source], AuxiliaryInputs]
-    order: RenderRequest
+    job: Job
     work: Path
+    """The work folder."""
     figures: dict[str, Row] = field(default_factory=dict)
+    """File name -> the figures of the picture, of those that are done."""
     left_out: dict[str, str] = field(default_factory=dict)
+    """File name -> why."""
     gain: float | None = None
+    """Of the newest picture."""
     _earlier: dict[str, Row] = field(default_factory=dict)
 
     @property
-    def kept(self) -> str:
+    def stopped_line(self) -> str:
         """The line for whoever stopped it; empty if nothing is done yet."""
         if not self.figures:
             return ""
         return (
-            f"stopped; {len(self.figures)} pictures are done, in {shown(self.order.output)}; "
+            f"stopped; {len(self.figures)} pictures are done, in {shown(self.job.output)}; "
             "the same command goes on"
         )
 
@@ -201,24 +188,27 @@ class _Album:
         rows, made_of = self.work / FIGURES, self.work / MADE_OF
         for half in self.work.glob(f"*{HALF}"):
             remove(half)  # of those who were killed: the folder is ours
-        if not self.order.made_of.goes_on(made_of, overwrite=self.order.overwrite):
+        if not self.job.fingerprint.goes_on(made_of, overwrite=self.job.overwrite):
             rows.unlink(missing_ok=True)
-            self.order.made_of.write(made_of)
+            self.job.fingerprint.write(made_of)
         self._earlier = {row["input"]: row for row in written.read(rows)}
 
     def add(self, file: Path, still: Source, name: str) -> None:
         """Dream this still to a file of that name, or say why it is left out."""
         try:
-            parts = replace(self.parts, source=still, clip=still.clip, beside=self.beside(still))
-            say_what_must_fit(parts, self.order.device)
+            pipeline = replace(self.job.pipeline, source=still, clip=still.clip)
+            if self.job.auxiliary_of is not None:
+                pipeline = replace(pipeline, auxiliary=self.job.auxiliary_of(still))
+            job = replace(self.job, pipeline=pipeline, stills=None)
+            say_what_must_fit(job)
         except UserError as error:
             log.warning("%s; left out", error)
             self.left_out[file.name] = str(error)
             return
         held = contents("input", file)
         earlier = self._earlier.get(file.name)
-        if earlier is not None and (self.order.output / name).exists():
-            if earlier["sha256"] != held.sha256 and not self.order.overwrite:
+        if earlier is not None and (self.job.output / name).exists():
+            if earlier["sha256"] != held.sha256 and not self.job.overwrite:
                 raise UserError(
                     f"input: must stay as it was, got other contents in {shown(file)}, which is "
                     "dreamt already; put the first ones back, or say overwrite=true"
@@ -227,20 +217,22 @@ class _Album:
                 self.figures[file.name] = earlier["figures"]
                 remove(self.work / name)
                 return
-        self._dream(parts, held, name)
+        self._dream(job, held, name)
 
-    def _dream(self, parts: Pipeline, held: Contents, name: str) -> None:
+    def _dream(self, job: Job, held: Contents, name: str) -> None:
         """Let the dream of a picture lie in the output by that name, and note its figures."""
-        facts = {**self.order.made_of.facts, "contents of input": held.sha256}
-        order = replace(
-            self.order, output=self.order.output / name, folder=self.work / name,
-            made_of=replace(self.order.made_of, facts=facts, inputs=[held]),
-        )  # fmt: skip
-        recording = order.recording(parts)
+        facts = {**job.fingerprint.facts, "contents of input": held.sha256}
+        job = replace(
+            job,
+            output=job.output / name,
+            work_dir=self.work / name,
+            fingerprint=replace(job.fingerprint, facts=facts, inputs=[held]),
+        )
+        recording = job.recording()
         with recording:
-            report = Report(parts.source, self.order.device, recording.folder / FIGURES)
+            report = job.report(recording)
             if not recording.is_complete:
-                with closing(dreamt(parts, order, recording, report)) as frames:
+                with closing(job.frames(recording, report)) as frames:
                     for _ in frames:
                         pass
             figures = {"output": name} | report.figures()
@@ -259,7 +251,7 @@ def _folders(album: _Album) -> Iterator[None]:
 
     After a fault of ours the log that tells of it stays. Raises UserError.
     """
-    made = [folder for folder in (album.order.output, album.work) if not folder.exists()]
+    made = [folder for folder in (album.job.output, album.work) if not folder.exists()]
     ours = False
     try:
         _make(made)

@@ -27,7 +27,7 @@ class BoundObjective(Protocol):
         """Those of them that count at this moment; never none."""
 
     @property
-    def local(self) -> bool:
+    def is_tileable(self) -> bool:
         """Whether each term is a mean over the places of maps: of a part of a picture it can be
         asked alone, and of the whole it is the parts' mean, by their share of the places.
         """
@@ -53,7 +53,7 @@ class AllLayers:
 class Objective(Protocol):
     """What a user asks for."""
 
-    def of(self, model: Model, guide: Guide | None = None) -> BoundObjective:
+    def bind(self, model: Model, guide: Guide | None = None) -> BoundObjective:
         """What that is in this model, with this guide beside the input.
 
         Raises UserError for what the model does not have, and for a guide that is needed and not
@@ -64,7 +64,7 @@ class Objective(Protocol):
 def needs_guide(objective: Objective, model: Model) -> bool:
     """Whether this objective, which is well with a guide, is refused without one."""
     try:
-        objective.of(model)
+        objective.bind(model)
     except UserError:
         return True
     return False

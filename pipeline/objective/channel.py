@@ -25,13 +25,13 @@ class Channel(AllLayers):
     layers: Layers
     channels: Channels
 
-    def of(self, model: Model, guide: Guide | None = None) -> Channel:
+    def bind(self, model: Model, guide: Guide | None = None) -> Channel:
         """The same, once the layers are known to have these channels. Raises UserError."""
         check_channels(model, self.layers, self.channels, "channels")
         return self
 
     @property
-    def local(self) -> bool:
+    def is_tileable(self) -> bool:
         """Yes: a mean."""
         return True
 

@@ -36,7 +36,7 @@ class Guided:
     layers: Layers
     guide_size: Annotated[int, Field(ge=16, le=4096)]
 
-    def of(self, model: Model, guide: Guide | None = None) -> Agreement:
+    def bind(self, model: Model, guide: Guide | None = None) -> Agreement:
         """The agreement with this guide. Raises UserError without one, or for a size too small."""
         if guide is None:
             raise UserError(
@@ -61,7 +61,7 @@ class Agreement(AllLayers):
     size: int
 
     @property
-    def local(self) -> bool:
+    def is_tileable(self) -> bool:
         """Every place is compared by itself."""
         return True
 

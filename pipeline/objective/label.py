@@ -28,7 +28,7 @@ class Label:
 
     label: int | str
 
-    def of(self, model: Model, guide: Guide | None = None) -> Channel | Mixed:
+    def bind(self, model: Model, guide: Guide | None = None) -> Channel | Mixed:
         """The channel of this class in each layer of scores that has it.
 
         Raises UserError for a class that the model does not know.

@@ -33,13 +33,13 @@ class Neuron(AllLayers):
     x: Share
     y: Share
 
-    def of(self, model: Model, guide: Guide | None = None) -> Neuron:
+    def bind(self, model: Model, guide: Guide | None = None) -> Neuron:
         """The same, once the layers are known to have this channel. Raises UserError."""
         check_channels(model, self.layers, (self.channel,), "channel")
         return self
 
     @property
-    def local(self) -> bool:
+    def is_tileable(self) -> bool:
         """No: it is at one place of the whole map."""
         return False
 

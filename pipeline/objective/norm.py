@@ -40,7 +40,7 @@ class Norm:
         if self.weights is not None and not any(self.weights):
             raise ValueError("weights must not all be 0 at once")
 
-    def of(self, model: Model, guide: Guide | None = None) -> Norm:
+    def bind(self, model: Model, guide: Guide | None = None) -> Norm:
         """The same: it needs to know no model."""
         return self
 
@@ -50,7 +50,7 @@ class Norm:
         return tuple(self._weights)
 
     @property
-    def local(self) -> bool:
+    def is_tileable(self) -> bool:
         """Yes: means."""
         return True
 

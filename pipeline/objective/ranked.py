@@ -27,7 +27,7 @@ class Ranked(AllLayers):
     rank: Literal["strongest", "average", "weakest"]
     count: Annotated[int, Field(ge=1)]
 
-    def of(self, model: Model, guide: Guide | None = None) -> Ranked:
+    def bind(self, model: Model, guide: Guide | None = None) -> Ranked:
         """The same, once the layers are known to have so many channels. Raises UserError."""
         for layer in self.layers:
             if self.count > (most := model.channels(layer)):
@@ -38,7 +38,7 @@ class Ranked(AllLayers):
         return self
 
     @property
-    def local(self) -> bool:
+    def is_tileable(self) -> bool:
         """No: channels are ranked over the whole map."""
         return False
 

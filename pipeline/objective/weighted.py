@@ -28,7 +28,7 @@ class Weighted:
         for name in self.weights.keys() - self.terms.keys():
             raise ValueError(f"weights must be of terms, got one of {name!r}")
 
-    def of(self, model: Model, guide: Guide | None = None) -> Mixed:
+    def bind(self, model: Model, guide: Guide | None = None) -> Mixed:
         """All of them in this model. Raises UserError where none counts."""
         weights = {name: self.weights.get(name, 1.0) for name in self.terms}
         if not any(weights.values()):
@@ -36,7 +36,7 @@ class Weighted:
                 f"objective.terms: must hold one whose weight is not 0, got {weights or 'none'}; "
                 "say objective=norm+label"
             )
-        return Mixed({name: term.of(model, guide) for name, term in self.terms.items()}, weights)
+        return Mixed({name: term.bind(model, guide) for name, term in self.terms.items()}, weights)
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class Mixed:
         return tuple(dict.fromkeys(layer for _, _, aim in self._counting() for layer in aim.active))
 
     @property
-    def local(self) -> bool:
+    def is_tileable(self) -> bool:
         """Whether all are that count."""
-        return all(aim.local for _, _, aim in self._counting())
+        return all(aim.is_tileable for _, _, aim in self._counting())
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """Each aim's terms, with its weight on theirs."""

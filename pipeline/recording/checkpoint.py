@@ -16,8 +16,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from pipeline.errors import UserError, shown
-from pipeline.frame import LoopBuffer, Picture, State
+from pipeline.frame import Picture
 from pipeline.imaging.layer_level import LayerLevel
+from pipeline.state import LoopBuffer, State
 from pipeline.storage.atomic import settle, temporary_path
 
 
@@ -85,7 +86,7 @@ def _flat(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
         pictures |= {f"ends.{name}.{i}": one for i, one in enumerate(getattr(state.ends, name))}
     tensors |= {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in pictures.items()}
     return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, {
-        "index": state.index, "room": state.room, "age": state.age,
+        "index": state.index, "step_bytes": state.step_bytes, "age": state.age,
     }  # fmt: skip
 
 
@@ -109,4 +110,4 @@ def _state(
     places, shot = on_device("level.places"), on_device("level.shot")
     level = None if places is None or shot is None else LayerLevel(places, shot)
     return State(numbers["index"], picture, on_device("dream"), on_device("maturity"), memory,
-                 ends, numbers["room"], level, numbers["age"])  # fmt: skip
+                 ends, numbers["step_bytes"], level, numbers["age"])  # fmt: skip

@@ -28,7 +28,7 @@ import torch
 
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError, shown
-from pipeline.frame import Clip, Picture, State
+from pipeline.frame import Clip, Picture
 from pipeline.frame_range import FrameRange
 from pipeline.recording import checkpoint
 from pipeline.recording.checkpoint import Checkpoint, digest
@@ -48,6 +48,7 @@ from pipeline.recording.output import (
 from pipeline.recording.preview import Preview
 from pipeline.recording.seams import EDGES
 from pipeline.recording.segments import Segments
+from pipeline.state import State
 from pipeline.storage.atomic import HALF, disk_errors, flush
 from pipeline.storage.lock import locked
 from pipeline.storage.work_dir import work_dir
@@ -145,7 +146,7 @@ class Recording:
         return self
 
     def add(
-        self, pictures: Sequence[Picture], before: State, state: State, *, fresh: bool = False
+        self, pictures: Sequence[Picture], before: State, state: State, *, starts_shot: bool = False
     ) -> None:
         """Record a frame, and save all that is needed to go on when it is time to."""
         if self._told is not None and digest(state) != self._told:
@@ -156,7 +157,7 @@ class Recording:
             )
         self._told, number = None, self._count
         if self._part is None or before.index >= self._part.first:
-            self._take(pictures, fresh=fresh)
+            self._take(pictures, starts_shot=starts_shot)
         self._unsaved, self._frames = (before, state, number), state.index
         if time.monotonic() - self._saved_at >= self.saving.seconds:
             self.save()
@@ -204,7 +205,7 @@ class Recording:
             line += f", {shown(self._partial.path)} shows what is done"
         return f"{line}; the same command goes on"
 
-    def finish(self, rest: Iterable[Picture]) -> None:
+    def finish(self, rest: Iterable[Picture] = ()) -> None:
         """Close the last segment, join all, and rename the result to `output`."""
         self.save()
         self.made_of.check()  # the sound comes from there now
@@ -309,14 +310,14 @@ class Recording:
         total = "" if self.clip.count is None else f" of {self.clip.count}"
         log.info("goes on behind frame %d%s", self.state.index, total)
 
-    def _take(self, pictures: Iterable[Picture], *, fresh: bool = False) -> None:
+    def _take(self, pictures: Iterable[Picture], *, starts_shot: bool = False) -> None:
         """Record these pictures, but those that an earlier render has recorded."""
         with disk_errors(self.folder):
             for picture in pictures:
                 if self._count >= self._segments.count:
-                    self._segments.append(picture, fresh=fresh)
+                    self._segments.append(picture, starts_shot=starts_shot)
                 self._count += 1
-                fresh = False
+                starts_shot = False
 
     def _look_ahead(self) -> None:
         """Show what is done, and say once if the disk will not do; it may be mended meanwhile."""

@@ -57,9 +57,9 @@ class Segments:
         for picture in self._spool.pictures(first):
             self._encode(picture)
 
-    def append(self, picture: Picture, *, fresh: bool = False) -> None:
-        """Take the next picture, (H, W, 3) RGB of the clip's depth. fresh: it begins a shot."""
-        if fresh:
+    def append(self, picture: Picture, *, starts_shot: bool = False) -> None:
+        """Take the next picture, (H, W, 3) RGB. starts_shot: it begins a shot."""
+        if starts_shot:
             self.close()
         self._spool.append(picture, self.count)
         self.count += 1

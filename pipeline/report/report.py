@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from pipeline.frame import Image, State, to_image
+from pipeline.frame import Image, to_image
 from pipeline.imaging.metrics import BANDS, band_energy, flicker, vitals
 from pipeline.imaging.sampling import sample
 from pipeline.model import Model
@@ -20,6 +20,7 @@ from pipeline.report import frame_metrics
 from pipeline.report.classification import top_classes
 from pipeline.report.frame_metrics import STAGES, Row
 from pipeline.source import Source
+from pipeline.state import State
 
 EVERY = 10
 """Gain and flicker are measured on every so many frames: they cost about half a gradient step."""
@@ -154,7 +155,7 @@ class Report:
         last = to_image(before.picture, self.device)
         layer, last_layer = dreamt.dream.image - canvas.picture, before.dream - last
         moved = sample(torch.cat([last_layer, last], dim=1), canvas.positions, canvas.border)
-        seen = canvas.confidence if dreamt.mask is None else canvas.confidence * dreamt.mask
+        seen = canvas.confidence if canvas.mask is None else canvas.confidence * canvas.mask
         if float(layer.abs().max()):
             row["flicker"] = float(flicker(layer, moved[:, :3], seen))
         # A picture's own mean is no motion: it would only make the figure small.
@@ -173,8 +174,8 @@ def _energy(dreamt: RenderedFrame) -> dict[str, float]:
     weight = canvas.confidence * canvas.maturity
     if canvas.positions is None:
         weight = torch.ones_like(weight)
-    if dreamt.mask is not None:
-        weight = weight * dreamt.mask
+    if dreamt.canvas.mask is not None:
+        weight = weight * dreamt.canvas.mask
     energy = band_energy(dreamt.dream.image - canvas.picture, weight).tolist()
     return {band: round(value, 8) for band, value in zip(BANDS, energy, strict=True)}
 

@@ -15,11 +15,9 @@ SHARE = 0.9
 """Of all the memory there is, what one process may hold if nobody says otherwise."""
 LEAST = 2**28
 """Bytes beyond what the program holds before the first frame, without which none can be dreamt."""
-_most: int | None = None
-"""Bytes that this process is held to; None = it is not held."""
 
 
-def there_is(root: Path = Path("/")) -> int:
+def available_memory(root: Path = Path("/")) -> int:
     """Bytes of memory that this process may ever have: the machine's, or less by its cgroups.
 
     root: of the system's files. See cgroups(7); a process is in one group of each version, and
@@ -48,7 +46,7 @@ def _limiting(root: Path) -> Iterator[Path]:
                     (folder, *folder.parents))  # fmt: skip
 
 
-def hold(process: int, size: int) -> None:
+def limit_process(process: int, size: int) -> None:
     """Let another process of ours have no more than that many bytes: it fails to get more.
 
     Only Linux can; elsewhere nothing is done.
@@ -60,12 +58,11 @@ def hold(process: int, size: int) -> None:
             resource.prlimit(process, resource.RLIMIT_DATA, (size, size))
 
 
-def hold_ourselves(size: int) -> None:
+def limit_this_process(size: int) -> None:
     """Let this process have no more than that many bytes: more is an error, not the machine's end.
 
     Only Linux can; elsewhere nothing is done. Raises UserError where the program is too large.
     """
-    global _most
     if sys.platform != "linux":
         return
     least = _held() + LEAST
@@ -74,19 +71,19 @@ def hold_ourselves(size: int) -> None:
             f"limits.memory: must be at least {least / GIB:.1f} GiB on the CPU, for the program "
             f"itself takes most of that, got {size / GIB:.3g}; say limits.memory={least / GIB:.1f}"
         )
-    _most = size
     _limit(size)
 
 
-def let_what_is_free_be_used() -> None:
-    """Hold this process to what it uses, where it is held: what lies free in it is counted too.
+def discount_freed_memory(size: int | None) -> None:
+    """Limit this process to that many bytes of memory that it uses; what lies free in it is not
+    counted. None = it is not limited, and stays so.
 
     For when memory has run out, and what was free has been given back: the system has those pages,
     and yet they are counted for as long as anything lies behind them. Then a new thread's stack or
     the code that oneDNN makes would get no more, with gigabytes free.
     """
-    if _most is not None:
-        _limit(_most + _held() - _used())
+    if size is not None:
+        _limit(size + _held() - _used())
 
 
 def _limit(size: int) -> None:

@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from pipeline.config.grammar import is_quoted
 from pipeline.errors import UserError, shown
 from pipeline.storage.lock import is_locked
 from pipeline.storage.work_dir import parsed, write
+from pipeline.sweep.override_grammar import is_quoted
 
 PLAN, STATUS = "sweep.json", "status.json"
 LONGEST = 120

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benches import parts, peers, usual
+from benchmarks import baselines, comparison, harness
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.gradient import Gradient
@@ -29,30 +29,32 @@ ROUNDS, TIMES = 3, 10
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, in milliseconds, and which demands they meet. clip: any."""
-    if parts.device.type != "cuda":
-        raise UserError(f"--device: must be cuda for graphs, got {parts.device}; say --device cuda")
+    if harness.device.type != "cuda":
+        raise UserError(
+            f"--device: must be cuda for graphs, got {harness.device}; say --device cuda"
+        )
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
-    print(f"{torch.cuda.get_device_name(parts.device)}, ms: bare, a step; as graphs: bare, a step")
-    dreamer = parts.built(
-        parts.settings(["dreamer.octaves=1", f"dreamer.iterations={STEPS}"]), "dreamer"
+    print(
+        f"{torch.cuda.get_device_name(harness.device)}, ms: bare, a step; as graphs: bare, a step"
     )
-    for peer in (peers.lite0(), peers.googlenet(out)):
-        config = parts.settings(peer.words)
-        plain, layer = parts.built(config, "model"), config.objective.layers[0]
-        aim = parts.built(config, "objective").of(plain)
+    dreamer = harness.stage("dreamer", ["dreamer.octaves=1", f"dreamer.iterations={STEPS}"])
+    for peer in (comparison.lite0(), comparison.googlenet(out)):
+        plain = harness.stage("model", peer.words)
+        aim = harness.stage("objective", peer.words).bind(plain)
+        layer = aim.layers[0]
         for size, precision in itertools.product(SIZES, PRECISIONS):
             image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
-            image = image.to(parts.device)
-            model = with_precision(plain, precision, parts.device)
-            ways = model, with_cuda_graphs(model, "graphs", parts.device)
+            image = image.to(harness.device)
+            model = with_precision(plain, precision, harness.device)
+            ways = model, with_cuda_graphs(model, "graphs", harness.device)
             gradients = [Gradient(way, aim) for way in ways for _ in range(2)]
             one, *_, other = [
                 gradient_fn(image)[0] for gradient_fn in gradients
             ]  # recorded at the second time
             row = [milliseconds(work) / steps for way in ways for work, steps in (
                 (partial(bare, way, layer, image), 1),
-                (partial(usual.dreamt, image, Gradient(way, aim), dreamer), STEPS),
+                (partial(baselines.dreamt, image, Gradient(way, aim), dreamer), STEPS),
             )]  # fmt: skip
             name = f"{peer.name}, {size[1]}x{size[0]}, {precision}"
             told[name] = row
@@ -73,11 +75,11 @@ def milliseconds(work: Callable[[], object]) -> float:
     """The median of some rounds of many times."""
     spans = []
     for turn in range(ROUNDS + 1):
-        parts.wait()
+        harness.wait()
         began = time.perf_counter()
         for _ in range(TIMES):
             work()
-        parts.wait()
+        harness.wait()
         if turn:  # the first is slower
             spans.append((time.perf_counter() - began) / TIMES)
     return 1e3 * statistics.median(spans)

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch
 
-from benches import parts, peers, usual
+from benchmarks import baselines, comparison, harness
 from pipeline.errors import UserError
 
 EACH = (2, 5, 10)
 """Iterations an octave of the field's ways."""
-FIELD: Mapping[str, tuple[str, Callable[..., usual.Dreams]]] = {
-    "each frame by itself": ("o", usual.alone),
-    "blend .85": ("s", partial(usual.blended, share=0.85)),
-    "flow-warped blend": ("^", usual.warped_blend),
+FIELD: Mapping[str, tuple[str, Callable[..., baselines.Dreams]]] = {
+    "each frame by itself": ("o", baselines.alone),
+    "blend .85": ("s", partial(baselines.blended, share=0.85)),
+    "flow-warped blend": ("^", baselines.warped_blend),
 }
 """By name, the mark that it is drawn with, and the method, which is told its iterations."""
 UPKEEP = (1, 4, 6)
@@ -32,13 +32,13 @@ NAMED = ("draft", "normal", "fine")
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
-    clip = parts.needed(clip, "pareto")
+    clip = harness.needed(clip, "pareto")
     torch.set_num_threads(2)
-    peer = peers.lite0()
+    peer = comparison.lite0()
     methods = {_told(name, n): partial(method, iterations=n)
                for name, (_, method) in FIELD.items() for n in EACH}  # fmt: skip
-    words = [f"input={clip}", f"frames={peers.FRAMES}"]
-    found = peers.compared(peer, words, out, methods, OURS)
+    words = [f"input={clip}", f"frames={comparison.FRAMES}"]
+    found = comparison.compared(peer, words, out, methods, OURS)
     rows = {name: one.row for name, one in found.items()}
     for name, row in rows.items():
         print(f"{name:36s} {row['seconds a frame']:6.2f} s, gain {row['gain']:5.2f}, "
@@ -62,7 +62,7 @@ def _beats(ours: Mapping[str, float], theirs: Mapping[str, float]) -> bool:
     return quicker and ours["gain"] >= theirs["gain"] and ours["flicker"] < theirs["flicker"]
 
 
-def _drawn(rows: peers.Table, path: Path) -> None:
+def _drawn(rows: comparison.Table, path: Path) -> None:
     """Two plots over seconds a frame, side by side: gain and flicker."""
     try:
         import matplotlib.pyplot as plt

@@ -13,11 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from omegaconf import DictConfig
 from torch import nn
 
-from benches import parts, scene, usual
-from benches.usual import Usual
+from benchmarks import baselines, harness, scenes
+from benchmarks.baselines import Usual
 from pipeline.dreamer import GradientFn
 from pipeline.flow import with_motion
 from pipeline.frame import Frame, Image, Picture, sent, to_image, to_picture
@@ -36,10 +35,10 @@ LONG, GAINED, FLICKERED = 4, 2, 3
 """Frames of a window; which of them gain and flicker are measured on."""
 ROUNDS = 2
 STEPS = 9
-Method = Callable[[Iterable[Picture], GradientFn], usual.Dreams]
+Method = Callable[[Iterable[Picture], GradientFn], baselines.Dreams]
 METHODS: Mapping[str, Method] = {
-    "blend .85, 4 x 10": partial(usual.blended, share=0.85),
-    "flow-warped blend, photometric mask, 4 x 5": usual.warped_blend,
+    "blend .85, 4 x 10": partial(baselines.blended, share=0.85),
+    "flow-warped blend, photometric mask, 4 x 5": baselines.warped_blend,
 }
 DEMANDS = dict(zip(METHODS, (10.0, 4.0), strict=True))
 """How many times less seconds a frame ours must take, at no less gain."""
@@ -87,15 +86,15 @@ class Found:
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
-    clip = parts.needed(clip, "peers")
-    if parts.device.type == "cpu":
+    clip = harness.needed(clip, "peers")
+    if harness.device.type == "cpu":
         torch.set_num_threads(2)
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
     equal: dict[str, str] = {}
     for peer in (lite0(), googlenet(out)):
         words = [f"input={clip}", f"frames={FRAMES}", *peer.words]
-        faster = _step(peer, parts.settings(words))
+        faster = _step(peer, words)
         told[f"{peer.name}: a step"] = faster
         met[f"{peer.name}: a step {faster:.2f} times faster >= {peer.step}"] = faster >= peer.step
         found = compared(peer, words, out, METHODS, OURS)
@@ -142,11 +141,10 @@ def compared(
 
     words: what ours are told in any case. others: what each of ours is told beside that.
     """
-    config = parts.settings(words)
-    frames, gradient_fn = _filmed(config), parts.gradient(config)
+    frames, gradient_fn = _filmed(words), harness.gradient(words)
     # on a GPU what float32 means is set for the whole process
-    exact = ["precision=float32"] if parts.device.type == "cpu" else []
-    judge = parts.gradient(parts.settings([*words, *exact]))
+    exact = ["precision=float32"] if harness.device.type == "cpu" else []
+    judge = harness.gradient([*words, *exact])
     found = {name: Found() for name in (*methods, *others)}
     share = len(WINDOWS) // ROUNDS
     for turn in range(ROUNDS):
@@ -206,9 +204,8 @@ def _ours(
         if dreamt.frame.index in frames:
             dreams[dreamt.frame.index] = dreamt.dream.image
 
-    config = parts.settings(words)
-    source = parts.built(config, "source")
-    told, wall = parts.recorded(config, gradient_fn, source, output, keep)
+    source = harness.stage("source", words)
+    told, wall = harness.recorded(words, gradient_fn, source, output, keep)
     found.seconds.append(wall / told["frames"])
     found.steps.append(told["steps_per_frame"])
     for begin in WINDOWS:
@@ -220,43 +217,43 @@ def _judge(window: Sequence[Frame], dreams: Sequence[Image], judge: Gradient, fo
     """Gain of the first of two frames, and flicker from there to the second, as report.json has
     them: with the render's own flow.
     """
-    pictures = [to_image(frame.picture, parts.device) for frame in window
+    pictures = [to_image(frame.picture, harness.device) for frame in window
                 if frame.picture is not None]  # fmt: skip
     found.gains.append(float(judge.score(dreams[0]) / judge.score(pictures[0])))
     before, now = (dream - picture for dream, picture in zip(dreams, pictures, strict=True))
     motion = window[1].motion
     assert motion is not None
-    moved = sample(before, scene.positions(motion.flow).to(parts.device))
-    seen = sent(motion.confidence, parts.device)[None, None]
+    moved = sample(before, scenes.positions(motion.flow).to(harness.device))
+    seen = sent(motion.confidence, harness.device)[None, None]
     found.flickers.append(float(flicker(now, moved, seen)))
 
 
-def _filmed(config: DictConfig) -> dict[int, Frame]:
+def _filmed(words: Sequence[str]) -> dict[int, Frame]:
     """The frames of all windows, by index, with their motion."""
-    source, cuts = parts.built(config, "source"), parts.built(config, "cuts")
-    frames = with_motion(cuts(source.pictures()), parts.built(config, "flow"), source.clip.rate)
+    source, cuts = harness.stage("source", words), harness.stage("cuts", words)
+    frames = with_motion(cuts(source.pictures()), harness.stage("flow", words), source.clip.rate)
     wanted = {begin + n for begin in WINDOWS for n in range(LONG)}
     return {frame.index: frame for frame in frames if frame.index in wanted}
 
 
-def _step(peer: Peer, config: DictConfig) -> float:
+def _step(peer: Peer, words: Sequence[str]) -> float:
     """How many times longer the field's step takes than ours, at full size, all that goes with
     one included.
     """
-    first = next(parts.built(config, "source").pictures())
-    image, gradient_fn = to_image(first, parts.device), parts.gradient(config)
-    ours = parts.settings(["dreamer.octaves=1", "dreamer.iterations=1"])
-    ways = (peer.gradient_fn, usual.octaves(1, 1)), (gradient_fn, parts.built(ours, "dreamer"))
+    first = next(harness.stage("source", words).pictures())
+    image, gradient_fn = to_image(first, harness.device), harness.gradient(words)
+    ours = harness.stage("dreamer", ["dreamer.octaves=1", "dreamer.iterations=1"])
+    ways = (peer.gradient_fn, baselines.octaves(1, 1)), (gradient_fn, ours)
     for way in 2 * ways:
-        usual.dreamt(image, *way)  # the first times are slower
+        baselines.dreamt(image, *way)  # the first times are slower
     ratios = []
     for _ in range(STEPS):
         spans = []
         for way in ways:
-            parts.wait()
+            harness.wait()
             began = time.perf_counter()
-            usual.dreamt(image, *way)
-            parts.wait()
+            baselines.dreamt(image, *way)
+            harness.wait()
             spans.append(time.perf_counter() - began)
         ratios.append(spans[0] / spans[1])
     return statistics.median(ratios)

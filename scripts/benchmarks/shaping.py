@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import torch
 
-from benches import parts, scene
-from benches.coherence import Measured, dreamt_with, measure
+from benchmarks import harness, scenes
+from benchmarks.coherence import Measured, dreamt_with, measure
 from pipeline.frame import Picture, to_image
 from pipeline.imaging.metrics import vitals
 
@@ -34,13 +34,13 @@ COLUMNS = 3
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """Print the table; its figures, and no demands: which look is wanted is taste."""
     torch.set_num_threads(2)
-    footage, gradient_fn = scene.moving(FRAMES), parts.gradient(parts.settings())
-    picture = to_image(footage.shots[-1], parts.CPU)
+    footage, gradient_fn = scenes.moving(FRAMES), harness.gradient()
+    picture = to_image(footage.shots[-1], harness.CPU)
     table: dict[str, dict[str, float]] = {}
     tiles: list[Picture] = []
     print(f"{'dreamer.':30s} flicker   gain  contrast  chroma  finest   away  s/frame")
     measure(
-        footage, gradient_fn, dreamt_with(scene.moving(2), gradient_fn, [])
+        footage, gradient_fn, dreamt_with(scenes.moving(2), gradient_fn, [])
     )  # the first time is slower
     for name, words in VARIANTS.items():
         began = time.perf_counter()
@@ -65,7 +65,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 def _row(measured: Measured, last: Picture, picture: torch.Tensor) -> dict[str, float]:
     """The figures of one variant; of the last frame all but flicker and gain."""
-    dream = to_image(last, parts.CPU)
+    dream = to_image(last, harness.CPU)
     look = vitals(dream)
     return {
         "flicker": statistics.fmean(measured.flickers),

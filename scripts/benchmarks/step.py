@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benches import parts, peers, usual
+from benchmarks import baselines, comparison, harness
 from pipeline.frame import Image, to_image
 from pipeline.gradient import Gradient
 from pipeline.model.network.module import Cut, Network
@@ -58,12 +58,12 @@ class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
-    clip = parts.needed(clip, "step")
+    clip = harness.needed(clip, "step")
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
     # of depthwise layers there is no telling what a chip owes them: their bytes are counted
-    for peer, least in ((peers.lite0(), None), (peers.googlenet(out), LEAST)):
-        for precision in PRECISIONS if has_bfloat16(parts.CPU) else PRECISIONS[:1]:
+    for peer, least in ((comparison.lite0(), None), (comparison.googlenet(out), LEAST)):
+        for precision in PRECISIONS if has_bfloat16(harness.CPU) else PRECISIONS[:1]:
             name = f"{peer.name}, {precision}"
             told[name] = rows = _rows(name, [f"input={clip}", "width=640", *peer.words,
                                              f"precision={precision}"])  # fmt: skip
@@ -84,13 +84,11 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 def _rows(name: str, words: Sequence[str]) -> dict[int, dict[str, float]]:
     """The times of a network, and what they come to, by the number of threads."""
-    config = parts.settings(words)
-    picture = to_image(next(parts.built(config, "source").pictures()), parts.CPU)
-    gradient_fn = parts.gradient(config)
+    picture = to_image(next(harness.stage("source", words).pictures()), harness.CPU)
+    gradient_fn = harness.gradient(words)
     bare, ready = Bare.of(gradient_fn), picture.contiguous(memory_format=torch.channels_last)
-    dreamer = parts.built(parts.settings(["dreamer.octaves=1", f"dreamer.iterations={STEPS}"]),
-                          "dreamer")  # fmt: skip
-    step = partial(usual.dreamt, picture, gradient_fn, dreamer)
+    dreamer = harness.stage("dreamer", ["dreamer.octaves=1", f"dreamer.iterations={STEPS}"])
+    step = partial(baselines.dreamt, picture, gradient_fn, dreamer)
     rows = {}
     for threads in THREADS:
         torch.set_num_threads(threads)
@@ -113,11 +111,11 @@ class Bare:
     @staticmethod
     def of(gradient_fn: Gradient) -> Bare:
         """What is run for this gradient, which is asked of one layer."""
-        model, (layer,) = gradient_fn.model, gradient_fn.aim.layers
+        model, (layer,) = gradient_fn.model, gradient_fn.objective.layers
         kind = model.kind if isinstance(model, ReducedPrecision) else torch.float32
         network = model.model if isinstance(model, ReducedPrecision) else model
         assert isinstance(network, Network)
-        return Bare(network._cut((layer,)), layer, gradient_fn.aim, kind)
+        return Bare(network._cut((layer,)), layer, gradient_fn.objective, kind)
 
     @torch.enable_grad()
     def __call__(self, picture: Image) -> Tensor:

@@ -10,14 +10,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from benches import parts
+from benchmarks import harness
 from pipeline.errors import UserError
 
 ROUNDS = 7
 FIRST_STEP = """
 import os, sys
 from pipeline.gradient import gradient
-from pipeline.__main__ import main
+from pipeline.cli.app import main
 gradient.Gradient.__call__ = lambda *_: os._exit(0)
 sys.argv[0] = "dreamreel"
 main()
@@ -29,7 +29,7 @@ LATER, HELP, TAB = 2.0, 1.5, 0.7
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
-    clip = parts.needed(clip, "startup")
+    clip = harness.needed(clip, "startup")
     render = [f"input={clip}", f"output={out / 'startup.mp4'}", "overwrite=true", "width=640"]
     ways = {
         "import torch, torchvision": ["-c", "import torch, torchvision"],

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from benches import parts
+from benchmarks import harness
 from pipeline.recording.recording import FIGURES
 from pipeline.report import frame_metrics
 from pipeline.storage.work_dir import work_dir
@@ -39,7 +39,7 @@ NEEDS = {"local": "joblib", "gpus": "ray"}
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet."""
-    clip = parts.needed(clip, "shots")
+    clip = harness.needed(clip, "shots")
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
     with tempfile.TemporaryDirectory(dir=out) as name:

@@ -11,7 +11,6 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.grammar import quote
 from pipeline.config.hydra_config import GROUPS, config_dir, top_level_defaults, yaml_of
 from pipeline.config.hydra_flags import parted as options_and_others
 from pipeline.config.provenance import BESIDE
@@ -20,6 +19,7 @@ from pipeline.errors import UserError, shown
 from pipeline.image_io.suffixes import is_pictures
 from pipeline.storage.file_names import check_name
 from pipeline.storage.work_dir import work_dir
+from pipeline.sweep.override_grammar import quote
 from pipeline.sweep.plan import PLAN, STATUS, read_plan, status_of
 
 KEY = "from"

@@ -17,10 +17,11 @@ import cv2
 import numpy as np
 import torch
 
-from benches import parts
-from pipeline.frame import Picture, State
+from benchmarks import harness
+from pipeline.frame import Picture
 from pipeline.gradient import Gradient
-from pipeline.seamless_loop import Loop
+from pipeline.seamless_loop import SeamlessLoop
+from pipeline.state import State
 
 RATES = (24, 30, 60)
 ZOOM, DEGREES, RIGHT, DOWN = 1.5, 12.0, 0.1, -0.06
@@ -49,12 +50,12 @@ class Shown:
     state: State = field(default_factory=State)
 
     def add(
-        self, pictures: Sequence[Picture], before: State, state: State, *, fresh: bool = False
+        self, pictures: Sequence[Picture], before: State, state: State, *, starts_shot: bool = False
     ) -> None:
         """Keep them."""
         self.pictures += pictures
 
-    def finish(self, rest: Iterable[Picture]) -> None:
+    def finish(self, rest: Iterable[Picture] = ()) -> None:
         """Keep the rest."""
         self.pictures += rest
 
@@ -62,7 +63,7 @@ class Shown:
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """Print asked and measured; the figures, and which demands they meet."""
     torch.set_num_threads(2)
-    gradient_fn = parts.gradient(parts.settings(SMALL))
+    gradient_fn = harness.gradient(SMALL)
     figures: dict[str, object] = {}
     met: dict[str, bool] = {}
     for rate in RATES:
@@ -91,9 +92,10 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 def _shown(
     gradient_fn: Gradient, rate: int, *words: str, seconds: float, overlap: int = 0
 ) -> list[Picture]:
-    config = parts.settings([*SMALL, f"source.rate={rate}", f"source.seconds={seconds}", *words])
-    source, shown = parts.built(config, "source"), Shown()
-    for _ in parts.rendered(source, config, gradient_fn, shown, Loop(overlap, source.clip.count)):
+    given = [*SMALL, f"source.rate={rate}", f"source.seconds={seconds}", *words]
+    source, shown = harness.stage("source", given), Shown()
+    loop = SeamlessLoop(overlap, source.clip.count)
+    for _ in harness.rendered(source, given, gradient_fn, shown, loop=loop):
         pass
     return shown.pictures
 

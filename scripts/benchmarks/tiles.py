@@ -17,9 +17,9 @@ import skimage.data
 import torch
 from torch import Tensor
 
-from benches import parts
+from benchmarks import baselines, harness
 from pipeline.dreamer import Dreamer
-from pipeline.frame import Image, Picture, Strength, to_image, to_picture
+from pipeline.frame import Image, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
 from pipeline.gradient.tile_budget import TileBudget
 from pipeline.gradient.tiles import Tile
@@ -53,7 +53,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     """
     torch.set_num_threads(2)
     picture = _photograph(clip)
-    gradient_fn = parts.gradient(parts.settings())
+    gradient_fn = harness.gradient()
     same, met = _compared(gradient_fn, picture, out)
     times, on_time = _timed(gradient_fn, picture)
     large, in_memory = _large(picture, out)
@@ -64,7 +64,7 @@ def _photograph(clip: Path | None) -> Picture:
     if clip is None:
         cup: Picture = skimage.data.coffee()[31:369]  # type: ignore[no-untyped-call]  # 600x338
         return cup
-    source: Source = parts.built(parts.settings([f"input={clip}"]), "source")
+    source: Source = harness.stage("source", [f"input={clip}"])
     first = next(source.pictures())
     assert first is not None
     return first
@@ -72,7 +72,7 @@ def _photograph(clip: Path | None) -> Picture:
 
 def _sized(picture: Picture, size: tuple[int, int]) -> Image:
     enlarged = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_LANCZOS4)
-    return to_image(np.asarray(enlarged, np.uint8), parts.CPU)
+    return to_image(np.asarray(enlarged, np.uint8), harness.CPU)
 
 
 def _compared(
@@ -81,9 +81,10 @@ def _compared(
     """One gradient and a whole dream in tiles against the same of the whole picture."""
     image = _sized(picture, COMPARED)
     tiled, small = (
-        replace(gradient_fn, room=TileBudget(side=side, bytes=None)) for side in (SIDE, SMALL_SIDE)
+        replace(gradient_fn, tile_budget=TileBudget(side=side, bytes=None))
+        for side in (SIDE, SMALL_SIDE)
     )
-    tiles = tiled.cut(image)[0]
+    tiles = tiled._tiles(image)[0]
     whole_gradient, tiled_gradient = gradient_fn(image)[0], tiled(image)[0]
     off, moved_off = (
         float((found - whole_gradient).std() / whole_gradient.std())
@@ -97,7 +98,7 @@ def _compared(
            off <= moved_off}  # fmt: skip
     noise = UNSEEN * torch.randn(image.shape, generator=torch.Generator().manual_seed(1))
     for name, words in {"jitter": (), "no_jitter": ("dreamer.jitter=0",)}.items():
-        dreamer = parts.built(parts.settings(words), "dreamer")
+        dreamer = harness.stage("dreamer", words)
         whole, again, noisy = (_dreamt(dreamer, way, start) for way, start in (
             (gradient_fn, image), (small, image), (gradient_fn, (image + noise).clamp_(0, 1))
         ))  # fmt: skip
@@ -105,7 +106,7 @@ def _compared(
         cv2.imwrite(str(out / f"tiles-{name}-whole.png"), to_picture(whole)[:, :, ::-1])
         layers = [dream - image for dream in (whole, again)]
         there, elsewhere = zip(
-            *(_jumps(layer, small.cut(image)[0]) for layer in layers), strict=True
+            *(_jumps(layer, small._tiles(image)[0]) for layer in layers), strict=True
         )
         found = {
             "psnr": float(-10 * (again - whole).square().mean().log10()),
@@ -132,17 +133,15 @@ def _compared(
 
 def _there_and_back(image: Tensor) -> Tensor:
     """The image carried by half a pixel and back, as dreams are carried: interpolation's error."""
-    grid = pixel_grid(image.shape[2], image.shape[3], parts.CPU)
+    grid = pixel_grid(image.shape[2], image.shape[3], harness.CPU)
     return sample(sample(image, grid + 0.5), grid - 0.5)
 
 
 def _dreamt(dreamer: Dreamer, gradient_fn: Gradient, image: Image) -> Image:
     height, width = image.shape[2:]
     fitting = dreamer.fit(height, width, gradient_fn.smallest_side)
-    rng, new = torch.Generator().manual_seed(0), torch.zeros_like(image[:, :1])
-    full = Strength.alike(torch.ones(()))
-    return fitting(image, new, gradient_fn, index=0, strength=full, source=image, memory={},
-                   rng=rng).image  # fmt: skip
+    rng = torch.Generator().manual_seed(0)
+    return fitting(baselines.canvas(image), gradient_fn, rng, memory={}).image
 
 
 def _jumps(layer: Tensor, tiles: Sequence[Tile]) -> tuple[float, float]:
@@ -164,9 +163,9 @@ def _jumps(layer: Tensor, tiles: Sequence[Tile]) -> tuple[float, float]:
 def _timed(gradient_fn: Gradient, picture: Picture) -> tuple[dict[str, object], dict[str, bool]]:
     """Seconds of a step at each size, the sizes in turns."""
     once = ("dreamer.octaves=1", "dreamer.iterations=1")
-    dreamer = parts.built(parts.settings(once), "dreamer")
+    dreamer = harness.stage("dreamer", once)
     budget = TileBudget(side=None, bytes=MEMORY * GIB)
-    ways = {f"{w}x{h}": ((h, w), replace(gradient_fn, room=budget))
+    ways = {f"{w}x{h}": ((h, w), replace(gradient_fn, tile_budget=budget))
             for h, w in TIMED}  # fmt: skip
     ways["1920x1080 whole"] = (1080, 1920), gradient_fn
     spent: dict[str, list[float]] = {name: [] for name in ways}

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benches import parts, scene
+from benchmarks import harness, scenes
+from pipeline.canvas import Canvas, Strength
 from pipeline.dreamer import GradientFn
 from pipeline.dreamer.octaves import Octaves
-from pipeline.frame import Image, Picture, Strength, to_image
+from pipeline.frame import Image, Picture, to_image
 from pipeline.imaging.sampling import sample
 
 Dreams: TypeAlias = Iterator[tuple[Image, float]]
@@ -30,8 +31,8 @@ class Usual:
     """
 
     def __init__(self, blocks: nn.Module, mean: Sequence[float], deviation: Sequence[float]):
-        self.blocks = blocks.eval().requires_grad_(True).to(parts.device)
-        self.mean, self.deviation = (torch.tensor(x, device=parts.device).view(1, 3, 1, 1)
+        self.blocks = blocks.eval().requires_grad_(True).to(harness.device)
+        self.mean, self.deviation = (torch.tensor(x, device=harness.device).view(1, 3, 1, 1)
                                      for x in (mean, deviation))  # fmt: skip
 
     @torch.enable_grad()
@@ -55,20 +56,23 @@ def octaves(iterations: int, count: int = OCTAVES) -> Octaves:
     )  # fmt: skip
 
 
-def dreamt(canvas: Image, gradient_fn: GradientFn, dreamer: Octaves) -> tuple[Image, float]:
+def canvas(image: Image) -> Canvas:
+    """Return a canvas of this image alone, as of a first frame."""
+    one, nothing = torch.ones((), device=image.device), torch.zeros_like(image[:, :1])
+    return Canvas(None, image, one, nothing, None, nothing, Strength.alike(one))
+
+
+def dreamt(image: Image, gradient_fn: GradientFn, dreamer: Octaves) -> tuple[Image, float]:
     """One frame, as if it were the first."""
     rng = torch.Generator().manual_seed(0)
-    nothing = torch.zeros_like(canvas[:, :1])
-    full = Strength.alike(torch.ones((), device=canvas.device))
-    dream = dreamer(canvas, nothing, gradient_fn, index=0, strength=full, source=None, memory={},
-                    rng=rng)  # fmt: skip
+    dream = dreamer(canvas(image), gradient_fn, rng, memory={})
     return dream.image, dream.steps
 
 
 def alone(pictures: Iterable[Picture], gradient_fn: GradientFn, iterations: int = 10) -> Dreams:
     """Each frame by itself."""
     for picture in pictures:
-        yield dreamt(to_image(picture, parts.device), gradient_fn, octaves(iterations))
+        yield dreamt(to_image(picture, harness.device), gradient_fn, octaves(iterations))
 
 
 def blended(
@@ -77,7 +81,7 @@ def blended(
     """The last dream mixed under each frame, unmoved; share: of the frame (pytorch-deepdream)."""
     last: Image | None = None
     for picture in pictures:
-        canvas = to_image(picture, parts.device)
+        canvas = to_image(picture, harness.device)
         if last is not None:
             canvas = share * canvas + (1 - share) * last
         last, steps = dreamt(canvas, gradient_fn, octaves(iterations))
@@ -93,12 +97,12 @@ def warped_blend(
     before: Picture | None = None
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     for picture in pictures:
-        canvas = to_image(picture, parts.device)
+        canvas = to_image(picture, harness.device)
         if last is not None and before is not None:
             then, now = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (before, picture))
             forward = flow.calc(then, now, np.zeros((*now.shape, 2), np.float32))
-            where = scene.positions(-np.asarray(forward, np.float32)).to(parts.device)
-            moved = sample(to_image(before, parts.device), where)
+            where = scenes.positions(-np.asarray(forward, np.float32)).to(harness.device)
+            moved = sample(to_image(before, harness.device), where)
             error = (moved - canvas).square().mean(dim=1, keepdim=True)
             mask = 0.5 * torch.exp(-error / 0.005)
             canvas = (1 - mask) * canvas + mask * sample(last, where).clamp(0, 1)

@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benches import parts
+from benchmarks import harness
 from pipeline.ffmpeg.process import running
-from pipeline.frame import Clip, State
+from pipeline.frame import Clip
 from pipeline.recording.fingerprint import Fingerprint
 from pipeline.recording.recording import Recording, Saving
+from pipeline.state import State
 
 FRAMES = 10_000
 SIZE = "96x64"
@@ -77,7 +78,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         )
     saving = _saving(out)
     figures["seconds a save"] = saving
-    every = parts.settings()["save_seconds"]
+    every = harness.job().saving.seconds
     share = saving / every
     print(f"saving {SAVED.width}x{SAVED.height}: {1000 * saving:.1f} ms, every {every} s")
     met[f"saving takes {share:.3%} <= 1 % of the time"] = share <= 0.01
@@ -90,8 +91,8 @@ def _saving(out: Path) -> float:
     picture = np.random.default_rng(0).integers(0, 256, (SAVED.height, SAVED.width, 3), np.uint8)
     size, state = (SAVED.height, SAVED.width), State()
     with Recording(
-        out / "saved.mp4", parts.built(parts.settings(), "encoder"), SAVED, {}, overwrite=True,
-        made_of=Fingerprint(), saving=Saving(60, float("inf")), device=parts.CPU,
+        out / "saved.mp4", harness.stage("encoder"), SAVED, {}, overwrite=True,
+        made_of=Fingerprint(), saving=Saving(60, float("inf")), device=harness.CPU,
     ) as recording:  # fmt: skip
         for index in range(1, 6 * SAVES + 1):
             dream, maturity = (torch.rand(1, n, *size, generator=draw) for n in (3, 1))

@@ -6,11 +6,13 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.config.grammar import is_quoted, quote
+from pipeline.config import from_result, untrusted
+from pipeline.config.hydra_config import config_dir, schema
 from pipeline.config.hydra_flags import parted
 from pipeline.errors import UserError, shown
 from pipeline.image_io.suffixes import SUFFIXES, is_pictures
-from pipeline.storage.file_names import check_name as check_file_name
+from pipeline.storage.file_names import check_name
+from pipeline.sweep.override_grammar import is_quoted, quote
 
 PATHS = (
     "input",
@@ -65,6 +67,20 @@ NO_TEXT = re.compile(r"[+-]?[\d._]*(e[+-]?\d+)?|null|true|false|[+-]?(inf|nan)",
 """A value that Hydra takes for a number, for a truth or for nothing."""
 
 
+def hydra_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments as Hydra reads them: from= written out, names quoted, choices implied.
+
+    Presets of others that --config-dir names are registered with Hydra. Raises UserError.
+    """
+    start, said = from_result.parted(arguments)
+    before = [] if start is None else from_result.overrides(start, said)
+    groups = [path.name for path in config_dir().iterdir()]
+    folder, rest = untrusted.taken(prepared(said, groups, before))
+    if folder is not None:
+        untrusted.register(folder, schema())
+    return rest
+
+
 def prepared(
     arguments: Sequence[str], groups: Collection[str] = (), before: Sequence[str] = ()
 ) -> list[str]:
@@ -91,7 +107,7 @@ def _check_form(argument: str, *, sweeping: bool) -> None:
     if not equals or key.lstrip("+") in PATHS:
         names = value.split(",") if sweeping and equals else [value if equals else argument]
         for name in names:
-            check_file_name(key.lstrip("+")[:80] if equals else "input", name)
+            check_name(key.lstrip("+")[:80] if equals else "input", name)
     if not argument.startswith("~") and not equals:
         exists = argument != "" and Path(argument).exists()
         meant = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
@@ -197,7 +213,7 @@ def _implied(arguments: Sequence[str]) -> Iterator[str]:
         yield "encoder=images"
 
 
-def check_name(output: Path, suffixes: Collection[str], choice: str) -> None:
+def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:
     """Nothing, if the encoder of that name can write an output of this one. Raises UserError.
 
     suffixes: of the outputs that it can write.

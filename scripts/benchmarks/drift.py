@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from benches import parts, scene
+from benchmarks import harness, scenes
 from pipeline.cuts import Change
 from pipeline.frame import Picture, to_picture
 from pipeline.gradient import Gradient
@@ -36,18 +36,18 @@ FRESH_EVERY = 10
 """Frames of a clip that are also dreamt afresh, to compare with."""
 SHOWN = (0, 50, 100, 149, 299)
 """Frames of the contact sheets."""
-MOTIONS: dict[str, Callable[[int], scene.Scene]] = {
-    "still": scene.steady,
-    "pan .3": partial(scene.steady, pixels=0.3),
-    "pan .6": partial(scene.steady, pixels=0.6),
-    "pan 1": partial(scene.steady, pixels=1),
-    "pan 2.5": partial(scene.steady, pixels=2.5),
-    "pan 4.3": partial(scene.steady, pixels=4.3),
-    "zoom 1.0005": partial(scene.steady, zoom=1.0005),
-    "zoom 1.004": partial(scene.steady, zoom=1.004),
-    "turn .1": partial(scene.steady, degrees=0.1),
-    "turn .3": partial(scene.steady, degrees=0.3),
-    "pan .6, zoom 1.0005, turn .02": partial(scene.steady, pixels=0.6, zoom=1.0005, degrees=0.02),
+MOTIONS: dict[str, Callable[[int], scenes.Scene]] = {
+    "still": scenes.steady,
+    "pan .3": partial(scenes.steady, pixels=0.3),
+    "pan .6": partial(scenes.steady, pixels=0.6),
+    "pan 1": partial(scenes.steady, pixels=1),
+    "pan 2.5": partial(scenes.steady, pixels=2.5),
+    "pan 4.3": partial(scenes.steady, pixels=4.3),
+    "zoom 1.0005": partial(scenes.steady, zoom=1.0005),
+    "zoom 1.004": partial(scenes.steady, zoom=1.004),
+    "turn .1": partial(scenes.steady, degrees=0.1),
+    "turn .3": partial(scenes.steady, degrees=0.3),
+    "pan .6, zoom 1.0005, turn .02": partial(scenes.steady, pixels=0.6, zoom=1.0005, degrees=0.02),
 }
 LOOKS = ("roses", "lace", "beasts")
 LOOKS_MOTION = "pan .6"
@@ -125,7 +125,7 @@ def _renders(clip: Path | None, names: Sequence[str]) -> Iterable[tuple[str, lis
     for path in clips:
         if not names or path.stem in names:
             words = [f"input={path}", f"width={CLIP_WIDTH}"]
-            source = parts.built(parts.settings(words), "source")
+            source = harness.stage("source", words)
             yield path.stem, _measured(source, words, afresh=True)
 
 
@@ -162,14 +162,13 @@ def _measured(source: Source, words: Sequence[str], *, afresh: bool = False) -> 
 
     afresh: whether some frames are also dreamt without what is carried.
     """
-    config = parts.settings(words)
-    gradient = parts.gradient(config)
+    gradient = harness.gradient(words)
     shots: list[Shot] = []
     fresh: list[npt.NDArray[np.float64]] = []
     if afresh:
         cuts = _AllCuts()
-        fresh = [_energy(one) for one in parts.rendered(_Few(source), config, gradient, cuts=cuts)]
-    for dreamt in parts.rendered(source, config, gradient):
+        fresh = [_energy(one) for one in harness.rendered(_Few(source), words, gradient, cuts=cuts)]
+    for dreamt in harness.rendered(source, words, gradient):
         if dreamt.canvas.positions is None:
             shots.append(Shot())
         asked = dreamt.frame.index % GAIN_EVERY == 0

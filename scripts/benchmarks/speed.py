@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from benches import parts
+from benchmarks import harness
 from pipeline.dreamer.octaves import resize
 from pipeline.ffmpeg.process import running
 from pipeline.frame import to_image
@@ -28,7 +28,7 @@ WIDTH = 160
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4 say."""
-    clip = parts.needed(clip, "speed")
+    clip = harness.needed(clip, "speed")
     ratios = _ratios(clip, out / "speed.mp4")
     ratio = statistics.median(ratios)
     long_clip = _lengthened(clip, out / "long.mp4")
@@ -51,12 +51,12 @@ def _ratios(clip: Path, output: Path) -> list[float]:
     long enough, and near enough, for a noisy machine to weigh on both alike. The render itself is
     never paused, or decode and flow would run ahead for nothing.
     """
-    config = parts.settings([f"input={clip}", f"frames={FRAMES}"])
-    gradient_fn, source = parts.gradient(config), parts.built(config, "source")
-    told, _ = parts.recorded(config, gradient_fn, source, output)  # warms up, and tells the steps
+    words = [f"input={clip}", f"frames={FRAMES}"]
+    gradient_fn, source = harness.gradient(words), harness.stage("source", words)
+    told, _ = harness.recorded(words, gradient_fn, source, output)  # warms up, and tells the steps
     before, ratios = _bare(gradient_fn, source, told["steps_at_size"]), []
     for turn in range(ROUNDS):
-        told, wall = parts.recorded(config, gradient_fn, source, output)
+        told, wall = harness.recorded(words, gradient_fn, source, output)
         behind = _bare(gradient_fn, source, told["steps_at_size"])
         bare = (before + behind) / 2
         ratios.append(wall / bare)
@@ -75,7 +75,7 @@ def _bare(gradient_fn: Gradient, source: Source, work: Mapping[str, int]) -> flo
     """
     first = next(source.pictures())
     assert first is not None
-    picture = to_image(first, parts.CPU)
+    picture = to_image(first, harness.CPU)
     seconds = 0.0
     for size, count in work.items():
         width, height = map(int, size.split("x"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benches import parts
+from benchmarks import harness
 from pipeline.ffmpeg.process import running
 from pipeline.gradient import Gradient
 
@@ -27,8 +27,8 @@ Vector = npt.NDArray[np.float64]
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
-    clip = parts.needed(clip, "cost")
-    gradient_fn = parts.gradient(parts.settings([f"input={clip}"]))
+    clip = harness.needed(clip, "cost")
+    gradient_fn = harness.gradient([f"input={clip}"])
     by_size = {size: _by_size(clip, size, gradient_fn) for size in SIZES}
     pixels = np.array([width * height for width, height in SIZES], float)
     spent = np.array(list(by_size.values()))
@@ -78,9 +78,8 @@ def _by_frames(clip: Path, gradient_fn: Gradient) -> Mapping[int, float]:
 
 def _dreamt(words: Sequence[str], gradient_fn: Gradient) -> Iterator[float]:
     """The steps of each frame, once it is dreamt; each weighted by its share of the frame."""
-    config = parts.settings(words)
-    source = parts.built(config, "source")
-    for dreamt in parts.rendered(source, config, gradient_fn):
+    source = harness.stage("source", words)
+    for dreamt in harness.rendered(source, words, gradient_fn):
         yield dreamt.dream.steps
 
 

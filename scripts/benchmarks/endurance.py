@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from benches import parts
+from benchmarks import harness
 from pipeline.frame import Picture, to_picture
 from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import vitals
@@ -44,7 +44,7 @@ class Life:
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """Print both lives; the figures, and which demands the governed one meets."""
     torch.set_num_threads(2)
-    gradient_fn = parts.gradient(parts.settings(WORDS))
+    gradient_fn = harness.gradient(WORDS)
     lives = {"governed": _lived(gradient_fn), "free": _lived(gradient_fn, "governor=none")}
     figures: dict[str, object] = {}
     for name, life in lives.items():
@@ -67,9 +67,9 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 
 def _lived(gradient_fn: Gradient, *words: str) -> Life:
-    config = parts.settings([*WORDS, *words])
+    given = [*WORDS, *words]
     life, before = Life(), deque[Tensor](maxlen=APART)
-    for dreamt in parts.rendered(parts.built(config, "source"), config, gradient_fn):
+    for dreamt in harness.rendered(harness.stage("source", given), given, gradient_fn):
         image = dreamt.dream.image
         for name, value in asdict(vitals(image)).items():
             life.vitals.setdefault(name, []).append(float(value))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benches import parts, scene, usual
+from benchmarks import baselines, harness, scenes
 from pipeline.frame import Image, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import flicker
@@ -21,8 +21,8 @@ from pipeline.imaging.sampling import sample
 FRAMES = 100
 SETTLED = 10
 """Frames after which strength must be steady."""
-HALF_A_SECOND = scene.RATE // 2
-Method = Callable[["scene.Scene", Gradient], usual.Dreams]
+HALF_A_SECOND = scenes.RATE // 2
+Method = Callable[["scenes.Scene", Gradient], baselines.Dreams]
 
 
 @dataclass
@@ -39,13 +39,15 @@ class Measured:
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """Print FIELD.md's table; the figures, and which demands they meet."""
     torch.set_num_threads(2)
-    gradient_fn = parts.gradient(parts.settings())
-    footage = scene.moving(FRAMES)
+    gradient_fn = harness.gradient()
+    footage = scenes.moving(FRAMES)
     methods: dict[str, Method] = {
-        "each frame alone, 4 x 10, step .03": lambda s, g: usual.alone(s.shots, g),
-        "blend .85, 4 x 10": lambda s, g: usual.blended(s.shots, g, 0.85),
-        "blend .5, 4 x 10": lambda s, g: usual.blended(s.shots, g, 0.5),
-        "flow-warped blend, photometric mask, 4 x 5": lambda s, g: usual.warped_blend(s.shots, g),
+        "each frame alone, 4 x 10, step .03": lambda s, g: baselines.alone(s.shots, g),
+        "blend .85, 4 x 10": lambda s, g: baselines.blended(s.shots, g, 0.85),
+        "blend .5, 4 x 10": lambda s, g: baselines.blended(s.shots, g, 0.5),
+        "flow-warped blend, photometric mask, 4 x 5": lambda s, g: baselines.warped_blend(
+            s.shots, g
+        ),
         "dreamreel, defaults": ours,
     }
     found = {}
@@ -74,19 +76,19 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     return {"table": table, **figures, **extra}, met | extra_met
 
 
-def measure(footage: scene.Scene, gradient_fn: Gradient, dreams: usual.Dreams) -> Measured:
+def measure(footage: scenes.Scene, gradient_fn: Gradient, dreams: baselines.Dreams) -> Measured:
     """Follow a method's dreams with the exact flow."""
     measured = Measured()
-    ages = scene.ages(footage.flows)
+    ages = scenes.ages(footage.flows)
     energy = {name: [0.0, 0.0] for name in ("entered", "settled")}
     layer: Tensor | None = None
     for index, (dream, steps) in enumerate(dreams):
-        picture = to_image(footage.shots[index], parts.CPU)
+        picture = to_image(footage.shots[index], harness.CPU)
         measured.steps.append(steps)
         measured.gains.append(float(gradient_fn.score(dream) / gradient_fn.score(picture)))
         flow = footage.flows[index]
         if flow is not None and layer is not None:
-            moved = sample(layer, scene.positions(flow))
+            moved = sample(layer, scenes.positions(flow))
             seen = torch.from_numpy((ages[index] > 0).astype(np.float32))[None, None]
             measured.flickers.append(float(flicker(dream - picture, moved, seen)))
         layer = dream - picture
@@ -107,7 +109,7 @@ def _add_energy(
     """Squared activations of dream and picture, where content entered half a second ago, and
     where it was there long before."""
     for place, image in enumerate(pair):
-        (layer,) = gradient_fn.aim.layers
+        (layer,) = gradient_fn.objective.layers
         with torch.no_grad():
             squares = gradient_fn.model(image, [layer])[layer].square().mean(dim=1)[0]
         small = cv2.resize(age, squares.shape[::-1], interpolation=cv2.INTER_AREA)
@@ -117,14 +119,16 @@ def _add_energy(
         energy["settled"][place] += float(squares[where >= 2 * HALF_A_SECOND].sum())
 
 
-def ours(footage: scene.Scene, gradient_fn: Gradient) -> usual.Dreams:
+def ours(footage: scenes.Scene, gradient_fn: Gradient) -> baselines.Dreams:
     """The program as it comes."""
     return dreamt_with(footage, gradient_fn, [])
 
 
-def dreamt_with(footage: scene.Scene, gradient_fn: Gradient, words: Sequence[str]) -> usual.Dreams:
+def dreamt_with(
+    footage: scenes.Scene, gradient_fn: Gradient, words: Sequence[str]
+) -> baselines.Dreams:
     """The program with these settings."""
-    for dreamt in parts.rendered(footage, parts.settings(words), gradient_fn):
+    for dreamt in harness.rendered(footage, words, gradient_fn):
         yield dreamt.dream.image, dreamt.dream.steps
 
 
@@ -155,12 +159,12 @@ def _judged(mine: Measured, alone_: Measured) -> tuple[dict[str, object], dict[s
 
 def _still_and_cut(gradient_fn: Gradient) -> tuple[dict[str, object], dict[str, bool]]:
     """A standing camera, and a cut: what was before must leave nothing behind."""
-    standing = measure(scene.still(40), gradient_fn, ours(scene.still(40), gradient_fn))
+    standing = measure(scenes.still(40), gradient_fn, ours(scenes.still(40), gradient_fn))
     calm = statistics.fmean(standing.flickers[SETTLED:])
-    other = scene.moving(12, "coffee.png")
-    both = scene.joined(scene.moving(12), other)
-    behind = list(parts.rendered(both, parts.settings(), gradient_fn))[12:]
-    afresh = list(parts.rendered(other, parts.settings(), gradient_fn))
+    other = scenes.moving(12, "coffee.png")
+    both = scenes.joined(scenes.moving(12), other)
+    behind = list(harness.rendered(both, [], gradient_fn))[12:]
+    afresh = list(harness.rendered(other, [], gradient_fn))
     ghost = float((behind[0].dream.image - afresh[0].dream.image).abs().max())
     figures: dict[str, object] = {
         "flicker of a still scene after frame 10": f"{calm:.5f}",

@@ -1,0 +1,71 @@
+"""The command line: what Hydra makes of it, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.cli import multirun
+from pipeline.cli.exit_codes import check_current_folder, end, end_in_order, open_standard_files
+from pipeline.cli.task import task
+from pipeline.config import untrusted
+from pipeline.config.arguments import hydra_arguments
+from pipeline.config.hydra_config import config_dir, error_line
+from pipeline.errors import UserError, shown
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 our fault, 2 the user can mend it, 130 Ctrl-C.
+
+    A sweep: 1 if a job of it is not done. What an earlier call in this process left is forgotten.
+    """
+    open_standard_files()
+    GlobalHydra.instance().clear()
+    untrusted.forget()
+    multirun.STARTED.set(None)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us whole; we put them into one line
+    end_in_order()
+    OmegaConf.register_new_resolver("conf_folder", _conf_folder, replace=True)
+    code, line = _run()
+    sweep = multirun.STARTED.get()
+    if sweep is not None:
+        code, line = sweep.ended(code, line)
+    end(code, line)
+
+
+def _run() -> tuple[Any, str | None]:
+    """The exit code, and the line that is still to be said; None = the one that goes with it."""
+    try:
+        check_current_folder()
+        sys.argv[1:] = hydra_arguments(sys.argv[1:])
+        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(task)()
+    except KeyboardInterrupt as stop:
+        return 130, str(stop) or None
+    except SystemExit as ended:
+        return ended.code, None
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        return 2, error_line(error)
+    except BrokenPipeError:
+        return 1, None
+    except Exception as error:
+        if multirun.STARTED.get() is not None:  # our own are a job's, and stand in its status
+            reason = shown(" ".join(str(error).split())[:300])
+            return 1, (
+                f"hydra/launcher: must run all jobs, got {type(error).__name__}: {reason}; "
+                "the same command goes on"
+            )
+        return 1, f"a fault of ours, please report it:\n{traceback.format_exc()}"
+    return 0, None
+
+
+def _conf_folder() -> str:
+    """For the help, where a $ means something: where the yaml files lie."""
+    return str(config_dir()).replace("$", "$$")

@@ -1,0 +1,293 @@
+"""The composition root: settings -> a job with all its stages. A render is wired nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.config import untrusted
+from pipeline.config.arguments import check_suffix, hydra_arguments
+from pipeline.config.auxiliary_inputs import auxiliary_inputs_of
+from pipeline.config.hydra_config import (
+    CHANGING,
+    FIXED,
+    check_keys,
+    choice_of,
+    config_dir,
+    error_line,
+    top_level_defaults,
+    yaml_of,
+)
+from pipeline.config.instantiate import ScheduledConfig, build
+from pipeline.config.provenance import embedded_settings, files
+from pipeline.config.settings import (
+    GeneralSettings,
+    device_of,
+    overlap_of,
+    packages,
+    schedule_start_of,
+)
+from pipeline.config.timeline import timeline
+from pipeline.encoder import Encoder
+from pipeline.errors import UserError, shown
+from pipeline.ffmpeg.audio_features import analyse_audio, with_audio
+from pipeline.frame_range import FrameRange
+from pipeline.jobs import stills
+from pipeline.jobs.job import Job
+from pipeline.jobs.output_path import check_output, default_output
+from pipeline.model.network.cuda_graphs import with_cuda_graphs
+from pipeline.model.network.precision import with_precision
+from pipeline.recording.fingerprint import contents, fingerprint
+from pipeline.render import Pipeline
+from pipeline.runtime.determinism import use_deterministic_kernels
+from pipeline.runtime.malloc import keep_freed_memory
+from pipeline.runtime.memory_limit import limit_this_process
+from pipeline.schedule import SOUND, VARIABLES, Schedule, parse
+from pipeline.seamless_loop import SeamlessLoop
+from pipeline.source import Several, Source
+
+RATE = Fraction(25)
+"""Frames a second, where settings are tried without a video."""
+
+
+def compose(*overrides: str) -> Job:
+    """Return the job that these settings describe: `compose("input=clip.mp4", "look=lace").run()`.
+
+    overrides: KEY=VALUE as on the command line; whatever is not set has its default from conf/.
+    Everything is checked before anything costs time. The process is told to keep freed memory, and
+    on a GPU to use deterministic kernels. Raises UserError.
+    """
+    return compose_config(*composed(*overrides))
+
+
+def composed(*overrides: str) -> tuple[DictConfig, dict[str, str]]:
+    """Return the configuration that these settings give, and what is chosen for each group.
+
+    Leaves no state of Hydra's behind. Raises UserError.
+    """
+    try:
+        words = hydra_arguments(overrides)
+        for word in words:
+            if word.startswith("-"):
+                raise UserError(f"{shown(word)}: must be KEY=VALUE, got an option; leave it out")
+        with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+            cfg = hydra.compose("config", overrides=words, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(error_line(error)) from error
+    finally:
+        untrusted.forget()
+    choices: Any = OmegaConf.to_container(cfg.hydra.runtime.choices)
+    with read_write(cfg), open_dict(cfg):
+        del cfg["hydra"]
+    return cfg, choices
+
+
+def compose_stage(group: str, *overrides: str) -> Any:
+    """Return one stage alone, as it is at the first frame: `compose_stage("model", "model=vgg19")`.
+
+    group: the name of the stage, a folder of conf/. Raises UserError.
+    """
+    cfg, choices = composed(*overrides)
+    settings = settings_of(cfg)
+    trusted = ["pipeline", *packages(settings["trust"])]
+    stage = _Builder(settings, choices, trusted)
+    if group not in CHANGING:
+        return stage.build(group)
+    variables = {**dict.fromkeys(VARIABLES, 0.0), "rate": float(RATE)}
+    return stage.scheduled(partial(parse, rate=float(RATE), count=None))[group].at(variables)
+
+
+def settings_of(cfg: DictConfig) -> dict[str, Any]:
+    """Return all settings, resolved. Raises UserError."""
+    check_keys(cfg)
+    try:
+        settings: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise UserError(error_line(error)) from error
+    return dict(settings)
+
+
+def check(cfg: DictConfig, choices: Mapping[str, str]) -> None:
+    """Check settings, whatever files and devices there are. Raises UserError.
+
+    Of a sweep this is asked before its first job begins.
+    """
+    settings = settings_of(cfg)
+    files(settings)
+    general = GeneralSettings.of(settings, top_level_defaults(), device_of("cpu"))
+    overlap_of(settings["loop"], settings["loop_seconds"], RATE)
+    schedule_start_of(settings["schedule_start"], RATE)
+    if settings["output"] is not None:
+        _check_bare(Path(str(settings["output"])))
+    stage = _Builder(settings, choices, general.trusted)
+    for group in ("source", "cuts", "flow", "encoder"):
+        stage.build(group)
+    read = partial(parse, rate=float(RATE), count=None)
+    silence, length = dict.fromkeys(SOUND, 0.0), {"count": 250.0, "duration": 10.0}
+    for scheduled in stage.scheduled(read).values():
+        scheduled.at({**length, "t": 0.0, "frame": 0, "rate": float(RATE), **silence})
+
+
+def compose_config(
+    cfg: DictConfig,
+    choices: Mapping[str, str],
+    *,
+    folder: Path | None = None,
+    own_process: bool = False,
+) -> Job:
+    """Return the job that this configuration describes. What is wrong is found before it costs.
+
+    choices: group -> what was chosen for it. folder: of a sweep's job, where its output must lie;
+    None = it is none. own_process: whether to limit the memory of this process to limits.memory.
+    Raises UserError.
+    """
+    settings = settings_of(cfg)
+    device = device_of(settings["device"])
+    general = GeneralSettings.of(settings, top_level_defaults(), device)
+    limits, tile_budget, named = general.limits, general.tile_budget, files(settings)
+    if own_process and device.type == "cpu":  # others reserve addresses without end
+        limit_this_process(limits.bytes)
+        tile_budget = None if tile_budget is None else tile_budget.in_process_of(limits.bytes)
+    # what lies in a sweep's own folder may be replaced
+    overwrite = general.overwrite or folder is not None or general.plan
+    stage = _Builder(settings, choices, general.trusted)
+    source, cuts, flow, encoder = (stage.build(group) for group in FIXED)
+    clip = source.clip
+    if settings["audio"] is not None:
+        clip = with_audio(clip, Path(str(settings["audio"])), limits)
+    first = schedule_start_of(settings["schedule_start"], clip.rate)
+    count = None if clip.count is None else first + clip.count
+    stages_at = timeline(
+        stage.scheduled(partial(parse, rate=float(clip.rate), count=count)),
+        clip,
+        partial(analyse_audio, limits=limits),
+        first=first,
+    )
+    output = _output(settings, source, encoder, choices, folder, overwrite=overwrite)
+    keep_freed_memory()
+    use_deterministic_kernels(device)
+    model = with_precision(stage.build("model"), general.precision, device)
+    model = with_cuda_graphs(model, general.compile, device)
+    overlap = overlap_of(settings["loop"], settings["loop_seconds"], clip.rate)
+    loop = SeamlessLoop(overlap, clip.count)
+    auxiliary_of = partial(
+        auxiliary_inputs_of, settings, yaml=partial(yaml_of, "source"), trusted=general.trusted
+    )
+    several = isinstance(source, Several)
+    embedded = embedded_settings(settings)
+    # each of several stills is checked by itself
+    apart = ("input",) if several else ()
+    return Job(
+        pipeline=Pipeline(
+            source=source,
+            clip=clip,
+            cuts=cuts,
+            flow=flow,
+            stages_at=loop.blend_camera(stages_at),
+            model=model,
+            auxiliary=auxiliary_of(source),
+            tile_budget=tile_budget,
+            loop=loop,
+        ),
+        encoder=encoder,
+        output=output,
+        overwrite=overwrite,
+        seed=general.seed,
+        device=device,
+        saving=general.saving,
+        settings=OmegaConf.to_yaml(cfg, resolve=True, sort_keys=False),
+        embedded_settings=yaml.safe_dump(embedded, allow_unicode=True, sort_keys=False),
+        fingerprint=fingerprint(
+            embedded,
+            [contents(key, path) for key, path in named.items() if key not in apart],
+            weights=model.weights_sha256,
+            device=device,
+            trusted=general.trusted,
+        ),
+        frame_range=FrameRange.of(settings["part"], overlap),
+        shots=None if settings["shots"] is None else Path(str(settings["shots"])),
+        profile=general.profile,
+        plan=general.plan,
+        stills=source if several else None,
+        auxiliary_of=auxiliary_of if several else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """Builds the stages of these settings."""
+
+    settings: Mapping[str, Any]
+    choices: Mapping[str, str]
+    trusted: list[str]
+
+    def build(self, group: str) -> Any:
+        """Return the stage that the settings of a group describe. Raises UserError."""
+        defaults = self._defaults(group)
+        return build(self.settings[group], group, trusted=self.trusted, defaults=defaults)
+
+    def scheduled(self, read: Callable[[str], Schedule]) -> dict[str, ScheduledConfig]:
+        """Return what each stage that may change over time is made from. Raises UserError."""
+        return {
+            group: ScheduledConfig.of(
+                self.settings[group],
+                group,
+                read,
+                trusted=self.trusted,
+                defaults=self._defaults(group),
+            )
+            for group in CHANGING
+        }
+
+    def _defaults(self, group: str) -> dict[str, Any]:
+        """Return what the yaml of the group's choice gives."""
+        return yaml_of(group, choice_of(group, self.choices))
+
+
+def _output(
+    settings: Mapping[str, Any],
+    source: Source | Several,
+    encoder: Encoder,
+    choices: Mapping[str, str],
+    folder: Path | None,
+    *,
+    overwrite: bool,
+) -> Path:
+    """Return where to write; nothing that is read may be lost by it. Raises UserError.
+
+    folder: of a sweep's job, where it must be; None = it is none.
+    """
+    named, several = files(settings), isinstance(source, Several)
+    if settings["output"] is None:
+        input_ = named.get("input")
+        output = default_output(input_, encoder, source.clip, folder, several=several)
+    else:
+        output = Path(str(settings["output"]))
+        check_suffix(output, encoder.suffixes, choice_of("encoder", choices))
+        if folder is not None:
+            _check_bare(output)
+            output = folder / output
+    if isinstance(source, Several):
+        stills.check_output(output, source, overwrite=overwrite)
+    else:
+        check_output(output, named, overwrite=overwrite)
+    return output
+
+
+def _check_bare(output: Path) -> None:
+    """Check that this may be the output of each job of a sweep. Raises UserError."""
+    if output.name != str(output):
+        raise UserError(
+            f"output: must be a name without a folder in a sweep, got {shown(output)}; each job "
+            f"has a folder of its own: say output={shown(output.name)}"
+        )
