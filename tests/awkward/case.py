@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from clips import counted
+from helpers.clips import counted
 
 MADE = "made"
 """The folder in which inputs are made."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from clips import FFV1, write
-from patches import (
+from helpers.clips import FFV1, write
+from helpers.patches import (
     PATCHES,
     SIDE,
     TO_2020,

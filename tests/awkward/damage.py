@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from clips import FFV1, MPEG2, X264, counted
+from helpers.clips import FFV1, MPEG2, X264, counted
 
 from awkward.case import Case, Refused, Right
 

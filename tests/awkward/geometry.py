@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from clips import FFV1, X264, barcode, run, write
+from helpers.clips import FFV1, X264, barcode, run, write
 
 from awkward.case import Case, Refused, Right, counting
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from clips import FFV1, X264, counted, run
+from helpers.clips import FFV1, X264, counted, run
 
 from awkward.case import Case, Refused, Right, counting
 

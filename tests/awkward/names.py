@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from clips import X264, counted
+from helpers.clips import X264, counted
 
 from awkward.case import Case, Refused, Right, counting
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clips import FFV1, X264, counted, run
-from tracks import SUBTITLES, TAGS
+from helpers.clips import FFV1, X264, counted, run
+from helpers.tracks import SUBTITLES, TAGS
 
 from awkward.case import Case, Refused, Right
 

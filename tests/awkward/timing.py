@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-from clips import FFV1, MPEG2, X264, counted, run
+from helpers.clips import FFV1, MPEG2, X264, counted, run
 
 from awkward.case import Case, Right, counting
 
