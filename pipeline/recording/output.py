@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UserError, shown
-from pipeline.storage.atomic import disk_errors, temporary_path
+from pipeline.storage.atomic import HALF, disk_errors, temporary_path
 from pipeline.storage.file_names import is_regular
 from pipeline.storage.work_dir import parsed, write
 
@@ -91,9 +92,11 @@ def check_disk(folder: Path, clip: Clip, segment: int) -> None:
 def check_rename(output: Path, folder: Path) -> None:
     """Check that what is made in `folder` can be renamed to `output`. Raises UserError.
 
-    It cannot where the folder is a link to another disk.
+    It cannot where the folder is a link to another disk. Killed meanwhile, the next check of the
+    same output removes the file that it left.
     """
-    made, there = temporary_path(folder / "check"), temporary_path(output)
+    name = hashlib.sha256(output.name.encode()).hexdigest()[:16]  # output's own may be too long
+    made, there = temporary_path(folder / "check"), output.with_name(f"check-{name}{HALF}")
     try:
         made.touch()
         made.rename(there)

@@ -25,6 +25,7 @@ from pipeline.encoder import Encoder
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Picture
 from pipeline.recording.fingerprint import Fingerprint, contents
+from pipeline.recording.output import check_rename
 from pipeline.recording.recording import Recording, Saving
 from pipeline.state import State
 from pipeline.storage.work_dir import work_dir
@@ -296,6 +297,20 @@ def test_a_damaged_mark_of_what_is_complete_is_none(output: Path, damage: bytes)
     with pytest.raises(UserError, match="must not exist yet"):
         record(Sheets(), output)
     record(Sheets(), output, overwrite=True)
+    assert output.read_bytes() == WHOLE
+
+
+def test_killed_while_it_tries_the_last_rename_the_next_run_removes_what_it_tried_with(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work_dir(output).mkdir()
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "unlink", lambda *_, **__: None)  # it never came to that
+        check_rename(output, work_dir(output))
+    left = [path for path in output.parent.iterdir() if path.is_file()]
+    assert len(left) == 1
+    record(Sheets(), output)
+    assert not left[0].exists()
     assert output.read_bytes() == WHOLE
 
 
