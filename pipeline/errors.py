@@ -15,14 +15,14 @@ class UserError(Exception):
     """
 
 
-def shown(name: object) -> str:
+def printable(name: object) -> str:
     """A file name fit for a terminal: control characters and broken bytes are escaped."""
     text = str(name)
     safe = text.encode("utf-8", "backslashreplace").decode()
     return safe if safe.isprintable() else repr(safe)[1:-1]
 
 
-def hint(name: str, known: Collection[str], otherwise: str = "--help lists all") -> str:
+def did_you_mean(name: str, known: Collection[str], otherwise: str = "--help lists all") -> str:
     """Which of the known names may have been meant."""
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f"did you mean {' or '.join(near)}?" if near else otherwise

@@ -19,7 +19,7 @@ from torch import Tensor
 
 Picture: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
 """(H, W, 3) uint8 RGB, 0..255, on the CPU; a still of 16 bits is uint16, 0..65535."""
-Field: TypeAlias = npt.NDArray[np.float32]
+FloatMap: TypeAlias = npt.NDArray[np.float32]
 """(H, W) or (H, W, 2) float32, on the CPU."""
 Image: TypeAlias = Tensor
 """(1, 3, H, W) float32 RGB in [0, 1], on the device."""
@@ -37,8 +37,8 @@ class Motion:
     confidence: (H, W) float32 in [0, 1]; 0 = it was hidden, outside the frame, or in another shot.
     """
 
-    flow: Field
-    confidence: Field
+    flow: FloatMap
+    confidence: FloatMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Frame:
     motion: Motion | None = None
     cut: bool = False
     flash: bool = False
-    mask: Field | None = None
+    mask: FloatMap | None = None
     guide: Guide | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
 
@@ -117,13 +117,13 @@ def to_image(picture: Picture, device: torch.device | str) -> Image:
     """The picture on the device: (1, 3, H, W) float32 in [0, 1] from (H, W, 3) of 8 or 16 bits."""
     # unsigned numbers of two bytes are not known to every device
     known = picture if picture.dtype == np.uint8 else picture.astype(np.int32)
-    channels = sent(known, device).permute(2, 0, 1)[None]
+    channels = to_device(known, device).permute(2, 0, 1)[None]
     # each colour on its own, as dreams are: what goes over both takes three times as long otherwise
     image = channels.to(torch.float32, memory_format=torch.contiguous_format)
     return image.div_(np.iinfo(picture.dtype).max)
 
 
-def sent(numbers: npt.NDArray[Any], device: torch.device | str) -> Tensor:
+def to_device(numbers: npt.NDArray[Any], device: torch.device | str) -> Tensor:
     """The same numbers on the device. The CPU does not wait for an NVIDIA GPU to have them."""
     device = torch.device(device)
     if device.type != "cuda":
@@ -147,7 +147,7 @@ def to_picture(image: Image, depth: int = 8) -> Picture:
     return picture
 
 
-def over(picture: Picture, alpha: Picture, behind: float) -> Picture:
+def composite_over_grey(picture: Picture, alpha: Picture, behind: float) -> Picture:
     """What is seen of a transparent picture before a grey wall, (H, W, 3) of the same depth.
 
     picture: (H, W, 3). alpha: (H, W) of the same type, at its peak opaque. behind: how bright the
@@ -161,7 +161,7 @@ def over(picture: Picture, alpha: Picture, behind: float) -> Picture:
     return (whole + (rest > peak // 2)).astype(picture.dtype)
 
 
-def in_8_bits(picture: Picture) -> npt.NDArray[np.uint8]:
+def to_uint8(picture: Picture) -> npt.NDArray[np.uint8]:
     """The picture, of any number of channels, rounded to 8 bits if it has more."""
     if picture.dtype == np.uint8:
         return picture.view(np.uint8)

@@ -12,7 +12,7 @@ from pipeline.auxiliary.inputs import NO_INPUTS, AuxiliaryInputs
 from pipeline.canvas import Canvas
 from pipeline.cuts import Cuts
 from pipeline.dreamer import Dream
-from pipeline.flow import Flow, at_once, with_motion
+from pipeline.flow import Flow, parallel_flows, with_motion
 from pipeline.frame import Clip, Frame, Image, Span, to_picture
 from pipeline.gradient import Gradient
 from pipeline.gradient.finite_steps import FiniteSteps
@@ -53,7 +53,7 @@ class Pipeline:
         start: index of the first frame. It runs ahead in a thread, unless the dream needs every
         core.
         """
-        flows = at_once(self.clip, device)
+        flows = parallel_flows(self.clip, device)
         pictures = self.cuts(self.source.pictures())  # all: a cut stands out among others
         moved = with_motion(pictures, self.flow, self.clip.rate, start=start, at_once=flows)
         with prefetch(self.auxiliary(moved), ahead=2 if flows else 0) as frames:

@@ -21,7 +21,7 @@ from typing import Any
 
 from simpleeval import DEFAULT_OPERATORS, SimpleEval
 
-from pipeline.errors import shown
+from pipeline.errors import printable
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Schedule:
             large = isinstance(error, OverflowError)
             raise ScheduleError(
                 "must have a value all the time, got "
-                f"{'a number too large' if large else shown(error)} in {_short(self.text)}; "
+                f"{'a number too large' if large else printable(error)} in {_short(self.text)}; "
                 "clamp() keeps a number in its range"
             ) from error
         if isinstance(value, complex) or not math.isfinite(value):
@@ -308,11 +308,12 @@ def _unknown(kind: str, name: str, known: Collection[str], text: str, column: in
     near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.5)
     remedy = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
     return ScheduleError(
-        f"has an unknown {kind} {shown(name)!r} at column {column + 1} of {_short(text)}; {remedy}"
+        f"has an unknown {kind} {printable(name)!r} at column {column + 1} of {_short(text)}; "
+        f"{remedy}"
     )
 
 
 def _short(text: str) -> str:
     """The text in quotes, fit for one line."""
-    text = shown(text)
+    text = printable(text)
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.camera import Camera
 from pipeline.canvas import Canvas, Strength, composite
-from pipeline.frame import Frame, sent, to_image
+from pipeline.frame import Frame, to_device, to_image
 from pipeline.imaging.layer_level import LayerLevel
 from pipeline.imaging.sampling import Border, pixel_grid, sample
 from pipeline.state import State
@@ -46,7 +46,7 @@ class Warp:
 
         Raises ValueError for a frame without a picture where there is no dream to go on with.
         """
-        mask = None if frame.mask is None else sent(frame.mask, device)[None, None]
+        mask = None if frame.mask is None else to_device(frame.mask, device)[None, None]
         if frame.picture is None:
             return self._carried_whole(frame, state, camera, rate, mask)
         picture = to_image(frame.picture, device)
@@ -68,8 +68,8 @@ class Warp:
         positions = pixel_grid(picture.shape[2], picture.shape[3], device)
         confidence = torch.ones_like(picture[:, :1])
         if frame.motion is not None:
-            positions = positions + sent(frame.motion.flow, device)[None]
-            confidence = sent(frame.motion.confidence, device)[None, None]
+            positions = positions + to_device(frame.motion.flow, device)[None]
+            confidence = to_device(frame.motion.confidence, device)[None, None]
         positions = camera(positions, frame.time, rate)
         layer = state.dream - to_image(state.picture, device)
         level = (state.level or LayerLevel.of(layer)).carried(positions, self.border)

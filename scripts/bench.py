@@ -26,7 +26,7 @@ from benchmarks import (
     tiles,
 )
 
-from pipeline.config.settings import device_of
+from pipeline.config.settings import select_device
 from pipeline.errors import UserError
 from pipeline.runtime.determinism import use_deterministic_kernels
 from pipeline.runtime.malloc import keep_freed_memory
@@ -67,7 +67,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()  # as the command line does
     try:
-        harness.device = device_of(arguments.device)
+        harness.device = select_device(arguments.device)
         use_deterministic_kernels(harness.device)
         figures, met = BENCHES[arguments.name](arguments.out, arguments.clip)
     except UserError as error:

@@ -14,7 +14,7 @@ from pipeline.config.hydra_config import top_level_defaults
 from pipeline.config.settings import limits_of
 from pipeline.config.timeline import Timeline
 from pipeline.errors import UserError
-from pipeline.ffmpeg.audio_features import Sound, analyse_audio, with_audio
+from pipeline.ffmpeg.audio_features import AudioFeatures, analyse_audio, with_audio
 from pipeline.frame import Clip
 from pipeline.schedule import SOUND, Schedule, ScheduleError, parse
 
@@ -44,7 +44,7 @@ def main() -> None:
     print(arguments.out)
 
 
-def values(schedule: Schedule, clip: Clip, heard: Sound | None) -> list[float]:
+def values(schedule: Schedule, clip: Clip, heard: AudioFeatures | None) -> list[float]:
     """The schedule's value at each frame. Raises ScheduleError, and UserError without a sound."""
     assert clip.count is not None
     if heard is None and schedule.names & set(SOUND):
@@ -55,7 +55,7 @@ def values(schedule: Schedule, clip: Clip, heard: Sound | None) -> list[float]:
     return [schedule(moments.values(index)) for index in range(clip.count)]
 
 
-def draw(curves: list[Schedule], clip: Clip, heard: Sound | None, out: Path) -> None:
+def draw(curves: list[Schedule], clip: Clip, heard: AudioFeatures | None, out: Path) -> None:
     """One line a schedule, over seconds."""
     import matplotlib
 

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from pipeline.cli.app import main as dreamreel
 from pipeline.config.compose import compose_stage
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.jobs.shots import Shots
 
 RUN_UP = 48
@@ -74,7 +74,7 @@ def render(settings: Sequence[str], find: Callable[..., Shots]) -> NoReturn:
     shots = found(here, find)
     folder.mkdir(parents=True, exist_ok=True)
     shots.write(folder)
-    print(f"{shown(folder)}: {len(shots.parts)} parts", flush=True)
+    print(f"{printable(folder)}: {len(shots.parts)} parts", flush=True)
     # the longest first: what begins last should not be what ends last
     longest_first = sorted(shots.parts, key=lambda part: -part.count)
     ranges = f"part={','.join(map(str, longest_first))}"

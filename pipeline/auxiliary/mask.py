@@ -10,7 +10,7 @@ import torch
 
 from pipeline.auxiliary.synced import SyncedPictures
 from pipeline.errors import UserError
-from pipeline.frame import Field, Frame, Picture
+from pipeline.frame import FloatMap, Frame, Picture
 from pipeline.imaging.metrics import blur
 
 OFF = 2
@@ -37,7 +37,7 @@ class Mask:
                 before, field = picture, self.field(picture)
             yield replace(frame, mask=field)
 
-    def field(self, picture: Picture) -> Field:
+    def field(self, picture: Picture) -> FloatMap:
         """(H, W) in [0, 1] from a picture (H, W, 3)."""
         grey = picture[..., 0].astype(np.float32) / np.float32(255)
         grey = 1 - grey if self.invert else grey

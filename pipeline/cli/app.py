@@ -14,12 +14,17 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.cli import multirun
-from pipeline.cli.exit_codes import check_current_folder, end, end_in_order, open_standard_files
+from pipeline.cli.exit_codes import (
+    check_current_folder,
+    end,
+    exit_cleanly_on_signals,
+    open_standard_files,
+)
 from pipeline.cli.task import task
 from pipeline.config import untrusted
 from pipeline.config.arguments import hydra_arguments
 from pipeline.config.hydra_config import config_dir, error_line
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 
 
 def main() -> NoReturn:
@@ -29,10 +34,10 @@ def main() -> NoReturn:
     """
     open_standard_files()
     GlobalHydra.instance().clear()
-    untrusted.forget()
+    untrusted.unregister()
     multirun.STARTED.set(None)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us whole; we put them into one line
-    end_in_order()
+    exit_cleanly_on_signals()
     OmegaConf.register_new_resolver("conf_folder", _conf_folder, replace=True)
     code, line = _run()
     sweep = multirun.STARTED.get()
@@ -57,7 +62,7 @@ def _run() -> tuple[Any, str | None]:
         return 1, None
     except Exception as error:
         if multirun.STARTED.get() is not None:  # our own are a job's, and stand in its status
-            reason = shown(" ".join(str(error).split())[:300])
+            reason = printable(" ".join(str(error).split())[:300])
             return 1, (
                 f"hydra/launcher: must run all jobs, got {type(error).__name__}: {reason}; "
                 "the same command goes on"

@@ -29,7 +29,7 @@ def end(code: Any, line: str | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print the line to stdout. Raises UserError, with the line in it, if there is no room for it.
 
     A reader that has gone, as `| head` does, wants no more.
@@ -72,7 +72,7 @@ def check_current_folder() -> None:
         ) from error
 
 
-def end_in_order() -> None:
+def exit_cleanly_on_signals() -> None:
     """Let SIGTERM, and the end of the terminal, close all that is open on the way out."""
     signal.signal(signal.SIGTERM, _terminated)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else nohup wants it to live on

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.cli.exit_codes import check_current_folder, open_standard_files
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.gallery.cards import cards, plan_of
 from pipeline.gallery.mosaic import write_mosaic
 from pipeline.gallery.page import write
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if asked.mosaic and (whole := write_mosaic(asked.sweep)) is not None:
             made.append(whole)
             write(asked.sweep)
-        print(*map(shown, made), sep="\n")
+        print(*map(printable, made), sep="\n")
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 def _watch(sweep: Path) -> None:
     """Write the page every few seconds until every job is done or has failed, or Ctrl-C."""
     try:
-        print(shown(write(sweep, live=True)), flush=True)
+        print(printable(write(sweep, live=True)), flush=True)
         while not all(card.state in OVER for card in cards(sweep, plan_of(sweep))):
             time.sleep(PAUSE)
             write(sweep, live=True)

@@ -26,29 +26,29 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.cli.exit_codes import end
 from pipeline.config.hydra_config import error_line
 from pipeline.config.launchers import SLURM, check_engine, kind_of
-from pipeline.errors import UserError, shown
-from pipeline.jobs.forecast import FILE, read, summed
+from pipeline.errors import UserError, printable
+from pipeline.jobs.forecast import FILE, read_forecast, total_line
 from pipeline.storage.lock import exclusive
-from pipeline.sweep.plan import PLAN, Job, Plan, State, job_name, read_plan, status_of
+from pipeline.sweep.plan import PLAN, JobState, Plan, SweepJob, job_name, read_plan, status_of
 from pipeline.sweep.slurm import Queue
 
 SWEEPS = Path("sweeps")
 """Where sweeps without a name lie."""
 MOST_JOBS = 10_000
 """Of a sweep: its plan and its page hold all of them."""
-REASONS = {State.MISSING: "not begun", State.KILLED: "goes on with the same command",
-           State.STOPPED: "goes on with the same command"}  # fmt: skip
+REASONS = {JobState.MISSING: "not begun", JobState.KILLED: "goes on with the same command",
+           JobState.STOPPED: "goes on with the same command"}  # fmt: skip
 """What is said of jobs that say nothing themselves."""
 
 
 @dataclass(frozen=True)
-class Sweep:
+class RunningSweep:
     """A sweep that has begun. jobs: those of this command. queue: Slurm's, None = another engine
     runs them. gallery: kept true to it until it is left; None = nobody chooses among the jobs.
     """
 
     folder: Path
-    jobs: Sequence[Job]
+    jobs: Sequence[SweepJob]
     queue: Queue | None
     gallery: AbstractContextManager[None] | None
 
@@ -64,43 +64,43 @@ class Sweep:
             stopped = None if code in (0, 1, 2) else KeyboardInterrupt
             self.gallery.__exit__(stopped, stopped and stopped(), None)
         found = {job.name: status_of(self.folder / job.name) for job in self.jobs}
-        counts = {state: [s.state for s in found.values()].count(state) for state in State}
+        counts = {state: [s.state for s in found.values()].count(state) for state in JobState}
         those = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        print(f"{shown(self.folder)}: {len(found)} job{'s' * (len(found) != 1)}: {those}")
+        print(f"{printable(self.folder)}: {len(found)} job{'s' * (len(found) != 1)}: {those}")
         for name, status in found.items():
-            if status.state is not State.DONE:
+            if status.state is not JobState.DONE:
                 reason = status.line or REASONS.get(status.state, "")
-                print(f"{status.state}: {name}{': ' * bool(reason)}{shown(reason)}")
+                print(f"{status.state}: {name}{': ' * bool(reason)}{printable(reason)}")
         if self.queue is not None and (left := self.queue.jobs()):
             print(f"Slurm still has jobs of it; to end them: scancel {' '.join(sorted(left))}")
         if self.gallery is not None:
-            print(f"side by side: {shown(self.folder / 'index.html')}")
+            print(f"side by side: {printable(self.folder / 'index.html')}")
         if code in (0, 1, 2):
-            code = 0 if counts[State.DONE] == len(found) else 1
+            code = 0 if counts[JobState.DONE] == len(found) else 1
         return code, line
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedSweep:
     """A sweep whose jobs only say what they would take."""
 
     folder: Path
-    jobs: Sequence[Job]
+    jobs: Sequence[SweepJob]
 
     def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
         """Say what all would take together; as of Sweep."""
-        told = [found for job in self.jobs if (found := read(self.folder / job.name))]
-        print(f"{shown(self.folder)}: {len(told)} of {len(self.jobs)} jobs {summed(told)}")
+        told = [found for job in self.jobs if (found := read_forecast(self.folder / job.name))]
+        print(f"{printable(self.folder)}: {len(told)} of {len(self.jobs)} jobs {total_line(told)}")
         if code in (0, 1, 2):
             code = 0 if len(told) == len(self.jobs) else 1
         return code, line
 
 
-STARTED: ContextVar[Sweep | Planned | None] = ContextVar("STARTED", default=None)
+STARTED: ContextVar[RunningSweep | PlannedSweep | None] = ContextVar("STARTED", default=None)
 """The sweep that this command started: Hydra hands nothing back from its callbacks."""
 
 
-class Sweeping(Callback):
+class SweepCallback(Callback):
     """What Hydra calls when a sweep begins."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -123,7 +123,7 @@ def _begin(config: DictConfig) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"sweep: {shown(folder)} must be a folder that can be written, got "
+            f"sweep: {printable(folder)} must be a folder that can be written, got "
             f"{error.strerror!r}; name another"
         ) from error
     with exclusive(folder):  # another sweep may begin in this folder at the same moment
@@ -136,14 +136,14 @@ def _begin(config: DictConfig) -> None:
     if config.plan is True:
         for job in plan.jobs:
             (folder / job.name / FILE).unlink(missing_ok=True)
-        STARTED.set(Planned(folder, plan.jobs))
+        STARTED.set(PlannedSweep(folder, plan.jobs))
         return
-    from pipeline.gallery import kept  # what --help and TAB do without
+    from pipeline.gallery import watch_sweep  # what --help and TAB do without
 
     queue = Queue.of(folder) if kind_of(engine) == SLURM else None
     # parts of one video are to be joined, and nobody chooses among them
-    gallery = None if plan.keys == ("part",) else kept(folder)
-    STARTED.set(Sweep(folder, plan.jobs, queue, gallery))
+    gallery = None if plan.keys == ("part",) else watch_sweep(folder)
+    STARTED.set(RunningSweep(folder, plan.jobs, queue, gallery))
     if gallery is not None:
         gallery.__enter__()
     if queue is not None:
@@ -178,7 +178,7 @@ def _choices(override: Override) -> int:
     return 1
 
 
-def _check(config: DictConfig, jobs: Sequence[Job]) -> None:
+def _check(config: DictConfig, jobs: Sequence[SweepJob]) -> None:
     """Nothing, if every value is right that a job sets. Raises UserError."""
     from pipeline.config.compose import check
 
@@ -191,7 +191,7 @@ def _check(config: DictConfig, jobs: Sequence[Job]) -> None:
         check(composed, choices)
 
 
-def _covering(jobs: Sequence[Job]) -> Iterator[Job]:
+def _covering(jobs: Sequence[SweepJob]) -> Iterator[SweepJob]:
     """Of the jobs so many that each value of each setting is met once: to try them all would take
     a minute where there are hundreds.
     """

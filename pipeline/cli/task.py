@@ -20,9 +20,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.cli.exit_codes import end, say
+from pipeline.cli.exit_codes import end, print_line
 from pipeline.config.hydra_config import error_line
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.sweep.job_status import RunningJob, run_job
 
 log = logging.getLogger("pipeline")
@@ -80,14 +80,14 @@ def _job(cfg: DictConfig, folder: Path) -> None:
 
 def _rendered(cfg: DictConfig, job: RunningJob | None = None) -> str:
     """Render; what it came to. Raises UserError for all that the user can mend."""
-    from pipeline.runtime.oom import told  # and with it torch
+    from pipeline.runtime.oom import oom_as_user_error  # and with it torch
 
     try:
-        with told():
+        with oom_as_user_error():
             line = _run(cfg, job)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(error_line(error)) from error
-    say(line)
+    print_line(line)
     return line
 
 
@@ -109,7 +109,7 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
     if running is not None and running.is_done(job.output, job.fingerprint.facts):
         return f"{running.line} (was done)"
     if job.stills is not None:
-        return stills.summary(stills.run(job))
+        return stills.stills_summary(stills.run_stills(job))
     outcome = single.run(job)
     if running is not None:
         running.stop = outcome.stop
@@ -121,7 +121,10 @@ def _warn_of_a_namesake(folder: Path) -> None:
     ours = Path(__file__).resolve().parent.parent
     for other in (folder / "pipeline.py", folder / "pipeline"):
         if other.exists() and other.resolve() != ours:
-            print(f"warning: {shown(other)} has our package's name; run elsewhere", file=sys.stderr)
+            print(
+                f"warning: {printable(other)} has our package's name; run elsewhere",
+                file=sys.stderr,
+            )
 
 
 @contextmanager

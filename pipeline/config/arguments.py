@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pipeline.config import from_result, untrusted
 from pipeline.config.hydra_config import config_dir, schema
-from pipeline.config.hydra_flags import parted
-from pipeline.errors import UserError, shown
+from pipeline.config.hydra_flags import split_options
+from pipeline.errors import UserError, printable
 from pipeline.image_io.suffixes import SUFFIXES, is_pictures
 from pipeline.storage.file_names import check_name
 from pipeline.sweep.override_grammar import is_quoted, quote
@@ -72,10 +72,10 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
 
     Presets of others that --config-dir names are registered with Hydra. Raises UserError.
     """
-    start, said = from_result.parted(arguments)
-    before = [] if start is None else from_result.overrides(start, said)
+    start, said = from_result.split_from(arguments)
+    before = [] if start is None else from_result.overrides_of_result(start, said)
     groups = [path.name for path in config_dir().iterdir()]
-    folder, rest = untrusted.taken(prepared(said, groups, before))
+    folder, rest = untrusted.split_config_dir(prepared(said, groups, before))
     if folder is not None:
         untrusted.register(folder, schema())
     return rest
@@ -92,7 +92,7 @@ def prepared(
     first and is prepared already. Raises UserError for an argument that is neither KEY=VALUE nor
     an option.
     """
-    options, arguments = parted(arguments)
+    options, arguments = split_options(arguments)
     sweeping = any(option in ("-m", "--multirun") for option in options)
     for argument in arguments:
         _check_form(argument, sweeping=sweeping)
@@ -111,13 +111,15 @@ def _check_form(argument: str, *, sweeping: bool) -> None:
     if not argument.startswith("~") and not equals:
         exists = argument != "" and Path(argument).exists()
         meant = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
-        raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no '='; say {shown(meant)}")
+        raise UserError(
+            f"{printable(argument)!r}: must read KEY=VALUE, got no '='; say {printable(meant)}"
+        )
     if argument.lstrip("+~").startswith("hydra.searchpath"):
         raise UserError(
             "hydra.searchpath: must be left out, got a folder of settings; say --config-dir DIR"
         )
     if argument.startswith("="):
-        raise UserError(f"{shown(argument)!r}: must read KEY=VALUE, got no key; --help has all")
+        raise UserError(f"{printable(argument)!r}: must read KEY=VALUE, got no key; --help has all")
 
 
 def _joined(argument: str) -> list[str]:
@@ -132,7 +134,7 @@ def _joined(argument: str) -> list[str]:
     names = value.split("+")
     if not all(names):
         raise UserError(
-            f"{key}: must name a choice before and behind each +, got {shown(value)!r}; "
+            f"{key}: must name a choice before and behind each +, got {printable(value)!r}; "
             f"say {key}={example}"
         )
     parts = [f"+{key}@{key}.{held}.{name}={name}" for name in names]
@@ -144,7 +146,7 @@ def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
     key, equals, value = argument.partition("=")
     if key in groups and ("${" in value or (value[:1] == "[" and not _are_names(value))):
         raise UserError(
-            f"{key}: must be the name of a choice, got {shown(value)[:80]}; say {key}=CHOICE, "
+            f"{key}: must be the name of a choice, got {printable(value)[:80]}; say {key}=CHOICE, "
             "--help lists them"
         )
     if key in groups and equals and NO_TEXT.fullmatch(value):
@@ -227,4 +229,4 @@ def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:
     right = " or ".join(s or "nothing (a folder)" for s in (suffixes if known else ENCODERS))
     where = f" with encoder={choice}" if known else ""
     remedy = f"rename it, or say encoder={ENCODERS[suffix]}" if known else "rename it"
-    raise UserError(f"output: must end in {right}{where}, got {shown(output)}; {remedy}")
+    raise UserError(f"output: must end in {right}{where}, got {printable(output)}; {remedy}")

@@ -11,7 +11,7 @@ from pipeline.auxiliary.inputs import AuxiliaryInputs
 from pipeline.auxiliary.mask import Mask, check_shape
 from pipeline.auxiliary.synced import SyncedPictures
 from pipeline.config.instantiate import TARGET, build
-from pipeline.config.settings import feather_of, flag
+from pipeline.config.settings import feather_of, parse_flag
 from pipeline.errors import errors_of
 from pipeline.image_io.suffixes import is_pictures
 
@@ -34,7 +34,7 @@ def auxiliary_inputs_of(
 
     Raises UserError for a file that cannot be read, and for a mask of another shape.
     """
-    invert = flag("mask_invert", settings["mask_invert"])
+    invert = parse_flag("mask_invert", settings["mask_invert"])
     feather = feather_of(settings["mask_feather"])
     clip, mask, guide = source.clip, None, None
     # the frame nearest to what was asked is the first, and there they all start

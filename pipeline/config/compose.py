@@ -32,14 +32,14 @@ from pipeline.config.instantiate import ScheduledConfig, build
 from pipeline.config.provenance import embedded_settings, files
 from pipeline.config.settings import (
     GeneralSettings,
-    device_of,
     overlap_of,
-    packages,
+    parse_packages,
     schedule_start_of,
+    select_device,
 )
 from pipeline.config.timeline import timeline
 from pipeline.encoder import Encoder
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.audio_features import analyse_audio, with_audio
 from pipeline.frame_range import FrameRange
 from pipeline.jobs import stills
@@ -54,7 +54,7 @@ from pipeline.runtime.malloc import keep_freed_memory
 from pipeline.runtime.memory_limit import limit_this_process
 from pipeline.schedule import SOUND, VARIABLES, Schedule, parse
 from pipeline.seamless_loop import SeamlessLoop
-from pipeline.source import Several, Source
+from pipeline.source import Source, StillCollection
 
 RATE = Fraction(25)
 """Frames a second, where settings are tried without a video."""
@@ -67,10 +67,10 @@ def compose(*overrides: str) -> Job:
     Everything is checked before anything costs time. The process is told to keep freed memory, and
     on a GPU to use deterministic kernels. Raises UserError.
     """
-    return compose_config(*composed(*overrides))
+    return compose_config(*compose_settings(*overrides))
 
 
-def composed(*overrides: str) -> tuple[DictConfig, dict[str, str]]:
+def compose_settings(*overrides: str) -> tuple[DictConfig, dict[str, str]]:
     """Return the configuration that these settings give, and what is chosen for each group.
 
     Leaves no state of Hydra's behind. Raises UserError.
@@ -79,13 +79,15 @@ def composed(*overrides: str) -> tuple[DictConfig, dict[str, str]]:
         words = hydra_arguments(overrides)
         for word in words:
             if word.startswith("-"):
-                raise UserError(f"{shown(word)}: must be KEY=VALUE, got an option; leave it out")
+                raise UserError(
+                    f"{printable(word)}: must be KEY=VALUE, got an option; leave it out"
+                )
         with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
             cfg = hydra.compose("config", overrides=words, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(error_line(error)) from error
     finally:
-        untrusted.forget()
+        untrusted.unregister()
     choices: Any = OmegaConf.to_container(cfg.hydra.runtime.choices)
     with read_write(cfg), open_dict(cfg):
         del cfg["hydra"]
@@ -97,9 +99,9 @@ def compose_stage(group: str, *overrides: str) -> Any:
 
     group: the name of the stage, a folder of conf/. Raises UserError.
     """
-    cfg, choices = composed(*overrides)
+    cfg, choices = compose_settings(*overrides)
     settings = settings_of(cfg)
-    trusted = ["pipeline", *packages(settings["trust"])]
+    trusted = ["pipeline", *parse_packages(settings["trust"])]
     stage = _Builder(settings, choices, trusted)
     if group not in CHANGING:
         return stage.build(group)
@@ -124,7 +126,7 @@ def check(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     """
     settings = settings_of(cfg)
     files(settings)
-    general = GeneralSettings.of(settings, top_level_defaults(), device_of("cpu"))
+    general = GeneralSettings.of(settings, top_level_defaults(), select_device("cpu"))
     overlap_of(settings["loop"], settings["loop_seconds"], RATE)
     schedule_start_of(settings["schedule_start"], RATE)
     if settings["output"] is not None:
@@ -152,7 +154,7 @@ def compose_config(
     Raises UserError.
     """
     settings = settings_of(cfg)
-    device = device_of(settings["device"])
+    device = select_device(settings["device"])
     general = GeneralSettings.of(settings, top_level_defaults(), device)
     limits, tile_budget, named = general.limits, general.tile_budget, files(settings)
     if own_process and device.type == "cpu":  # others reserve addresses without end
@@ -183,7 +185,7 @@ def compose_config(
     auxiliary_of = partial(
         auxiliary_inputs_of, settings, yaml=partial(yaml_of, "source"), trusted=general.trusted
     )
-    several = isinstance(source, Several)
+    several = isinstance(source, StillCollection)
     embedded = embedded_settings(settings)
     # each of several stills is checked by itself
     apart = ("input",) if several else ()
@@ -256,7 +258,7 @@ class _Builder:
 
 def _output(
     settings: Mapping[str, Any],
-    source: Source | Several,
+    source: Source | StillCollection,
     encoder: Encoder,
     choices: Mapping[str, str],
     folder: Path | None,
@@ -267,7 +269,7 @@ def _output(
 
     folder: of a sweep's job, where it must be; None = it is none.
     """
-    named, several = files(settings), isinstance(source, Several)
+    named, several = files(settings), isinstance(source, StillCollection)
     if settings["output"] is None:
         input_ = named.get("input")
         output = default_output(input_, encoder, source.clip, folder, several=several)
@@ -277,8 +279,8 @@ def _output(
         if folder is not None:
             _check_bare(output)
             output = folder / output
-    if isinstance(source, Several):
-        stills.check_output(output, source, overwrite=overwrite)
+    if isinstance(source, StillCollection):
+        stills.check_stills_output(output, source, overwrite=overwrite)
     else:
         check_output(output, named, overwrite=overwrite)
     return output
@@ -288,6 +290,7 @@ def _check_bare(output: Path) -> None:
     """Check that this may be the output of each job of a sweep. Raises UserError."""
     if output.name != str(output):
         raise UserError(
-            f"output: must be a name without a folder in a sweep, got {shown(output)}; each job "
-            f"has a folder of its own: say output={shown(output.name)}"
+            f"output: must be a name without a folder in a sweep, got {printable(output)}; each "
+            "job "
+            f"has a folder of its own: say output={printable(output.name)}"
         )

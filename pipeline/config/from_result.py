@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from pipeline.config.hydra_config import GROUPS, config_dir, top_level_defaults, yaml_of
-from pipeline.config.hydra_flags import parted as options_and_others
+from pipeline.config.hydra_flags import split_options as options_and_others
 from pipeline.config.provenance import BESIDE
-from pipeline.config.untrusted import OF_THE_USER, REFERENCE, check_plain, taken
-from pipeline.errors import UserError, shown
+from pipeline.config.untrusted import OF_THE_USER, REFERENCE, check_plain, split_config_dir
+from pipeline.errors import UserError, printable
 from pipeline.image_io.suffixes import is_pictures
 from pipeline.storage.file_names import check_name
 from pipeline.storage.work_dir import work_dir
@@ -37,7 +37,7 @@ PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
 Settings = Mapping[str, Any]
 
 
-def parted(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
+def split_from(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
     """The path that from= names, None = there is none, and all other arguments."""
     of, rest = None, []
     for argument in arguments:
@@ -50,7 +50,7 @@ def parted(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
     return of, rest
 
 
-def overrides(path: Path, arguments: Sequence[str]) -> list[str]:
+def overrides_of_result(path: Path, arguments: Sequence[str]) -> list[str]:
     """What makes a command's settings those of an earlier result, but for what it says itself.
 
     path: a job of a sweep, a work folder, a recipe.yaml, or a result that tells its settings.
@@ -60,14 +60,16 @@ def overrides(path: Path, arguments: Sequence[str]) -> list[str]:
     settings = _settings(path)
     for group in GROUPS:
         if not isinstance(settings.get(group), dict) or TARGET not in settings[group]:
-            raise UserError(f"{KEY}: must tell its {group}, got {shown(path)}; name another result")
+            raise UserError(
+                f"{KEY}: must tell its {group}, got {printable(path)}; name another result"
+            )
     for key in BESIDE:
         if settings.get(key) is not None:
             check_name(key, settings[key])
     settings = _at_hand(settings, path.parent)
     options, words = options_and_others(arguments)
     given = dict(argument.lstrip("+~").partition("=")[::2] for argument in words)
-    apart = _said(given, settings, taken(options)[0])
+    apart = _said(given, settings, split_config_dir(options)[0])
     face = [key for key in top_level_defaults() if key not in OF_THE_USER and key in settings]
     found = [*_of_face(settings, face)]
     for group in GROUPS:
@@ -86,7 +88,7 @@ def _settings(path: Path) -> dict[str, Any]:
     if len(text) > LARGEST:
         raise _none(path)
     try:
-        check_plain(text.encode(), f"{KEY}: the settings of {shown(path)}", ())
+        check_plain(text.encode(), f"{KEY}: the settings of {printable(path)}", ())
         settings = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:
         raise _none(path) from error
@@ -96,8 +98,8 @@ def _settings(path: Path) -> dict[str, Any]:
     for key in ("trust",) if whole else OF_THE_USER:
         if settings.get(key):
             raise UserError(
-                f"{KEY}: {shown(path)} must not set {key}, which only the user may set, got "
-                f"{shown(settings[key])[:80]}; name another result, or take {key} out of it"
+                f"{KEY}: {printable(path)} must not set {key}, which only the user may set, got "
+                f"{printable(settings[key])[:80]}; name another result, or take {key} out of it"
             )
     return settings
 
@@ -164,13 +166,13 @@ def _check_regular(file: Path, path: Path) -> None:
 
 def _none(path: Path) -> UserError:
     if not path.exists():
-        got, remedy = f"{shown(path)}, which is not there", "check the name"
+        got, remedy = f"{printable(path)}, which is not there", "check the name"
     elif (path / PLAN).exists():
         jobs = [job.name for job in read_plan(path).jobs]
-        first = shown(path / jobs[0]) if jobs else "SWEEP/JOB"
-        got, remedy = f"the whole sweep {shown(path)}", f"say from={first}"
+        first = printable(path / jobs[0]) if jobs else "SWEEP/JOB"
+        got, remedy = f"the whole sweep {printable(path)}", f"say from={first}"
     else:
-        got, remedy = f"{shown(path)}, which tells no settings", "name another"
+        got, remedy = f"{printable(path)}, which tells no settings", "name another"
     return UserError(
         f"{KEY}: must name a job of a sweep, a recipe.yaml, or a video or .png that dreamreel "
         f"made, got {got}; {remedy}"
@@ -219,10 +221,12 @@ def _set_by(path: Path) -> set[str]:
     """Return the settings and groups that a preset sets. Raises UserError if it is not plain."""
     content = path.read_bytes()[:LARGEST]
     try:
-        check_plain(content, shown(path), top_level_defaults())
+        check_plain(content, printable(path), top_level_defaults())
         held = yaml.safe_load(content) or {}
     except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"{shown(path)} must be yaml, got something else; correct it") from error
+        raise UserError(
+            f"{printable(path)} must be yaml, got something else; correct it"
+        ) from error
     if not isinstance(held, dict):
         return set()
     chosen = held.pop("defaults", None)
@@ -262,7 +266,7 @@ def _choice(group: str, node: Settings) -> str:
             near[path.stem] = sum(held.get(key) != value for key, value in node.items())
     if not near:
         raise UserError(
-            f"{KEY}: must be of choices that are there, got {group}={shown(node[TARGET])}; "
+            f"{KEY}: must be of choices that are there, got {group}={printable(node[TARGET])}; "
             f"say {group}=CHOICE, or name another result"
         )
     return min(near, key=lambda name: near[name])
@@ -313,6 +317,6 @@ def _text(value: Any, key: str) -> str:
 
 def _no_words(key: str, value: object) -> UserError:
     return UserError(
-        f"{KEY}: must tell plain settings, got {shown(value)[:60]} in {shown(key)}; "
-        f"say {shown(key)}= yourself"
+        f"{KEY}: must tell plain settings, got {printable(value)[:60]} in {printable(key)}; "
+        f"say {printable(key)}= yourself"
     )

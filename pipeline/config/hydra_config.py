@@ -14,7 +14,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pipeline.config.launchers import missing_extra
 from pipeline.config.untrusted import Schema, check_calls, check_single
-from pipeline.errors import UserError, hint, shown
+from pipeline.errors import UserError, did_you_mean, printable
 
 # In this order they are built: what costs nothing to refuse comes before the network.
 FIXED = ("source", "cuts", "flow", "encoder")
@@ -87,7 +87,7 @@ def check_keys(cfg: DictConfig) -> None:
     known = {*GROUPS, *top_level_defaults()}
     for key in map(str, cfg):
         if key not in known:
-            raise UserError(f"{shown(key)}: is not a setting; {hint(key, known)}")
+            raise UserError(f"{printable(key)}: is not a setting; {did_you_mean(key, known)}")
     for key in sorted(known - set(map(str, cfg))):
         raise UserError(f"{key}: must be there, got nothing; leave ~{key} out")
     plain: Any = OmegaConf.to_container(cfg)
@@ -111,10 +111,10 @@ def error_line(error: Exception) -> str:
         if group == "hydra/launcher" and (line := missing_extra(choice)):
             return line
         those = ", ".join(error.options)
-        remedy = hint(choice, error.options, "choose one of these")
+        remedy = did_you_mean(choice, error.options, "choose one of these")
         return f"{group}: must be one of {those}, got {choice!r}; {remedy}"
     if unknown := re.search(r"Could not override '([^']+)'", text):
-        return no_setting(unknown[1], _known())
+        return unknown_setting(unknown[1], _known())
     if isinstance(error, OverrideParseException):
         key, _, value = error.override.partition("=")
         return f"{key}: cannot be read, got {value!r}; as plain text it is '{key}=\"{value}\"'"
@@ -127,7 +127,7 @@ def error_line(error: Exception) -> str:
     for said, meant in MEANINGS:
         if match := re.search(said, text):
             return meant.format(*match.groups())
-    return shown(text)
+    return printable(text)
 
 
 def schema() -> Schema:
@@ -160,7 +160,7 @@ def _known() -> dict[str, list[str]]:
     return known
 
 
-def no_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
+def unknown_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
     """The line for a key that is not there: what may have been meant, or what it belongs to.
 
     known: every key -> the choices that have it, and every group -> its choices, as one writes
@@ -172,4 +172,4 @@ def no_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
         return f"{key}: must be the name of a choice; say {choices}"
     if choices:
         return f"{key}: is no setting of this {group}; say {choices} to have it"
-    return f"{key}: is not a setting; {hint(key, known)}"
+    return f"{key}: is not a setting; {did_you_mean(key, known)}"

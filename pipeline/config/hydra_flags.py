@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.errors import UserError, hint, shown
+from pipeline.errors import UserError, did_you_mean, printable
 
 OPTIONS = {
     **dict.fromkeys(("--help", "-h", "--hydra-help", "--version", "--resolve"), 0),
@@ -18,7 +18,7 @@ FOLDER = "--config-dir"
 """The option that is read here, not by Hydra; the long ones may be cut short."""
 
 
-def parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """The options with what belongs to them, and all others, in their order.
 
     Hydra wants the options before or behind the others, not among them. Raises UserError.
@@ -35,7 +35,9 @@ def parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             fitting = [o for o in OPTIONS if len(name) > 2 and o.startswith(name)]
             whole = name if name in OPTIONS else fitting[0] if len(fitting) == 1 else ""
             if not whole:
-                raise UserError(f"{shown(name)}: is no option; {hint(name, fitting or OPTIONS)}")
+                raise UserError(
+                    f"{printable(name)}: is no option; {did_you_mean(name, fitting or OPTIONS)}"
+                )
             skip = 0 if "=" in argument else OPTIONS[whole]
             name = FOLDER if whole in (FOLDER, "-cd") else name
             options.append(name + argument.removeprefix(argument.partition("=")[0]))

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from pipeline.config import validation_errors
 from pipeline.config.hydra_config import config_dir
-from pipeline.errors import UserError, hint, shown
+from pipeline.errors import UserError, did_you_mean, printable
 from pipeline.schedule import Schedule, ScheduleError
 
 TARGET = "_target_"
@@ -63,11 +63,13 @@ def build(
     try:
         part = _checked(target)(**settings)
     except ValidationError as error:
-        raise UserError(validation_errors.line(key, error, settings, defaults)) from error
+        raise UserError(
+            validation_errors.validation_line(key, error, settings, defaults)
+        ) from error
     for name, value in settings.items():
         # pydantic takes true for 1, which nobody means who writes dreamer.octaves=true
         if isinstance(value, bool) and type(getattr(part, name, value)) in (int, float):
-            whole, remedy = validation_errors.known(f"{key}.{name}", defaults.get(name))
+            whole, remedy = validation_errors.describe_setting(f"{key}.{name}", defaults.get(name))
             raise UserError(f"{whole}: must be a number, got {str(value).lower()}; {remedy}")
     return part
 
@@ -203,21 +205,21 @@ def resolve_target(name: object, key: str, trusted: Sequence[str]) -> Callable[.
     if not isinstance(name, str) or not DOTTED.fullmatch(text):
         group = key.partition(".")[0]
         raise UserError(
-            f"{key}: must be the dotted name of what to build, got {shown(text)[:80]!r}; "
+            f"{key}: must be the dotted name of what to build, got {printable(text)[:80]!r}; "
             f"say {group}=CHOICE for one that is there"
         )
     package = text.partition(".")[0]
     allowed = " or ".join(trusted)
     if package not in trusted:
         raise UserError(
-            f"{key}: must be in {allowed}, got {shown(text)!r}; "
-            f"say trust=[{shown(package)}] if you trust that package"
+            f"{key}: must be in {allowed}, got {printable(text)!r}; "
+            f"say trust=[{printable(package)}] if you trust that package"
         )
     group = key.partition(".")[0]
     if package == OURS and text not in targets(group):
         raise UserError(
             f"{key}: must name a class or function of {allowed} that a packaged {group} names, "
-            f"got {shown(text)!r}; say {group}=CHOICE, --help lists them"
+            f"got {printable(text)!r}; say {group}=CHOICE, --help lists them"
         )
     module, _, attribute = text.rpartition(".")
     try:
@@ -230,7 +232,7 @@ def resolve_target(name: object, key: str, trusted: Sequence[str]) -> Callable[.
     home = str(getattr(target, "__module__", ""))
     if not callable(target) or home.partition(".")[0] not in trusted:
         raise UserError(
-            f"{key}: must name a class or function of {allowed}, got {shown(text)!r}; "
+            f"{key}: must name a class or function of {allowed}, got {printable(text)!r}; "
             "the yaml files in conf/ name those that there are"
         )
     function: Callable[..., Any] = target
@@ -243,7 +245,8 @@ def _check_names(settings: Collection[str], key: str, known: Mapping[str, Any]) 
         if name not in known:
             whole = [f"{key}.{other}" for other in known]
             raise UserError(
-                f"{key}.{name}: is not a setting of this {key}; {hint(f'{key}.{name}', whole)}"
+                f"{key}.{name}: is not a setting of this {key}; "
+                f"{did_you_mean(f'{key}.{name}', whole)}"
             )
 
 

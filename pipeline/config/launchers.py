@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 
 SECONDS = 60
 """Within which Slurm's controller answers, or does not."""
@@ -67,7 +67,8 @@ def _check_slurm() -> None:
     except (OSError, subprocess.SubprocessError) as error:
         said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
         raise UserError(
-            f"hydra/launcher: must reach Slurm's controller for slurm, got: {shown(said)[:200]}; "
+            "hydra/launcher: must reach Slurm's controller for slurm, got: "
+            f"{printable(said)[:200]}; "
             "look whether it runs"
         ) from error
 

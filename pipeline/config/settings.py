@@ -11,7 +11,7 @@ import torch
 
 from pipeline.config.instantiate import TARGET, build
 from pipeline.errors import UserError
-from pipeline.gradient.tile_budget import TileBudget, usual_bytes
+from pipeline.gradient.tile_budget import TileBudget, default_step_bytes
 from pipeline.limits import Limits
 from pipeline.model.network import cuda_graphs, precision
 from pipeline.recording.recording import Saving
@@ -47,20 +47,20 @@ class GeneralSettings:
         Raises UserError.
         """
         return GeneralSettings(
-            overwrite=flag("overwrite", settings["overwrite"]),
-            plan=flag("plan", settings["plan"]),
-            profile=flag("profile", settings["profile"]),
+            overwrite=parse_flag("overwrite", settings["overwrite"]),
+            plan=parse_flag("plan", settings["plan"]),
+            profile=parse_flag("profile", settings["profile"]),
             seed=seed_of(settings["seed"]),
-            precision=choice("precision", settings["precision"], precision.NAMES),
-            compile=choice("compile", settings["compile"], cuda_graphs.NAMES),
+            precision=parse_choice("precision", settings["precision"], precision.NAMES),
+            compile=parse_choice("compile", settings["compile"], cuda_graphs.NAMES),
             limits=limits_of(settings["limits"], defaults["limits"]),
             tile_budget=tile_budget_of(settings["tile"], settings["tile_memory"], device),
             saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
-            trusted=["pipeline", *packages(settings["trust"])],
+            trusted=["pipeline", *parse_packages(settings["trust"])],
         )
 
 
-def flag(key: str, value: object) -> bool:
+def parse_flag(key: str, value: object) -> bool:
     """The value, which must be true or false. Raises UserError."""
     if not isinstance(value, bool):
         raise UserError(f"{key}: must be true or false, got {value!r}; say {key}=true")
@@ -74,7 +74,7 @@ def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
             f"loop_seconds: must be a number above 0, at most 60, got {seconds!r}; "
             "say loop_seconds=1.5"
         )
-    return max(1, round(Fraction(seconds) * rate)) if flag("loop", loop) else 0
+    return max(1, round(Fraction(seconds) * rate)) if parse_flag("loop", loop) else 0
 
 
 def schedule_start_of(value: object, rate: Fraction) -> int:
@@ -107,7 +107,7 @@ def seed_of(value: object) -> int:
     return value
 
 
-def choice(key: str, name: object, names: Sequence[str]) -> str:
+def parse_choice(key: str, name: object, names: Sequence[str]) -> str:
     """The name, which must be one of these, the first of which is the default. Raises UserError."""
     if name not in names:
         raise UserError(
@@ -133,7 +133,7 @@ def tile_budget_of(tile: object, memory: object, device: torch.device) -> TileBu
         return None
     if tile == "auto":
         return TileBudget(
-            side=None, bytes=memory * GIB if _is_number(memory) else usual_bytes(device)
+            side=None, bytes=memory * GIB if _is_number(memory) else default_step_bytes(device)
         )
     if type(tile) is not int or tile < 1:
         raise UserError(
@@ -168,14 +168,14 @@ def limits_of(node: object, defaults: Mapping[str, object]) -> Limits:
     return limits
 
 
-def packages(value: object) -> list[str]:
+def parse_packages(value: object) -> list[str]:
     """The value, which must be a list of names. Raises UserError."""
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise UserError(f"trust: must be a list of packages, got {value!r}; say trust=[NAME]")
     return value
 
 
-def device_of(name: object) -> torch.device:
+def select_device(name: object) -> torch.device:
     """The device of this name; auto is the fastest that is there. Raises UserError."""
     there = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():

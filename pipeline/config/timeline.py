@@ -17,7 +17,7 @@ UNKNOWN = 36000
 """Frames that are tried where nobody knows how many there will be."""
 
 
-class Sound(Protocol):
+class AudioVariables(Protocol):
     """What is heard."""
 
     def at(self, index: int) -> Mapping[str, float]:
@@ -35,7 +35,7 @@ class Timeline:
 
     templates: Mapping[str, ScheduledConfig]
     rate: Fraction
-    sound: Sound | None
+    sound: AudioVariables | None
     count: int | None = None
     first: int = 0
 
@@ -67,7 +67,7 @@ class Timeline:
 def timeline(
     templates: Mapping[str, ScheduledConfig],
     clip: Clip,
-    analyse: Callable[[Clip], Sound],
+    analyse: Callable[[Clip], AudioVariables],
     *,
     first: int = 0,
 ) -> Timeline:

@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.hydra_flags import FOLDER
 from pipeline.config.provenance import ASKED, ELSEWHERE
-from pipeline.errors import UserError, hint, shown
+from pipeline.errors import UserError, did_you_mean, printable
 from pipeline.storage.file_names import check_name
 
 OF_THE_USER = (*ELSEWHERE, *ASKED, "trust")
@@ -59,16 +59,16 @@ def register(folder: Path, schema: Schema) -> None:
 
     Raises UserError naming the file that is refused, and why.
     """
-    forget()
+    unregister()
     check_name(FOLDER, folder)
     if not folder.is_dir():
-        raise UserError(f"{FOLDER}: must be a folder, got {shown(folder)}; check the name")
+        raise UserError(f"{FOLDER}: must be a folder, got {printable(folder)}; check the name")
     files = {
         group: sorted(path for path in (folder / group).glob("*.yaml")) for group in schema.choices
     }
     if not any(files.values()):
         raise UserError(
-            f"{FOLDER}: must hold presets as GROUP/NAME.yaml, got none in {shown(folder)}; "
+            f"{FOLDER}: must hold presets as GROUP/NAME.yaml, got none in {printable(folder)}; "
             "look/NAME.yaml say"
         )
     choices = {
@@ -80,13 +80,13 @@ def register(folder: Path, schema: Schema) -> None:
             try:
                 package, settings = _read(path, folder, group, schema, choices)
             except _RefusedError as error:
-                raise UserError(f"{FOLDER}: {shown(path)} {error}") from error
+                raise UserError(f"{FOLDER}: {printable(path)} {error}") from error
             ConfigStore.instance().store(
                 name=path.stem, group=group, node=settings, package=package, provider=FOLDER
             )
 
 
-def forget() -> None:
+def unregister() -> None:
     """Take back from Hydra all presets of others."""
 
     def without(node: dict[str, Any]) -> None:
@@ -105,7 +105,7 @@ def check_single(key: str, value: Any) -> None:
     Raises UserError.
     """
     if isinstance(value, dict | list) and "${" in str(value):
-        raise UserError(f"{key}: must hold no ${{}}, got {shown(value)[:80]}; write it out")
+        raise UserError(f"{key}: must hold no ${{}}, got {printable(value)[:80]}; write it out")
 
 
 def check_calls(node: Any, key: str = "") -> None:
@@ -117,8 +117,8 @@ def check_calls(node: Any, key: str = "") -> None:
             check_calls(child, place)
         elif isinstance(child, str) and CALL.search(child):
             raise UserError(
-                f"{shown(place)}: must not call what reaches beyond the settings, got "
-                f"{shown(child)[:80]!r}; write the value itself"
+                f"{printable(place)}: must not call what reaches beyond the settings, got "
+                f"{printable(child)[:80]!r}; write the value itself"
             )
 
 
@@ -149,7 +149,7 @@ def _read(
     if not path.is_file() or path.stat().st_size > LARGEST:
         raise _RefusedError(f"must be a file of at most {LARGEST} bytes; take it away")
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise _RefusedError(f"must lie in {shown(folder)}, got a link elsewhere; copy the file")
+        raise _RefusedError(f"must lie in {printable(folder)}, got a link elsewhere; copy the file")
     if path.stem in schema.choices[group]:
         raise _RefusedError(f"must not be named as {group}={path.stem}, which is ours; rename it")
     try:
@@ -160,7 +160,7 @@ def _read(
         is_mapping = _is_mapping(content)
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines())
-        raise _RefusedError(f"must be yaml, got: {shown(reason)[:160]}; correct it") from error
+        raise _RefusedError(f"must be yaml, got: {printable(reason)[:160]}; correct it") from error
     if not isinstance(held, dict) or (content.strip() and not is_mapping):
         raise _RefusedError("must hold settings, KEY: VALUE, got something else; correct it")
     of_parts = group in schema.keys
@@ -189,7 +189,8 @@ def _package(text: str, usual: str) -> str:
         said = found[2].strip()
         if found[1] != "package" or said not in (usual, "_group_", "_global_"):
             raise _RefusedError(
-                f"must have no header but '# @package {usual}', got {shown(line.strip())[:80]!r}; "
+                f"must have no header but '# @package {usual}', got "
+                f"{printable(line.strip())[:80]!r}; "
                 "leave it out"
             )
         return "_global_" if said == "_global_" else usual
@@ -227,13 +228,13 @@ def _check_key(key: object, value: object, schema: Schema, groups: Collection[st
     if key in schema.keys:
         if not isinstance(value, dict):
             raise _RefusedError(
-                f"must hold settings of {key}, {key}: {{KEY: VALUE}}, got {shown(value)[:80]}; "
+                f"must hold settings of {key}, {key}: {{KEY: VALUE}}, got {printable(value)[:80]}; "
                 f"choose one by 'override /{key}: CHOICE' in its defaults"
             )
         _check_group(str(key), value, schema)
     elif key not in schema.face and key not in groups:
         known = {*schema.face, *schema.keys} - {*OF_THE_USER}
-        raise _RefusedError(f"sets what is no setting: {shown(key)}: {_unknown(key, known)}")
+        raise _RefusedError(f"sets what is no setting: {printable(key)}: {_unknown(key, known)}")
 
 
 def _check_group(group: str, held: Mapping[Any, Any], schema: Schema) -> None:
@@ -260,7 +261,7 @@ def _check_inner(place: str, held: Mapping[Any, Any]) -> None:
 
 
 def _unknown(key: object, known: Iterable[str]) -> str:
-    return f"{shown(key)}: is not a setting; {hint(str(key), sorted(known))}"
+    return f"{printable(key)}: is not a setting; {did_you_mean(str(key), sorted(known))}"
 
 
 def _check_defaults(
@@ -278,12 +279,13 @@ def _check_defaults(
         if found is None or found[1] not in allowed:
             raise _RefusedError(
                 f"must choose by 'override /GROUP: CHOICE' for one of {', '.join(sorted(allowed))},"
-                f" got {shown(entry)[:80]} in its defaults; leave it out"
+                f" got {printable(entry)[:80]} in its defaults; leave it out"
             )
         if not isinstance(choice, str) or choice not in choices[found[1]]:
             raise _RefusedError(
-                f"must choose what there is, got {found[1]}={shown(choice)[:80]} in its defaults; "
-                f"{hint(str(choice), sorted(choices[found[1]]), 'choose one of these')}"
+                f"must choose what there is, got {found[1]}={printable(choice)[:80]} in its "
+                "defaults; "
+                f"{did_you_mean(str(choice), sorted(choices[found[1]]), 'choose one of these')}"
             )
 
 
@@ -295,7 +297,8 @@ def _check_own_defaults(entries: object, choices: frozenset[str]) -> None:
     for entry in _entries(entries):
         if entry != "_self_" and entry not in choices:
             raise _RefusedError(
-                f"must begin with one of {', '.join(sorted(choices))}, got {shown(entry)[:80]} in "
+                f"must begin with one of {', '.join(sorted(choices))}, got "
+                f"{printable(entry)[:80]} in "
                 "its defaults; leave it out"
             )
 
@@ -303,7 +306,9 @@ def _check_own_defaults(entries: object, choices: frozenset[str]) -> None:
 def _entries(entries: object) -> list[Any]:
     """Return the entries of a defaults list. Raises _RefusedError if it is none."""
     if not isinstance(entries, list | None):
-        raise _RefusedError(f"must have a list of defaults, got {shown(entries)[:80]}; correct it")
+        raise _RefusedError(
+            f"must have a list of defaults, got {printable(entries)[:80]}; correct it"
+        )
     if (entries or []).count("_self_") > 1:
         raise _RefusedError("must have _self_ once in its defaults, got it again; leave one out")
     return entries or []
@@ -344,10 +349,10 @@ def _check_plain(content: bytes, face: Iterable[str]) -> None:
             rule, got = "refer to nothing but single settings, ${frames} say", text
         else:
             continue
-        raise _RefusedError(f"must {rule}, got {shown(got)[:80]}; write it out")
+        raise _RefusedError(f"must {rule}, got {printable(got)[:80]}; write it out")
 
 
-def taken(options: Sequence[str]) -> tuple[Path | None, list[str]]:
+def split_config_dir(options: Sequence[str]) -> tuple[Path | None, list[str]]:
     """Return the folder that --config-dir names, None = none, and all other options."""
     folder, rest, following = None, [], iter(options)
     for option in following:

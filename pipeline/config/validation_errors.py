@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config.hydra_config import top_level_defaults
-from pipeline.errors import shown
+from pipeline.errors import printable
 from pipeline.sweep.override_grammar import quote
 
 RULES = {
@@ -45,7 +45,7 @@ KINDS = {
 """How pydantic's kind of a fault of type begins -> what must be."""
 
 
-def line(
+def validation_line(
     key: str, error: ValidationError, settings: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> str:
     """The first fault. settings: what was given for `key`. defaults: what its yaml gives."""
@@ -64,13 +64,13 @@ def line(
         return f"{key}.{name}: must {rule}; mend one of them"
     value, default = _at(settings, names), _at(defaults, names)
     rule = f"each {rule}" if inside else rule
-    got = "null" if value is None else shown(repr(value))
+    got = "null" if value is None else printable(repr(value))
     got = "" if ", got " in rule else f", got {got}"
-    name, remedy = known(".".join([key, *names]), default)
+    name, remedy = describe_setting(".".join([key, *names]), default)
     return f"{name}: must {rule}{got}; {remedy}"
 
 
-def known(name: str, default: object) -> tuple[str, str]:
+def describe_setting(name: str, default: object) -> tuple[str, str]:
     """Return a setting's name as the user knows it, source.frames is ${frames}, and the remedy.
 
     default: what its yaml gives.

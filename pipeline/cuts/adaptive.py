@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode
 
 from pipeline.cuts import Change
-from pipeline.frame import Picture, in_8_bits
+from pipeline.frame import Picture, to_uint8
 
 T = TypeVar("T")
 
@@ -73,22 +73,22 @@ class Adaptive:
             picture, jump = ahead.popleft()
             # Behind a flash the shot jumps too, but back to what was before.
             if flashing == 0 and jump and before is not None and self._left(before, picture):
-                later = [small(following) for following, _ in ahead]
+                later = [downscaled(following) for following, _ in ahead]
                 flashing = self._lasts(before, later)
                 if flashing == 0:
                     yield picture, Change.CUT
-                    before = small(picture)
+                    before = downscaled(picture)
                     continue
             if flashing > 0:
                 flashing -= 1
                 yield picture, Change.FLASH
                 continue
             yield picture, Change.NONE
-            before = small(picture)
+            before = downscaled(picture)
 
     def _left(self, before: Picture, picture: Picture) -> bool:
         """Whether the picture is of another shot than the one before it, as `small` made that."""
-        return _differ(before, small(picture), self.least_change)
+        return _differ(before, downscaled(picture), self.least_change)
 
     def _lasts(self, before: Picture, later: list[Picture]) -> int:
         """For how many frames it flashes, until a later picture is like the one before; or 0."""
@@ -98,11 +98,11 @@ class Adaptive:
         return 0
 
 
-def small(picture: Picture) -> Picture:
+def downscaled(picture: Picture) -> Picture:
     """The picture at the size at which it is compared, (h, w, 3) uint8, in OpenCV's BGR."""
     scale = min(1.0, LOOKED_AT / max(picture.shape[:2]))
     shrunk = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(in_8_bits(shrunk.astype(picture.dtype, copy=False))[..., ::-1])
+    return np.ascontiguousarray(to_uint8(shrunk.astype(picture.dtype, copy=False))[..., ::-1])
 
 
 def _marked(
@@ -121,7 +121,7 @@ def _marked(
     for picture in _then(pictures, NEIGHBOURS):
         if picture is not None:
             waiting.append(picture)
-            last = small(picture)
+            last = downscaled(picture)
         if last is None:
             return
         # The detector judges a frame only between two neighbours on either side: before the first

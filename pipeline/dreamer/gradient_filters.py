@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.dreamer.smoothing import cascade_kernel, cascade_radius
 from pipeline.imaging.convolution import depthwise_conv
-from pipeline.imaging.natural_images import falling, mixing
+from pipeline.imaging.natural_images import color_correlation, decay_power
 
 BINOMIAL = (1, 4, 6, 4, 1)
 """Of the pyramid's blur (Burt and Adelson 1983)."""
@@ -36,9 +36,9 @@ class Shaping:
         if self.decorrelation:
             gradient = gradient.lerp(_as_in_photographs(gradient), self.decorrelation)
         if self.pyramid:
-            gradient = levelled(gradient, self.pyramid)
+            gradient = laplacian_normalize(gradient, self.pyramid)
         if self.falloff:
-            gradient = broadened(gradient, self.falloff)
+            gradient = scale_frequencies(gradient, self.falloff)
         if self.smoothing:
             kernel = cascade_kernel(self.smoothing, gradient.device)
             gradient = depthwise_conv(gradient, kernel, "reflect")
@@ -63,7 +63,7 @@ def deviation(gradient: Tensor) -> Tensor:
     return torch.tensor(max(length**2 / gradient.numel() - mean**2, 0) ** 0.5)
 
 
-def levelled(gradient: Tensor, bands: int) -> Tensor:
+def laplacian_normalize(gradient: Tensor, bands: int) -> Tensor:
     """The gradient with each band of its Laplacian pyramid divided by its root mean square.
 
     Mordvintsev, Olah, Tyka 2015, TensorFlow's deepdream tutorial: coarse and fine grow alike, so
@@ -74,18 +74,18 @@ def levelled(gradient: Tensor, bands: int) -> Tensor:
     coarse = _blurred(gradient)[:, :, ::2, ::2]
     fine = gradient - _doubled(coarse, gradient)
     return fine / (fine.square().mean().sqrt() + TINY) + _doubled(
-        levelled(coarse, bands - 1), gradient
+        laplacian_normalize(coarse, bands - 1), gradient
     )
 
 
-def broadened(gradient: Tensor, power: float) -> Tensor:
+def scale_frequencies(gradient: Tensor, power: float) -> Tensor:
     """The gradient with each wave multiplied by 1 / frequency to the power.
 
     Olah, Mordvintsev, Schubert 2017: the gradient in an image of waves that are as strong as those
     of photographs, for a picture that stays one of pixels. The mean becomes 0.
     """
     height, width = gradient.shape[2:]
-    waves = torch.fft.rfft2(gradient) * falling(height, width, power, gradient.device)
+    waves = torch.fft.rfft2(gradient) * decay_power(height, width, power, gradient.device)
     waves[..., 0, 0] = 0  # a cast over the whole picture is no motif
     broad: Tensor = torch.fft.irfft2(waves, s=(height, width))
     return broad
@@ -97,7 +97,7 @@ def _as_in_photographs(gradient: Tensor) -> Tensor:
 
     As strong as before; much of what only differs in colour is gone.
     """
-    colours = mixing(gradient)
+    colours = color_correlation(gradient)
     mixed = torch.einsum("ij,bjhw->bihw", colours @ colours.mT, gradient)
     return mixed * (deviation(gradient) / (deviation(mixed) + TINY))
 

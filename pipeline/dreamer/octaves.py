@@ -170,8 +170,8 @@ def _ascend(
     """
     for _ in range(count):
         dy, dx = torch.randint(-jitter, jitter + 1, (2,), generator=rng).tolist()
-        gradient, _ = gradient_fn(rolled(image, dy, dx))
-        gradient = shaping(rolled(gradient, -dy, -dx))
+        gradient, _ = gradient_fn(roll(image, dy, dx))
+        gradient = shaping(roll(gradient, -dy, -dx))
         # A flat picture may have no gradient at all; then it stays as it is.
         pushed = None if push is None else push(image)
         image.addcmul_(gradient, step / (deviation(gradient) + TINY))
@@ -180,7 +180,7 @@ def _ascend(
         image.clamp_(0, 1)
 
 
-def rolled(image: Tensor, down: int, right: int) -> Tensor:
+def roll(image: Tensor, down: int, right: int) -> Tensor:
     """(1, C, H, W) moved by so many pixels; what leaves at one edge comes in at the other."""
     if image.device.type != "cpu":
         return torch.roll(image, (down, right), dims=(2, 3))

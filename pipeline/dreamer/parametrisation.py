@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.frame import Image
-from pipeline.imaging.natural_images import falling, mixing
+from pipeline.imaging.natural_images import color_correlation, decay_power
 
 EDGE = 1e-4
 """How near to 0 and 1 an image may come before its logit: there the float ends."""
@@ -59,13 +59,13 @@ class Fourier:
     def parameters(self, image: Image) -> Tensor:
         """(1, 3, H, W // 2 + 1, 2), real and imaginary."""
         waves = torch.fft.rfft2(_plain(image), norm="ortho")
-        strong = falling(image.shape[2], image.shape[3], self.falloff, image.device)
+        strong = decay_power(image.shape[2], image.shape[3], self.falloff, image.device)
         return torch.view_as_real(waves / strong)
 
     def image(self, parameters: Tensor, width: int) -> Image:
         """The image in which these waves meet."""
         waves = torch.view_as_complex(parameters.contiguous())
-        strong = falling(waves.shape[2], width, self.falloff, waves.device)
+        strong = decay_power(waves.shape[2], width, self.falloff, waves.device)
         size = (waves.shape[2], width)
         return _coloured(torch.fft.irfft2(waves * strong, s=size, norm="ortho"))
 
@@ -94,7 +94,7 @@ class Maco:
     def image(self, parameters: Tensor, width: int) -> Image:
         """The image in which waves of these phases meet."""
         height = parameters.shape[2]
-        strong = falling(height, width, self.falloff, parameters.device)
+        strong = decay_power(height, width, self.falloff, parameters.device)
         strong[0, 0] = 0  # the mean has no phase
         waves = torch.polar(strong.expand_as(parameters), parameters)
         plain = torch.fft.irfft2(waves, s=(height, width), norm="ortho")
@@ -103,11 +103,11 @@ class Maco:
 
 def _coloured(plain: Tensor, brightness: float = 0.0) -> Image:
     """The image in [0, 1] from three channels that vary independently, of any values."""
-    mixed = torch.einsum("ij,bjhw->bihw", mixing(plain), plain)
+    mixed = torch.einsum("ij,bjhw->bihw", color_correlation(plain), plain)
     return torch.sigmoid(mixed + brightness)
 
 
 def _plain(image: Image) -> Tensor:
     """The independent channels that give this image."""
-    unmixing = torch.linalg.inv(mixing(image))
+    unmixing = torch.linalg.inv(color_correlation(image))
     return torch.einsum("ij,bjhw->bihw", unmixing, torch.logit(image, EDGE))

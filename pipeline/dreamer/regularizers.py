@@ -43,10 +43,14 @@ class Penalties:
         away = source - image
         colour = away - away.mean(dim=1, keepdim=True)
         push = self.distance * away + self.chroma * colour
-        return push + self.total_variation * evening(image) if self.total_variation else push
+        return (
+            push + self.total_variation * total_variation_gradient(image)
+            if self.total_variation
+            else push
+        )
 
 
-def evening(image: Image) -> Tensor:
+def total_variation_gradient(image: Image) -> Tensor:
     """The way down the total variation (Rudin, Osher, Fatemi 1992), (1, 3, H, W), about -2..2.
 
     The divergence of the differences divided by their length, which is rounded off near 0.

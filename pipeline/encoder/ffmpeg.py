@@ -15,10 +15,10 @@ from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
 from pipeline.encoder.segment import Segment
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.container import CONTAINERS, timescale
 from pipeline.ffmpeg.encoder_options import OPTION, check_options
-from pipeline.ffmpeg.gif import demand_slow, paint
+from pipeline.ffmpeg.gif import apply_palette, check_frame_rate
 from pipeline.ffmpeg.mux import mux
 from pipeline.ffmpeg.process import output
 from pipeline.ffmpeg.result import StoppedError
@@ -61,7 +61,7 @@ class FFmpeg:
         suffix = suffix.lower()
         if suffix not in self.suffixes:
             raise UserError(
-                f"output: must end in {' or '.join(self.suffixes)}, got {shown(suffix)!r}; "
+                f"output: must end in {' or '.join(self.suffixes)}, got {printable(suffix)!r}; "
                 "rename it or choose another encoder"
             )
         if self.pixel_format.startswith("yuv4") and (clip.height % 2 or clip.width % 2):
@@ -70,7 +70,7 @@ class FFmpeg:
                 f"say width={clip.width & ~1} height={clip.height & ~1}, or name a .png"
             )
         if CONTAINERS[suffix].palette:
-            demand_slow(clip)
+            check_frame_rate(clip)
         check_options(self.options, _options(self.codec), self.codec)
         tracks = clip.tracks
         if tracks is not None:
@@ -99,7 +99,7 @@ class FFmpeg:
         container = CONTAINERS[path.suffix.lower()]
         with disk_errors(path):
             if container.palette:
-                paint(segments, path, clip, container)
+                apply_palette(segments, path, clip, container)
             else:
                 mux(segments, path, clip, container=container, tag=self.tag, metadata=metadata)
 
@@ -146,9 +146,9 @@ class FFmpeg:
                 if any(re.search(rf"\b{re.escape(name)}\b", line) for name in names):
                     return UserError(
                         f"encoder.options.{key}: {self.codec} must accept it, got {value!r} "
-                        f"({shown(line)}); choose another value"
+                        f"({printable(line)}); choose another value"
                     )
-        said = shown(lines[0]) if lines else "it said nothing"
+        said = printable(lines[0]) if lines else "it said nothing"
         if "nvenc" in self.codec:
             return UserError(
                 f"encoder: {self.codec} must find an NVIDIA GPU that encodes {self.pixel_format}, "
@@ -170,7 +170,7 @@ def _options(codec: str) -> Mapping[str, str]:
     if not own.startswith("Encoder "):
         raise UserError(
             f"encoder.codec: must be a video encoder of ffmpeg, got {codec!r} "
-            f"({shown(own.splitlines()[0])}); choose another, libx264 say"
+            f"({printable(own.splitlines()[0])}); choose another, libx264 say"
         )
     shared = re.search(r"^AVCodecContext AVOptions:\n((?: .*\n)+)", _help("full"), re.MULTILINE)
     text = own + (shared[1] if shared else "")

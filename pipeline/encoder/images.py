@@ -20,11 +20,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.encoder import Writer
-from pipeline.errors import UserError, shown
-from pipeline.frame import Clip, Picture, in_8_bits, over
+from pipeline.errors import UserError, printable
+from pipeline.frame import Clip, Picture, composite_over_grey, to_uint8
 from pipeline.image_io import tiff_tags
-from pipeline.image_io.png import stored, tagged
-from pipeline.storage.atomic import disk_errors, flush, settle, temporary_path
+from pipeline.image_io.png import add_png_tags, read_pngs
+from pipeline.storage.atomic import commit, disk_errors, fsync, temporary_path
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Images:
         if suffix not in self.suffixes:
             names = " or ".join(known or "nothing (a folder)" for known in self.suffixes)
             raise UserError(
-                f"output: must end in {names}, got {shown(suffix)!r}; "
+                f"output: must end in {names}, got {printable(suffix)!r}; "
                 "rename it or choose another encoder"
             )
         if suffix and clip.count != 1:
@@ -106,7 +106,7 @@ class Images:
         """
         with disk_errors(path):
             if path.suffix.lower() in SINGLE:
-                self._write_single(list(stored(segments)), path, clip, metadata)
+                self._write_single(list(read_pngs(segments)), path, clip, metadata)
             else:
                 _write_folder(segments, path)
 
@@ -120,7 +120,7 @@ class Images:
             )
         png, form = pictures[0], SINGLE[path.suffix.lower()]
         if form is PNG:
-            _write(path, tagged(png, clip.profile, metadata))
+            _write(path, add_png_tags(png, clip.profile, metadata))
         else:
             _write(path, self._converted(png, form, clip.profile))
 
@@ -129,12 +129,12 @@ class Images:
         decoded: Any = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
         pixels: Pixels = decoded  # not None: its checksum was right
         if pixels.shape[2] == 4 and not form.alpha:
-            pixels = over(pixels[..., :3], pixels[..., 3], 0)
+            pixels = composite_over_grey(pixels[..., :3], pixels[..., 3], 0)
         if not form.deep:
-            pixels = in_8_bits(pixels)
+            pixels = to_uint8(pixels)
         if form is TIFF:
             content = _encoded(pixels, form, self._options[form])
-            return tiff_tags.tagged(content, profile, alpha=pixels.shape[2] == 4)
+            return tiff_tags.add_tiff_tags(content, profile, alpha=pixels.shape[2] == 4)
         if form is JPEG and len(profile) > JPEG_BLOCK:
             log.warning("the colour profile is left out: a JPEG has %d bytes for it", JPEG_BLOCK)
             profile = b""
@@ -185,13 +185,14 @@ class PictureSegment(Writer):
         try:
             with disk_errors(self._path):
                 self._file.close()
-                got = sum(1 for _ in stored([self._half]))
+                got = sum(1 for _ in read_pngs([self._half]))
                 if got != self._written:
                     raise UserError(
-                        f"{shown(self._path)}: must hold all {self._written} pictures, got {got}; "
+                        f"{printable(self._path)}: must hold all {self._written} pictures, got "
+                        f"{got}; "
                         "choose another disk"
                     )
-                settle(self._half, self._path)
+                commit(self._half, self._path)
         finally:
             self.stop()
 
@@ -207,12 +208,12 @@ def _write_folder(segments: Sequence[Path], path: Path) -> None:
     """Make the folder and write every picture into it: 000000.png, 000001.png ..."""
     path.mkdir()
     try:
-        for index, png in enumerate(stored(segments)):
+        for index, png in enumerate(read_pngs(segments)):
             _write(path / f"{index:0{DIGITS}d}.png", png)
     except BaseException:
         shutil.rmtree(path)
         raise
-    flush(path)
+    fsync(path)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -220,7 +221,7 @@ def _write(path: Path, content: bytes) -> None:
     half = temporary_path(path)
     try:
         half.write_bytes(content)
-        settle(half, path)
+        commit(half, path)
     finally:
         half.unlink(missing_ok=True)
 

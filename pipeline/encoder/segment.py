@@ -10,11 +10,11 @@ from subprocess import DEVNULL, PIPE
 import numpy as np
 
 from pipeline.encoder import Writer
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.process import running
 from pipeline.ffmpeg.result import check_exit, count_frames
-from pipeline.frame import Clip, Picture, in_8_bits, over
-from pipeline.storage.atomic import disk_errors, settle, temporary_path
+from pipeline.frame import Clip, Picture, composite_over_grey, to_uint8
+from pipeline.storage.atomic import commit, disk_errors, temporary_path
 
 
 class Segment(Writer):
@@ -44,8 +44,8 @@ class Segment(Writer):
         A still loses what a video has no room for: it is seen over black, in 8 bits.
         """
         if self._clip.cutout is not None:
-            picture = over(picture, self._clip.cutout[..., 3], 0)
-        picture = in_8_bits(picture)
+            picture = composite_over_grey(picture, self._clip.cutout[..., 3], 0)
+        picture = to_uint8(picture)
         shape = (self._clip.height, self._clip.width, 3)
         if picture.shape != shape:
             raise ValueError(f"a picture must be {shape}, got {picture.shape}")
@@ -78,11 +78,11 @@ class Segment(Writer):
         got = count_frames(source, self._path, self._clip.rate, self._path.parent).pictures
         if got != self._written:
             raise self._short(got)
-        settle(self._half, self._path)
+        commit(self._half, self._path)
 
     def _short(self, got: int | str) -> UserError:
         return UserError(
-            f"{shown(self._path)}: must hold all {self._written} pictures, got {got}; "
+            f"{printable(self._path)}: must hold all {self._written} pictures, got {got}; "
             "choose another encoder"
         )
 

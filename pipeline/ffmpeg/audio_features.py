@@ -14,13 +14,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import UserError, shown
-from pipeline.ffmpeg.decoding import check_not_killed, decoding, lines, reading, starved, wait
+from pipeline.errors import UserError, printable
+from pipeline.ffmpeg.decoding import (
+    check_not_killed,
+    decoding,
+    lines,
+    memory_limit_error,
+    reading,
+    wait,
+)
 from pipeline.ffmpeg.process import SOUNDS, VIDEOS
 from pipeline.frame import Clip, Tracks
 from pipeline.limits import Limits
 from pipeline.schedule import SOUND
-from pipeline.storage.input_file import opened
+from pipeline.storage.input_file import open_input
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +62,7 @@ FORMATS = f"{VIDEOS},{SOUNDS}"
 
 
 @dataclass(frozen=True)
-class Sound:
+class AudioFeatures:
     """figures: (frames, 5) float32 in [0, 1], a row a frame, columns as schedule.SOUND."""
 
     figures: npt.NDArray[np.float32]
@@ -77,12 +84,14 @@ def with_audio(clip: Clip, audio: Path, limits: Limits) -> Clip:
     codecs = [re.fullmatch(rb"#codec_id \d+: *(.*)", line) for line in listed]
     found = tuple(match[1].decode() for match in codecs if match)
     if not found:
-        raise UserError(f"audio: must be a file with sound, got {shown(audio)}; name another file")
+        raise UserError(
+            f"audio: must be a file with sound, got {printable(audio)}; name another file"
+        )
     seconds = None if clip.count is None else float(clip.count / clip.rate)
     return replace(clip, tracks=Tracks(audio, 0.0, seconds, found))
 
 
-def analyse_audio(clip: Clip, limits: Limits) -> Sound:
+def analyse_audio(clip: Clip, limits: Limits) -> AudioFeatures:
     """What the clip's first sound track is like at each frame.
 
     envelope, bass, mid, treble: loudness of these bands, 1 where they are loudest. onset: how much
@@ -98,8 +107,8 @@ def analyse_audio(clip: Clip, limits: Limits) -> Sound:
     if not (levels[:, 0] > SILENCE).any():
         log.warning(
             "%s: its first sound track (%s) is silent where it is listened to, so %s stay 0; "
-            "say audio=FILE for another sound", shown(clip.tracks.path),
-            shown(clip.tracks.audio[0]), ", ".join(SOUND),
+            "say audio=FILE for another sound", printable(clip.tracks.path),
+            printable(clip.tracks.audio[0]), ", ".join(SOUND),
         )  # fmt: skip
     step = HOP / HERTZ
     figures = [_released(_loudness(level), step) for level in levels.T]
@@ -109,7 +118,7 @@ def analyse_audio(clip: Clip, limits: Limits) -> Sound:
     at = np.arange(count) / float(clip.rate)
     columns = [np.interp(at, heard, figure, right=0) for figure in figures[:-1]]
     columns.append(_highest(at, heard, figures[-1], 1 / float(clip.rate)))
-    return Sound(np.stack(columns, axis=1).astype(np.float32))
+    return AudioFeatures(np.stack(columns, axis=1).astype(np.float32))
 
 
 def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Samples]:
@@ -119,7 +128,7 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
         f"aresample={HERTZ}:async=1:first_pts=0,aformat=sample_fmts=flt:channel_layouts=stereo"
     )
     rest = b""
-    with opened(tracks.path) as file:
+    with open_input(tracks.path) as file:
         arguments = ["-copyts", *reading(file, limits, FORMATS), "-map", "0:a:0", "-af", chain,
                      "-f", "f32le", "pipe:1"]  # fmt: skip
         if tracks.seconds is not None:
@@ -137,7 +146,7 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
                 rest = (rest + piece)[whole:]
             process.popen.wait()
             if process.starved:
-                raise starved(tracks.path, limits)
+                raise memory_limit_error(tracks.path, limits)
             check_not_killed(process, tracks.path)
 
 

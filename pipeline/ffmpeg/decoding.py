@@ -9,11 +9,11 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import UserError, shown
-from pipeline.ffmpeg.process import STARVED, VIDEOS, Process, guarded, running
+from pipeline.errors import UserError, printable
+from pipeline.ffmpeg.process import STARVED, VIDEOS, Process, input_options, running
 from pipeline.limits import Limits
 from pipeline.runtime.memory_limit import GIB
-from pipeline.storage.input_file import opened
+from pipeline.storage.input_file import open_input
 
 PICTURES = "png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,ppm_pipe,pgm_pipe,pbm_pipe,j2k_pipe"
 """Formats of single pictures that hold all they need, as VIDEOS are of videos."""
@@ -22,7 +22,7 @@ PICTURES = "png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,ppm_pipe,pgm_pipe,pb
 def reading(file: int, limits: Limits, formats: str = VIDEOS) -> list[str]:
     """Options that make ffmpeg read descriptor `file`: it never sees a name, nor opens another."""
     return [
-        *guarded(formats),
+        *input_options(formats),
         *("-max_pixels", str(limits.pixels), "-fd", str(file), "-i", "fd:"),
     ]
 
@@ -39,7 +39,7 @@ def lines(
     before, after: its options on either side of the input. Raises UserError if it stalls.
     """
     rest = b""
-    with opened(path) as file:
+    with open_input(path) as file:
         arguments = [*before, *reading(file, limits, formats), *after]
         with decoding(arguments, file, path, limits) as process:
             assert process.popen.stdout is not None
@@ -53,7 +53,7 @@ def lines(
                 yield from whole
             process.popen.wait()
             if process.popen.returncode in STARVED:
-                raise starved(path, limits)
+                raise memory_limit_error(path, limits)
             check_not_killed(process, path)
             yield from (line.encode() for line in process.complaints())
 
@@ -69,11 +69,11 @@ def decoding(arguments: Sequence[str], file: int, path: Path, limits: Limits) ->
             yield process
         except UserError as error:
             if process.starved:
-                raise starved(path, limits) from error
+                raise memory_limit_error(path, limits) from error
             raise
 
 
-class CutOffError(UserError):
+class TruncatedError(UserError):
     """A decoder was ended from outside: what came of it is not all."""
 
 
@@ -83,17 +83,18 @@ def check_not_killed(process: Process, path: Path) -> None:
     path: of what it read.
     """
     if process.was_killed:
-        raise CutOffError(
+        raise TruncatedError(
             f"input: must be decoded to its end, but ffmpeg was killed (code "
-            f"{process.popen.returncode}) while it read {shown(path)}; run the same command again"
+            f"{process.popen.returncode}) while it read {printable(path)}; run the same command "
+            "again"
         )
 
 
-def starved(path: Path, limits: Limits) -> UserError:
+def memory_limit_error(path: Path, limits: Limits) -> UserError:
     """The error for a file whose decoder wanted more memory than it may have."""
     return UserError(
         f"input: must be decoded within limits.memory={limits.bytes / GIB:.3g} GiB, got "
-        f"{shown(path)}, which takes more; raise the limit, or use another file"
+        f"{printable(path)}, which takes more; raise the limit, or use another file"
     )
 
 
@@ -114,5 +115,5 @@ def wait(pipe: int, *, file: int, path: Path, seconds: float) -> None:
         elif now - seen >= seconds:
             raise UserError(
                 f"input: must give a picture every limits.stall_seconds={seconds:g}, got nothing "
-                f"from {shown(path)}; repair the file, or raise the limit on a slow disk"
+                f"from {printable(path)}; repair the file, or raise the limit on a slow disk"
             )

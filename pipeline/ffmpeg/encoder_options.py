@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from pipeline.errors import UserError, hint, shown
+from pipeline.errors import UserError, did_you_mean, printable
 
 VALUE = re.compile(r"[\w.,:+-]*", re.ASCII)
 """Of an option: numbers and names."""
@@ -68,7 +68,7 @@ def check_options(
         if key not in known:
             raise UserError(
                 f"encoder.options.{key}: must be an option of {codec}, got {key!r} "
-                f"(Unrecognized option {key!r}); {hint(key, known, 'leave it out')}"
+                f"(Unrecognized option {key!r}); {did_you_mean(key, known, 'leave it out')}"
             )
         text = str(value)
         if key in PARAMETERS:
@@ -80,7 +80,7 @@ def check_options(
             )
         elif not VALUE.fullmatch(text):
             raise UserError(
-                f"encoder.options.{key}: must be a number or a name, got {shown(text)[:80]!r}; "
+                f"encoder.options.{key}: must be a number or a name, got {printable(text)[:80]!r}; "
                 "leave out all but letters, digits and . , : + - _"
             )
 
@@ -90,8 +90,8 @@ def _check_parameters(key: str, text: str, known: Collection[str]) -> None:
     for part in text.split(":"):
         found = PARAMETER.fullmatch(part)
         if found is None or not {found[1], part.partition("=")[0]} & {*known}:
-            remedy = hint(part.partition("=")[0], known, "leave it out")
+            remedy = did_you_mean(part.partition("=")[0], known, "leave it out")
             raise UserError(
                 f"encoder.options.{key}: must read NAME=VALUE:NAME=VALUE with names that are "
-                f"allowed, got {shown(part)[:80]!r}; {remedy}"
+                f"allowed, got {printable(part)[:80]!r}; {remedy}"
             )

@@ -8,17 +8,17 @@ from subprocess import DEVNULL
 
 from pipeline.errors import UserError
 from pipeline.ffmpeg.container import Container
-from pipeline.ffmpeg.mux import demand_pictures, listed, literal
+from pipeline.ffmpeg.mux import check_frame_count, concat_list, literal
 from pipeline.ffmpeg.process import running
 from pipeline.ffmpeg.result import check_exit, count_frames
 from pipeline.frame import Clip
-from pipeline.storage.atomic import flush, temporary_path
+from pipeline.storage.atomic import fsync, temporary_path
 
 FASTEST = 50
 """Frames a second: a GIF counts hundredths, and players slow down what is shorter than two."""
 
 
-def demand_slow(clip: Clip) -> None:
+def check_frame_rate(clip: Clip) -> None:
     """Nothing, if a GIF can show clip's rate. Raises UserError otherwise."""
     if clip.rate > FASTEST:
         raise UserError(
@@ -27,13 +27,13 @@ def demand_slow(clip: Clip) -> None:
         )
 
 
-def paint(segments: Sequence[Path], path: Path, clip: Clip, container: Container) -> None:
+def apply_palette(segments: Sequence[Path], path: Path, clip: Clip, container: Container) -> None:
     """Write the lossless segments as a GIF at path, in two passes and constant memory.
 
     Raises UserError, and OSError if the folder cannot be written.
     """
-    demand_slow(clip)
-    with listed(segments) as (joint, folder):
+    check_frame_rate(clip)
+    with concat_list(segments) as (joint, folder):
         count = count_frames(joint, segments[0], clip.rate, folder).pictures
         colours = temporary_path(segments[0])
         choose = ["-vf", "palettegen=reserve_transparent=0", "-frames:v", "1", "-c:v", "png"]
@@ -47,8 +47,8 @@ def paint(segments: Sequence[Path], path: Path, clip: Clip, container: Container
             raise
         finally:
             colours.unlink(missing_ok=True)
-    demand_pictures(path, clip, count)
-    flush(path)
+    check_frame_count(path, clip, count)
+    fsync(path)
 
 
 def _run(arguments: Sequence[str], path: Path, folder: Path) -> None:

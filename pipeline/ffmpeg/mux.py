@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.ffmpeg import spherical
 from pipeline.ffmpeg.container import Container, timescale
-from pipeline.ffmpeg.process import SOUNDS, VIDEOS, guarded, output, running
+from pipeline.ffmpeg.process import SOUNDS, VIDEOS, input_options, output, running
 from pipeline.ffmpeg.result import StoppedError, Tally, check_exit, count_frames
-from pipeline.ffmpeg.tracks import Sound, chosen, left_out
+from pipeline.ffmpeg.tracks import AudioTrack, track_options, warn_of_dropped_tracks
 from pipeline.frame import Clip, Tracks
-from pipeline.storage.atomic import flush, temporary_path
+from pipeline.storage.atomic import fsync, temporary_path
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +53,11 @@ def mux(
     all tracks are left out, for they must not cost the pictures. tag: four letters for the codec,
     or None. Raises UserError, and OSError if the folder cannot be written.
     """
-    with listed(segments) as (joint, folder):
+    with concat_list(segments) as (joint, folder):
         held = count_frames(joint, segments[0], clip.rate, folder)
         told = "" if clip.tracks is None else _told(clip.tracks)
         video, muxer = _video(clip, held, tag), _muxer(told, container)
-        for sound in Sound:
+        for sound in AudioTrack:
             options = [*video, *_beside(clip, held, container, sound)]
             options += [*_dated(told), *_tags(metadata), "-bitexact", *muxer, "-y", literal(path)]
             try:
@@ -67,25 +67,25 @@ def mux(
                 tracks = clip.tracks
                 if tracks is None or not (tracks.audio or tracks.subtitles):
                     raise
-                if sound is Sound.NONE or GONE in str(error):
+                if sound is AudioTrack.NONE or GONE in str(error):
                     raise
-                if sound is Sound.COPIED:
+                if sound is AudioTrack.COPIED:
                     log.info("sound cannot be copied, so it is encoded: %s", error)
                 else:
-                    left_out(tracks)
+                    warn_of_dropped_tracks(tracks)
     if clip.sphere:
         _mark_sphere(path, clip.sphere)
-    demand_pictures(path, clip, held.pictures)
-    flush(path)
+    check_frame_count(path, clip, held.pictures)
+    fsync(path)
 
 
 def _mark_sphere(path: Path, layout: str) -> None:
     """Mark the file as a 360-degree video, or log that this kind cannot be."""
     if path.suffix.lower() in spherical.SUFFIXES:
-        spherical.mark(path, layout)
+        spherical.write_spherical_tag(path, layout)
     else:
         log.warning("%s: the tags of a 360-degree video are not kept; name an .mp4 or .mov",
-                    shown(path))  # fmt: skip
+                    printable(path))  # fmt: skip
 
 
 def literal(path: Path) -> str:
@@ -94,7 +94,7 @@ def literal(path: Path) -> str:
 
 
 @contextmanager
-def listed(segments: Sequence[Path]) -> Iterator[tuple[list[str], Path]]:
+def concat_list(segments: Sequence[Path]) -> Iterator[tuple[list[str], Path]]:
     """Options that name the segments as one input, and the folder in which they hold.
 
     Raises UserError if the disk is full, and ValueError for segments that lie about: ffmpeg's
@@ -111,13 +111,13 @@ def listed(segments: Sequence[Path]) -> Iterator[tuple[list[str], Path]]:
         plan.unlink(missing_ok=True)
 
 
-def demand_pictures(path: Path, clip: Clip, count: int) -> None:
+def check_frame_count(path: Path, clip: Clip, count: int) -> None:
     """Nothing, if the file at path holds count pictures; else it is removed: UserError."""
     got = count_frames(["-i", literal(path)], path, clip.rate).pictures
     if got != count:
         path.unlink()
         raise UserError(
-            f"{shown(path)}: must hold {count} pictures, got {got}; run the same command again"
+            f"{printable(path)}: must hold {count} pictures, got {got}; run the same command again"
         )
 
 
@@ -134,12 +134,12 @@ def _video(clip: Clip, held: Tally, tag: str | None) -> list[str]:
     return options if tag is None else [*options, "-tag:v", tag]
 
 
-def _beside(clip: Clip, held: Tally, container: Container, sound: Sound) -> list[str]:
+def _beside(clip: Clip, held: Tally, container: Container, sound: AudioTrack) -> list[str]:
     """Options for all that is not picture: tracks, chapters, and the input's own tags."""
     tracks = clip.tracks
     if tracks is None:
         return ["-map_metadata", "-1"]
-    options = chosen(tracks, container, sound)
+    options = track_options(tracks, container, sound)
     options += ["-map_metadata", "1", "-map_chapters", "1"]
     for key in STALE:
         options += ["-metadata", f"{key}="]
@@ -214,13 +214,20 @@ def _opened(tracks: Tracks | None) -> Iterator[tuple[list[str], tuple[int, ...]]
         descriptor = os.open(tracks.path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise UserError(
-            f"{shown(tracks.path)}: must be readable for its sound, got {error.strerror!r}; "
+            f"{printable(tracks.path)}: must be readable for its sound, got {error.strerror!r}; "
             "put it back and run the same command again"
         ) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UserError(f"{shown(tracks.path)}: must be a file, got another kind; name a file")
-        source = ["-copyts", *guarded(f"{VIDEOS},{SOUNDS}"), "-itsoffset", f"{-tracks.offset:.6f}"]
+            raise UserError(
+                f"{printable(tracks.path)}: must be a file, got another kind; name a file"
+            )
+        source = [
+            "-copyts",
+            *input_options(f"{VIDEOS},{SOUNDS}"),
+            "-itsoffset",
+            f"{-tracks.offset:.6f}",
+        ]
         yield [*source, "-fd", str(descriptor), "-i", "fd:"], (descriptor,)
     finally:
         os.close(descriptor)

@@ -75,7 +75,7 @@ class Stream:
         return seconds * float(self.clock)
 
 
-def parse(lines: Iterable[bytes]) -> tuple[list[Stream], list[str]]:
+def parse_packets(lines: Iterable[bytes]) -> tuple[list[Stream], list[str]]:
     """The streams that these lines describe, and the lines that belong to none: complaints."""
     streams: dict[int, Stream] = {}
     others = []

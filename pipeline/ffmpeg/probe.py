@@ -13,11 +13,11 @@ from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
 
-from pipeline.errors import UserError, shown
-from pipeline.ffmpeg.decoding import PICTURES, lines, starved
+from pipeline.errors import UserError, printable
+from pipeline.ffmpeg.decoding import PICTURES, lines, memory_limit_error
 from pipeline.ffmpeg.frame_rate import FrameRate, cadence
-from pipeline.ffmpeg.packets import LISTING, Stream, parse
-from pipeline.ffmpeg.process import starving
+from pipeline.ffmpeg.packets import LISTING, Stream, parse_packets
+from pipeline.ffmpeg.process import is_memory_error
 from pipeline.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def probe(path: Path, limits: Limits) -> StreamInfo:
         raise _too_large(path, f"{stream.width}x{stream.height}", limits)
     sound = max((other.end for other in streams if other.kind == "audio"), default=0.0)
     if sound > SHORT * stream.end:
-        log.warning("%s: its pictures (%d) end at %.3g s, its sound at %.3g s", shown(path),
+        log.warning("%s: its pictures (%d) end at %.3g s, its sound at %.3g s", printable(path),
                     stream.pictures, stream.end, sound)  # fmt: skip
     said, matches = _first_lines(path, limits, number)
     look = _look(path, said, *matches)
@@ -158,19 +158,19 @@ def _defaults(path: Path, limits: Limits) -> list[bool]:
 
 def picture_area(path: Path, limits: Limits) -> int:
     """Pixels of the single picture in the file, not decoded; 0 = too many, or no picture."""
-    streams, _ = parse(lines(path, (), ("-map", "0:v?", *LISTING), limits, PICTURES))
+    streams, _ = parse_packets(lines(path, (), ("-map", "0:v?", *LISTING), limits, PICTURES))
     return max((stream.area for stream in streams), default=0)
 
 
 def _streams(path: Path, limits: Limits) -> list[Stream]:
     """Every stream of the file but data and cover art, a moving picture among them."""
     wanted = ("-map", "0:V?", "-map", "0:a?", "-map", "0:s?")
-    streams, complaints = parse(lines(path, (), (*wanted, *LISTING), limits))
+    streams, complaints = parse_packets(lines(path, (), (*wanted, *LISTING), limits))
     if any(stream.kind == "video" for stream in streams):
         return streams
     if streams:
         raise UserError(
-            f"input: must have a moving picture, got only sound or text in {shown(path)}; "
+            f"input: must have a moving picture, got only sound or text in {printable(path)}; "
             "use another file"
         )
     raise _unreadable(path, complaints, limits)
@@ -218,7 +218,7 @@ def _look(
     span, matrix, primaries, transfer = (name.decode() for name in colours.groups())
     if transfer in UNKNOWN_TO_ZIMG:
         log.warning("%s: its transfer, %s, cannot be converted, so it is taken for BT.709's; "
-                    "convert the file first", shown(path), transfer)  # fmt: skip
+                    "convert the file first", printable(path), transfer)  # fmt: skip
     return FirstPicture(
         time=_time(config, picture),
         claimed=_ratio(config[2], config[3]),
@@ -239,12 +239,12 @@ def _check_kind(path: Path, said: Sequence[bytes]) -> None:
     if any(map(DOLBY.match, said)):
         raise UserError(
             "input: must hold pictures whose colours can be decoded, got Dolby Vision profile 5 in "
-            f"{shown(path)}; export it as HDR10, HLG or SDR"
+            f"{printable(path)}; export it as HDR10, HLG or SDR"
         )
     if any(map(TILES.match, said)):
         raise UserError(
             f"input: must be a video, or a picture in one piece, got a picture in tiles, "
-            f"{shown(path)}; save it as .png or .jpg"
+            f"{printable(path)}; save it as .png or .jpg"
         )
 
 
@@ -256,7 +256,7 @@ def _sphere(path: Path, said: Sequence[bytes]) -> str:
         return ""
     if not UPRIGHT.match(found[1]):
         log.warning("%s: the tags of its 360-degree projection are not kept; set them in the "
-                    "result", shown(path))  # fmt: skip
+                    "result", printable(path))  # fmt: skip
         return ""
     views = next(filter(None, map(VIEWS.match, inputs)), None)
     return "mono" if views is None else LAYOUTS[views[1]]
@@ -271,7 +271,7 @@ def _too_large(path: Path, size: str, limits: Limits) -> UserError:
     """The error for pictures of that size."""
     return UserError(
         f"input: must have at most limits.pixels={limits.pixels} pixels a picture, got "
-        f"{size} in {shown(path)}; raise the limit if memory allows"
+        f"{size} in {printable(path)}; raise the limit if memory allows"
     )
 
 
@@ -280,13 +280,13 @@ def _unreadable(path: Path, said: list[str], limits: Limits) -> UserError:
     for size in filter(None, map(REFUSED.search, said)):
         if int(size[1]) * int(size[2]) > limits.pixels:
             return _too_large(path, f"{size[1]}x{size[2]}", limits)
-    if starving(said):
-        return starved(path, limits)
-    reasons = [shown(re.sub(r"^\[[^\]]*\] *", "", line)) for line in said]
+    if is_memory_error(said):
+        return memory_limit_error(path, limits)
+    reasons = [printable(re.sub(r"^\[[^\]]*\] *", "", line)) for line in said]
     reason = next(
         (r for r in reasons if re.search("rror|not |nvalid|exceed|fail", r)), "no picture"
     )
     return UserError(
-        f"input: must be a video that ffmpeg can decode, got {shown(path)} ({reason[:120]}); "
+        f"input: must be a video that ffmpeg can decode, got {printable(path)} ({reason[:120]}); "
         "convert it, or copy it again from its origin"
     )

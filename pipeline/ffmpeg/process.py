@@ -38,12 +38,12 @@ WANT = re.compile(r"annot allocate memory|ailed to allocate|pthread_create|get_b
 """What decoders and filters complain of then."""
 
 
-def starving(complaints: Iterable[str]) -> bool:
+def is_memory_error(complaints: Iterable[str]) -> bool:
     """Whether some of these lines complain of a want of memory."""
     return any(map(WANT.search, complaints))
 
 
-def guarded(formats: str = VIDEOS) -> list[str]:
+def input_options(formats: str = VIDEOS) -> list[str]:
     """Options before an input from a descriptor, so that it opens no other file and no address."""
     return ["-protocol_whitelist", "fd,pipe", "-format_whitelist", formats]
 
@@ -90,7 +90,7 @@ class Process:
     @property
     def starved(self) -> bool:
         """Whether it has ended, or hangs, for want of memory."""
-        return self.popen.poll() in STARVED or starving(self.complaints())
+        return self.popen.poll() in STARVED or is_memory_error(self.complaints())
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.process import Process, running
-from pipeline.storage.atomic import full
+from pipeline.storage.atomic import disk_full_error
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +51,14 @@ def check_exit(process: Process, path: Path) -> list[str]:
     lines = complaints(process)
     if code == 0:
         for line in lines:
-            log.warning("%s: ffmpeg says: %s", shown(path), shown(line))
+            log.warning("%s: ffmpeg says: %s", printable(path), printable(line))
         return lines
     if code in FULL_DISK or any(FULL_DISK_LINE.search(line) for line in lines):
-        raise full(path)
-    why = shown(lines[0]) if lines else f"it ended with code {code}"
+        raise disk_full_error(path)
+    why = printable(lines[0]) if lines else f"it ended with code {code}"
     if process.was_killed:
         why = f"it was ended by signal {-code}" if code < 0 else "it was ended by a signal"
-    line = f"{shown(path)}: ffmpeg must run to its end, got: {why}; run the same command again"
+    line = f"{printable(path)}: ffmpeg must run to its end, got: {why}; run the same command again"
     raise KilledError(line) if process.was_killed else StoppedError(line, lines)
 
 

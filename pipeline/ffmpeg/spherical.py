@@ -34,7 +34,7 @@ WAY = (b"trak", b"mdia", b"minf", b"stbl")
 """Boxes within one another that lead to them."""
 
 
-def mark(path: Path, layout: str) -> None:
+def write_spherical_tag(path: Path, layout: str) -> None:
     """Mark the file at path as an equirectangular 360-degree video.
 
     layout: of the views for two eyes: mono, top-bottom or left-right. Raises ValueError for a file

@@ -10,7 +10,7 @@ import re
 from enum import Enum, auto
 from functools import cache
 
-from pipeline.errors import shown
+from pipeline.errors import printable
 from pipeline.ffmpeg.container import TEXT, Container
 from pipeline.ffmpeg.process import output
 from pipeline.frame import Tracks
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 WARM_UP = 0.1
 
 
-class Sound(Enum):
+class AudioTrack(Enum):
     """What becomes of sound, in the order in which it is tried."""
 
     COPIED = auto()
@@ -32,12 +32,12 @@ class Sound(Enum):
     """It is left out, and so are subtitles."""
 
 
-def chosen(tracks: Tracks, container: Container, sound: Sound) -> list[str]:
+def track_options(tracks: Tracks, container: Container, sound: AudioTrack) -> list[str]:
     """Options that keep each track of the file which the container can hold, in their order.
 
     A track that cannot be held, or that no decoder knows, is logged.
     """
-    if sound is Sound.NONE:
+    if sound is AudioTrack.NONE:
         return []
     options: list[str] = []
     count = 0
@@ -46,7 +46,7 @@ def chosen(tracks: Tracks, container: Container, sound: Sound) -> list[str]:
             _left_out(tracks, "sound", index, codec)
             continue
         fits = container.audio is None or codec in container.audio
-        copied = sound is Sound.COPIED and fits
+        copied = sound is AudioTrack.COPIED and fits
         if not copied and codec not in _decoders():
             _left_out(tracks, "sound", index, codec)
             continue
@@ -68,12 +68,12 @@ def chosen(tracks: Tracks, container: Container, sound: Sound) -> list[str]:
     return options
 
 
-def left_out(tracks: Tracks) -> None:
+def warn_of_dropped_tracks(tracks: Tracks) -> None:
     """Log that no track is kept."""
     kinds = [("sound", tracks.audio), ("subtitles", tracks.subtitles)]
-    named = " and ".join(f"{kind} ({shown(', '.join(held))})" for kind, held in kinds if held)
+    named = " and ".join(f"{kind} ({printable(', '.join(held))})" for kind, held in kinds if held)
     log.warning("%s: %s can be neither copied nor encoded, so the result has none",
-                shown(tracks.path), named)  # fmt: skip
+                printable(tracks.path), named)  # fmt: skip
 
 
 @cache
@@ -83,8 +83,8 @@ def _decoders() -> frozenset[str]:
 
 
 def _left_out(tracks: Tracks, kind: str, index: int, codec: str) -> None:
-    name = shown(tracks.path)
-    log.warning("%s: %s %d (%s) have no place in the output", name, kind, index, shown(codec))
+    name = printable(tracks.path)
+    log.warning("%s: %s %d (%s) have no place in the output", name, kind, index, printable(codec))
 
 
 def _copied(tracks: Tracks, index: int) -> list[str]:

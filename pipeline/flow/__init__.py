@@ -31,7 +31,7 @@ class Flow(Protocol):
         """
 
 
-def at_once(clip: Clip, device: torch.device) -> int:
+def parallel_flows(clip: Clip, device: torch.device) -> int:
     """How many frames' motion is best looked for beside the dream, where that is on this device;
     0 = none, but when it is asked for.
 

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.frame import Field
+from pipeline.frame import FloatMap
 
 BOUNDARY = 0.05
 """Least squared gradient of the flow that is a motion boundary.
@@ -21,7 +21,7 @@ flat, still ground: with 0.002 a quarter of a tripod shot was distrusted, with 0
 """
 
 
-def confidence(backward: Field, forward: Field) -> Field:
+def confidence(backward: FloatMap, forward: FloatMap) -> FloatMap:
     """How far each pixel's backward flow can be trusted, (H, W) float32 in [0, 1].
 
     backward: (H, W, 2) pixels, current[y, x] was previous[y + dy, x + dx]; forward: (H, W, 2), the
@@ -34,12 +34,12 @@ def confidence(backward: Field, forward: Field) -> Field:
     length = _square(backward)
     hidden = _square(back + backward) / (0.01 * (_square(back) + length) + 0.5)
     boundary = _steepness(backward) / (0.01 * length + BOUNDARY)
-    trusted: Field = np.clip(2 - hidden, 0, 1) * np.clip(2 - boundary, 0, 1)
+    trusted: FloatMap = np.clip(2 - hidden, 0, 1) * np.clip(2 - boundary, 0, 1)
     trusted[outside(backward)] = 0
     return trusted
 
 
-def outside(backward: Field) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def outside(backward: FloatMap) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     """Which pixels, (H, W) bool, come from beyond the previous frame's edge."""
     height, width = backward.shape[:2]
     x, y = _targets(backward)
@@ -49,7 +49,7 @@ def outside(backward: Field) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     return beyond
 
 
-def _targets(flow: Field) -> tuple[Field, Field]:
+def _targets(flow: FloatMap) -> tuple[FloatMap, FloatMap]:
     """Where each pixel's flow ends: x and y, (H, W) each, in pixels from the top left corner."""
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
@@ -57,22 +57,22 @@ def _targets(flow: Field) -> tuple[Field, Field]:
     return _float(x), _float(y)
 
 
-def _square(flow: Field) -> Field:
+def _square(flow: FloatMap) -> FloatMap:
     """Squared length, (H, W), in square pixels."""
     across, down = flow[..., 0], flow[..., 1]
     # einsum takes six times as long for the same bits
-    square: Field = across * across + down * down
+    square: FloatMap = across * across + down * down
     return square
 
 
-def _steepness(flow: Field) -> Field:
+def _steepness(flow: FloatMap) -> FloatMap:
     """|grad u|^2 + |grad v|^2, (H, W): high where two motions meet."""
     across = _float(cv2.Sobel(flow, cv2.CV_32F, 1, 0, ksize=1, scale=0.5))
     down = _float(cv2.Sobel(flow, cv2.CV_32F, 0, 1, ksize=1, scale=0.5))
     return _square(across) + _square(down)
 
 
-def _float(array: np.ndarray[Any, Any]) -> Field:
+def _float(array: np.ndarray[Any, Any]) -> FloatMap:
     """What OpenCV gave, with the type that it has."""
-    field: Field = np.asarray(array, np.float32)
+    field: FloatMap = np.asarray(array, np.float32)
     return field

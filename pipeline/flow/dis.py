@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import Field as Limit
 from pydantic.dataclasses import dataclass
 
-from pipeline.flow.downscale import bounded, grey
-from pipeline.frame import Field, Motion, Picture
+from pipeline.flow.downscale import flow_at_bounded_size, grey
+from pipeline.frame import FloatMap, Motion, Picture
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Dis:
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
         """The backward motion of current against previous."""
-        return bounded(current, previous, self._pair, self.most_pixels)
+        return flow_at_bounded_size(current, previous, self._pair, self.most_pixels)
 
-    def _pair(self, current: Picture, previous: Picture) -> tuple[Field, Field]:
+    def _pair(self, current: Picture, previous: Picture) -> tuple[FloatMap, FloatMap]:
         now, then = grey(current), grey(previous)
         backward = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         backward.setFinestScale(self.finest_scale)
@@ -50,6 +50,6 @@ class Dis:
         return _flow(backward, now, then), _flow(forward, then, now)
 
 
-def _flow(method: cv2.DISOpticalFlow, one: Picture, other: Picture) -> Field:
+def _flow(method: cv2.DISOpticalFlow, one: Picture, other: Picture) -> FloatMap:
     found = method.calc(one, other, np.zeros((*one.shape, 2), np.float32))
     return np.asarray(found, np.float32)

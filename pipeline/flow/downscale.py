@@ -8,13 +8,15 @@ import cv2
 import numpy as np
 
 from pipeline.flow.consistency import confidence
-from pipeline.frame import Field, Motion, Picture
+from pipeline.frame import FloatMap, Motion, Picture
 
-Pair = Callable[[Picture, Picture], tuple[Field, Field]]
+Pair = Callable[[Picture, Picture], tuple[FloatMap, FloatMap]]
 """Current and previous picture -> backward and forward flow, (h, w, 2) each, in pixels."""
 
 
-def bounded(current: Picture, previous: Picture, pair: Pair, most_pixels: int) -> Motion:
+def flow_at_bounded_size(
+    current: Picture, previous: Picture, pair: Pair, most_pixels: int
+) -> Motion:
     """The motion between two pictures, found at half size as often as it takes.
 
     most_pixels: of the pictures that `pair` may be given.

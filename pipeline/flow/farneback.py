@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import Field as Limit
 from pydantic.dataclasses import dataclass
 
-from pipeline.flow.downscale import bounded, grey
-from pipeline.frame import Field, Motion, Picture
+from pipeline.flow.downscale import flow_at_bounded_size, grey
+from pipeline.frame import FloatMap, Motion, Picture
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Farneback:
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
         """The backward motion of current against previous."""
-        return bounded(current, previous, self._pair, self.most_pixels)
+        return flow_at_bounded_size(current, previous, self._pair, self.most_pixels)
 
-    def _pair(self, current: Picture, previous: Picture) -> tuple[Field, Field]:
+    def _pair(self, current: Picture, previous: Picture) -> tuple[FloatMap, FloatMap]:
         now, then = grey(current), grey(previous)
         return self._flow(now, then), self._flow(then, now)
 
-    def _flow(self, one: Picture, other: Picture) -> Field:
+    def _flow(self, one: Picture, other: Picture) -> FloatMap:
         deviation = 1.1 if self.neighbourhood == 5 else 1.5  # as OpenCV's manual pairs them
         flow = cv2.calcOpticalFlowFarneback(
             one, other, np.zeros((*one.shape, 2), np.float32), 0.5, self.levels, self.window,

@@ -17,8 +17,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torchvision.models import optical_flow
 
-from pipeline.flow.downscale import bounded
-from pipeline.frame import Field, Motion, Picture
+from pipeline.flow.downscale import flow_at_bounded_size
+from pipeline.frame import FloatMap, Motion, Picture
 from pipeline.runtime.weights import with_weights
 
 LEAST = 128
@@ -45,7 +45,7 @@ class Raft:
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
         """The backward motion of current against previous."""
-        return bounded(current, previous, self._pair, self.most_pixels)
+        return flow_at_bounded_size(current, previous, self._pair, self.most_pixels)
 
     @cached_property
     def _network(self) -> nn.Module:
@@ -56,14 +56,14 @@ class Raft:
         network, _ = with_weights(build, weights, key="flow", without="flow=dis")
         return network.eval().requires_grad_(False).to(self.device)
 
-    def _pair(self, current: Picture, previous: Picture) -> tuple[Field, Field]:
+    def _pair(self, current: Picture, previous: Picture) -> tuple[FloatMap, FloatMap]:
         now, then = self._tensor(current), self._tensor(previous)
         with NO_INPUTS, torch.no_grad():
             flows = self._network(
                 torch.cat([now, then]), torch.cat([then, now]), num_flow_updates=self.updates
             )[-1]
         height, width = current.shape[:2]
-        both: Field = flows[:, :, :height, :width].permute(0, 2, 3, 1).cpu().numpy()
+        both: FloatMap = flows[:, :, :height, :width].permute(0, 2, 3, 1).cpu().numpy()
         return np.ascontiguousarray(both[0]), np.ascontiguousarray(both[1])
 
     def _tensor(self, picture: Picture) -> Tensor:

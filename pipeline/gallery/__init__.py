@@ -16,6 +16,6 @@ from __future__ import annotations
 
 from pipeline.gallery.mosaic import write_mosaic
 from pipeline.gallery.page import write
-from pipeline.gallery.watch import kept
+from pipeline.gallery.watch import watch_sweep
 
-__all__ = ["kept", "write", "write_mosaic"]
+__all__ = ["watch_sweep", "write", "write_mosaic"]

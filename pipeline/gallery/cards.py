@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError, shown
-from pipeline.gallery.commands import from_job, in_full
-from pipeline.gallery.media import TEXT, Media, is_folder, is_plain, media_of, own
+from pipeline.errors import UserError, printable
+from pipeline.gallery.commands import from_job, full_size_words
+from pipeline.gallery.media import TEXT, Media, is_folder, is_plain, media_of, path_within
 from pipeline.storage.work_dir import work_dir
-from pipeline.sweep.plan import PLAN, STATUS, Job, Plan, State, Status, read_plan, status_of
+from pipeline.sweep.plan import PLAN, STATUS, JobState, Plan, Status, SweepJob, read_plan, status_of
 
 LETTERS = 2000
 """The most letters of an error, or of a setting, that are shown."""
@@ -58,7 +58,7 @@ class Card:
     """
 
     name: str
-    state: State
+    state: JobState
     line: str
     settings: tuple[str | None, ...]
     figures: Figures
@@ -73,49 +73,51 @@ def plan_of(sweep: Path) -> Plan:
     """The sweep's plan. Raises UserError if the folder holds none."""
     path = sweep / PLAN
     if path.exists() and not is_plain(path, 64 * TEXT):
-        raise UserError(f"sweep: {shown(path)} must be a file of its own; run the sweep again")
+        raise UserError(f"sweep: {printable(path)} must be a file of its own; run the sweep again")
     try:
         return read_plan(sweep)
     except RecursionError as error:
-        raise UserError(f"sweep: {shown(path)} must be flat; run the sweep again") from error
+        raise UserError(f"sweep: {printable(path)} must be flat; run the sweep again") from error
 
 
 def cards(sweep: Path, plan: Plan) -> Iterator[Card]:
     """Yield the jobs' cards, in the order of the plan; what cannot be read stays empty."""
     home = _as_said(sweep)
-    named: dict[str, Job] = {}
+    named: dict[str, SweepJob] = {}
     for job in plan.jobs:
         named.setdefault(job.name, job)
     for job in named.values():
         yield _card(sweep, home, plan, job)
 
 
-def _card(sweep: Path, home: Path, plan: Plan, job: Job) -> Card:
+def _card(sweep: Path, home: Path, plan: Plan, job: SweepJob) -> Card:
     said = job.settings(plan.keys)
-    folder = own(sweep, job.name)
+    folder = path_within(sweep, job.name)
     if folder is None or not is_folder(folder):
-        status, folder = Status(State.MISSING), None
+        status, folder = Status(JobState.MISSING), None
     else:
         status = _status(folder)
-    output = None if folder is None else own(folder, status.output)
+    output = None if folder is None else path_within(folder, status.output)
     work = None if output is None or not is_folder(work_dir(output)) else work_dir(output)
-    figures = _report if status.state is State.DONE else _progress
+    figures = _report if status.state is JobState.DONE else _progress
     suffix = ".mp4" if output is None else output.suffix
     return Card(
-        name=visible(job.name),
+        name=printable_text(job.name),
         state=status.state,
-        line=visible(status.line) if isinstance(status.line, str) else "",
-        settings=tuple(visible(said[key]) if key in said else None for key in plan.keys),
+        line=printable_text(status.line) if isinstance(status.line, str) else "",
+        settings=tuple(printable_text(said[key]) if key in said else None for key in plan.keys),
         figures=Figures() if work is None else figures(work),
         media=None if folder is None else media_of(folder, status),
-        device=visible(status.device) if isinstance(status.device, str) else "",
-        recipe=() if work is None else tuple(map(visible, _text(work / "recipe.yaml").split("\n"))),
+        device=printable_text(status.device) if isinstance(status.device, str) else "",
+        recipe=()
+        if work is None
+        else tuple(map(printable_text, _text(work / "recipe.yaml").split("\n"))),
         again=from_job(home, job, plan.keys, suffix),
-        whole=in_full(job, plan.keys, suffix),
+        whole=full_size_words(job, plan.keys, suffix),
     )
 
 
-def visible(text: str) -> str:
+def printable_text(text: str) -> str:
     """The text with what cannot be seen, or turns text around, written out; cut where too long."""
     cut = text if len(text) <= LETTERS else f"{text[:LETTERS]}…"
     return "".join(
@@ -133,11 +135,11 @@ def _as_said(sweep: Path) -> Path:
 def _status(folder: Path) -> Status:
     """What became of the job, if that is written in a file of its own."""
     if not is_plain(folder / STATUS, TEXT):
-        return Status(State.MISSING)
+        return Status(JobState.MISSING)
     try:
         return status_of(folder)
     except RecursionError:
-        return Status(State.MISSING)
+        return Status(JobState.MISSING)
 
 
 def _report(work: Path) -> Figures:

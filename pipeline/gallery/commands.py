@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.sweep.plan import Job
+from pipeline.sweep.plan import SweepJob
 
 CLIPPED = ("start", "end", "frames")
 """Settings that choose the few seconds that a sweep looks at: in full there are none."""
@@ -14,7 +14,7 @@ SIDES = ("width", "height")
 APART = ("output", "sweep")
 
 
-def from_job(folder: Path, job: Job, keys: Sequence[str], suffix: str) -> str:
+def from_job(folder: Path, job: SweepJob, keys: Sequence[str], suffix: str) -> str:
     """By the settings of the job in that folder, whatever they are, at full length and size.
 
     keys: settings in which the jobs differ. suffix: of what it makes.
@@ -25,14 +25,14 @@ def from_job(folder: Path, job: Job, keys: Sequence[str], suffix: str) -> str:
     )
 
 
-def in_full(job: Job, keys: Sequence[str], suffix: str) -> str:
+def full_size_words(job: SweepJob, keys: Sequence[str], suffix: str) -> str:
     """By every setting that the job was given, at full length and size."""
     apart = (*APART, *_preview(job, keys))
     said = [word for word in job.overrides if word.partition("=")[0] not in apart]
     return command([*said, f"output={_output(job, suffix)}"])
 
 
-def _preview(job: Job, keys: Sequence[str]) -> list[str]:
+def _preview(job: SweepJob, keys: Sequence[str]) -> list[str]:
     """Return the settings of a job that make its result shorter or smaller.
 
     Both sides together choose a shape, and a side in which the jobs differ was asked for.
@@ -44,10 +44,10 @@ def _preview(job: Job, keys: Sequence[str]) -> list[str]:
 
 def command(words: Sequence[str]) -> str:
     """A line for a shell in which each of these is a word."""
-    return " ".join(["dreamreel", *map(quoted, words)])
+    return " ".join(["dreamreel", *map(shell_quote, words)])
 
 
-def quoted(word: str) -> str:
+def shell_quote(word: str) -> str:
     """The word as a shell reads it, and as one sees it: nothing in it is invisible or turns what
     is written around (Boucher and Anderson, Trojan Source, 2021). bash and zsh know the $'...'.
     """
@@ -64,6 +64,6 @@ def _visible(letter: str) -> str:
     return "".join(f"\\{byte:03o}" for byte in letter.encode("utf-8", "surrogatepass"))
 
 
-def _output(job: Job, suffix: str) -> str:
+def _output(job: SweepJob, suffix: str) -> str:
     """Named after the job; a folder's dots would look like a suffix."""
     return f"{job.name}{suffix}" if suffix else job.name.replace(".", "-")

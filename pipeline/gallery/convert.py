@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from pipeline.errors import shown
-from pipeline.ffmpeg.process import VIDEOS, guarded, running
+from pipeline.errors import printable
+from pipeline.ffmpeg.process import VIDEOS, input_options, running
 from pipeline.storage.atomic import disk_errors, temporary_path
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ H264 = ("-an", "-sn", "-dn", "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt
 MP4 = ("-movflags", "+faststart", "-f", "mp4")
 
 
-def converted(
+def convert_preview(
     inputs: Sequence[Path],
     target: Path,
     options: Sequence[str],
@@ -71,17 +71,21 @@ def converted(
                 _feed(process.popen, pictures)
             ended = process.popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            log.info("%s: not made within %g s", shown(target), seconds)
+            log.info("%s: not made within %g s", printable(target), seconds)
             return False
         if ended or not half.exists() or not half.stat().st_size:
-            log.info("%s: not made: %s", shown(target), shown(" ".join(process.complaints())[:300]))
+            log.info(
+                "%s: not made: %s",
+                printable(target),
+                printable(" ".join(process.complaints())[:300]),
+            )
             return False
         half.replace(target)
     return True
 
 
 def _guarded() -> list[str]:
-    return [*guarded(FORMATS), "-max_pixels", str(PIXELS)]
+    return [*input_options(FORMATS), "-max_pixels", str(PIXELS)]
 
 
 def _feed(process: subprocess.Popen[bytes], pictures: Sequence[Path]) -> None:

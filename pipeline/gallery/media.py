@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.recording.output import NUMBERED
 from pipeline.storage.work_dir import work_dir
-from pipeline.sweep.plan import State, Status
+from pipeline.sweep.plan import JobState, Status
 
 TEXT = 1 << 20
 """The most bytes of a file that is read for what it tells: those that we write are far smaller."""
@@ -53,16 +53,16 @@ class Media:
 
 def media_of(job: Path, status: Status) -> Media | None:
     """What the job made, or what is there of it; None = nothing that may be shown."""
-    output = own(job, status.output)
+    output = path_within(job, status.output)
     if output is None:
         return None
-    if status.state is State.DONE:
+    if status.state is JobState.DONE:
         return _media(output, partial=False)
     work = work_dir(output)
     return _media(work / f"partial{output.suffix}", partial=True) if is_folder(work) else None
 
 
-def own(folder: Path, name: object) -> Path | None:
+def path_within(folder: Path, name: object) -> Path | None:
     """What is called so in the folder itself; None = that is no such name."""
     if not isinstance(name, str) or name in ("", ".", "..") or set(name) & set("/\\\0"):
         return None

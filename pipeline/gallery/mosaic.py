@@ -11,15 +11,15 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline.errors import shown
+from pipeline.errors import printable
 from pipeline.gallery.cards import Card, cards, plan_of
-from pipeline.gallery.convert import H264, MP4, SCALED, TAGGED, converted
+from pipeline.gallery.convert import H264, MP4, SCALED, TAGGED, convert_preview
 from pipeline.gallery.media import Kind, is_plain
 from pipeline.gallery.page import MOSAIC
 from pipeline.gallery.thumbnails import RATE, copy, folder_of_pictures
 from pipeline.storage.atomic import disk_errors, temporary_path
-from pipeline.storage.work_dir import write
-from pipeline.sweep.plan import Plan, State
+from pipeline.storage.work_dir import write_text
+from pipeline.sweep.plan import JobState, Plan
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +64,16 @@ def write_mosaic(sweep: Path, *, seconds: float = 1800) -> Path | None:
     if len(done) < 2:
         return None
     if len(done) > MOST:
-        log.warning("%s: the first %d of %d jobs, no more fit", shown(path), MOST, len(done))
+        log.warning("%s: the first %d of %d jobs, no more fit", printable(path), MOST, len(done))
     done = done[:MOST]
     labels = [label(plan, card) for card, _ in done]
     note, of_these = folder / MADE_OF, _made_of(done, labels)
     if is_plain(path) and is_plain(note) and note.read_text("utf-8") == of_these:
         return path
     if not _made(path, done, labels, folder, seconds):
-        log.warning("%s: could not be made of %d videos", shown(path), len(done))
+        log.warning("%s: could not be made of %d videos", printable(path), len(done))
         return None
-    write(note, of_these)
+    write_text(note, of_these)
     return path
 
 
@@ -103,7 +103,7 @@ def grid(count: int, width: int, height: int) -> Grid:
     return Grid(columns, rows, width, height, strip)
 
 
-def labelled(grid: Grid, labels: Sequence[str]) -> Image.Image:
+def add_label(grid: Grid, labels: Sequence[str]) -> Image.Image:
     """What lies on top of the pictures: the labels, and nothing where the pictures are."""
     size = grid.columns * grid.width, grid.rows * (grid.height + grid.strip)
     sheet = Image.new("RGBA", size, (*GROUND, 0))
@@ -130,7 +130,7 @@ def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, widt
 def _video(card: Card, folder: Path) -> Path | None:
     """What the job made, if it is done and moves."""
     media = card.media
-    if card.state is not State.DONE or media is None or media.kind is Kind.PICTURE:
+    if card.state is not JobState.DONE or media is None or media.kind is Kind.PICTURE:
         return None
     path = copy(media, card.figures.rate, folder) if media.kind is Kind.FRAMES else media.path
     return path if is_plain(path) else None
@@ -146,12 +146,12 @@ def _made(
     sheet = temporary_path(folder / MADE_OF)
     try:
         with disk_errors(sheet):
-            labelled(cells, labels).save(sheet, "png", compress_level=1)
+            add_label(cells, labels).save(sheet, "png", compress_level=1)
         # one thread for each filter: with one for each processor, hundreds of them find no room
         options = ("-filter_complex_threads", "1", "-filter_complex",
                    _filters(cells, len(done), str(rate)), "-map", "[out]")  # fmt: skip
         inputs = [*(video for _, video in done), sheet]
-        return converted(inputs, path, (*options, "-r", str(rate), *CODEC), seconds=seconds)
+        return convert_preview(inputs, path, (*options, "-r", str(rate), *CODEC), seconds=seconds)
     finally:
         sheet.unlink(missing_ok=True)
 

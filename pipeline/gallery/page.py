@@ -22,11 +22,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from pipeline.gallery.cards import Card, cards, plan_of, visible
+from pipeline.gallery.cards import Card, cards, plan_of, printable_text
 from pipeline.gallery.media import Kind, Media, is_plain
 from pipeline.gallery.thumbnails import copy, folder_of_pictures, poster, tidy
-from pipeline.storage.work_dir import write as write_text
-from pipeline.sweep.plan import Plan, State
+from pipeline.storage.work_dir import write_text as write_text
+from pipeline.sweep.plan import JobState, Plan
 
 PAGE, LIVE, MOSAIC = "index.html", "live.js", "mosaic.mp4"
 HERE = Path(__file__).parent / "browser"
@@ -35,7 +35,7 @@ SCRIPTS = ("words.js", "clock.js", "screen.js", "card.js", "choice.js", "large.j
 
 
 @dataclass(frozen=True)
-class Shown:
+class CardMedia:
     """Paths of what shows a card, None = there is none; an empty file is none either."""
 
     card: Card
@@ -52,45 +52,45 @@ def write(sweep: Path, *, live: bool | None = None) -> Path:
     """
     plan = plan_of(sweep)
     folder = folder_of_pictures(sweep)
-    every = [shown(card, folder) for card in cards(sweep, plan)]
+    every = [card_media(card, folder) for card in cards(sweep, plan)]
     tidy(folder, {path for one in every for path in (one.video, one.poster) if path is not None})
     if live is None:
-        live = any(one.card.state is State.RUNNING for one in every)
-    data = told(sweep, plan, every, live=live)
+        live = any(one.card.state is JobState.RUNNING for one in every)
+    data = page_data(sweep, plan, every, live=live)
     _renew(folder / LIVE, f"dreamreelGallery({htmlsafe_json_dumps(data)});\n")
     _renew(sweep / PAGE, _page(data))
     return sweep / PAGE
 
 
-def shown(card: Card, folder: Path) -> Shown:
+def card_media(card: Card, folder: Path) -> CardMedia:
     """What there is to look at of the card's job; what is missing in the folder is made."""
     media = card.media
     if media is None:
-        return Shown(card, None, None, None)
+        return CardMedia(card, None, None, None)
     video = None
     if media.kind is Kind.VIDEO:
         video = media.path
     elif media.kind is not Kind.PICTURE:
         video = copy(media, card.figures.rate, folder)
     file = None if media.kind is Kind.FRAMES else media.path
-    return Shown(card, file, video, poster(media, card.figures.seconds, folder))
+    return CardMedia(card, file, video, poster(media, card.figures.seconds, folder))
 
 
-def told(sweep: Path, plan: Plan, every: Sequence[Shown], *, live: bool) -> dict[str, Any]:
+def page_data(sweep: Path, plan: Plan, every: Sequence[CardMedia], *, live: bool) -> dict[str, Any]:
     """The page's data. A line of the recipes is said once, and meant by its number."""
     lines: dict[str, int] = {}
     mosaic = sweep / MOSAIC
     return {
-        "title": visible(sweep.resolve().name),
+        "title": printable_text(sweep.resolve().name),
         "live": live,
-        "keys": [visible(key) for key in plan.keys],
+        "keys": [printable_text(key) for key in plan.keys],
         "mosaic": f"./{MOSAIC}?v={mosaic.lstat().st_mtime_ns:x}" if is_plain(mosaic) else None,
         "cards": [_told(sweep, one, lines) for one in every],
         "lines": list(lines),
     }
 
 
-def _told(sweep: Path, one: Shown, lines: dict[str, int]) -> dict[str, Any]:
+def _told(sweep: Path, one: CardMedia, lines: dict[str, int]) -> dict[str, Any]:
     """A card, as the page reads it."""
     card, figures = one.card, one.card.figures
     return {

@@ -12,8 +12,8 @@ from collections.abc import Collection
 from fractions import Fraction
 from pathlib import Path
 
-from pipeline.errors import UserError, shown
-from pipeline.gallery.convert import H264, MP4, SCALED, TAGGED, converted
+from pipeline.errors import UserError, printable
+from pipeline.gallery.convert import H264, MP4, SCALED, TAGGED, convert_preview
 from pipeline.gallery.media import Kind, Media, is_folder, numbered
 from pipeline.storage.atomic import disk_errors
 
@@ -37,7 +37,7 @@ def folder_of_pictures(sweep: Path) -> Path:
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
     if not is_folder(folder):
-        raise UserError(f"sweep: {shown(folder)} must be a folder, got a link; take it away")
+        raise UserError(f"sweep: {printable(folder)} must be a folder, got a link; take it away")
     return folder
 
 
@@ -53,13 +53,13 @@ def poster(media: Media, seconds: float | None, folder: Path) -> Path:
     if media.kind is Kind.FRAMES:
         every = numbered(media.path)
         chosen = every[-1:] if media.partial else every[len(every) // 2 :][:1]
-        done = bool(chosen) and converted(chosen, path, options, seconds=SECONDS)
+        done = bool(chosen) and convert_preview(chosen, path, options, seconds=SECONDS)
         return path if done else _empty(path)
     there = ["-sseof", "-0.1"] if media.partial else ["-ss", str((seconds or 0) / 2)]
     if media.kind is Kind.PICTURE:
         there = []
     for before in (there, []):  # one so short that there is nothing there begins somewhere
-        if converted([media.path], path, options, before=before, seconds=SECONDS):
+        if convert_preview([media.path], path, options, before=before, seconds=SECONDS):
             return path
     return _empty(path)
 
@@ -75,10 +75,10 @@ def copy(media: Media, rate: Fraction | None, folder: Path) -> Path:
     options = ("-vf", SMALL_AND_EVEN, *COPY)
     if media.kind is Kind.FRAMES:
         before = ("-framerate", str(rate or RATE))
-        done = converted([], path, options, before=before, pictures=numbered(media.path),
+        done = convert_preview([], path, options, before=before, pictures=numbered(media.path),
                          seconds=SECONDS)  # fmt: skip
     else:
-        done = converted([media.path], path, options, seconds=SECONDS)
+        done = convert_preview([media.path], path, options, seconds=SECONDS)
     return path if done else _empty(path)
 
 

@@ -21,7 +21,7 @@ LAST = 60.0
 
 
 @contextmanager
-def kept(sweep: Path) -> Iterator[None]:
+def watch_sweep(sweep: Path) -> Iterator[None]:
     """The sweep's page is true to it every few seconds, and once more in the end.
 
     The mosaic is made in the end, unless the block was left by an error or Ctrl-C: then the user

@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.canvas import Canvas, Strength
-from pipeline.imaging.metrics import blur, luminance, vitals
+from pipeline.imaging.metrics import blur, image_statistics, luminance
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 LEAST = 1e-4
@@ -56,7 +56,7 @@ class Anchor:
         if canvas.picture is not None:
             return canvas
         image = canvas.layer
-        now = vitals(image)
+        now = image_statistics(image)
         pull = 1 - math.exp(-1 / (self.seconds * rate))
         contrast = _gain(self.contrast, now.contrast)
         contrast = contrast * (self.clipped / now.clipped.clamp(min=LEAST)).clamp(max=1)

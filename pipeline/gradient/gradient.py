@@ -12,7 +12,7 @@ from torch import Tensor
 from pipeline.frame import Image
 from pipeline.gradient.tile_budget import TileBudget
 from pipeline.gradient.tile_gradient import Strides, TilePass
-from pipeline.gradient.tiles import Tile, cut
+from pipeline.gradient.tiles import Tile, cut_tiles
 from pipeline.model import Activations, Model
 from pipeline.objective import BoundObjective, total
 
@@ -102,7 +102,7 @@ class Gradient:
         """Return the tiles of the image, and how far apart their activations lie."""
         height, width = image.shape[2:]
         if self.tile_budget is None:
-            return cut(height, width), dict.fromkeys(self.objective.active)
+            return cut_tiles(height, width), dict.fromkeys(self.objective.active)
         need = self.tile_budget.need(self.model, self.objective.active, image.device)
         return self.tile_budget.tiles(need, height, width), need.strides
 

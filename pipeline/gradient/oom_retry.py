@@ -16,7 +16,7 @@ from pipeline.gradient.gradient import Gradient
 from pipeline.gradient.tile_budget import TileBudget
 from pipeline.runtime.malloc import give_back_freed_memory, keep_no_freed_memory
 from pipeline.runtime.memory_limit import GIB, discount_freed_memory
-from pipeline.runtime.oom import out_of_memory, out_of_memory_for_good
+from pipeline.runtime.oom import is_out_of_memory, is_unrecoverable_oom
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class OomRetry:
         except Exception as error:
             # without tiles there is nothing smaller to try, so even what stays broken is caught
             whole = gradient.tile_budget is None
-            if not (out_of_memory(error) or (whole and out_of_memory_for_good(error))):
+            if not (is_out_of_memory(error) or (whole and is_unrecoverable_oom(error))):
                 raise
             return None
 

@@ -10,7 +10,7 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.gradient.footprint import Footprint, Footprints
-from pipeline.gradient.tiles import PERIOD, Tile, cut
+from pipeline.gradient.tiles import PERIOD, Tile, cut_tiles
 from pipeline.model import Model
 from pipeline.runtime.memory_limit import GIB
 
@@ -20,7 +20,7 @@ LITTLE = 0.75 * GIB
 """Bytes that a step may hold on a CPU: with more it is but a little quicker."""
 
 
-def usual_bytes(device: torch.device) -> float:
+def default_step_bytes(device: torch.device) -> float:
     """Bytes that a step may hold on this device: of an NVIDIA GPU half of what it has.
 
     Not of what is free, so that a render goes on as it began. Where something else has more than
@@ -54,8 +54,8 @@ class TileBudget:
         Where there is none even for the smallest, those.
         """
         if not need.even:
-            return cut(height, width)
-        return cut(height, width, need.margin, lambda *sides: self.fits(need, *sides))
+            return cut_tiles(height, width)
+        return cut_tiles(height, width, need.margin, lambda *sides: self.fits(need, *sides))
 
     def fits(self, need: Footprint, height: int, width: int) -> bool:
         """Whether a picture of this size, in pixels, may be looked at as a whole."""

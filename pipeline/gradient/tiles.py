@@ -19,7 +19,7 @@ on the very pixels on which they fall in the whole picture."""
 
 
 @dataclass(frozen=True)
-class Span:
+class TileSpan:
     """A tile, [start, stop), and its core, [first, last), along one side of a picture, pixels.
 
     All are multiples of the period, but for the picture's own end, `length`.
@@ -46,8 +46,8 @@ class Span:
 class Tile:
     """One tile of a picture. Its map is (1, C, h, w), with places `stride` pixels apart."""
 
-    rows: Span
-    columns: Span
+    rows: TileSpan
+    columns: TileSpan
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -87,7 +87,7 @@ class Tile:
         return core.shape[2] * core.shape[3] / (height * width)
 
 
-def cut(
+def cut_tiles(
     height: int, width: int, margin: int = 0, fits: Callable[[int, int], bool] = lambda *_: True
 ) -> list[Tile]:
     """The tiles of a picture, row by row, all of one size; only one where the whole fits.
@@ -99,28 +99,28 @@ def cut(
     counts = product(_counts(height, margin), _counts(width, margin))
 
     def cost(count: tuple[int, int]) -> tuple[bool, int]:
-        tall, wide = side(height, count[0], margin), side(width, count[1], margin)
+        tall, wide = tile_side(height, count[0], margin), tile_side(width, count[1], margin)
         fitting = fits(tall, wide)
         return not fitting, tall * wide * (count[0] * count[1] if fitting else 1)
 
     down, across = (1, 1) if fits(height, width) else min(counts, key=cost)
-    rows, columns = spans(height, down, margin), spans(width, across, margin)
+    rows, columns = tile_spans(height, down, margin), tile_spans(width, across, margin)
     return [Tile(row, column) for row in rows for column in columns]
 
 
-def spans(length: int, count: int, margin: int) -> list[Span]:
+def tile_spans(length: int, count: int, margin: int) -> list[TileSpan]:
     """`count` tiles of one length, as short as margins allow, spread evenly over `length`."""
-    long = side(length, count, margin)
+    long = tile_side(length, count, margin)
     spare = (length - long) // PERIOD
     starts = [PERIOD * (spare * k // max(1, count - 1)) for k in range(count)]
     # Two cores meet in the middle of what their tiles share.
     meets = [PERIOD * ((late + early + long) // (2 * PERIOD)) for early, late in pairwise(starts)]
-    return [Span(start, start + long, first, last, length)
+    return [TileSpan(start, start + long, first, last, length)
             for start, (first, last) in zip(starts, pairwise([0, *meets, length]), strict=True)
             ]  # fmt: skip
 
 
-def side(length: int, count: int, margin: int) -> int:
+def tile_side(length: int, count: int, margin: int) -> int:
     """How long `count` tiles must be, as the length modulo the period, to cover that length."""
     margins = 2 * margin // PERIOD
     return PERIOD * (margins - (margins - length // PERIOD) // count) + length % PERIOD

@@ -11,7 +11,7 @@ from pipeline.frame import Picture
 Layer = npt.NDArray[np.float32]
 
 
-def filled(colours: Picture, alpha: Picture) -> Picture:
+def fill_transparent(colours: Picture, alpha: Picture) -> Picture:
     """The colours, (H, W, 3), going on smoothly where nothing of them is seen.
 
     What lies under alpha, (H, W), at 0 is often garbage, or a colour that nobody meant: dreamt

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
-from pipeline.errors import shown
+from pipeline.errors import printable
 from pipeline.frame import Picture
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def to_srgb(picture: Picture, profile: bytes, path: Path) -> Picture:
         )  # fmt: skip
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         log.warning("%s: its colour profile cannot be used, so its colours are taken for sRGB (%s)",
-                    shown(path), error)  # fmt: skip
+                    printable(path), error)  # fmt: skip
         return picture
     assert converted is not None
     return np.asarray(converted, np.uint8)

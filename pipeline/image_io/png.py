@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def stored(segments: Sequence[Path]) -> Iterator[bytes]:
+def read_pngs(segments: Sequence[Path]) -> Iterator[bytes]:
     """The PNGs in the segments, in order. Raises UserError if one is damaged."""
     for segment in segments:
         with segment.open("rb") as file:
@@ -21,7 +21,7 @@ def stored(segments: Sequence[Path]) -> Iterator[bytes]:
                 png = _chunks(file)
                 if signature != SIGNATURE or not png:
                     raise UserError(
-                        f"{shown(segment)}: must be as it was written, got other bytes; "
+                        f"{printable(segment)}: must be as it was written, got other bytes; "
                         "remove it and run the same command again"
                     )
                 yield signature + png
@@ -40,7 +40,7 @@ def _chunks(file: BinaryIO) -> bytes:
     return b"".join(chunks)
 
 
-def tagged(png: bytes, profile: bytes, metadata: Mapping[str, str]) -> bytes:
+def add_png_tags(png: bytes, profile: bytes, metadata: Mapping[str, str]) -> bytes:
     """The PNG with what its colours mean, and each tag as a chunk of UTF-8 text.
 
     PNG specification, third edition, 11.3.2.3 and 11.3.3.4. They stand behind the header chunk.

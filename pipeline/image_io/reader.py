@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from cv2.utils import logging as cv2_logging
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.probe import picture_area
-from pipeline.frame import Picture, in_8_bits, over
+from pipeline.frame import Picture, composite_over_grey, to_uint8
 from pipeline.image_io.icc import to_srgb
 from pipeline.image_io.tiff import Directory, directory
 from pipeline.limits import Limits
-from pipeline.storage.input_file import opened
+from pipeline.storage.input_file import open_input
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ Pixels = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Contents:
+class ImageFile:
     """What a picture file holds, upright.
 
     colours: (H, W, 3) uint8 or uint16 RGB. alpha: (H, W) of the same type, None = all is opaque.
@@ -55,24 +55,24 @@ def read(path: Path, limits: Limits) -> Picture:
     contents = load(path, limits)
     colours, alpha = contents.colours, contents.alpha
     if contents.profile:
-        colours = to_srgb(in_8_bits(colours), contents.profile, path)
-        alpha = None if alpha is None else in_8_bits(alpha)
-    return in_8_bits(colours if alpha is None else over(colours, alpha, 0))
+        colours = to_srgb(to_uint8(colours), contents.profile, path)
+        alpha = None if alpha is None else to_uint8(alpha)
+    return to_uint8(colours if alpha is None else composite_over_grey(colours, alpha, 0))
 
 
-def load(path: Path, limits: Limits) -> Contents:
+def load(path: Path, limits: Limits) -> ImageFile:
     """All that the file holds of its picture. Raises UserError as `read` does."""
     area = picture_area(path, limits)
     if not 0 < area <= limits.pixels:
         raise UserError(
             "input: must be a picture that can be read, of at most "
-            f"limits.pixels={limits.pixels} pixels, got {shown(path)}; use another file, or "
+            f"limits.pixels={limits.pixels} pixels, got {printable(path)}; use another file, or "
             "raise the limit if memory allows"
         )
     data = _bytes(path, limits)
     tags = directory(data)
     if tags.following:
-        log.warning("%s: only the first of its pages is used", shown(path))
+        log.warning("%s: only the first of its pages is used", printable(path))
     pixels, exif, profile = _decoded(_as_they_stand(data, tags))
     if (
         pixels is None
@@ -80,7 +80,7 @@ def load(path: Path, limits: Limits) -> Contents:
         or pixels.shape[2:] not in ((), (1,), (3,), (4,))
     ):
         raise UserError(
-            f"input: must be a picture of 8 or 16 bits that can be decoded, got {shown(path)}; "
+            f"input: must be a picture of 8 or 16 bits that can be decoded, got {printable(path)}; "
             "convert it to png"
         )
     pixels = _upright(pixels, directory(exif).number(ORIENTATION) or 1)
@@ -90,17 +90,17 @@ def load(path: Path, limits: Limits) -> Contents:
     if alpha is not None and tags.number(EXTRA_SAMPLES) == MULTIPLIED:
         colours = _divided(colours, alpha)
     profile = profile or tags.content(ICC_PROFILE)
-    return Contents(np.ascontiguousarray(colours), alpha, profile if _is_rgb(profile) else b"")
+    return ImageFile(np.ascontiguousarray(colours), alpha, profile if _is_rgb(profile) else b"")
 
 
 def _bytes(path: Path, limits: Limits) -> bytes:
     """The whole file. Raises UserError if it is larger than the largest picture, uncompressed."""
     most = 8 * limits.pixels + (1 << 20)  # four channels of 16 bits, and room for metadata
-    with opened(path) as file, open(file, "rb", closefd=False) as stream:
+    with open_input(path) as file, open(file, "rb", closefd=False) as stream:
         if os.fstat(file).st_size > most:
             raise UserError(
                 f"input: must have at most {most} bytes to be a picture of "
-                f"limits.pixels={limits.pixels}, got more in {shown(path)}; use another file"
+                f"limits.pixels={limits.pixels}, got more in {printable(path)}; use another file"
             )
         return stream.read(most)
 

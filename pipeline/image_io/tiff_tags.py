@@ -10,7 +10,7 @@ STRAIGHT = 2
 """A fourth channel that the colours are not multiplied with (TIFF 6.0, section 18)."""
 
 
-def tagged(tiff: bytes, profile: bytes, *, alpha: bool) -> bytes:
+def add_tiff_tags(tiff: bytes, profile: bytes, *, alpha: bool) -> bytes:
     """The little-endian TIFF with its ICC profile, and with what its fourth channel means.
 
     Its directory is written anew at the end, where there is room for more fields.

@@ -38,7 +38,7 @@ class ImageStatistics:
     high_band: Tensor
 
 
-def vitals(image: Tensor) -> ImageStatistics:
+def image_statistics(image: Tensor) -> ImageStatistics:
     """What the image (1, 3, H, W) in [0, 1] looks like."""
     light = luminance(image)
     colour = image - light

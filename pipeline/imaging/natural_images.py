@@ -10,7 +10,7 @@ COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.0, -0.05), (0.27, -0.09, 0.03))
 of their covariance (Olah et al. 2017, lucid)."""
 
 
-def mixing(like: Tensor) -> Tensor:
+def color_correlation(like: Tensor) -> Tensor:
     """(3, 3), red, green and blue of the three colours as columns, the longest of length 1.
 
     like: a tensor of the type and on the device that are wanted.
@@ -20,7 +20,7 @@ def mixing(like: Tensor) -> Tensor:
     return colours / longest
 
 
-def falling(height: int, width: int, power: float, device: torch.device) -> Tensor:
+def decay_power(height: int, width: int, power: float, device: torch.device) -> Tensor:
     """How strong each wave of torch.fft.rfft2 is, (H, W // 2 + 1): 1 / frequency to the power.
 
     In photographs the power is about 1 (Field 1987). The longest waves are all as strong as one

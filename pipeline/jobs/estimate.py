@@ -21,19 +21,19 @@ import torch.nn.functional as F
 
 from pipeline.encoder import Writer
 from pipeline.errors import UserError
-from pipeline.flow import at_once
+from pipeline.flow import parallel_flows
 from pipeline.frame import Image, Picture, to_image
 from pipeline.frame_range import FrameRange
 from pipeline.gradient import Gradient
 from pipeline.jobs.forecast import Forecast
-from pipeline.jobs.job import Job, say_what_must_fit
+from pipeline.jobs.job import Job, check_fit
 from pipeline.model import Activations, Model
 from pipeline.model.network.wrapper import ModelWrapper
 from pipeline.recording.recorder import NullRecorder
 from pipeline.render import render
 from pipeline.report.report import Report, peak_memory_bytes
 from pipeline.seamless_loop import NO_LOOP, SeamlessLoop
-from pipeline.source import Several, Source
+from pipeline.source import Source, StillCollection
 from pipeline.state import State
 
 WINDOWS, LONG = 8, 16
@@ -54,7 +54,7 @@ def estimate(job: Job) -> Forecast:
 def _of_one(job: Job) -> Forecast:
     pipeline = replace(job.pipeline, model=job.pipeline.model.to(job.device))
     job = replace(job, pipeline=pipeline, frame_range=None)
-    say_what_must_fit(job)
+    check_fit(job)
     walked = list(_walked(job))
     first, rest = walked[0], walked[1:]
     step = _step_seconds(job, {size for one in walked for size in one.work})
@@ -76,7 +76,7 @@ def _of_one(job: Job) -> Forecast:
     return Forecast(count, steps, started + (count - 1) * each, memory, whole)
 
 
-def _of_all(job: Job, stills: Several) -> Forecast:
+def _of_all(job: Job, stills: StillCollection) -> Forecast:
     """Return what all of several stills will take, by their pixels. Raises UserError as above."""
     sources: list[Source] = []
     for _, source in stills.each():
@@ -118,7 +118,7 @@ def _walked(job: Job) -> Iterator[_Walked]:
         pipeline, model=_Blind(pipeline.model), tile_budget=None, loop=SeamlessLoop(0, count)
     )
     # what is found beside the dream takes none of its time
-    since = "warp" if at_once(pipeline.clip, job.device) else "wait"
+    since = "warp" if parallel_flows(pipeline.clip, job.device) else "wait"
     for begin in begins:
         cuts = FrameRange(begin, begin + long).within(pipeline.cuts, source)
         recorder = NullRecorder(_grown(job, begin))

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.errors import shown
-from pipeline.storage.work_dir import write
+from pipeline.errors import printable
+from pipeline.storage.work_dir import write_text
 
 FILE = "plan.json"
 """Its name in the folder of a sweep's job."""
@@ -41,21 +41,21 @@ class Forecast:
         if self.size is not None:
             each_ = "" if self.frames else " a frame"
             parts.append(f"{self.size / 1e6:.1f} MB{each_}, twice that while it is joined")
-        return f"{shown(output)}: would take about {', '.join(parts)}"
+        return f"{printable(output)}: would take about {', '.join(parts)}"
 
     def write(self, folder: Path) -> None:
         """Note it there, for `read`. Raises UserError."""
-        write(folder / FILE, json.dumps(asdict(self)) + "\n")
+        write_text(folder / FILE, json.dumps(asdict(self)) + "\n")
 
 
-def read(folder: Path) -> Forecast | None:
+def read_forecast(folder: Path) -> Forecast | None:
     """What is noted there; None = nothing."""
     with suppress(OSError, ValueError, TypeError):
         return Forecast(**json.loads((folder / FILE).read_text("utf-8")))
     return None
 
 
-def summed(forecasts: Iterable[Forecast]) -> str:
+def total_line(forecasts: Iterable[Forecast]) -> str:
     """What is said of several, one after the other."""
     all_ = list(forecasts)
     size = sum(one.size or 0 for one in all_)

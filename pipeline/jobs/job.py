@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pipeline.auxiliary.inputs import AuxiliaryInputs
 from pipeline.encoder import Encoder
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.frame import Clip
 from pipeline.frame_range import FrameRange
 from pipeline.gradient import Gradient
@@ -26,15 +26,15 @@ from pipeline.objective import needs_guide
 from pipeline.recording.fingerprint import Fingerprint, version_of, versions
 from pipeline.recording.recorder import Recorder
 from pipeline.recording.recording import FIGURES, Recording, Saving
-from pipeline.recording.seams import Seam, keep, measured
+from pipeline.recording.seams import Seam, measure_seams, write_edge
 from pipeline.render import Pipeline, RenderedFrame, render
 from pipeline.report import frame_metrics
-from pipeline.report.profile import TRACE, profiled
-from pipeline.report.progress import asked_to_stop, shown_progress
+from pipeline.report.profile import TRACE, profile_trace
+from pipeline.report.progress import progress_bar, stop_requests
 from pipeline.report.report import Report
-from pipeline.runtime.oom import told
-from pipeline.source import Several, Source
-from pipeline.storage.work_dir import log_to, read_json, write
+from pipeline.runtime.oom import oom_as_user_error
+from pipeline.source import Source, StillCollection
+from pipeline.storage.work_dir import log_to, read_json, write_text
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Job:
     """Whether to write a timeline of it."""
     plan: bool = False
     """Whether to say what it will take, and render nothing."""
-    stills: Several | None = None
+    stills: StillCollection | None = None
     """Pictures that are each dreamt on their own; the pipeline is that of the first."""
     auxiliary_of: Callable[[Source], AuxiliaryInputs] | None = None
     """What gives each of them its mask and guide."""
@@ -101,13 +101,13 @@ class Job:
                 pipeline, cuts=self.frame_range.within(pipeline.cuts, pipeline.source)
             )
         frames = render(pipeline, recorder, seed=self.seed, device=self.device)
-        with told(), closing(frames):
+        with oom_as_user_error(), closing(frames):
             for frame in frames:
                 if frame.frame.index >= first:
                     report.add(frame)
                 yield frame
 
-    def run(self) -> Iterator[RenderedFrame]:
+    def run(self) -> Generator[RenderedFrame, None, None]:
         """Render, and yield every frame once it is recorded; the output is complete at the end.
 
         Leaves recipe.yaml, render.log and report.json beside it. An interrupted render of the very
@@ -122,7 +122,7 @@ class Job:
         with recording, log_to(recording.folder):
             report = self.report(recording)
             if not recording.is_complete:
-                begin(self, recording)
+                write_recipe(self, recording)
                 yield from self.frames(recording, report)
             write_report(self, recording, report)
 
@@ -151,10 +151,10 @@ def run(job: Job) -> RenderResult:
     which the user pressed Ctrl-C, with the line that says how to go on.
     """
     recording = job.recording()
-    with asked_to_stop() as stop, recording, log_to(recording.folder):
+    with stop_requests() as stop, recording, log_to(recording.folder):
         report, seams = job.report(recording), list[Seam]()
         if not recording.is_complete:
-            begin(job, recording)
+            write_recipe(job, recording)
             if job.shots is None:
                 _render(job, recording, report, stop)
             else:
@@ -163,10 +163,10 @@ def run(job: Job) -> RenderResult:
     return RenderResult(job.output, figures, bool(stop))
 
 
-def begin(job: Job, recording: Recording) -> None:
+def write_recipe(job: Job, recording: Recording) -> None:
     """Write what a render leaves beside its output at its beginning. Raises UserError."""
     (recording.folder / "report.json").unlink(missing_ok=True)  # of an output that is replaced
-    write(recording.folder / "recipe.yaml", job.settings)
+    write_text(recording.folder / "recipe.yaml", job.settings)
 
 
 def write_report(
@@ -178,26 +178,26 @@ def write_report(
         return held
     figures = report.figures() | {"loop_frames": job.pipeline.loop.overlap, "seams": seams}
     figures["frames"] = recording.count  # of a loop fewer than were dreamt
-    figures |= facts(job.pipeline.model, job.seed)
-    write(path, json.dumps(figures, indent=2) + "\n")
+    figures |= report_facts(job.pipeline.model, job.seed)
+    write_text(path, json.dumps(figures, indent=2) + "\n")
     return figures
 
 
 def _render(job: Job, recording: Recording, report: Report, stop: Sequence[int]) -> None:
     """Dream and record every frame. Raises KeyboardInterrupt when asked to stop, and UserError."""
-    say_what_must_fit(job)
+    check_fit(job)
     span, count, begin = job.frame_range, job.pipeline.clip.count, 0
     if span is not None:
         count, begin = span.last - span.begin, span.begin
     frames = job.frames(recording, report)
-    done = shown_progress(count, "frame", recording.folder, recording.state.index - begin)
+    done = progress_bar(count, "frame", recording.folder, recording.state.index - begin)
     trace = recording.folder / TRACE if job.profile else None
-    with profiled(trace) as note, done as progress, closing(frames):
+    with profile_trace(trace) as note, done as progress, closing(frames):
         for frame in frames:
             note(frame.frame.index, frame.spans)
             after = frame.frame.index + 1
             if span is not None and after in (span.first, span.last):
-                keep(_layer(frame), after, recording.folder)
+                write_edge(_layer(frame), after, recording.folder)
             progress(report.gain)
             if stop and after - begin != count:
                 raise KeyboardInterrupt(recording.stop())
@@ -214,14 +214,14 @@ def _join(folder: Path, job: Job, recording: Recording) -> list[Seam]:
 
     Raises UserError.
     """
-    found = shots.read(folder)
-    works = shots.done(folder, found, job.fingerprint)
-    rows = [row for work in works for row in frame_metrics.read(work / FIGURES)]
-    shots.check(found, [row["index"] for row in rows if row["cut"]])
-    seams = measured(works, found.parts)
+    found = shots.read_shots(folder)
+    works = shots.finished_work_dirs(folder, found, job.fingerprint)
+    rows = [row for work in works for row in frame_metrics.read_rows(work / FIGURES)]
+    shots.check_cuts(found, [row["index"] for row in rows if row["cut"]])
+    seams = measure_seams(works, found.parts)
     recording.adopt(shots.segments(works, found))
     for row in rows:
-        frame_metrics.write(recording.folder / FIGURES, row)
+        frame_metrics.append_row(recording.folder / FIGURES, row)
     recording.finish(())
     return seams
 
@@ -231,13 +231,13 @@ def comment(embedded_settings: str) -> dict[str, str]:
     return {"comment": f"dreamreel {version_of('dreamreel')}\n{embedded_settings}"}
 
 
-def facts(model: Model, seed: int) -> dict[str, object]:
+def report_facts(model: Model, seed: int) -> dict[str, object]:
     """Return what report.json says beside its figures: what the result can be made from again."""
     return {"seed": seed, "versions": versions(), "weights_sha256": model.weights_sha256}
 
 
-@told()
-def say_what_must_fit(job: Job) -> None:
+@oom_as_user_error()
+def check_fit(job: Job) -> None:
     """Log what the dreamer must do otherwise than it was told, for pictures of this size.
 
     Raises UserError where nothing fits, or nobody looks at the guide.
@@ -291,4 +291,4 @@ def summary(outcome: RenderResult) -> str:
     if seams:
         worst = max(seams, key=lambda seam: float(seam["difference"]))
         parts.append(f"seams {len(seams)}, the worst {worst['difference']} at {worst['frame']}")
-    return f"{shown(outcome.output)}: {', '.join(parts)}"
+    return f"{printable(outcome.output)}: {', '.join(parts)}"

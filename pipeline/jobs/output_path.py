@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.encoder import Encoder
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.frame import Clip
 from pipeline.image_io.suffixes import SUFFIXES
-from pipeline.recording.output import check_room
+from pipeline.recording.output import check_output_free
 from pipeline.storage.work_dir import work_dir
 
 
@@ -45,25 +45,25 @@ def check_output(output: Path, sources: Mapping[str, Path], *, overwrite: bool) 
     """
     if output.is_symlink() and output.is_dir():
         raise UserError(
-            f"output: must not be a link to a folder, got {shown(output)}; name a file, or the "
+            f"output: must not be a link to a folder, got {printable(output)}; name a file, or the "
             "folder itself"
         )
     for key, source in sources.items():
         if work_dir(output).resolve() in source.resolve().parents:
             raise UserError(
-                f"{key}: must not be a file of the render itself, got {shown(source)}; move it "
-                f"out of {shown(work_dir(output))}, or name another output"
+                f"{key}: must not be a file of the render itself, got {printable(source)}; move it "
+                f"out of {printable(work_dir(output))}, or name another output"
             )
         if output.exists() and _holds(output, source):
             raise UserError(
-                f"output: must not be the {key}, got {shown(output)}; name another file"
+                f"output: must not be the {key}, got {printable(output)}; name another file"
             )
     if len(work_dir(output).name.encode()) > 255:
         raise UserError(
             f"output: must leave room for the ending of its work folder, got a name of "
             f"{len(output.name.encode())} bytes; use at most 248"
         )
-    check_room(output, work_dir(output), overwrite=overwrite)
+    check_output_free(output, work_dir(output), overwrite=overwrite)
 
 
 def _holds(output: Path, source: Path) -> bool:

@@ -10,14 +10,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from pipeline.cuts import Change, Cuts
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.frame import Picture
 from pipeline.frame_range import FrameRange
 from pipeline.recording.fingerprint import Fingerprint
-from pipeline.recording.segments import spans
-from pipeline.storage.work_dir import work_dir, write
-from pipeline.sweep.job_status import lasting
-from pipeline.sweep.plan import State, read_plan, status_of
+from pipeline.recording.segments import closed_segments
+from pipeline.storage.work_dir import work_dir, write_text
+from pipeline.sweep.job_status import binding_facts
+from pipeline.sweep.plan import JobState, read_plan, status_of
 
 SHOTS = "shots.json"
 """The name of the file that lists them, beside the jobs."""
@@ -80,7 +80,7 @@ class Shots:
     def write(self, folder: Path) -> None:
         """Note them in the folder of their sweep. Raises UserError."""
         told = {"parts": [str(part) for part in self.parts], "cuts": self.cuts}
-        write(folder / SHOTS, json.dumps(told) + "\n")
+        write_text(folder / SHOTS, json.dumps(told) + "\n")
 
 
 def _split(begins: Sequence[int], count: int, longest: int) -> Iterator[int]:
@@ -90,7 +90,7 @@ def _split(begins: Sequence[int], count: int, longest: int) -> Iterator[int]:
         yield from (first + (end - first) * piece // pieces for piece in range(pieces))
 
 
-def read(folder: Path) -> Shots:
+def read_shots(folder: Path) -> Shots:
     """The shots that are noted there. Raises UserError."""
     try:
         told = json.loads((folder / SHOTS).read_text("utf-8"))
@@ -98,12 +98,12 @@ def read(folder: Path) -> Shots:
         return Shots(parts, tuple(map(int, told["cuts"])))
     except (OSError, ValueError, TypeError, KeyError, UserError) as error:
         raise UserError(
-            f"shots: must be a folder that scripts/render_shots.py made, got {shown(folder)}; "
+            f"shots: must be a folder that scripts/render_shots.py made, got {printable(folder)}; "
             "run that"
         ) from error
 
 
-def check(shots: Shots, cuts: Sequence[int]) -> None:
+def check_cuts(shots: Shots, cuts: Sequence[int]) -> None:
     """Nothing, if the jobs saw shots begin at these frames, which are those. Raises UserError."""
     if tuple(cuts) != shots.cuts:
         other = min({*cuts} ^ {*shots.cuts})
@@ -113,7 +113,7 @@ def check(shots: Shots, cuts: Sequence[int]) -> None:
         )
 
 
-def done(folder: Path, shots: Shots, made_of: Fingerprint) -> list[Path]:
+def finished_work_dirs(folder: Path, shots: Shots, made_of: Fingerprint) -> list[Path]:
     """The work folders of all parts, in order. made_of: what the whole depends on.
 
     Raises UserError if a part is not done, or was made of something else.
@@ -123,10 +123,11 @@ def done(folder: Path, shots: Shots, made_of: Fingerprint) -> list[Path]:
     for part in shots.parts:
         job = jobs.get(str(part), folder)
         status = status_of(job)
-        if status.state is not State.DONE or status.made_of != lasting(made_of.facts):
-            state = status.state if status.state is not State.DONE else "done with others"
+        if status.state is not JobState.DONE or status.made_of != binding_facts(made_of.facts):
+            state = status.state if status.state is not JobState.DONE else "done with others"
             raise UserError(
-                f"shots: must all be done with these settings, got part {part} of {shown(folder)} "
+                f"shots: must all be done with these settings, got part {part} of "
+                f"{printable(folder)} "
                 f"{state}; run scripts/render_shots.py again"
             )
         works.append(work_dir(job / status.output))
@@ -137,10 +138,11 @@ def segments(works: Sequence[Path], shots: Shots) -> list[Path]:
     """The segments of all parts, in order. Raises UserError if one is missing."""
     found: list[Path] = []
     for work, part in zip(works, shots.parts, strict=True):
-        held = spans(work, part.first)
+        held = closed_segments(work, part.first)
         if not held or held[-1][0] != part.last:
             raise UserError(
-                f"shots: must hold all segments, got {shown(work)} without some; remove it and run "
+                f"shots: must hold all segments, got {printable(work)} without some; remove it "
+                "and run "
                 "scripts/render_shots.py again"
             )
         found += [path for _, path in held]

@@ -16,19 +16,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.gradient import Gradient
-from pipeline.jobs.job import Job, RenderResult, facts, say_what_must_fit
-from pipeline.recording.fingerprint import MADE_OF, Contents, contents
+from pipeline.jobs.job import Job, RenderResult, check_fit, report_facts
+from pipeline.recording.fingerprint import MADE_OF, FileContents, contents
 from pipeline.recording.output import is_complete, remove
 from pipeline.recording.recording import FIGURES
 from pipeline.report import frame_metrics as written
 from pipeline.report.frame_metrics import Row
-from pipeline.report.progress import asked_to_stop, shown_progress
-from pipeline.source import Several, Source
-from pipeline.storage.atomic import HALF
+from pipeline.report.progress import progress_bar, stop_requests
+from pipeline.source import Source, StillCollection
+from pipeline.storage.atomic import TEMPORARY
 from pipeline.storage.lock import locked
-from pipeline.storage.work_dir import log_to, read_json, work_dir, write
+from pipeline.storage.work_dir import log_to, read_json, work_dir, write_text
 
 log = logging.getLogger(__name__)
 
@@ -54,40 +54,44 @@ def names(files: Iterable[Path]) -> dict[Path, str]:
     return called
 
 
-def check_output(output: Path, stills: Several, *, overwrite: bool) -> None:
+def check_stills_output(output: Path, stills: StillCollection, *, overwrite: bool) -> None:
     """Nothing, if all results may be written into that folder without loss. Raises UserError."""
     called = names(stills.files)
     home = next(iter(called)).parent
     if output.suffix:
         raise UserError(
             f"output: must be a folder for pictures that are dreamt each on its own, got "
-            f"{shown(output)}; say output={shown(output.stem)}"
+            f"{printable(output)}; say output={printable(output.stem)}"
         )
     if not output.parent.is_dir():
-        raise UserError(f"output: its folder must exist, got {shown(output.parent)}; make it first")
+        raise UserError(
+            f"output: its folder must exist, got {printable(output.parent)}; make it first"
+        )
     if os.path.lexists(output) and not output.is_dir():
-        raise UserError(f"output: must be a folder, got the file {shown(output)}; name another")
+        raise UserError(f"output: must be a folder, got the file {printable(output)}; name another")
     if output.is_dir() and output.samefile(home):
-        raise UserError(f"output: must not be the input, got {shown(output)}; name another folder")
+        raise UserError(
+            f"output: must not be the input, got {printable(output)}; name another folder"
+        )
     for name in (work_dir(output).name, *called.values()):
         if len(name.encode()) > 255:
             raise UserError(
-                f"output: no name in it must be longer than 255 bytes, got {shown(name)}; "
+                f"output: no name in it must be longer than 255 bytes, got {printable(name)}; "
                 "rename the picture"
             )
     work = work_dir(output)
-    done = {row["figures"]["output"] for row in written.read(work / FIGURES)}
+    done = {row["figures"]["output"] for row in written.read_rows(work / FIGURES)}
     for name in called.values():
         there = os.path.lexists(output / name)
         ours = name in done or is_complete(work / name, output / name)
         if there and not ours and not overwrite:
             raise UserError(
-                f"output: must not hold {shown(name)} yet, got {shown(output / name)}; "
+                f"output: must not hold {printable(name)} yet, got {printable(output / name)}; "
                 "name another folder or say overwrite=true"
             )
 
 
-def run(job: Job) -> RenderResult:
+def run_stills(job: Job) -> RenderResult:
     """Dream each of the job's stills into the folder `output`; leave out what cannot be read.
 
     What is left beside the output is as of `job.run`; report.json has the figures of each picture.
@@ -111,7 +115,7 @@ def run(job: Job) -> RenderResult:
             remove(rows)
             return RenderResult(job.output, held)
         album.go_on()
-        write(album.work / "recipe.yaml", job.settings)
+        write_text(album.work / "recipe.yaml", job.settings)
         try:
             _add_all(album, job.stills)
         except KeyboardInterrupt as stopped:
@@ -119,22 +123,22 @@ def run(job: Job) -> RenderResult:
         if not album.figures:
             raise UserError(
                 f"input: must hold a picture that can be dreamt, got none at "
-                f"{shown(job.stills.files[0].parent)}; the lines above say why"
+                f"{printable(job.stills.files[0].parent)}; the lines above say why"
             )
         figures: dict[str, object] = {"pictures": album.figures, "left_out": album.left_out}
-        figures |= facts(pipeline.model, job.seed)
-        write(report, json.dumps(figures, indent=2) + "\n")
+        figures |= report_facts(pipeline.model, job.seed)
+        write_text(report, json.dumps(figures, indent=2) + "\n")
         remove(album.work / MADE_OF)
     remove(rows)  # the last of all, behind the lock too: until then the same command tidies up
     return RenderResult(job.output, figures)
 
 
-def _add_all(album: _Album, stills: Several) -> None:
+def _add_all(album: _Album, stills: StillCollection) -> None:
     """Dream every picture, showing progress."""
     called = names(stills.files)
     with (
-        asked_to_stop() as stop,
-        shown_progress(len(called), "picture", album.work) as progress,
+        stop_requests() as stop,
+        progress_bar(len(called), "picture", album.work) as progress,
     ):
         for file, still in stills.each():
             album.add(file, still, called[file])
@@ -143,7 +147,7 @@ def _add_all(album: _Album, stills: Several) -> None:
                 raise KeyboardInterrupt
 
 
-def summary(outcome: RenderResult) -> str:
+def stills_summary(outcome: RenderResult) -> str:
     """One line: where the pictures lie and what they cost."""
     figures: Any = outcome.figures
     pictures, left_out = figures["pictures"].values(), figures["left_out"]
@@ -155,7 +159,7 @@ def summary(outcome: RenderResult) -> str:
         parts.append(f"gain {statistics.fmean(gains):.2f}")
     if left_out:
         parts.append(f"{len(left_out)} left out")
-    return f"{shown(outcome.output)}: {', '.join(parts)}"
+    return f"{printable(outcome.output)}: {', '.join(parts)}"
 
 
 @dataclass
@@ -179,19 +183,19 @@ class _Album:
         if not self.figures:
             return ""
         return (
-            f"stopped; {len(self.figures)} pictures are done, in {shown(self.job.output)}; "
+            f"stopped; {len(self.figures)} pictures are done, in {printable(self.job.output)}; "
             "the same command goes on"
         )
 
     def go_on(self) -> None:
         """Find what an earlier run of the very same has done. Raises UserError."""
         rows, made_of = self.work / FIGURES, self.work / MADE_OF
-        for half in self.work.glob(f"*{HALF}"):
+        for half in self.work.glob(f"*{TEMPORARY}"):
             remove(half)  # of those who were killed: the folder is ours
         if not self.job.fingerprint.goes_on(made_of, overwrite=self.job.overwrite):
             rows.unlink(missing_ok=True)
             self.job.fingerprint.write(made_of)
-        self._earlier = {row["input"]: row for row in written.read(rows)}
+        self._earlier = {row["input"]: row for row in written.read_rows(rows)}
 
     def add(self, file: Path, still: Source, name: str) -> None:
         """Dream this still to a file of that name, or say why it is left out."""
@@ -200,7 +204,7 @@ class _Album:
             if self.job.auxiliary_of is not None:
                 pipeline = replace(pipeline, auxiliary=self.job.auxiliary_of(still))
             job = replace(self.job, pipeline=pipeline, stills=None)
-            say_what_must_fit(job)
+            check_fit(job)
         except UserError as error:
             log.warning("%s; left out", error)
             self.left_out[file.name] = str(error)
@@ -210,7 +214,8 @@ class _Album:
         if earlier is not None and (self.job.output / name).exists():
             if earlier["sha256"] != held.sha256 and not self.job.overwrite:
                 raise UserError(
-                    f"input: must stay as it was, got other contents in {shown(file)}, which is "
+                    f"input: must stay as it was, got other contents in {printable(file)}, which "
+                    "is "
                     "dreamt already; put the first ones back, or say overwrite=true"
                 )
             if earlier["sha256"] == held.sha256:
@@ -219,7 +224,7 @@ class _Album:
                 return
         self._dream(job, held, name)
 
-    def _dream(self, job: Job, held: Contents, name: str) -> None:
+    def _dream(self, job: Job, held: FileContents, name: str) -> None:
         """Let the dream of a picture lie in the output by that name, and note its figures."""
         facts = {**job.fingerprint.facts, "contents of input": held.sha256}
         job = replace(
@@ -240,7 +245,7 @@ class _Album:
             index = 1 + max((row["index"] for row in self._earlier.values()), default=-1)
             row = {"index": index + len(self.figures), "input": held.path.name}
             row |= {"sha256": held.sha256, "figures": figures}
-            written.write(self.work / FIGURES, row)
+            written.append_row(self.work / FIGURES, row)
         remove(recording.folder)
         self.figures[held.path.name], self.gain = figures, report.gain
 
@@ -272,6 +277,6 @@ def _make(folders: Iterable[Path]) -> None:
             folder.mkdir()
         except OSError as error:
             raise UserError(
-                f"output: {shown(folder)} must be writable, got {error.strerror!r}; "
+                f"output: {printable(folder)} must be writable, got {error.strerror!r}; "
                 "choose another folder"
             ) from error

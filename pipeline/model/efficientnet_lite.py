@@ -45,7 +45,7 @@ def efficientnet_lite(*, version: int) -> Network:
         raise UserError(f"model.version: must be 0, 1 or 2, got {version}")
     path = _weights(version)
     return Network(
-        trained(version),
+        pretrained(version),
         mean=MEAN,
         deviation=DEVIATION,
         weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -54,7 +54,7 @@ def efficientnet_lite(*, version: int) -> Network:
     )
 
 
-def trained(version: int) -> EfficientNetLite:
+def pretrained(version: int) -> EfficientNetLite:
     """The bare module of version 0, 1 or 2 with its weights. Raises UserError as above."""
     module = EfficientNetLite(*SCALES[version])
     weights = torch.load(_weights(version), map_location="cpu", weights_only=True)

@@ -16,7 +16,7 @@ from pipeline.model import Activations, Model
 
 
 @dataclass(frozen=True, eq=False, config=ConfigDict(arbitrary_types_allowed=True))
-class Several:
+class SeveralModels:
     """models: by any names without a dot; a layer's name is that of its model, a dot, its own."""
 
     models: dict[str, SkipValidation[Model]]
@@ -63,9 +63,9 @@ class Several:
                 sides.append(self.models[name].smallest_side(inner))
         return max(sides)
 
-    def to(self, device: torch.device) -> Several:
+    def to(self, device: torch.device) -> SeveralModels:
         """The same networks on this device."""
-        return Several({name: model.to(device) for name, model in self.models.items()})
+        return SeveralModels({name: model.to(device) for name, model in self.models.items()})
 
     def _parted(self, layers: Sequence[str]) -> dict[str, list[str]]:
         """The layers by the model that they are of. Raises UserError for one that is of none."""

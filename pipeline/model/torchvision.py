@@ -49,7 +49,7 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
         count = len(classes)
     else:
         module, sha256, count = with_own_weights(
-            partial(untrained, name), weights, name=name, key="model.weights", aside=AUXILIARY
+            partial(bare_network, name), weights, name=name, key="model.weights", aside=AUXILIARY
         )
         classes = ()
     if labels is not None:
@@ -65,7 +65,7 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
     )  # fmt: skip
 
 
-def untrained(name: str, classes: int) -> nn.Module:
+def bare_network(name: str, classes: int) -> nn.Module:
     """The network of this name for so many classes, as its published weights expect it."""
     further = {}
     if name in SHIFTING:

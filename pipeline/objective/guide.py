@@ -36,7 +36,7 @@ class Guided:
     layers: Layers
     guide_size: Annotated[int, Field(ge=16, le=4096)]
 
-    def bind(self, model: Model, guide: Guide | None = None) -> Agreement:
+    def bind(self, model: Model, guide: Guide | None = None) -> GuideMatch:
         """The agreement with this guide. Raises UserError without one, or for a size too small."""
         if guide is None:
             raise UserError(
@@ -48,11 +48,11 @@ class Guided:
                 f"objective.guide_size: must be at least {least} for these layers, got "
                 f"{self.guide_size}; say objective.guide_size={least}"
             )
-        return Agreement(model, self.layers, guide, self.guide_size)
+        return GuideMatch(model, self.layers, guide, self.guide_size)
 
 
 @dataclass(frozen=True)
-class Agreement(AllLayers):
+class GuideMatch(AllLayers):
     """The guide as it is seen by a model, and how well other activations agree with it."""
 
     model: Model
@@ -73,7 +73,7 @@ class Agreement(AllLayers):
 
 
 @lru_cache(maxsize=4)  # asked at every step, and anew at every frame by one that is equal
-def features(aim: Agreement, device: torch.device) -> Activations:
+def features(aim: GuideMatch, device: torch.device) -> Activations:
     """The activations of the guide, its shorter side brought to the aim's size."""
     image = to_image(aim.guide.picture, device)
     scale = aim.size / min(image.shape[2:])

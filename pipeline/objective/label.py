@@ -12,11 +12,11 @@ from functools import cache
 
 from pydantic.dataclasses import dataclass
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.frame import Guide
 from pipeline.model import Model
 from pipeline.objective.channel import Channel
-from pipeline.objective.weighted import Mixed
+from pipeline.objective.weighted import WeightedSum
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Label:
 
     label: int | str
 
-    def bind(self, model: Model, guide: Guide | None = None) -> Channel | Mixed:
+    def bind(self, model: Model, guide: Guide | None = None) -> Channel | WeightedSum:
         """The channel of this class in each layer of scores that has it.
 
         Raises UserError for a class that the model does not know.
@@ -45,14 +45,15 @@ class Label:
         if not channels:
             raise UserError(
                 f"objective.label: must be asked of a network that tells classes apart, got "
-                f"{shown(self.label)!r} for one that does not; choose another model or objective"
+                f"{printable(self.label)!r} for one that does not; choose another model or "
+                "objective"
             )
         first, *others = channels.values()
-        return Mixed(channels, dict.fromkeys(channels, 1.0)) if others else first
+        return WeightedSum(channels, dict.fromkeys(channels, 1.0)) if others else first
 
     def _number(self, model: Model, layer: str, classes: tuple[str, ...]) -> int:
         if isinstance(self.label, str) and not self.label.isdecimal():
-            return numbered(self.label, classes)
+            return class_number(self.label, classes)
         number, count = int(self.label), model.channels(layer)
         if not 0 <= number < count:
             raise UserError(
@@ -63,7 +64,7 @@ class Label:
 
 
 @cache  # asked at every frame, of a thousand names
-def numbered(name: str, classes: tuple[str, ...]) -> int:
+def class_number(name: str, classes: tuple[str, ...]) -> int:
     """The number of the class of this name. Raises UserError, offering the near ones."""
     plain = [_plain(known) for known in classes]
     wanted = _plain(name)
@@ -73,7 +74,7 @@ def numbered(name: str, classes: tuple[str, ...]) -> int:
     if found:
         numbers = " and ".join(map(str, found))
         raise UserError(
-            f"objective.label: must be one class, got {shown(name)!r}, which is the name of "
+            f"objective.label: must be one class, got {printable(name)!r}, which is the name of "
             f"{numbers}; say the number"
         )
     inside = [known for known in plain if wanted and re.search(rf"\b{re.escape(wanted)}\b", known)]
@@ -81,7 +82,7 @@ def numbered(name: str, classes: tuple[str, ...]) -> int:
     those = ", ".join(list(dict.fromkeys(near))[:6])
     remedy = f"near ones are {those}" if those else "a number will do too"
     rule = "one of the model's classes" if classes else "a number for a model without names"
-    raise UserError(f"objective.label: must be {rule}, got {shown(name)!r}; {remedy}")
+    raise UserError(f"objective.label: must be {rule}, got {printable(name)!r}; {remedy}")
 
 
 def _plain(name: str) -> str:

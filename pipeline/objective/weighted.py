@@ -28,7 +28,7 @@ class Weighted:
         for name in self.weights.keys() - self.terms.keys():
             raise ValueError(f"weights must be of terms, got one of {name!r}")
 
-    def bind(self, model: Model, guide: Guide | None = None) -> Mixed:
+    def bind(self, model: Model, guide: Guide | None = None) -> WeightedSum:
         """All of them in this model. Raises UserError where none counts."""
         weights = {name: self.weights.get(name, 1.0) for name in self.terms}
         if not any(weights.values()):
@@ -36,11 +36,13 @@ class Weighted:
                 f"objective.terms: must hold one whose weight is not 0, got {weights or 'none'}; "
                 "say objective=norm+label"
             )
-        return Mixed({name: term.bind(model, guide) for name, term in self.terms.items()}, weights)
+        return WeightedSum(
+            {name: term.bind(model, guide) for name, term in self.terms.items()}, weights
+        )
 
 
 @dataclass(frozen=True)
-class Mixed:
+class WeightedSum:
     """The terms of several aims, by "name.term"."""
 
     aims: Mapping[str, BoundObjective]

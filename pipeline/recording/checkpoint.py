@@ -15,41 +15,40 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.frame import Picture
 from pipeline.imaging.layer_level import LayerLevel
 from pipeline.state import LoopBuffer, State
-from pipeline.storage.atomic import settle, temporary_path
+from pipeline.storage.atomic import commit, temporary_path
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds.
-
-    state: before the newest frame. told: what that frame came to, as `digest` tells it, so that it
-    can be made again and held against this. shown: how many pictures had been made before it.
-    """
+    """What a file holds."""
 
     state: State
-    told: str
-    shown: int
+    """Before the newest frame."""
+    digest: str
+    """Of the state after that frame, so that the frame can be made again and compared."""
+    pictures: int
+    """How many had been made before that frame."""
 
 
-def write(path: Path, saved: Checkpoint) -> None:
+def write_checkpoint(path: Path, saved: Checkpoint) -> None:
     """Write the file so that it is whole and on the disk, or not there. Raises OSError."""
     tensors, numbers = _flat(saved.state)
-    facts = {**numbers, "told": saved.told, "shown": saved.shown}
+    facts = {**numbers, "digest": saved.digest, "pictures": saved.pictures}
     half = temporary_path(path)
     try:
         # safetensors refuses tensors that share memory, as the picture and a dream of nothing may
         own = {name: tensor.clone() for name, tensor in tensors.items()}
         half.write_bytes(save(own, {"dreamreel": json.dumps(facts)}))
-        settle(half, path)
+        commit(half, path)
     finally:
         half.unlink(missing_ok=True)
 
 
-def read(path: Path, device: torch.device) -> Checkpoint:
+def read_checkpoint(path: Path, device: torch.device) -> Checkpoint:
     """What the file holds, its dream on the device. Raises UserError for one that is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -57,10 +56,10 @@ def read(path: Path, device: torch.device) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"{shown(path)}: must be as it was saved, got {shown(error)}; "
+            f"{printable(path)}: must be as it was saved, got {printable(error)}; "
             "say overwrite=true to start anew"
         ) from error
-    return Checkpoint(_state(tensors, facts, device), facts["told"], facts["shown"])
+    return Checkpoint(_state(tensors, facts, device), facts["digest"], facts["pictures"])
 
 
 def digest(state: State) -> str:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.ffmpeg import process
 from pipeline.model.network.precision import has_bfloat16
-from pipeline.storage.work_dir import parsed, write
+from pipeline.storage.work_dir import parse_json, write_text
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ Marks = Mapping[Path, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Contents:
+class FileContents:
     """What a setting's file holds: it, all files of a folder, or all of a numbered pattern.
 
     key: the setting. sha256: of names and contents, in hex.
@@ -54,7 +54,7 @@ class Contents:
         """Nothing, if it still holds the same. Raises UserError."""
         try:
             if (
-                marks(self.path) == self.marks
+                file_marks(self.path) == self.marks
                 or contents(self.key, self.path).sha256 == self.sha256
             ):
                 return
@@ -62,7 +62,7 @@ class Contents:
             pass  # gone is other contents too
         raise UserError(
             f"{self.key}: must stay as it is while it is rendered, got other contents in "
-            f"{shown(self.path)}; put the first ones back and run the same command again"
+            f"{printable(self.path)}; put the first ones back and run the same command again"
         )
 
 
@@ -71,7 +71,7 @@ class Fingerprint:
     """facts: what the pictures depend on, by name. inputs: the files that they come from."""
 
     facts: Mapping[str, str] = field(default_factory=dict)
-    inputs: Sequence[Contents] = ()
+    inputs: Sequence[FileContents] = ()
 
     def differences(self, before: Mapping[str, str]) -> list[str]:
         """What is not as it was, each as one reads it: dreamer.step_size=0.02 (was 0.01)."""
@@ -88,7 +88,7 @@ class Fingerprint:
         with all that differs if it must not.
         """
         try:
-            before: dict[str, str] = parsed(path)
+            before: dict[str, str] = parse_json(path)
         except FileNotFoundError:
             return False
         except ValueError:
@@ -96,7 +96,7 @@ class Fingerprint:
         differences = self.differences(before if isinstance(before, dict) else {})
         if differences and not overwrite:
             raise UserError(
-                f"output: what {shown(path.parent)} holds must go on as it began, got "
+                f"output: what {printable(path.parent)} holds must go on as it began, got "
                 f"{', '.join(differences)}; take that back, or say overwrite=true to start anew"
             )
         if differences:
@@ -105,7 +105,7 @@ class Fingerprint:
 
     def write(self, path: Path) -> None:
         """Write the facts to the file. Raises UserError if it cannot."""
-        write(path, json.dumps(self.facts, indent=2) + "\n", durable=True)
+        write_text(path, json.dumps(self.facts, indent=2) + "\n", durable=True)
 
     def check(self) -> None:
         """Nothing, if the inputs still hold what they held. Raises UserError."""
@@ -115,7 +115,7 @@ class Fingerprint:
 
 def fingerprint(
     settings: Mapping[str, object],
-    inputs: Sequence[Contents],
+    inputs: Sequence[FileContents],
     *,
     weights: str,
     device: torch.device,
@@ -148,18 +148,18 @@ def version_of(package: str) -> str:
         return "uninstalled"
 
 
-def contents(key: str, path: Path) -> Contents:
+def contents(key: str, path: Path) -> FileContents:
     """What the file or files at path hold. Raises OSError."""
-    seen, told = marks(path), hashlib.sha256()
+    seen, told = file_marks(path), hashlib.sha256()
     for file in seen:
         with file.open("rb") as stream:
             held = hashlib.file_digest(stream, "sha256").hexdigest()
         # a file's own name is no part of what it holds, unless it says in which order it comes
         told.update(f"{'' if len(seen) == 1 else repr(file.name)} {held}\n".encode())
-    return Contents(key, path, told.hexdigest(), seen)
+    return FileContents(key, path, told.hexdigest(), seen)
 
 
-def marks(path: Path) -> Marks:
+def file_marks(path: Path) -> Marks:
     """The files that path means, in order, with their marks. Raises OSError."""
     return {file: _mark(file) for file in _files(path)}
 
@@ -211,10 +211,10 @@ def _flat(settings: Mapping[str, object], above: str = "") -> Iterator[tuple[str
 
 def _difference(name: str, before: str | None, now: str | None) -> str:
     if before is None or now is None:
-        return f"{shown(name)} ({'was not there' if before is None else 'is gone'})"
+        return f"{printable(name)} ({'was not there' if before is None else 'is gone'})"
     if max(len(before), len(now)) > LONGEST:
-        return f"other {shown(name)}" if " of " in name else f"another {shown(name)}"
-    return f"{shown(name)}={shown(now)} (was {shown(before)})"
+        return f"other {printable(name)}" if " of " in name else f"another {printable(name)}"
+    return f"{printable(name)}={printable(now)} (was {printable(before)})"
 
 
 @cache

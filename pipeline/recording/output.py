@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import UserError, shown
-from pipeline.storage.atomic import HALF, disk_errors, temporary_path
+from pipeline.errors import UserError, printable
+from pipeline.storage.atomic import TEMPORARY, disk_errors, temporary_path
 from pipeline.storage.file_names import is_regular
-from pipeline.storage.work_dir import parsed, write
+from pipeline.storage.work_dir import parse_json, write_text
 
 if TYPE_CHECKING:  # and with it torch, without which the gallery finds what lies where
     from pipeline.frame import Clip
@@ -28,30 +28,34 @@ COMPLETE = "complete.json"
 """Says which file is the complete result, whatever its name is by now."""
 
 
-def check_room(output: Path, folder: Path, *, overwrite: bool) -> None:
+def check_output_free(output: Path, folder: Path, *, overwrite: bool) -> None:
     """Nothing, if a render that works in `folder` may put its result there. Raises UserError.
 
     A folder is replaced only if an earlier render made it: anything else in it would be lost.
     """
     if not output.parent.is_dir():
-        raise UserError(f"output: its folder must exist, got {shown(output.parent)}; make it first")
+        raise UserError(
+            f"output: its folder must exist, got {printable(output.parent)}; make it first"
+        )
     if not os.path.lexists(output) or is_complete(folder, output):
         return
     if output.suffix == "" and not output.is_dir():
         raise UserError(
-            f"output: must be a folder, for its name has no suffix, got the file {shown(output)}; "
+            "output: must be a folder, for its name has no suffix, got the file "
+            f"{printable(output)}; "
             "name another, or remove it"
         )
     if not overwrite:
         raise UserError(
-            f"output: must not exist yet, got {shown(output)}; name another or say overwrite=true"
+            f"output: must not exist yet, got {printable(output)}; name another or say "
+            "overwrite=true"
         )
     if output.is_dir():
         others = (entry for entry in output.iterdir() if not NUMBERED.fullmatch(entry.name))
         if (other := next(others, None)) is not None:
             raise UserError(
                 f"output: must hold nothing but an earlier render's pictures to be replaced, got "
-                f"{shown(other)}; name another folder"
+                f"{printable(other)}; name another folder"
             )
 
 
@@ -67,7 +71,8 @@ def check_files(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
                 continue
             if not overwrite:
                 raise UserError(
-                    f"output: {shown(path)} must be a file, got a folder, link or pipe; remove it, "
+                    f"output: {printable(path)} must be a file, got a folder, link or pipe; "
+                    "remove it, "
                     "or set overwrite=true"
                 )
             with disk_errors(path):
@@ -84,7 +89,8 @@ def check_disk(folder: Path, clip: Clip, segment: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
         raise UserError(
-            f"output: {shown(folder)} must have room for about {need / MB:.2f} MB to begin with, "
+            f"output: {printable(folder)} must have room for about {need / MB:.2f} MB to begin "
+            "with, "
             f"got {free / MB:.2f} MB; free some, or choose another folder"
         )
 
@@ -96,13 +102,13 @@ def check_rename(output: Path, folder: Path) -> None:
     same output removes the file that it left.
     """
     name = hashlib.sha256(output.name.encode()).hexdigest()[:16]  # output's own may be too long
-    made, there = temporary_path(folder / "check"), output.with_name(f"check-{name}{HALF}")
+    made, there = temporary_path(folder / "check"), output.with_name(f"check-{name}{TEMPORARY}")
     try:
         made.touch()
         made.rename(there)
     except OSError as error:
         raise UserError(
-            f"output: must be in a folder to which {shown(folder)} can be renamed, got "
+            f"output: must be in a folder to which {printable(folder)} can be renamed, got "
             f"{error.strerror!r}; remove that folder, or name an output on the disk of it"
         ) from error
     finally:
@@ -110,7 +116,7 @@ def check_rename(output: Path, folder: Path) -> None:
         there.unlink(missing_ok=True)
 
 
-def missing(folder: Path, segments: Sequence[Path], pictures: int, count: int | None) -> int:
+def missing_bytes(folder: Path, segments: Sequence[Path], pictures: int, count: int | None) -> int:
     """How many bytes the disk will lack in the end; 0 = none, or it cannot be told.
 
     segments: those that are there, with so many pictures in them, of `count` in all. The whole is
@@ -128,7 +134,7 @@ def mark_complete(folder: Path, whole: Path, pictures: int) -> None:
 
     Raises UserError.
     """
-    write(folder / COMPLETE, json.dumps([*_mark(whole), pictures]) + "\n", durable=True)
+    write_text(folder / COMPLETE, json.dumps([*_mark(whole), pictures]) + "\n", durable=True)
 
 
 def complete_count(folder: Path, output: Path) -> int | None:
@@ -136,7 +142,7 @@ def complete_count(folder: Path, output: Path) -> int | None:
     works in the folder; else None.
     """
     try:
-        *mark, pictures = parsed(folder / COMPLETE)
+        *mark, pictures = parse_json(folder / COMPLETE)
         return pictures if mark == _mark(output) and isinstance(pictures, int) else None
     except (OSError, ValueError, TypeError):  # empty or cut short, by a full disk or a power cut
         return None

@@ -27,7 +27,7 @@ from types import TracebackType
 import torch
 
 from pipeline.encoder import Encoder
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.frame import Clip, Picture
 from pipeline.frame_range import FrameRange
 from pipeline.recording import checkpoint
@@ -38,18 +38,18 @@ from pipeline.recording.output import (
     MB,
     check_disk,
     check_files,
+    check_output_free,
     check_rename,
-    check_room,
     complete_count,
     mark_complete,
-    missing,
+    missing_bytes,
     remove,
 )
 from pipeline.recording.preview import Preview
 from pipeline.recording.seams import EDGES
 from pipeline.recording.segments import Segments
 from pipeline.state import State
-from pipeline.storage.atomic import HALF, disk_errors, flush
+from pipeline.storage.atomic import TEMPORARY, disk_errors, fsync
 from pipeline.storage.lock import locked
 from pipeline.storage.work_dir import work_dir
 
@@ -59,7 +59,7 @@ FIGURES = "figures.jsonl"
 """The name of the file with the figures of each frame that is done."""
 PICTURES = ("state-*", "segment-*", "digest-*", EDGES, "last", "pictures-*")
 FACTS = ("progress.json", FIGURES, MADE_OF)
-OURS = (*PICTURES, "whole*", "partial*", f"*{HALF}", "check-*", *FACTS)
+OURS = (*PICTURES, "whole*", "partial*", f"*{TEMPORARY}", "check-*", *FACTS)
 """What only serves to go on, in the order in which it goes: without a state nothing goes on."""
 FILES = ("lock", COMPLETE, "report.json", "recipe.yaml", "render.log", "trace.json", *PICTURES,
          *FACTS)  # fmt: skip
@@ -112,7 +112,7 @@ class Recording:
         partial = self.folder / f"partial{output.suffix}"
         self._partial = Preview(partial, encoder, clip, metadata)
         self._segments = Segments(self.folder, encoder, clip, saving.segment_frames, first)
-        self._told: str | None = None  # what the newest frame came to in an earlier render
+        self._digest: str | None = None  # what the newest frame came to in an earlier render
         self._count = first  # pictures that were handed in; an earlier render may have had more
         self._frames = 0
         self._unsaved: tuple[State, State, int] | None = None
@@ -122,14 +122,14 @@ class Recording:
         self._is_new = False
 
     def __enter__(self) -> Recording:
-        check_room(self.output, self.folder, overwrite=self.overwrite)
+        check_output_free(self.output, self.folder, overwrite=self.overwrite)
         self._is_new = not self.folder.exists()
         check_files(self.folder, FILES, overwrite=self.overwrite)
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"output: {shown(self.folder)} must be writable, got "
+                f"output: {printable(self.folder)} must be writable, got "
                 f"{error.strerror!r}; choose another folder"
             ) from error
         self._lock.enter_context(locked(self.folder))
@@ -149,13 +149,13 @@ class Recording:
         self, pictures: Sequence[Picture], before: State, state: State, *, starts_shot: bool = False
     ) -> None:
         """Record a frame, and save all that is needed to go on when it is time to."""
-        if self._told is not None and digest(state) != self._told:
+        if self._digest is not None and digest(state) != self._digest:
             raise UserError(
                 f"output: frame {before.index} must come out as it was saved in "
-                f"{shown(self.folder)}, got other bits; go on where it was begun, or say "
+                f"{printable(self.folder)}, got other bits; go on where it was begun, or say "
                 "overwrite=true to start anew"
             )
-        self._told, number = None, self._count
+        self._digest, number = None, self._count
         if self._part is None or before.index >= self._part.first:
             self._take(pictures, starts_shot=starts_shot)
         self._unsaved, self._frames = (before, state, number), state.index
@@ -178,7 +178,7 @@ class Recording:
         newest = self.folder / f"state-{before.index:08d}"
         with disk_errors(self.folder):
             self._segments.settle()
-            checkpoint.write(newest, Checkpoint(before, digest(state), number))
+            checkpoint.write_checkpoint(newest, Checkpoint(before, digest(state), number))
             for path in older:
                 if path != newest:
                     path.unlink()
@@ -202,7 +202,7 @@ class Recording:
         line = f"stopped behind frame {self._frames}"
         if segments:
             self._partial.make(segments, self._segments.count - self._segments.first)
-            line += f", {shown(self._partial.path)} shows what is done"
+            line += f", {printable(self._partial.path)} shows what is done"
         return f"{line}; the same command goes on"
 
     def finish(self, rest: Iterable[Picture] = ()) -> None:
@@ -222,7 +222,7 @@ class Recording:
                 # A folder cannot be renamed over another: the old one goes when the new is whole.
                 shutil.rmtree(self.output)
             whole.replace(self.output)
-            flush(self.output.parent)
+            fsync(self.output.parent)
         self.is_complete = True
 
     def __exit__(
@@ -252,7 +252,7 @@ class Recording:
 
     def _begin(self) -> None:
         """Take up what an earlier render left, or make sure that nothing of it is in the way."""
-        for pattern in (f"*{HALF}", "check-*"):
+        for pattern in (f"*{TEMPORARY}", "check-*"):
             for half in self.folder.glob(pattern):
                 remove(half)  # of those who were killed: the folder is ours
         made_of = self.folder / MADE_OF
@@ -277,14 +277,14 @@ class Recording:
 
         Raises UserError.
         """
-        begin = self.state, self._told, self._count
+        begin = self.state, self._digest, self._count
         try:
             self._take_up()
         except UserError as error:
             if not self.overwrite:
                 raise
             log.warning("restarts: %s", str(error).partition("; ")[0])
-            self.state, self._told, self._count = begin
+            self.state, self._digest, self._count = begin
             self._segments.stop()
             self._restart()
 
@@ -296,15 +296,16 @@ class Recording:
                 path.unlink()
             damaged = self._segments.damaged()
             if damaged is not None:
-                log.warning("%s is damaged, so all is rendered again", shown(damaged))
+                log.warning("%s is damaged, so all is rendered again", printable(damaged))
                 self._restart()
                 return
-            before = checkpoint.read(newest, self.device)
-            self.state, self._told, self._count = before.state, before.told, before.shown
+            before = checkpoint.read_checkpoint(newest, self.device)
+            self.state, self._digest, self._count = before.state, before.digest, before.pictures
             self._segments.take_up()
         if self._segments.count < self._count:
             raise UserError(
-                f"output: {shown(self.folder)} must hold the {self._count} pictures made by now, "
+                f"output: {printable(self.folder)} must hold the {self._count} pictures made by "
+                "now, "
                 f"got {self._segments.count}; say overwrite=true to start anew"
             )
         total = "" if self.clip.count is None else f" of {self.clip.count}"
@@ -324,11 +325,11 @@ class Recording:
         segments = self._segments.full()
         done = self._segments.end - self._segments.first
         self._partial.renew(segments, done)
-        lack = 0 if self._warned else missing(self.folder, segments, done, self.clip.count)
+        lack = 0 if self._warned else missing_bytes(self.folder, segments, done, self.clip.count)
         if lack:
             self._warned = True
             log.warning("output: %s will lack about %.1f MB for all frames; free some meanwhile",
-                        shown(self.folder), lack / MB)  # fmt: skip
+                        printable(self.folder), lack / MB)  # fmt: skip
 
     def _states(self) -> list[Path]:
         """The states that are saved, the newest last."""

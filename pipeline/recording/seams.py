@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.frame_range import FrameRange
 from pipeline.imaging.metrics import flicker
-from pipeline.storage.atomic import disk_errors, settle, temporary_path
+from pipeline.storage.atomic import commit, disk_errors, temporary_path
 
 Seam = dict[str, float]
 """frame: the first behind it. difference: 0 = the dream goes on, 1 = it is another."""
@@ -21,7 +21,7 @@ EDGES = "edge-*"
 """Files with the dream layer of the frame before the one they are numbered by."""
 
 
-def keep(layer: Tensor, frame: int, folder: Path) -> None:
+def write_edge(layer: Tensor, frame: int, folder: Path) -> None:
     """Keep the dream layer before that frame, (1, 3, H, W), in half precision. Raises UserError."""
     path = _edge(folder, frame)
     half = temporary_path(path)
@@ -29,12 +29,12 @@ def keep(layer: Tensor, frame: int, folder: Path) -> None:
         try:
             with half.open("wb") as file:
                 np.save(file, layer.half().cpu().numpy())
-            settle(half, path)
+            commit(half, path)
         finally:
             half.unlink(missing_ok=True)
 
 
-def measured(works: Sequence[Path], parts: Sequence[FrameRange]) -> list[Seam]:
+def measure_seams(works: Sequence[Path], parts: Sequence[FrameRange]) -> list[Seam]:
     """The seams, in order: the flicker between the two dreams of the very same frame, the one
     before it, by the part that ends there and by the run-up.
 
@@ -58,6 +58,7 @@ def _read(path: Path) -> Tensor:
         return torch.from_numpy(np.load(path)).float()
     except (OSError, ValueError) as error:
         raise UserError(
-            f"shots: must hold what seams are told from, got no {shown(path)}; remove its folder "
+            f"shots: must hold what seams are told from, got no {printable(path)}; remove its "
+            "folder "
             "and run scripts/render_shots.py again"
         ) from error

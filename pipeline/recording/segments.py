@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.encoder import Encoder, Writer
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.result import KilledError
 from pipeline.frame import Clip, Picture
 from pipeline.recording.output import remove
 from pipeline.recording.spool import Spool
-from pipeline.storage.atomic import flush
-from pipeline.storage.work_dir import write
+from pipeline.storage.atomic import fsync
+from pipeline.storage.work_dir import write_text
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Segments:
 
     def full(self) -> list[Path]:
         """The segments that are closed, in order."""
-        return [path for _, path in spans(self._folder, self.first)]
+        return [path for _, path in closed_segments(self._folder, self.first)]
 
     def damaged(self) -> Path | None:
         """The first closed segment that is no longer what was written; None if all are whole."""
@@ -95,7 +95,9 @@ class Segments:
     @property
     def end(self) -> int:
         """The number behind the last picture of those."""
-        return max((end for end, _ in spans(self._folder, self.first)), default=self.first)
+        return max(
+            (end for end, _ in closed_segments(self._folder, self.first)), default=self.first
+        )
 
     def all(self) -> list[Path]:
         """All segments, the last of them closed early; nothing more can be taken."""
@@ -128,7 +130,8 @@ class Segments:
             end += self._written
         if end != self.count:  # some are of another render
             raise UserError(
-                f"output: {shown(self._folder)} must hold the {self.count - self.first} pictures "
+                f"output: {printable(self._folder)} must hold the {self.count - self.first} "
+                "pictures "
                 f"that were made, got {end - self.first}; remove that folder to start over"
             )
         return segments
@@ -150,9 +153,9 @@ class Segments:
         first = self.end
         closed = first + self._written
         segment = self._folder / f"segment-{first:08d}-{closed:08d}"
-        write(_digest_of(segment), _digest(self._last), durable=True)
+        write_text(_digest_of(segment), _digest(self._last), durable=True)
         self._last.rename(segment)
-        flush(self._folder)
+        fsync(self._folder)
         self._spool.clear(before=closed)
 
     def adopt(self, segments: Sequence[Path]) -> None:
@@ -178,7 +181,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def spans(folder: Path, first: int) -> list[tuple[int, Path]]:
+def closed_segments(folder: Path, first: int) -> list[tuple[int, Path]]:
     """Every closed segment from that picture on, each behind the one before, with the number behind
     its last picture.
     """

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.frame import Clip, Picture
-from pipeline.storage.atomic import settle, temporary_path
+from pipeline.storage.atomic import commit, temporary_path
 
 PIECE = re.compile(r"pictures-(\d+)-(\d+)")
 """A file's name: the number of its first picture, and of the first that is no longer in it."""
@@ -57,7 +57,7 @@ class Spool:
         self._file.close()
         self._file = None
         name = f"pictures-{self._first:08d}-{self._first + self._count:08d}"
-        settle(self._half, self._folder / name)
+        commit(self._half, self._folder / name)
 
     def clear(self, before: int) -> None:
         """Remove every picture that does not count yet, and each piece that ends before or at

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 """The figures of one frame, by name: index, steps, work, seconds, cut, and what was measured."""
 
 
-def read(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[Row]:
     """The rows in the file, a line each, in the order of their index; none if there is no file.
 
     Who was killed while it wrote has left half a line, which tells nothing.
@@ -40,13 +40,13 @@ def read(path: Path) -> list[Row]:
     return [row for _, row in sorted(rows.items())]
 
 
-def write(path: Path, row: Row) -> None:
+def append_row(path: Path, row: Row) -> None:
     """Add the row to the file. Raises UserError if it cannot."""
     with disk_errors(path), path.open("a", encoding="utf-8") as file:
         file.write("\n" + json.dumps(row))  # in front: half a line may be the last
 
 
-def summed(rows: Sequence[Row]) -> dict[str, object]:
+def summarize(rows: Sequence[Row]) -> dict[str, object]:
     """The figures of the render by INTERFACE's names; what was not measured is None.
 
     rows: of its frames, in order.

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
-from pipeline.errors import shown
+from pipeline.errors import printable
 from pipeline.frame import Span
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ Note: TypeAlias = Callable[[int, Mapping[str, Span]], None]
 
 
 @contextmanager
-def profiled(path: Path | None) -> Iterator[Note]:
+def profile_trace(path: Path | None) -> Iterator[Note]:
     """What to tell each frame to, for a trace at `path`; None = nobody wants one."""
     if path is None:
         yield lambda index, spans: None
@@ -77,7 +77,10 @@ class _Profile:
         seconds = self._ended - self._began
         if not self._frames or not seconds:
             return
-        yield f"{shown(path)}: {self._frames} frames in {seconds:.1f} s; open it in ui.perfetto.dev"
+        yield (
+            f"{printable(path)}: {self._frames} frames in {seconds:.1f} s; open it in "
+            "ui.perfetto.dev"
+        )
         for lane, stages in LANES.items():
             shares = {MEANING.get(stage, stage): self._sums[stage] / seconds for stage in stages}
             shares[REST[lane]] = max(0.0, 1 - sum(shares.values()))

@@ -15,7 +15,7 @@ from typing import Any
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from pipeline.storage.work_dir import write
+from pipeline.storage.work_dir import write_text
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ LINE_SECONDS = 10.0
 
 
 @contextmanager
-def asked_to_stop() -> Iterator[list[int]]:
+def stop_requests() -> Iterator[list[int]]:
     """A list that is no longer empty once the user pressed Ctrl-C; a second one ends at once."""
     asked: list[int] = []
 
@@ -63,7 +63,7 @@ class _Progress:
         self.said = now
         seconds = (now - self.began) / (done - self.first)
         left = None if self.total is None else max(0, self.total - done) * seconds
-        write(self.folder / "progress.json", json.dumps(
+        write_text(self.folder / "progress.json", json.dumps(
             {"done": done, f"{unit}s": self.total, f"seconds_per_{unit}": round(seconds, 4),
              "seconds_left": None if left is None else round(left, 1), "gain": gain},
         ) + "\n")  # fmt: skip
@@ -75,9 +75,7 @@ class _Progress:
 
 
 @contextmanager
-def shown_progress(
-    total: int | None, unit: str, folder: Path, done: int = 0
-) -> Iterator[_Progress]:
+def progress_bar(total: int | None, unit: str, folder: Path, done: int = 0) -> Iterator[_Progress]:
     """Shows how many of `total` are done, None = unknown.
 
     unit: what is counted, frame say. done: by an earlier render.

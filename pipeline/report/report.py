@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from pipeline.frame import Image, to_image
-from pipeline.imaging.metrics import BANDS, band_energy, flicker, vitals
+from pipeline.imaging.metrics import BANDS, band_energy, flicker, image_statistics
 from pipeline.imaging.sampling import sample
 from pipeline.model import Model
 from pipeline.render import RenderedFrame
@@ -52,7 +52,7 @@ class Report:
 
     def __post_init__(self) -> None:
         if self.file is not None:
-            self._known = {row["index"] for row in frame_metrics.read(self.file)}
+            self._known = {row["index"] for row in frame_metrics.read_rows(self.file)}
 
     def add(self, dreamt: RenderedFrame) -> None:
         """Take in the next frame, unless an earlier render did: it came to the same."""
@@ -68,15 +68,15 @@ class Report:
         if self.file is None:
             self._rows.append(row)
         else:
-            frame_metrics.write(self.file, row)
+            frame_metrics.append_row(self.file, row)
 
     def figures(self) -> dict[str, object]:
         """The figures by INTERFACE's names; what was not measured is None."""
         clip, rows = (
             self.source.clip,
-            self._rows if self.file is None else frame_metrics.read(self.file),
+            self._rows if self.file is None else frame_metrics.read_rows(self.file),
         )
-        return frame_metrics.summed(rows) | {
+        return frame_metrics.summarize(rows) | {
             "rate": str(clip.rate),
             "width": clip.width,
             "height": clip.height,
@@ -98,7 +98,7 @@ class Report:
         if index % EVERY == 1:
             row |= self._flickered(dreamt)
         if dreamt.frame.picture is None:
-            told = asdict(vitals(dream.image)).items()
+            told = asdict(image_statistics(dream.image)).items()
             row["vitals"] = {name: round(float(value), 5) for name, value in told}
             row["vitals"]["strength"] = round(float(dreamt.canvas.strength.full.mean()), 4)
         spans = {stage: dreamt.spans.get(stage, (0.0, 0.0)) for stage in STAGES}

@@ -24,7 +24,7 @@ SIZE = re.compile(r"allocate ([\d.]+ \w+)")
 """How much was asked for in vain."""
 
 
-def out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether that is why it was raised: on any device, by Python, numpy, OpenCV or torch."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
@@ -33,18 +33,18 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(SAID.search(str(error)))
 
 
-def out_of_memory_for_good(error: BaseException) -> bool:
+def is_unrecoverable_oom(error: BaseException) -> bool:
     """Whether that is why, and trying with less is of no use."""
     return isinstance(error, RuntimeError) and bool(FOR_GOOD.search(str(error)))
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def oom_as_user_error() -> Iterator[None]:
     """Raises UserError where memory does not suffice."""
     try:
         yield
     except Exception as error:
-        if not (out_of_memory(error) or out_of_memory_for_good(error)):
+        if not (is_out_of_memory(error) or is_unrecoverable_oom(error)):
             raise
         asked = SIZE.search(str(error))
         raise UserError(

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.serialization import safe_globals
 from torchvision.models import WeightsEnum
 
-from pipeline.errors import UserError, errors_of, shown
-from pipeline.storage.input_file import opened
+from pipeline.errors import UserError, errors_of, printable
+from pipeline.storage.input_file import open_input
 
 log = logging.getLogger(__name__)
 
@@ -92,12 +92,12 @@ def with_own_weights(
     if not count:
         tensors |= {name: torch.zeros_like(tensor) for name, tensor in state.items()
                     if name.startswith(_starts(head))}  # fmt: skip
-    _check_fit(tensors, state, f"{key}: must hold the weights of {name}, got {shown(path)}")
+    _check_fit(tensors, state, f"{key}: must hold the weights of {name}, got {printable(path)}")
     # it keeps the versions of its parts, which files may lack
     state.update({name: tensor for name, tensor in tensors.items() if name in state})
     network.load_state_dict(state)
     if not count:
-        log.info("%s has no weights of %s: layers can be dreamt, classes cannot", shown(path),
+        log.info("%s has no weights of %s: layers can be dreamt, classes cannot", printable(path),
                  ", ".join(sorted(start.rstrip(".") for start in _starts(head))))  # fmt: skip
     return network, sha256, count
 
@@ -141,13 +141,14 @@ def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
     }  # fmt: skip
     if not found:
         raise UserError(
-            f"{key}: must hold tensors by name, got {shown(path)}, which holds something else; "
+            f"{key}: must hold tensors by name, got {printable(path)}, which holds something else; "
             "save the network's state_dict()"
         )
     for name, tensor in found.items():
         if tensor.layout != torch.strided:
             raise UserError(
-                f"{key}: must hold dense tensors, got {shown(path)}, in which {shown(name)} is "
+                f"{key}: must hold dense tensors, got {printable(path)}, in which "
+                f"{printable(name)} is "
                 "sparse; save it with to_dense()"
             )
     tensors = {name.removeprefix("module."): tensor for name, tensor in found.items()}
@@ -184,18 +185,18 @@ def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
     """
     if not count:
         raise UserError(
-            f"{key}: must be null for weights without a head, got {shown(path)}; leave it out"
+            f"{key}: must be null for weights without a head, got {printable(path)}; leave it out"
         )
     try:
         lines = _contents(path, key).decode().splitlines()
     except (UserError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{key}: must be a text file that can be read, got {shown(path)}; check the name"
+            f"{key}: must be a text file that can be read, got {printable(path)}; check the name"
         ) from error
     names = [re.sub(r"^/\w/(\S+)\s+\d+$", r"\1", line.strip()) for line in lines if line.strip()]
     if len(names) != count:
         raise UserError(
-            f"{key}: must name {count} classes, one a line, got {len(names)} in {shown(path)}; "
+            f"{key}: must name {count} classes, one a line, got {len(names)} in {printable(path)}; "
             "take the list that goes with the weights"
         )
     return tuple(names)
@@ -203,13 +204,14 @@ def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
 
 def _contents(path: Path, key: str) -> bytes:
     """Return what is in a file. Raises UserError, naming `key`; a pipe or a device is refused."""
-    with errors_of(key), opened(path) as descriptor:
+    with errors_of(key), open_input(path) as descriptor:
         try:
             with open(descriptor, "rb", closefd=False) as file:
                 return file.read()
         except OSError as error:
             raise UserError(
-                f"input: must be a file that can be read, got {shown(path)} ({error.strerror}); "
+                f"input: must be a file that can be read, got {printable(path)} "
+                f"({error.strerror}); "
                 "copy it again"
             ) from error
 
@@ -229,11 +231,13 @@ def _unpickled(content: bytes, path: Path, key: str) -> object:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
         if isinstance(error, pickle.UnpicklingError) and content.startswith(PICKLES):
             raise UserError(
-                f"{key}: must hold nothing but tensors, got {shown(path)}, of which nothing was "
+                f"{key}: must hold nothing but tensors, got {printable(path)}, of which nothing "
+                "was "
                 "run; save the network's state_dict() as safetensors"
             ) from error
         raise UserError(
-            f"{key}: must be a weights file, safetensors or torch's, got {shown(path)}, which is "
+            f"{key}: must be a weights file, safetensors or torch's, got {printable(path)}, which "
+            "is "
             "none or damaged; fetch it again"
         ) from error
 

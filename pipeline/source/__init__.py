@@ -33,7 +33,7 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Several(Protocol):
+class StillCollection(Protocol):
     """Stills in several files, each a Source of its own."""
 
     @property

@@ -12,14 +12,14 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.frame import Clip, Picture
 from pipeline.image_io.reader import read
 from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.imaging.natural_images import COLOURS
 from pipeline.limits import Limits
 from pipeline.source.extent import dream_size
-from pipeline.source.images import exact, fitted
+from pipeline.source.images import as_fraction, resize_picture
 
 Side = Annotated[int, Field(ge=1)]
 
@@ -40,7 +40,7 @@ class Feedback:
     """
 
     path: Path | None
-    rate: Annotated[Fraction, BeforeValidator(exact), Field(gt=0)]
+    rate: Annotated[Fraction, BeforeValidator(as_fraction), Field(gt=0)]
     seconds: Annotated[float, Field(gt=0, le=86400)] | None
     frames: Annotated[int, Field(ge=1)] | None
     height: Side | None
@@ -109,13 +109,13 @@ class Feedback:
         if self.path.is_file() and self.path.suffix.lower() not in SUFFIXES:
             raise UserError(
                 f"input: must be a picture ({' '.join(SUFFIXES)}) to fly into, got "
-                f"{shown(self.path)}; over a video say recipe=video camera=zoom"
+                f"{printable(self.path)}; over a video say recipe=video camera=zoom"
             )
         return read(self.path, self.limits)
 
     def _first(self, height: int, width: int) -> Picture:
         if self._picture is not None:
-            return fitted(self._picture, height, width)
+            return resize_picture(self._picture, height, width)
         return noise(height, width, seed=self.seed, contrast=self.contrast)
 
 

@@ -16,13 +16,13 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.frame import Clip, Picture
 from pipeline.image_io.reader import read
 from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.limits import Limits, Positive
-from pipeline.source.extent import check_order, dream_size, extent, remaining
-from pipeline.storage.input_file import given
+from pipeline.source.extent import check_order, count_frames, dream_size, extent
+from pipeline.storage.input_file import require_path
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ PATTERN = re.compile(r"%(?:0?(\d{1,2}))?d")
 """A number in a file name: %d, or %04d for at least four digits, at most 99."""
 
 
-def exact(rate: object) -> object:
+def as_fraction(rate: object) -> object:
     """A decimal rate as it is written: 12.5, not its nearest binary fraction."""
     return str(rate) if isinstance(rate, float) else rate
 
@@ -47,8 +47,8 @@ class Images:
     than `start`.
     """
 
-    path: Annotated[Path, BeforeValidator(given)]
-    rate: Annotated[Fraction, BeforeValidator(exact), Field(gt=0)]
+    path: Annotated[Path, BeforeValidator(require_path)]
+    rate: Annotated[Fraction, BeforeValidator(as_fraction), Field(gt=0)]
     start: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
     end: Positive | None
     frames: Annotated[int, Field(ge=1)] | None
@@ -76,7 +76,7 @@ class Images:
             limits=self.limits,
             unit=self._unit,
         )
-        count = remaining(len(self._files), first, last)
+        count = count_frames(len(self._files), first, last)
         self.limits.check_frames("input", count)
         return Clip(*size, rate=self.rate, count=count)
 
@@ -95,11 +95,13 @@ class Images:
                 if picture.shape[:2] != self.shape and not is_reported:
                     is_reported = True
                     log.warning("%s has %dx%d pixels, the first picture %dx%d; all are scaled to "
-                                "one size", shown(self._files[index]), *picture.shape[1::-1],
+                                "one size", printable(self._files[index]), *picture.shape[1::-1],
                                 *self.shape[::-1])  # fmt: skip
-                picture = fitted(picture, clip.height, clip.width)
+                picture = resize_picture(picture, clip.height, clip.width)
             else:
-                log.warning("the picture before %s stays in its place", shown(self._files[index]))
+                log.warning(
+                    "the picture before %s stays in its place", printable(self._files[index])
+                )
                 # looked for again after a resume, so that the same frames come out
                 picture = before if before is not None else self._latest(first, index, clip)
             before = picture
@@ -113,11 +115,11 @@ class Images:
 
     @cached_property
     def _files(self) -> list[Path]:
-        files = found(self.path)
+        files = find_pictures(self.path)
         if not files:
             raise UserError(
                 f"input: must name at least one picture ({' '.join(SUFFIXES)}), "
-                f"got none at {shown(self.path)}; check the folder and the pattern"
+                f"got none at {printable(self.path)}; check the folder and the pattern"
             )
         return files
 
@@ -152,21 +154,22 @@ class Images:
         """The last picture from `first` to before `index` that can be read."""
         for earlier in reversed(range(first, index)):
             if (picture := self._picture(earlier)) is not None:
-                return fitted(picture, clip.height, clip.width)
+                return resize_picture(picture, clip.height, clip.width)
         raise UserError(
-            f"input: must still have its first picture, got nothing to read at {shown(self.path)};"
+            "input: must still have its first picture, got nothing to read at "
+            f"{printable(self.path)};"
             " put the files back"
         )
 
 
-def found(path: Path) -> list[Path]:
+def find_pictures(path: Path) -> list[Path]:
     """The pictures that `path` names: itself, those in the folder, or those that fit its pattern.
 
     A folder's are in natural order, so that 9 comes before 10; a pattern's in that of its number.
     """
     if path.is_dir():
         visible = [file for file in path.iterdir() if file.name[0] != "." and not file.is_dir()]
-        return sorted((file for file in visible if is_picture(file)), key=natural)
+        return sorted((file for file in visible if is_picture(file)), key=natural_order)
     if len(PATTERN.findall(path.name)) != 1 or path.exists():
         return [path]
     before, digits, after = PATTERN.split(path.name)
@@ -191,10 +194,10 @@ def report_left_out(folder: Path, files: Sequence[Path]) -> None:
     if not folder.is_dir():
         return
     visible = (file for file in folder.iterdir() if file.name[0] != "." and not file.is_dir())
-    others = sorted((file for file in visible if not is_picture(file)), key=natural)
+    others = sorted((file for file in visible if not is_picture(file)), key=natural_order)
     if others:
-        log.info("%s: no pictures, so left out: %d files, such as %s", shown(folder),
-                 len(others), shown(Path(others[0].name)))  # fmt: skip
+        log.info("%s: no pictures, so left out: %d files, such as %s", printable(folder),
+                 len(others), printable(Path(others[0].name)))  # fmt: skip
     _report_gaps(folder, _numbers(files))
 
 
@@ -202,7 +205,7 @@ def _report_gaps(path: Path, numbers: Sequence[int]) -> None:
     """Log which of these numbers, ascending, do not follow one another."""
     gaps = [here for here, following in pairwise(numbers) if following > here + 1]
     if gaps:
-        log.warning("%s: no picture %d; the next one follows", shown(path), gaps[0] + 1)
+        log.warning("%s: no picture %d; the next one follows", printable(path), gaps[0] + 1)
 
 
 def _numbers(files: Sequence[Path]) -> list[int]:
@@ -218,13 +221,13 @@ def _numbers(files: Sequence[Path]) -> list[int]:
     return numbers if numbers[-1] - numbers[0] < 2 * len(numbers) else []
 
 
-def natural(path: Path) -> tuple[list[str | int], str]:
+def natural_order(path: Path) -> tuple[list[str | int], str]:
     """A key that sorts numbers in names by their value: a9.png before a10.png."""
     parts = re.split(r"([0-9]+)", path.name.casefold())
     return [int(part) if part.isdigit() else part for part in parts], path.name
 
 
-def fitted(picture: Picture, height: int, width: int) -> Picture:
+def resize_picture(picture: Picture, height: int, width: int) -> Picture:
     """The picture, or its alpha channel, scaled: averaged to shrink, cubic to grow."""
     if picture.shape[:2] == (height, width):
         return picture

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic.dataclasses import dataclass
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.decode_filters import has_alpha
 from pipeline.frame import Picture
-from pipeline.image_io.reader import Contents, Pixels, load
+from pipeline.image_io.reader import ImageFile, Pixels, load
 from pipeline.source.images import Images
 from pipeline.source.video import Video
 
@@ -66,10 +66,10 @@ class PictureMattes(Images):
         brightest = max((int(grey.max()) for grey, _ in asked), default=0)
         share = max((float(grey.max()) / peak for grey, peak in asked), default=0.0)
         if brightest == 1:
-            log.info("%s holds labels: all but black is taken for white", shown(self.path))
+            log.info("%s holds labels: all but black is taken for white", printable(self.path))
         elif share < FAINT:
             log.warning("%s is nowhere brighter than %.1f %% of white",
-                        shown(self.path), 100 * share)  # fmt: skip
+                        printable(self.path), 100 * share)  # fmt: skip
         return brightest == 1
 
     def _looked_at(self, file: Path) -> tuple[Pixels, int] | None:
@@ -104,7 +104,7 @@ class VideoMattes(Video):
             return int(next(pictures).min()) < 255
 
 
-def _grey(contents: Contents) -> tuple[Pixels, int]:
+def _grey(contents: ImageFile) -> tuple[Pixels, int]:
     """(H, W), from black to the value that is white, which comes with it; 1 of a label map."""
     colours, alpha = contents.colours, contents.alpha
     peak = int(np.iinfo(colours.dtype).max)

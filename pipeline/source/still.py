@@ -13,15 +13,15 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.errors import UserError, shown
-from pipeline.frame import Clip, Picture, over
-from pipeline.image_io.alpha import filled
+from pipeline.errors import UserError, printable
+from pipeline.frame import Clip, Picture, composite_over_grey
+from pipeline.image_io.alpha import fill_transparent
 from pipeline.image_io.reader import load
 from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.limits import Limits
 from pipeline.source.extent import dream_size
-from pipeline.source.images import PATTERN, fitted, found, report_left_out
-from pipeline.storage.input_file import given
+from pipeline.source.images import PATTERN, find_pictures, report_left_out, resize_picture
+from pipeline.storage.input_file import require_path
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Second = Annotated[float, Field(allow_inf_nan=False)]
@@ -68,16 +68,16 @@ class Still:
             unit=1,
         )
         if alpha is not None and self.alpha in WALLS:
-            colours, alpha = over(colours, alpha, WALLS[self.alpha]), None
-        seen = colours if alpha is None else filled(colours, alpha)
-        picture = fitted(seen, *size)
+            colours, alpha = composite_over_grey(colours, alpha, WALLS[self.alpha]), None
+        seen = colours if alpha is None else fill_transparent(colours, alpha)
+        picture = resize_picture(seen, *size)
         depth = 8 * colours.dtype.itemsize
         # a second is as good as any other rate
         clip = Clip(*size, rate=Fraction(1), count=1, depth=depth, profile=contents.profile)
         if alpha is not None:
             # what nobody sees stays as it was, unless scaling would smear it
             under = colours if picture is seen else picture
-            clip = replace(clip, cutout=np.dstack([under, fitted(alpha, *size)]))
+            clip = replace(clip, cutout=np.dstack([under, resize_picture(alpha, *size)]))
         return picture, clip
 
 
@@ -108,11 +108,11 @@ class Stills:
     @cached_property
     def files(self) -> list[Path]:
         """The files, in natural order. Raises UserError if there are none."""
-        files = found(self.path)
+        files = find_pictures(self.path)
         if not files:
             raise UserError(
                 f"input: must name at least one picture ({' '.join(SUFFIXES)}), "
-                f"got none at {shown(self.path)}; check the folder and the pattern"
+                f"got none at {printable(self.path)}; check the folder and the pattern"
             )
         files = files[: self.frames]
         self.one.limits.check_frames("input", len(files))
@@ -134,7 +134,7 @@ class Stills:
 
 
 def stills(
-    path: Annotated[Path, BeforeValidator(given)],
+    path: Annotated[Path, BeforeValidator(require_path)],
     frames: Count | None,
     start: Second | None,
     end: Second | None,

@@ -15,15 +15,22 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.decode_filters import Deinterlace, filters, transfer_of
-from pipeline.ffmpeg.decoding import CutOffError, check_not_killed, decoding, reading, starved, wait
+from pipeline.ffmpeg.decoding import (
+    TruncatedError,
+    check_not_killed,
+    decoding,
+    memory_limit_error,
+    reading,
+    wait,
+)
 from pipeline.ffmpeg.probe import StreamInfo, probe
 from pipeline.ffmpeg.process import Process
 from pipeline.frame import Clip, Picture, Tracks
 from pipeline.limits import Limits, Positive
-from pipeline.source.extent import check_order, dream_size, extent, remaining
-from pipeline.storage.input_file import given, opened
+from pipeline.source.extent import check_order, count_frames, dream_size, extent
+from pipeline.storage.input_file import open_input, require_path
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +55,7 @@ class Video:
     or `end` is not later than `start`.
     """
 
-    path: Annotated[Path, BeforeValidator(given)]
+    path: Annotated[Path, BeforeValidator(require_path)]
     start: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
     end: Positive | None
     frames: Annotated[int, Field(ge=1)] | None
@@ -72,7 +79,7 @@ class Video:
         """
         facts, (first, last) = self._facts, self._extent
         cadence = facts.cadence
-        self._check(facts, remaining(cadence.total, first, last))
+        self._check(facts, count_frames(cadence.total, first, last))
         height, width = self._size
         rest = None if last is None else float((last - first) / cadence.rate)
         offset = float(facts.origin + first / cadence.rate)
@@ -80,7 +87,7 @@ class Video:
             height=height,
             width=width,
             rate=cadence.rate,
-            count=remaining(cadence.total, first, last),
+            count=count_frames(cadence.total, first, last),
             tracks=Tracks(self.path, offset, rest, facts.audio, facts.subtitles),
             transfer=transfer_of(facts.look),
             sphere=facts.look.sphere,
@@ -103,7 +110,7 @@ class Video:
                         start += 1
                         yield picture
                 return
-            except CutOffError as error:
+            except TruncatedError as error:
                 left -= 1
                 if not left:
                     raise
@@ -112,7 +119,7 @@ class Video:
     def _decoded(self, start: int, chain: str) -> Generator[Picture, None, None]:
         """The pictures that these filters give, the first of them being frame `start`."""
         shape = (self.clip.height, self.clip.width, 3)
-        with opened(self.path) as file:
+        with open_input(self.path) as file:
             arguments = self._arguments(file, chain)
             with decoding(arguments, file, self.path, self.limits) as process:
                 assert process.popen.stdout is not None
@@ -162,7 +169,7 @@ class Video:
 
     def _check(self, facts: StreamInfo, count: int | None) -> None:
         """Raises UserError if these facts ask for more than the limits allow."""
-        name, cadence, limits = shown(self.path), facts.cadence, self.limits
+        name, cadence, limits = printable(self.path), facts.cadence, self.limits
         limits.check_rate("input", float(cadence.rate))
         if cadence.gap > limits.gap_seconds:
             raise UserError(
@@ -212,14 +219,14 @@ class Video:
 
         Raises UserError if it gave none.
         """
-        name, code = shown(self.path), process.popen.returncode
+        name, code = printable(self.path), process.popen.returncode
         said = process.complaints()
-        complaints = [shown(ERROR.sub("", line)) for line in said if ERROR.match(line)]
+        complaints = [printable(ERROR.sub("", line)) for line in said if ERROR.match(line)]
         self._report_sizes(said)
         reason = complaints[0][:200] if complaints else f"ffmpeg's exit code is {code}"
         short = self.clip.count is None or count < self.clip.count - 1
         if short and process.starved:
-            raise starved(self.path, self.limits)
+            raise memory_limit_error(self.path, self.limits)
         if count == 0:
             raise UserError(
                 f"input: must hold pictures, got none from {name} ({reason}); convert it first"
@@ -236,6 +243,6 @@ class Video:
             width, height, wide, high = match.groups()
             if (width, height) != (wide, high):
                 log.warning("%s: its pictures change size from %sx%s to %sx%s on the way; all are "
-                            "scaled to the first one's", shown(self.path), width, height, wide,
+                            "scaled to the first one's", printable(self.path), width, height, wide,
                             high)  # fmt: skip
                 return

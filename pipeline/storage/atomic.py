@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 
-HALF = ".tmp"
+TEMPORARY = ".tmp"
 """Suffix of a file that does not count yet. Its name begins with the number of its writer."""
 
 
@@ -20,20 +20,20 @@ def temporary_path(path: Path) -> Path:
 
     Short and plain whatever path is called: path's own name may be as long as names can be.
     """
-    return path.with_name(f"{os.getpid()}-{time.monotonic_ns()}{HALF}")
+    return path.with_name(f"{os.getpid()}-{time.monotonic_ns()}{TEMPORARY}")
 
 
-def settle(half: Path, path: Path) -> None:
+def commit(half: Path, path: Path) -> None:
     """Let the finished half file count as path: it and its name are on the disk afterwards.
 
     Raises OSError.
     """
-    flush(half)
+    fsync(half)
     half.replace(path)
-    flush(path.parent)
+    fsync(path.parent)
 
 
-def flush(path: Path) -> None:
+def fsync(path: Path) -> None:
     """Wait until the file, or the names in the folder, are on the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -51,15 +51,15 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise full(path) from error
+            raise disk_full_error(path) from error
         why = error.strerror or type(error).__name__
-        line = f"{shown(path)}: cannot be written, got {why!r}; choose another folder"
+        line = f"{printable(path)}: cannot be written, got {why!r}; choose another folder"
         raise UserError(line) from error
 
 
-def full(path: Path) -> UserError:
+def disk_full_error(path: Path) -> UserError:
     """The error for a disk, or a share of it, that has no room left for path."""
     return UserError(
-        f"{shown(path)}: the disk must have room, got a full disk (No space left on device); "
+        f"{printable(path)}: the disk must have room, got a full disk (No space left on device); "
         "free some and run the same command again"
     )

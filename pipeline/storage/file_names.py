@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 
 COMPONENT, WHOLE = 255, 4095
 """Bytes of a name between two slashes, and of a whole path, at most (Linux, limits.h)."""
@@ -25,13 +25,14 @@ def check_name(key: str, name: object) -> None:
         parts = []
     if not parts or "\0" in text:
         raise UserError(
-            f"{key}: must be a name that a disk can hold, got {shown(text)[:80]}; rename the file"
+            f"{key}: must be a name that a disk can hold, got {printable(text)[:80]}; rename the "
+            "file"
         )
     longest, whole = max(map(len, parts)), len(os.fsencode(text))
     if longest > COMPONENT or whole > WHOLE:
         raise UserError(
             f"{key}: must be a name of at most {COMPONENT} bytes, and a path of at most {WHOLE}, "
-            f"got {longest} and {whole}: {shown(text)[:60]}...; use a shorter one"
+            f"got {longest} and {whole}: {printable(text)[:60]}...; use a shorter one"
         )
 
 

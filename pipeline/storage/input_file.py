@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 
 
-def given(path: object) -> object:
+def require_path(path: object) -> object:
     """The path itself. Raises UserError if there is none: for pydantic's BeforeValidator."""
     if path is None or path == "":
         raise UserError("input: must be given, got nothing; say input=FILE, or --help")
@@ -19,7 +19,7 @@ def given(path: object) -> object:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
+def open_input(path: Path) -> Iterator[int]:
     """A descriptor of the regular, non-empty file at `path`, read from its beginning.
 
     Raises UserError for anything else. Never blocks: a FIFO without a writer is refused.
@@ -30,7 +30,8 @@ def opened(path: Path) -> Iterator[int]:
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(
-            f"input: must be a file that can be read, got {shown(path)} ({reason}); check the name"
+            f"input: must be a file that can be read, got {printable(path)} ({reason}); check the "
+            "name"
         ) from None
     try:
         _check(os.fstat(file), path)
@@ -43,15 +44,16 @@ def _check(facts: os.stat_result, path: Path) -> None:
     """Raises UserError unless these are the facts of a regular file that holds something."""
     if stat.S_ISDIR(facts.st_mode):
         raise UserError(
-            f"input: must be a file, got the folder {shown(path)}; "
+            f"input: must be a file, got the folder {printable(path)}; "
             "name a file in it, or say source=images for a folder of pictures"
         )
     if not stat.S_ISREG(facts.st_mode):
         raise UserError(
-            f"input: must be a regular file, got the pipe or device {shown(path)}; "
+            f"input: must be a regular file, got the pipe or device {printable(path)}; "
             "save it to a file first"
         )
     if facts.st_size == 0:
         raise UserError(
-            f"input: must not be empty, got {shown(path)} of 0 bytes; copy it again from its origin"
+            f"input: must not be empty, got {printable(path)} of 0 bytes; copy it again from its "
+            "origin"
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.storage.atomic import disk_errors
 from pipeline.storage.file_names import is_regular
 
@@ -88,8 +88,8 @@ def _lock_folder(descriptor: int, folder: Path) -> None:
 
 def _second(folder: Path, process: str) -> UserError:
     return UserError(
-        f"output: only one render may work in {shown(folder)}, got a second while process "
-        f"{shown(process)} works there; wait for it, or name another output"
+        f"output: only one render may work in {printable(folder)}, got a second while process "
+        f"{printable(process)} works there; wait for it, or name another output"
     )
 
 

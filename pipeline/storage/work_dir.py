@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError, shown
-from pipeline.storage.atomic import settle, temporary_path
+from pipeline.errors import UserError, printable
+from pipeline.storage.atomic import commit, temporary_path
 
 FOLDER = ".render"
 """Added to the output's name: the folder that a render works in."""
@@ -24,7 +24,7 @@ def work_dir(output: Path) -> Path:
     return output.with_name(output.name + FOLDER)
 
 
-def write(path: Path, text: str, *, durable: bool = False) -> None:
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
     """Write the file so that nobody ever reads half of it. Raises UserError if it cannot.
 
     durable: so that it is on the disk afterwards, even where the power fails.
@@ -33,7 +33,7 @@ def write(path: Path, text: str, *, durable: bool = False) -> None:
     with _written(path):
         try:
             half.write_text(text, encoding="utf-8")
-            settle(half, path) if durable else half.replace(path)
+            commit(half, path) if durable else half.replace(path)
         finally:
             half.unlink(missing_ok=True)
 
@@ -83,7 +83,7 @@ def _written(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"output: must have room for {shown(path)}, got {error.strerror!r}; "
+            f"output: must have room for {printable(path)}, got {error.strerror!r}; "
             "free some, or choose another folder"
         ) from error
 
@@ -91,13 +91,13 @@ def _written(path: Path) -> Iterator[None]:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a json file; an empty one if the file is gone, cut short or damaged."""
     with suppress(OSError, ValueError):
-        held = parsed(path)
+        held = parse_json(path)
         if isinstance(held, dict):
             return held
     return {}
 
 
-def parsed(path: Path) -> Any:
+def parse_json(path: Path) -> Any:
     """Return what a json file holds. Raises OSError if there is no such file, and ValueError."""
     if not path.is_file():  # a pipe would block
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.storage.lock import locked
-from pipeline.sweep.plan import State, Status, note, status_of
+from pipeline.sweep.plan import JobState, Status, status_of, write_status
 
 ANY = ("device", "OMP_NUM_THREADS")
 """What a result that is done may have been made with otherwise: it need not be made again."""
 
 
-def lasting(facts: Mapping[str, str]) -> dict[str, str]:
+def binding_facts(facts: Mapping[str, str]) -> dict[str, str]:
     """Of what a result depends on, what it may not have been made of otherwise."""
     return {name: fact for name, fact in facts.items() if name not in ANY}
 
@@ -42,27 +42,31 @@ class RunningJob:
 
         facts: what the output depends on, by name, see Fingerprint.
         """
-        made_of, before = lasting(facts), self.before
-        same = (before.state, before.output, before.made_of) == (State.DONE, output.name, made_of)
+        made_of, before = binding_facts(facts), self.before
+        same = (before.state, before.output, before.made_of) == (
+            JobState.DONE,
+            output.name,
+            made_of,
+        )
         if same and output.exists():
             self.line = before.line
             return True
         self.status = replace(
             self._status, output=output.name, device=facts["device"], made_of=made_of
         )
-        note(self.folder, self.status)
+        write_status(self.folder, self.status)
         return False
 
     @property
     def _status(self) -> Status:
         """Before more is known."""
         gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-        return Status(State.RUNNING, began=self.began, gpus=gpus)
+        return Status(JobState.RUNNING, began=self.began, gpus=gpus)
 
-    def ended(self, state: State, line: str) -> None:
+    def ended(self, state: JobState, line: str) -> None:
         """Note how it ended."""
         status = self.status or self._status
-        note(self.folder, replace(status, state=state, line=line, ended=time.time()))
+        write_status(self.folder, replace(status, state=state, line=line, ended=time.time()))
 
 
 @contextmanager
@@ -76,16 +80,16 @@ def run_job(folder: Path) -> Iterator[RunningJob]:
         try:
             yield job
         except UserError as error:
-            job.ended(State.FAILED, str(error))
+            job.ended(JobState.FAILED, str(error))
             raise
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-            job.ended(State.FAILED, f"a fault of ours, see its log: {reason}")
+            job.ended(JobState.FAILED, f"a fault of ours, see its log: {reason}")
             raise
         except BaseException:
             with suppress(UserError):  # a full disk must not hide why it stopped
                 if job.status is not None:
-                    job.ended(State.STOPPED, "")
+                    job.ended(JobState.STOPPED, "")
             raise
         if job.status is not None:
-            job.ended(State.DONE, job.line)
+            job.ended(JobState.DONE, job.line)

@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from pipeline.errors import UserError, shown
+from pipeline.errors import UserError, printable
 from pipeline.storage.lock import is_locked
-from pipeline.storage.work_dir import parsed, write
+from pipeline.storage.work_dir import parse_json, write_text
 from pipeline.sweep.override_grammar import is_quoted
 
 PLAN, STATUS = "sweep.json", "status.json"
@@ -30,7 +30,7 @@ ODD = re.compile(r"[^A-Za-z0-9._=,+-]+")
 """What a job's name does without, for the sake of shells, other systems and addresses."""
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     """What became of a job."""
 
     DONE = "done"
@@ -44,7 +44,7 @@ class State(StrEnum):
     """It was never begun."""
 
 
-OVER = (State.DONE, State.FAILED)
+OVER = (JobState.DONE, JobState.FAILED)
 """States in which nothing more becomes of a job by itself."""
 
 
@@ -57,7 +57,7 @@ class Status:
     name, whatever computes it.
     """
 
-    state: State
+    state: JobState
     line: str = ""
     output: str = ""
     began: float | None = None
@@ -68,7 +68,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Job:
+class SweepJob:
     """name: of its folder. overrides: KEY=VALUE as Hydra reads them, all of the command."""
 
     name: str
@@ -77,7 +77,7 @@ class Job:
     def settings(self, keys: Iterable[str]) -> dict[str, str]:
         """What it says of these settings."""
         said = dict(override.partition("=")[::2] for override in self.overrides)
-        return {key: unquoted(said[key]) for key in keys if key in said}
+        return {key: unquote(said[key]) for key in keys if key in said}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Plan:
     """keys: settings in which the jobs differ."""
 
     keys: tuple[str, ...]
-    jobs: tuple[Job, ...]
+    jobs: tuple[SweepJob, ...]
 
     @staticmethod
     def of(jobs: Sequence[Sequence[str]], before: Sequence[str] = ()) -> Plan:
@@ -101,7 +101,7 @@ class Plan:
                 key, _, value = override.partition("=")
                 said.setdefault(key, set()).add(value)
         keys = tuple(key for key, said_of in said.items() if len(said_of) > 1 or key in before)
-        named: dict[str, Job] = {}
+        named: dict[str, SweepJob] = {}
         for overrides in jobs:
             name = job_name(overrides, keys)
             if name in named:
@@ -109,7 +109,7 @@ class Plan:
                     "-m: must give each job something of its own, got two that are alike; name "
                     "each value once"
                 )
-            named[name] = Job(name, tuple(overrides))
+            named[name] = SweepJob(name, tuple(overrides))
         return Plan(keys, tuple(named.values()))
 
     def and_before(self, other: Plan) -> Plan:
@@ -120,24 +120,26 @@ class Plan:
 
     def write(self, folder: Path) -> None:
         """Note it in the folder. Raises UserError if it cannot be written."""
-        write(folder / PLAN, json.dumps(asdict(self), indent=2) + "\n")
+        write_text(folder / PLAN, json.dumps(asdict(self), indent=2) + "\n")
 
 
 def read_plan(folder: Path) -> Plan:
     """The plan of a sweep. Raises UserError if the folder holds none."""
     path = folder / PLAN
     try:
-        told = parsed(path)
-        jobs = [Job(str(job["name"]), tuple(map(str, job["overrides"]))) for job in told["jobs"]]
+        told = parse_json(path)
+        jobs = [
+            SweepJob(str(job["name"]), tuple(map(str, job["overrides"]))) for job in told["jobs"]
+        ]
         return Plan(tuple(map(str, told["keys"])), tuple(jobs))
     except OSError as error:
         raise UserError(
-            f"sweep: must be the folder of one, got {shown(folder)} without {PLAN}; "
+            f"sweep: must be the folder of one, got {printable(folder)} without {PLAN}; "
             "name the folder that dreamreel -m made"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"sweep: {shown(path)} must be as dreamreel -m wrote it, got something else; "
+            f"sweep: {printable(path)} must be as dreamreel -m wrote it, got something else; "
             "take it away and run the sweep again"
         ) from error
 
@@ -149,32 +151,32 @@ def job_name(overrides: Sequence[str], keys: Iterable[str]) -> str:
     """
     of = set(keys)
     pairs = (override.partition("=") for override in overrides)
-    whole = ",".join(f"{key}={unquoted(value)}" for key, _, value in pairs if key in of)
+    whole = ",".join(f"{key}={unquote(value)}" for key, _, value in pairs if key in of)
     name = ODD.sub("-", whole)[:LONGEST].strip("-.") or "only"
     if name == whole or not whole:
         return name
     return f"{name}-{hashlib.sha1(whole.encode()).hexdigest()[:DIGEST]}"
 
 
-def unquoted(value: str) -> str:
+def unquote(value: str) -> str:
     """A value without the quotes that Hydra's grammar may want around it."""
     return value[1:-1] if is_quoted(value) else value
 
 
-def note(job: Path, status: Status) -> None:
+def write_status(job: Path, status: Status) -> None:
     """Leave the status in the job's folder. Raises UserError if it cannot be written."""
-    write(job / STATUS, json.dumps(asdict(status), indent=2) + "\n")
+    write_text(job / STATUS, json.dumps(asdict(status), indent=2) + "\n")
 
 
 def status_of(job: Path) -> Status:
     """What became of the job in that folder; of one that cannot be read, that it is missing."""
     try:
-        told = parsed(job / STATUS)
-        status = Status(**{**told, "state": State(told["state"])})
+        told = parse_json(job / STATUS)
+        status = Status(**{**told, "state": JobState(told["state"])})
         if not all(isinstance(text, str) for text in (status.line, status.output, status.device)):
-            return Status(State.MISSING)
+            return Status(JobState.MISSING)
     except (OSError, ValueError, KeyError, TypeError):
-        return Status(State.MISSING)
-    if status.state is State.RUNNING and not is_locked(job):
-        return replace(status, state=State.KILLED, line="", made_of={})
+        return Status(JobState.MISSING)
+    if status.state is JobState.RUNNING and not is_locked(job):
+        return replace(status, state=JobState.KILLED, line="", made_of={})
     return status

@@ -19,12 +19,12 @@ from benchmarks import baselines, harness, scenes
 from benchmarks.baselines import Usual
 from pipeline.dreamer import GradientFn
 from pipeline.flow import with_motion
-from pipeline.frame import Frame, Image, Picture, sent, to_image, to_picture
+from pipeline.frame import Frame, Image, Picture, to_device, to_image, to_picture
 from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import flicker
 from pipeline.imaging.sampling import sample
-from pipeline.model.efficientnet_lite import DEVIATION, MEAN, trained
-from pipeline.model.torchvision import untrained
+from pipeline.model.efficientnet_lite import DEVIATION, MEAN, pretrained
+from pipeline.model.torchvision import bare_network
 from pipeline.render import RenderedFrame
 
 FRAMES = 100
@@ -224,7 +224,7 @@ def _judge(window: Sequence[Frame], dreams: Sequence[Image], judge: Gradient, fo
     motion = window[1].motion
     assert motion is not None
     moved = sample(before, scenes.positions(motion.flow).to(harness.device))
-    seen = sent(motion.confidence, harness.device)[None, None]
+    seen = to_device(motion.confidence, harness.device)[None, None]
     found.flickers.append(float(flicker(now, moved, seen)))
 
 
@@ -261,7 +261,7 @@ def _step(peer: Peer, words: Sequence[str]) -> float:
 
 def lite0() -> Peer:
     """EfficientNet-Lite0 to blocks.9, with its real weights."""
-    module = trained(0)
+    module = pretrained(0)
     blocks = nn.Sequential(module.stem, *module.blocks[:10])
     return Peer("EfficientNet-Lite0 to blocks.9", Usual(blocks, MEAN, DEVIATION), (), 4.0)
 
@@ -269,7 +269,7 @@ def lite0() -> Peer:
 def googlenet(out: Path) -> Peer:
     """GoogLeNet to inception4c, with weights drawn at random, which serve for time."""
     torch.manual_seed(0)
-    module = untrained("googlenet", 1000)
+    module = bare_network("googlenet", 1000)
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

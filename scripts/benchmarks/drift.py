@@ -18,7 +18,7 @@ from benchmarks import harness, scenes
 from pipeline.cuts import Change
 from pipeline.frame import Picture, to_picture
 from pipeline.gradient import Gradient
-from pipeline.imaging.metrics import BANDS, band_energy, vitals
+from pipeline.imaging.metrics import BANDS, band_energy, image_statistics
 from pipeline.render import RenderedFrame
 from pipeline.source import Source
 
@@ -79,7 +79,9 @@ class Shot:
         picture, dream = dreamt.canvas.picture, dreamt.dream.image
         assert picture is not None
         self.energies.append(_energy(dreamt))
-        self.clipped.append(float(vitals(dream).clipped - vitals(picture).clipped))
+        self.clipped.append(
+            float(image_statistics(dream).clipped - image_statistics(picture).clipped)
+        )
         if gain is not None:
             self.gains.append(gain)
         if len(self.energies) - 1 in SHOWN:

@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmarks import harness
 from pipeline.frame import Picture, to_picture
 from pipeline.gradient import Gradient
-from pipeline.imaging.metrics import vitals
+from pipeline.imaging.metrics import image_statistics
 
 FRAMES = 3000
 SETTLED = 100
@@ -71,7 +71,7 @@ def _lived(gradient_fn: Gradient, *words: str) -> Life:
     life, before = Life(), deque[Tensor](maxlen=APART)
     for dreamt in harness.rendered(harness.stage("source", given), given, gradient_fn):
         image = dreamt.dream.image
-        for name, value in asdict(vitals(image)).items():
+        for name, value in asdict(image_statistics(image)).items():
             life.vitals.setdefault(name, []).append(float(value))
         seen = _seen(gradient_fn, image)
         if len(before) == APART:

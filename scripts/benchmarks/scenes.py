@@ -15,7 +15,7 @@ import skimage.data
 import torch
 from torch import Tensor
 
-from pipeline.frame import Clip, Field, Picture
+from pipeline.frame import Clip, FloatMap, Picture
 from pipeline.imaging.sampling import pixel_grid
 
 HEIGHT, WIDTH = 224, 400
@@ -29,7 +29,7 @@ class Scene:
     """A Source of pictures, with the exact backward flow between them; None before the first."""
 
     shots: tuple[Picture, ...]
-    flows: tuple[Field | None, ...]
+    flows: tuple[FloatMap | None, ...]
 
     @property
     def clip(self) -> Clip:
@@ -95,13 +95,13 @@ def joined(one: Scene, other: Scene) -> Scene:
     return Scene(one.shots + other.shots, one.flows + other.flows)
 
 
-def positions(flow: Field) -> Tensor:
+def positions(flow: FloatMap) -> Tensor:
     """Where each pixel was, (1, H, W, 2), as warp.sample wants it."""
     grid = pixel_grid(flow.shape[0], flow.shape[1], torch.device("cpu"))
     return grid + torch.from_numpy(flow)[None]
 
 
-def ages(flows: Sequence[Field | None]) -> list[Field]:
+def ages(flows: Sequence[FloatMap | None]) -> list[FloatMap]:
     """For each frame, how many frames ago each pixel came into view; 1000 = before the first."""
     x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
     edge = np.array([WIDTH, HEIGHT]) - 0.5
@@ -116,7 +116,7 @@ def ages(flows: Sequence[Field | None]) -> list[Field]:
     return found
 
 
-def _look(seconds: float, height: int, width: int) -> Field:
+def _look(seconds: float, height: int, width: int) -> FloatMap:
     """Frame pixels -> photograph pixels, a (3, 3) similarity."""
     turn = 2 * math.pi * seconds
     scale = 0.95 + 0.12 * math.sin(turn / 5)
@@ -126,7 +126,7 @@ def _look(seconds: float, height: int, width: int) -> Field:
     return _similarity(scale * math.cos(angle), scale * math.sin(angle), right, down)
 
 
-def _similarity(c: float, s: float, right: float, down: float) -> Field:
+def _similarity(c: float, s: float, right: float, down: float) -> FloatMap:
     """Return the (3, 3) map of frame pixels to photograph pixels.
 
     c, s: cosine and sine of its angle, times its scale. right, down: where the centre lies.
@@ -135,7 +135,7 @@ def _similarity(c: float, s: float, right: float, down: float) -> Field:
     return np.asarray(np.array([[c, -s, right], [s, c, down], [0, 0, 1]]) @ about)
 
 
-def _filmed(ground: Picture, looks: Sequence[Field]) -> Scene:
+def _filmed(ground: Picture, looks: Sequence[FloatMap]) -> Scene:
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     shots = tuple(
         np.asarray(
@@ -146,7 +146,7 @@ def _filmed(ground: Picture, looks: Sequence[Field]) -> Scene:
     )  # fmt: skip
     x, y = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
     here = np.stack([x, y, np.ones_like(x)], axis=-1).astype(np.float64)
-    flows: list[Field | None] = [None]
+    flows: list[FloatMap | None] = [None]
     for before, now in pairwise(looks):
         back = np.linalg.inv(before) @ now
         flows.append(((here @ back.T)[..., :2] - here[..., :2]).astype(np.float32))

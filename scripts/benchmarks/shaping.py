@@ -13,7 +13,7 @@ import torch
 from benchmarks import harness, scenes
 from benchmarks.coherence import Measured, dreamt_with, measure
 from pipeline.frame import Picture, to_image
-from pipeline.imaging.metrics import vitals
+from pipeline.imaging.metrics import image_statistics
 
 FRAMES = 24
 VARIANTS = {
@@ -66,7 +66,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 def _row(measured: Measured, last: Picture, picture: torch.Tensor) -> dict[str, float]:
     """The figures of one variant; of the last frame all but flicker and gain."""
     dream = to_image(last, harness.CPU)
-    look = vitals(dream)
+    look = image_statistics(dream)
     return {
         "flicker": statistics.fmean(measured.flickers),
         "gain": statistics.fmean(measured.gains),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import statistics
@@ -62,8 +63,8 @@ def _by_shots(folder: Path) -> tuple[dict[str, float], dict[str, bool]]:
     shots = _timed([sys.executable, str(SCRIPT), *words, str(LEAST)], folder, threads=1)
     sweep = folder / "shots.mp4.shots"
     jobs = [sweep / job.name for job in read_plan(sweep).jobs]
-    work = sum(row["seconds"]["total"] for job in jobs
-               for row in frame_metrics.read(work_dir(job / "dream.mp4") / FIGURES))  # fmt: skip
+    rows = [frame_metrics.read_rows(work_dir(job / "dream.mp4") / FIGURES) for job in jobs]
+    work = sum(row["seconds"]["total"] for row in itertools.chain(*rows))
     found = {
         "parts": len(jobs), "one process, one thread": one, "one process, two threads": both,
         "two workers": shots, "work in the parts": work,

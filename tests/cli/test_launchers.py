@@ -18,7 +18,7 @@ from helpers.command_line import Ran, ended, spawn
 from pipeline.config.launchers import check_engine, missing_extra
 from pipeline.errors import UserError
 from pipeline.storage.lock import NAME
-from pipeline.sweep.plan import State, Status, read_plan, status_of
+from pipeline.sweep.plan import JobState, Status, read_plan, status_of
 
 RAY = ("hydra/launcher=gpus", "+hydra.launcher.ray.init.num_gpus=2")
 SLURM = ("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1")
@@ -80,7 +80,7 @@ def six_jobs(words: tuple[str, ...], folder: Path, **environment: str) -> dict[s
     assert "mine: 6 jobs: 5 done, 1 failed" in ran.out, ran.out
     assert "failed: input=broken.mp4: input: must be a video" in ran.out
     found = jobs(folder / "mine")
-    assert found["input=broken.mp4"].state is State.FAILED
+    assert found["input=broken.mp4"].state is JobState.FAILED
     shutil.copy(folder / "1.mp4", folder / "broken.mp4")
     again = sweep(*words, inputs, "dreamer=none", cwd=folder, **environment)
     assert again.code == 0, again.err

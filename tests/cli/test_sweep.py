@@ -13,7 +13,7 @@ import pytest
 from helpers.clips import counted
 from helpers.command_line import SECONDS, ended, files, rendered, run, spawn
 
-from pipeline.sweep.plan import State, read_plan, status_of
+from pipeline.sweep.plan import JobState, read_plan, status_of
 
 QUICK = ("input=clip.mp4", "dreamer=none", "sweep=mine")
 
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "here"
 
 
-def states(sweep: Path) -> dict[str, State]:
+def states(sweep: Path) -> dict[str, JobState]:
     """What became of each job."""
     return {job.name: status_of(sweep / job.name).state for job in read_plan(sweep).jobs}
 
@@ -41,7 +41,7 @@ def test_each_job_has_a_folder_named_by_what_differs(folder: Path) -> None:
     ran = rendered("-m", *QUICK, "start=0,0.05", "width=64", "seed=1,2", cwd=folder)
     names = [f"start={start},seed={seed}" for start in ("0", "0.05") for seed in (1, 2)]
     assert [job.name for job in read_plan(folder / "mine").jobs] == names
-    assert set(states(folder / "mine").values()) == {State.DONE}
+    assert set(states(folder / "mine").values()) == {JobState.DONE}
     for name in names:
         assert (folder / "mine" / name / "dream.mp4").exists()
         assert files(folder / "mine" / name) == {
@@ -56,7 +56,7 @@ def test_each_job_has_a_folder_named_by_what_differs(folder: Path) -> None:
 def test_a_sweep_without_a_name_lies_by_its_time(folder: Path) -> None:
     rendered("-m", "input=clip.mp4", "dreamer=none", "seed=1,2", cwd=folder)
     (sweep,) = (folder / "sweeps").iterdir()
-    assert states(sweep) == {"seed=1": State.DONE, "seed=2": State.DONE}
+    assert states(sweep) == {"seed=1": JobState.DONE, "seed=2": JobState.DONE}
 
 
 def test_what_is_done_stays_and_what_changed_is_done_anew(folder: Path) -> None:
@@ -110,7 +110,7 @@ def test_two_sweeps_that_begin_together_keep_all_jobs(folder: Path) -> None:
         os.close(holder)
         ran = [ended(sweep) for sweep in sweeps]
     assert [one.code for one in ran] == [0, 0], ran
-    assert states(folder / "mine") == {f"seed={seed}": State.DONE for seed in (1, 2, 3, 4)}
+    assert states(folder / "mine") == {f"seed={seed}": JobState.DONE for seed in (1, 2, 3, 4)}
 
 
 def test_a_job_that_fails_does_not_end_the_others(folder: Path) -> None:
@@ -172,7 +172,7 @@ def test_ctrl_c_ends_the_sweep_and_says_what_is_missing(folder: Path) -> None:
     assert "missing: seed=2" in ran.out
     again = ended(spawn(*command, cwd=folder))
     assert again.code == 0, again.err
-    assert states(folder / "mine") == {"seed=1": State.DONE, "seed=2": State.DONE}
+    assert states(folder / "mine") == {"seed=1": JobState.DONE, "seed=2": JobState.DONE}
 
 
 def test_who_looks_at_a_sweep_that_is_done_and_ends_it_loses_nothing(folder: Path) -> None:
@@ -196,13 +196,13 @@ def test_a_sweep_that_is_killed_goes_on_and_the_killed_job_is_told(folder: Path)
     process.kill()
     ended(process)
     until = time.monotonic() + SECONDS
-    while status_of(folder / "mine" / "seed=1").state is State.RUNNING:
+    while status_of(folder / "mine" / "seed=1").state is JobState.RUNNING:
         assert time.monotonic() < until
         time.sleep(0.05)  # a child that was just being made has yet to let go
-    assert states(folder / "mine") == {"seed=1": State.KILLED, "seed=2": State.MISSING}
+    assert states(folder / "mine") == {"seed=1": JobState.KILLED, "seed=2": JobState.MISSING}
     again = ended(spawn(*command, cwd=folder))
     assert again.code == 0, again.err
-    assert states(folder / "mine") == {"seed=1": State.DONE, "seed=2": State.DONE}
+    assert states(folder / "mine") == {"seed=1": JobState.DONE, "seed=2": JobState.DONE}
 
 
 def test_an_experiment_holds_a_whole_sweep(folder: Path) -> None:
@@ -213,7 +213,7 @@ def test_an_experiment_holds_a_whole_sweep(folder: Path) -> None:
     )
     words = ("--config-dir", "ours", "experiment=two", "input=clip.mp4", "sweep=mine")
     rendered(*words, cwd=folder)
-    assert states(folder / "mine") == {"seed=1": State.DONE, "seed=2": State.DONE}
+    assert states(folder / "mine") == {"seed=1": JobState.DONE, "seed=2": JobState.DONE}
     rendered(*words, "seed=5", cwd=folder)
     assert [job.name for job in read_plan(folder / "mine").jobs][-1] == "seed=5"
 
@@ -283,6 +283,6 @@ def test_ctrl_c_in_the_last_frame_of_a_job_ends_the_sweep_behind_it(folder: Path
     ran = ended(process)
     assert ran.code == 130, ran.err
     assert states(folder / "mine") == {
-        "seed=1": State.DONE, "seed=2": State.MISSING, "seed=3": State.MISSING
+        "seed=1": JobState.DONE, "seed=2": JobState.MISSING, "seed=3": JobState.MISSING
     }, ran.err  # fmt: skip
     assert "stopped behind that job; the same command goes on" in ran.err

@@ -32,8 +32,8 @@ from pipeline.config.instantiate import ScheduledConfig, build
 from pipeline.config.settings import (
     GeneralSettings,
     feather_of,
-    flag,
     overlap_of,
+    parse_flag,
     schedule_start_of,
 )
 from pipeline.errors import UserError
@@ -105,7 +105,7 @@ def faced(settings: dict[str, Any]) -> None:
     GeneralSettings.of(settings, top_level_defaults(), torch.device("cpu"))
     overlap_of(settings["loop"], settings["loop_seconds"], Fraction(25))
     schedule_start_of(settings["schedule_start"], Fraction(25))
-    flag("mask_invert", settings["mask_invert"])
+    parse_flag("mask_invert", settings["mask_invert"])
     feather_of(settings["mask_feather"])
 
 

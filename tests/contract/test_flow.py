@@ -19,19 +19,19 @@ from helpers.stages import part
 
 from pipeline.cuts import Change
 from pipeline.errors import UserError
-from pipeline.flow import Flow, at_once, with_motion
+from pipeline.flow import Flow, parallel_flows, with_motion
 from pipeline.flow.consistency import confidence, outside
-from pipeline.flow.downscale import bounded
-from pipeline.frame import Clip, Field, Frame, Motion, Picture
+from pipeline.flow.downscale import flow_at_bounded_size
+from pipeline.frame import Clip, FloatMap, Frame, Motion, Picture
 
 RATE = Fraction(25)
 FOUND = ["dis", "farneback"]
 """Flows that need no weights."""
 
 
-def errors(flow: Field, true: Field) -> Field:
+def errors(flow: FloatMap, true: FloatMap) -> FloatMap:
     """The end-point error at each pixel, (H, W), in pixels."""
-    lengths: Field = np.linalg.norm(flow - true, axis=2).astype(np.float32)
+    lengths: FloatMap = np.linalg.norm(flow - true, axis=2).astype(np.float32)
     return lengths
 
 
@@ -127,13 +127,13 @@ def test_a_large_picture_is_halved_and_its_flow_doubled(name: str) -> None:
 
 
 def test_both_sides_of_an_odd_picture_keep_their_own_scale() -> None:
-    def pair(current: Picture, previous: Picture) -> tuple[Field, Field]:
+    def pair(current: Picture, previous: Picture) -> tuple[FloatMap, FloatMap]:
         assert current.shape == previous.shape == (50, 75, 3)
         flow = np.ones((50, 75, 2), np.float32)
         return flow, -flow
 
     grey = np.zeros((101, 151, 3), np.uint8)
-    motion = bounded(grey, grey, pair, most_pixels=50 * 75)
+    motion = flow_at_bounded_size(grey, grey, pair, most_pixels=50 * 75)
     np.testing.assert_allclose(motion.flow[0, 0], [151 / 75, 101 / 50], rtol=1e-6)
 
 
@@ -292,14 +292,14 @@ def test_a_flow_that_fails_ends_it_at_its_frame(most: int) -> None:
 def test_a_cpu_that_dreams_has_no_core_to_spare(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 16)
     gpu, cpu = torch.device("cuda"), torch.device("cpu")
-    assert at_once(Clip(1080, 1920, RATE), cpu) == 0
-    assert at_once(Clip(1080, 1920, RATE), gpu) == 8
-    assert at_once(Clip(2160, 3840, RATE), gpu) == 2  # each holds hundreds of MB
-    assert at_once(Clip(8192, 8192, RATE), gpu) == 1
+    assert parallel_flows(Clip(1080, 1920, RATE), cpu) == 0
+    assert parallel_flows(Clip(1080, 1920, RATE), gpu) == 8
+    assert parallel_flows(Clip(2160, 3840, RATE), gpu) == 2  # each holds hundreds of MB
+    assert parallel_flows(Clip(8192, 8192, RATE), gpu) == 1
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    assert at_once(Clip(1080, 1920, RATE), gpu) == 2  # the others decode, and tell the GPU
+    assert parallel_flows(Clip(1080, 1920, RATE), gpu) == 2  # the others decode, and tell the GPU
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    assert at_once(Clip(1080, 1920, RATE), gpu) == 1
+    assert parallel_flows(Clip(1080, 1920, RATE), gpu) == 1
 
 
 @pytest.mark.parametrize("most", [1, 3])

@@ -13,7 +13,7 @@ from torch import Tensor
 from pipeline.canvas import Canvas, Strength
 from pipeline.governor import Governor
 from pipeline.imaging.layer_level import LayerLevel, measure
-from pipeline.imaging.metrics import band_energy, split_bands, vitals
+from pipeline.imaging.metrics import band_energy, image_statistics, split_bands
 from pipeline.imaging.sampling import pixel_grid, sample
 
 NAMES = sorted(path.stem for path in (CONF / "governor").glob("*.yaml"))
@@ -53,7 +53,7 @@ def noise(height: int = 96, width: int = 128, seed: int = 0) -> Tensor:
 
 
 def look(image: Tensor) -> tuple[float, float, float]:
-    now = vitals(image)
+    now = image_statistics(image)
     return float(now.luminance), float(now.contrast), float(now.chroma)
 
 

@@ -17,12 +17,12 @@ from torch import nn
 
 from pipeline.errors import UserError
 from pipeline.gradient import Gradient
-from pipeline.model.network.hooked import Hooked
+from pipeline.model.network.hooked import HookedNetwork
 from pipeline.model.network.module import Network
-from pipeline.model.network.traced import Traced
+from pipeline.model.network.traced import TracedNetwork
 from pipeline.model.timm import built
 from pipeline.model.timm import network as of_timm
-from pipeline.model.torchvision import AnySize, network, untrained
+from pipeline.model.torchvision import AnySize, bare_network, network
 from pipeline.objective.norm import Norm
 
 LOOK = {"mean": [0.5] * 3, "deviation": [0.25] * 3, "weights_sha256": "", "classes": ["x"] * 7}
@@ -40,7 +40,7 @@ TIMM = (
 
 
 def classifier(name: str) -> Network:
-    return network(awake(untrained(name, 7)), side=224, **LOOK)
+    return network(awake(bare_network(name, 7)), side=224, **LOOK)
 
 
 def awake(module: nn.Module) -> nn.Module:
@@ -109,13 +109,13 @@ def test_torchvisions_transformer_for_any_size_says_what_it_says_at_its_own() ->
 
 
 def test_watched_and_traced_a_module_says_the_same() -> None:
-    module = untrained("resnet18", 7).eval()
+    module = bare_network("resnet18", 7).eval()
     image = torch.rand(1, 3, 64, 64)
     names = ["layer2.0.bn1", "layer2", "fc"]
     with torch.no_grad():
-        hooked = Hooked(module, image)
+        hooked = HookedNetwork(module, image)
         watched = hooked.cut(names, image.device)(image)
-        traced = Traced(module, leaves=(), functions=()).cut(names, image.device)(image)
+        traced = TracedNetwork(module, leaves=(), functions=()).cut(names, image.device)(image)
     assert [name for name in hooked.names if name in names] == names  # in the order of running
     assert list(watched) == names
     for name in names:

@@ -14,9 +14,9 @@ from helpers.sweeps import clip, finish, leave, plan, run_on
 from playwright.sync_api import Browser, sync_playwright
 
 from pipeline.gallery import write
-from pipeline.gallery.cards import cards, plan_of, visible
+from pipeline.gallery.cards import cards, plan_of, printable_text
 from pipeline.storage.lock import locked
-from pipeline.sweep.plan import State, Status
+from pipeline.sweep.plan import JobState, Status
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
@@ -53,7 +53,9 @@ def sweep(tmp_path: Path, clips: list[Path]) -> Path:
     for job, media in zip(jobs, clips, strict=False):
         gain, flicker = FIGURES[job.name]
         finish(folder / job.name, media, frames=150, gain={"mean": gain}, flicker=flicker)
-    leave(folder / "look=d", Status(State.FAILED, "objective.layers: no such layer", "dream.mp4"))
+    leave(
+        folder / "look=d", Status(JobState.FAILED, "objective.layers: no such layer", "dream.mp4")
+    )
     return folder
 
 
@@ -264,7 +266,7 @@ def test_hostile_words_are_shown_and_do_nothing(
     jobs = plan(sweep, *([f"{word}=1", f"look={word}"] for word in HOSTILE))
     for index, (job, word) in enumerate(zip(jobs, HOSTILE, strict=True)):
         if index % 2:
-            work = leave(sweep / job.name, Status(State.FAILED, word, "dream.mp4", device=word))
+            work = leave(sweep / job.name, Status(JobState.FAILED, word, "dream.mp4", device=word))
             (work / "recipe.yaml").write_text("\n".join(HOSTILE))
         else:
             finish(sweep / job.name, clips[0], line=word, device=word)
@@ -282,7 +284,7 @@ def test_hostile_words_are_shown_and_do_nothing(
     assert page.locator(".card.failed .why").first.inner_text() == HOSTILE[1]
     text = page.locator("#grid").inner_text()
     for word in HOSTILE:
-        assert visible(word) in text
+        assert printable_text(word) in text
     assert "49" not in text
     assert visit.said == []
 

@@ -15,15 +15,15 @@ import pytest
 from helpers.sweeps import finish, first, leave
 
 from pipeline.cli.gallery import main
-from pipeline.gallery import kept
-from pipeline.sweep.plan import State, Status
+from pipeline.gallery import watch_sweep
+from pipeline.sweep.plan import JobState, Status
 
 
 def test_the_gallery_is_kept_while_a_sweep_runs(
     sweep: Path, red: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.gallery.watch.PAUSE", 0.05)
-    with kept(sweep):
+    with watch_sweep(sweep):
         finish(first(sweep), red)
         finish(sweep / "look=lace,seed=2", red)
         deadline = time.monotonic() + 30
@@ -42,7 +42,7 @@ def test_a_gallery_that_fails_is_one_warning_and_no_more(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.gallery.watch.PAUSE", 0.01)
-    with caplog.at_level(logging.WARNING), kept(tmp_path / "nothing"):
+    with caplog.at_level(logging.WARNING), watch_sweep(tmp_path / "nothing"):
         time.sleep(0.2)
     assert len(caplog.records) == 1
     assert "not up to date: sweep: must be the folder of one" in caplog.text
@@ -51,7 +51,7 @@ def test_a_gallery_that_fails_is_one_warning_and_no_more(
 def test_no_mosaic_keeps_a_user_waiting_who_stopped_the_sweep(sweep: Path, red: Path) -> None:
     for job in ("look=eyes,seed=1", "look=lace,seed=2"):
         finish(sweep / job, red)
-    with pytest.raises(KeyboardInterrupt), kept(sweep):
+    with pytest.raises(KeyboardInterrupt), watch_sweep(sweep):
         raise KeyboardInterrupt
     assert (sweep / "index.html").exists()
     assert not (sweep / "mosaic.mp4").exists()
@@ -112,7 +112,7 @@ def test_watching_ends_with_the_last_job(sweep: Path, red: Path) -> None:
         assert watching.stdout.readline() == f"{sweep / 'index.html'}\n"
         assert '"live": true' in (sweep / "gallery" / "live.js").read_text()
         finish(first(sweep), red)
-        leave(sweep / "look=lace,seed=2", Status(State.FAILED, "no", "dream.mp4"))
+        leave(sweep / "look=lace,seed=2", Status(JobState.FAILED, "no", "dream.mp4"))
         watching.communicate(timeout=60)
     finally:
         watching.kill()

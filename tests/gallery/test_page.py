@@ -14,24 +14,24 @@ from helpers.sweeps import REPORT, data_of, finish, first, found, leave, plan, r
 
 from pipeline.errors import UserError
 from pipeline.gallery import write
-from pipeline.gallery.cards import Figures, visible
-from pipeline.gallery.commands import from_job, in_full, quoted
+from pipeline.gallery.cards import Figures, printable_text
+from pipeline.gallery.commands import from_job, full_size_words, shell_quote
 from pipeline.gallery.media import Kind
 from pipeline.storage.lock import locked
 from pipeline.storage.work_dir import work_dir
-from pipeline.sweep.plan import Job, Plan, State, Status, note
+from pipeline.sweep.plan import JobState, Plan, Status, SweepJob, write_status
 
 
 def test_a_card_says_what_the_job_left(sweep: Path, red: Path) -> None:
     output = finish(first(sweep), red)
     card, other = found(sweep)
-    assert (card.state, card.settings, card.line) == (State.DONE, ("eyes", "1"), "50 frames")
+    assert (card.state, card.settings, card.line) == (JobState.DONE, ("eyes", "1"), "50 frames")
     assert card.media is not None
     assert (card.media.path, card.media.kind) == (output, Kind.VIDEO)
     assert (card.figures.gain, card.figures.flicker) == (2.5, 0.0123)
     assert (card.figures.seconds_per_frame, card.figures.seconds) == (1.25, 2.0)
     assert "  octaves: 4" in card.recipe
-    assert (other.state, other.media, other.figures) == (State.MISSING, None, Figures())
+    assert (other.state, other.media, other.figures) == (JobState.MISSING, None, Figures())
 
 
 def test_a_job_that_runs_shows_what_is_there_of_it(sweep: Path, red: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_job_that_runs_shows_what_is_there_of_it(sweep: Path, red: Path) -> No
     with locked(first(sweep)):
         card = found(sweep)[0]
         assert data_of(sweep)["live"]
-    assert card.state is State.RUNNING
+    assert card.state is JobState.RUNNING
     assert card.media is not None
     assert card.media.path.name == "partial.mp4"
     assert (card.figures.done, card.figures.frames, card.figures.left) == (20, 50, 45.0)
@@ -81,7 +81,7 @@ def test_a_broken_status_leaves_a_card_without_a_picture(text: str, sweep: Path,
 
 
 def elsewhere(job: Path, name: str) -> None:
-    note(job, Status(State.DONE, "", name))
+    write_status(job, Status(JobState.DONE, "", name))
 
 
 @pytest.mark.parametrize(
@@ -125,17 +125,17 @@ def test_a_job_whose_name_leads_elsewhere_has_an_empty_card(
         json.dumps({"keys": [], "jobs": [{"name": name, "overrides": []}]})
     )
     (card,) = found(sweep)
-    assert (card.state, card.media, card.recipe) == (State.MISSING, None, ())
+    assert (card.state, card.media, card.recipe) == (JobState.MISSING, None, ())
     write(sweep)
 
 
 def test_hostile_words_are_data_and_no_part_of_the_page(tmp_path: Path) -> None:
     odd = "</script><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}'\"&\u202e\u2028"
     (job, _) = plan(tmp_path / "s", [f"look={odd}"], ["look=b"])
-    work = leave(tmp_path / "s" / job.name, Status(State.FAILED, odd, "dream.mp4"))
+    work = leave(tmp_path / "s" / job.name, Status(JobState.FAILED, odd, "dream.mp4"))
     (work / "recipe.yaml").write_text(odd)
     told = data_of(tmp_path / "s")
-    assert told["cards"][0]["line"] == visible(odd)
+    assert told["cards"][0]["line"] == printable_text(odd)
     page = (tmp_path / "s" / "index.html").read_text("utf-8")
     assert "<script>alert" not in page
     assert "<img src" not in page
@@ -145,20 +145,22 @@ def test_hostile_words_are_data_and_no_part_of_the_page(tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_seen_is_written_out() -> None:
-    assert visible("a\tb\x1b[31m\u202e\ud800é") == "a\\tb\\x1b[31m\\u202e\\ud800é"
-    assert visible("x" * 3000) == "x" * 2000 + "…"
+    assert printable_text("a\tb\x1b[31m\u202e\ud800é") == "a\\tb\\x1b[31m\\u202e\\ud800é"
+    assert printable_text("x" * 3000) == "x" * 2000 + "…"
 
 
 def test_the_commands_are_what_a_shell_reads_back() -> None:
-    job = Job("look=eyes,a-1234", ("input='a b.mp4'", "start=1", "look=$(rm -rf x)", "sweep=s"))
+    job = SweepJob(
+        "look=eyes,a-1234", ("input='a b.mp4'", "start=1", "look=$(rm -rf x)", "sweep=s")
+    )
     assert shlex.split(from_job(Path("s 1"), job, ("look",), ".gif")) == [
         "dreamreel", "from=s 1/look=eyes,a-1234", "start=null", "end=null",
         "output=look=eyes,a-1234.gif",
     ]  # fmt: skip
-    assert shlex.split(in_full(job, ("look",), ".mp4")) == [
+    assert shlex.split(full_size_words(job, ("look",), ".mp4")) == [
         "dreamreel", "input='a b.mp4'", "look=$(rm -rf x)", "output=look=eyes,a-1234.mp4",
     ]  # fmt: skip
-    short = Job("step=0.1", ("step=0.1", "frames=9"))
+    short = SweepJob("step=0.1", ("step=0.1", "frames=9"))
     assert from_job(Path("s"), short, ("step",), "") == (
         "dreamreel from=s/step=0.1 start=null end=null frames=null output=step=0-1"
     )
@@ -176,27 +178,27 @@ def test_the_commands_are_what_a_shell_reads_back() -> None:
 def test_the_whole_clip_is_rendered_at_full_size(
     sides: tuple[str, ...], keys: tuple[str, ...], reset: str
 ) -> None:
-    job = Job("seed=1", ("seed=1", *sides))
+    job = SweepJob("seed=1", ("seed=1", *sides))
     assert from_job(Path("s"), job, keys, ".mp4") == (
         f"dreamreel from=s/seed=1 start=null end=null {reset}output=seed=1.mp4"
     )
     said = "" if reset else f"{' '.join(sides)} "
-    assert in_full(job, keys, ".mp4") == f"dreamreel seed=1 {said}output=seed=1.mp4"
+    assert full_size_words(job, keys, ".mp4") == f"dreamreel seed=1 {said}output=seed=1.mp4"
 
 
 @pytest.mark.parametrize(
     "word", ["a'b", "a\nb", "\u202egnp.exe", "'\\\t'$x", "plain", "-x", "\ud800"]
 )
 def test_a_quoted_word_is_seen_as_it_is_and_read_back(word: str) -> None:
-    assert quoted(word).isprintable()
+    assert shell_quote(word).isprintable()
     said = subprocess.run(
-        ["bash", "-c", f"printf %s {quoted(word)}"], capture_output=True, check=True
+        ["bash", "-c", f"printf %s {shell_quote(word)}"], capture_output=True, check=True
     )
     assert said.stdout == word.encode("utf-8", "surrogatepass")
 
 
 def test_a_plan_that_names_a_job_twice_shows_it_once(tmp_path: Path) -> None:
-    Plan(("look",), (Job("a", ("look=a",)), Job("a", ("look=b",)))).write(tmp_path)
+    Plan(("look",), (SweepJob("a", ("look=a",)), SweepJob("a", ("look=b",)))).write(tmp_path)
     assert [card.settings for card in found(tmp_path)] == [("a",)]
 
 

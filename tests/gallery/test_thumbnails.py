@@ -15,7 +15,7 @@ from pipeline.gallery import write, write_mosaic
 from pipeline.gallery.media import Kind, Media
 from pipeline.gallery.mosaic import MOST, grid
 from pipeline.gallery.thumbnails import copy, poster
-from pipeline.sweep.plan import State, Status
+from pipeline.sweep.plan import JobState, Status
 
 
 def test_writing_twice_changes_nothing(sweep: Path, red: Path) -> None:
@@ -43,7 +43,7 @@ def test_what_ffmpeg_cannot_read_has_no_poster_and_is_not_tried_again(
     junk.write_bytes(b"#EXTM3U\nfile:///etc/passwd\n" * 50)
     finish(first(sweep), junk)
     assert data_of(sweep)["cards"][0]["poster"] is None
-    monkeypatch.setattr("pipeline.gallery.thumbnails.converted", None)
+    monkeypatch.setattr("pipeline.gallery.thumbnails.convert_preview", None)
     assert data_of(sweep)["cards"][0]["poster"] is None
 
 
@@ -80,7 +80,7 @@ def test_what_browsers_do_not_play_in_step_is_shown_as_a_copy(
         frames.mkdir()
         run("-f", "lavfi", "-i", "testsrc=s=161x91:r=25:d=0.4", str(frames / "%06d.png"))
         (frames / "000011.png").symlink_to(sweep / "sweep.json")
-        leave(first(sweep), Status(State.DONE, "", name))
+        leave(first(sweep), Status(JobState.DONE, "", name))
     card = data_of(sweep)["cards"][0]
     assert re.fullmatch(r"\./gallery/[0-9a-f]{16}\.mp4\?v=[0-9a-f]{8}", card["video"])
     made = sweep / card["video"].partition("?")[0]

@@ -9,12 +9,14 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from pipeline.model.network.padding import SamePadding
-from pipeline.model.network.traced import Traced
+from pipeline.model.network.traced import TracedNetwork
 
 
 def cut(module: nn.Module, layers: list[str]) -> Callable[[Tensor], Mapping[str, object]]:
     """What gives the outputs of these layers, on the CPU."""
-    return Traced(module, leaves=[SamePadding], functions=[]).cut(layers, torch.device("cpu"))
+    return TracedNetwork(module, leaves=[SamePadding], functions=[]).cut(
+        layers, torch.device("cpu")
+    )
 
 
 def graph(module: nn.Module, layers: list[str]) -> GraphModule:

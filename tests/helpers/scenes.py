@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.frame import Field, Picture
+from pipeline.frame import FloatMap, Picture
 
 
 def texture(height: int, width: int, seed: int, *, centre: float = 128) -> Picture:
@@ -36,7 +36,7 @@ def pan(
 
 def square_moved(
     *, size: int, side: int, velocity: tuple[int, int]
-) -> tuple[Picture, Picture, Field, Field]:
+) -> tuple[Picture, Picture, FloatMap, FloatMap]:
     """Current and previous picture of a textured square that moved over still, textured ground.
 
     Also the true backward flow, (size, size, 2), and where it is known, (size, size) float32: 0

@@ -14,7 +14,7 @@ from helpers.clips import X264, run
 from pipeline.gallery import write
 from pipeline.gallery.cards import Card, cards, plan_of
 from pipeline.storage.work_dir import work_dir
-from pipeline.sweep.plan import Job, Plan, State, Status, note
+from pipeline.sweep.plan import JobState, Plan, Status, SweepJob, write_status
 
 RECIPE = "input: clip.mp4\ndreamer:\n  _target_: pipeline.dreamer.octaves.Octaves\n  octaves: 4\n"
 LOOKS = (["look=eyes", "seed=1"], ["look=lace", "seed=2"])
@@ -25,7 +25,7 @@ REPORT: dict[str, Any] = {
 }  # fmt: skip
 
 
-def plan(sweep: Path, *jobs: Sequence[str]) -> tuple[Job, ...]:
+def plan(sweep: Path, *jobs: Sequence[str]) -> tuple[SweepJob, ...]:
     """The jobs of a new sweep with these overrides, each with its folder."""
     made = Plan.of(jobs)
     sweep.mkdir(exist_ok=True)
@@ -52,14 +52,14 @@ def finish(
     """Let the job be done with a copy of that file as its output, and this in its report."""
     output = job / name
     shutil.copy(media, output)
-    leave(job, Status(State.DONE, line, name, began=1.0, ended=2.0))
+    leave(job, Status(JobState.DONE, line, name, began=1.0, ended=2.0))
     (work_dir(output) / "report.json").write_text(json.dumps({**REPORT, **report}))
     return output
 
 
 def leave(job: Path, status: Status) -> Path:
     """Leave the status, and the work folder of its output with a recipe; returns that folder."""
-    note(job, status)
+    write_status(job, status)
     work = work_dir(job / status.output)
     work.mkdir(exist_ok=True)
     (work / "recipe.yaml").write_text(RECIPE)
@@ -71,7 +71,7 @@ def run_on(job: Path, media: Path, done: int, frames: int = 50) -> None:
 
     It is taken for running only as long as somebody holds its lock.
     """
-    work = leave(job, Status(State.RUNNING, "", f"dream{media.suffix}", began=1.0))
+    work = leave(job, Status(JobState.RUNNING, "", f"dream{media.suffix}", began=1.0))
     shutil.copy(media, work / f"partial{media.suffix}")
     told = {"done": done, "frames": frames, "seconds_per_frame": 1.5, "seconds_left": 45.0,
             "gain": 2.25}  # fmt: skip

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from torchvision.models import resnet18
 
 from pipeline.config.hydra_config import schema
-from pipeline.config.untrusted import check_calls, check_single, forget, register
+from pipeline.config.untrusted import check_calls, check_single, register, unregister
 from pipeline.errors import UserError
 
 LAUGHS = "".join(
@@ -64,8 +64,8 @@ PRESETS = [
     ("encoder:\n  options: {stats: ran}\n", "encoder.options.stats", "may name a file"),
     ("encoder:\n  options: {passlogfile: ran}\n", "encoder.options.passlogfile"),
     ("encoder:\n  options: {x264opts: 'stats=ran'}\n", "encoder.options.x264opts"),
-    ("flow:\n  _target_: pipeline.storage.work_dir.write\n  path: ran\n  text: x\n",
-     "pipeline.storage.work_dir.write"),
+    ("flow:\n  _target_: pipeline.storage.work_dir.write_text\n  path: ran\n  text: x\n",
+     "pipeline.storage.work_dir.write_text"),
     ("flow:\n  _target_: pipeline.recording.recording.remove\n  folder: kept\n",
      "pipeline.recording.recording.remove"),
     ("flow:\n  _target_: pipeline.__main__.main\n", "pipeline.__main__.main"),
@@ -222,7 +222,7 @@ def test_a_folder_that_was_named_once_is_not_there_the_next_time(tmp_path: Path)
     register(tmp_path, schema())
     store = ConfigStore.instance()
     assert store.list("look") == ["mine.yaml"]
-    forget()
+    unregister()
     assert store.list("look") == []
 
 

@@ -11,7 +11,7 @@ from helpers.scenes import texture
 from helpers.stages import canvas_of, needs_gpu
 
 from pipeline.dreamer import Dream
-from pipeline.frame import Frame, in_8_bits, over, sent, to_image, to_picture
+from pipeline.frame import Frame, composite_over_grey, to_device, to_image, to_picture, to_uint8
 from pipeline.state import State
 
 CPU = torch.device("cpu")
@@ -31,9 +31,9 @@ def test_every_brightness_of_16_bits_comes_back_as_it_went() -> None:
 
 def test_16_bits_are_rounded_to_8_to_the_nearest() -> None:
     picture = np.arange(1 << 16, dtype=np.uint16)[None]
-    assert np.array_equal(in_8_bits(picture), np.rint(picture / 257))
+    assert np.array_equal(to_uint8(picture), np.rint(picture / 257))
     low = np.arange(256, dtype=np.uint8)[None]
-    assert np.array_equal(in_8_bits(low), low)
+    assert np.array_equal(to_uint8(low), low)
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -46,7 +46,7 @@ def test_a_transparent_picture_is_mixed_with_what_is_behind_it(depth: int) -> No
     share = alpha[..., None] / peak
     for behind in (0.0, 1.0):
         expected = picture * share + peak * behind * (1 - share)
-        found = over(picture, alpha, behind)
+        found = composite_over_grey(picture, alpha, behind)
         assert found.dtype == picture.dtype
         assert np.abs(found - expected).max() <= 0.5 + 1e-6
 
@@ -77,7 +77,7 @@ def test_a_mirrored_view_crosses_too() -> None:
 def test_what_is_sent_arrives_however_it_lay(device: str, kind: type[np.number[Any]]) -> None:
     numbers = np.arange(24).reshape(4, 3, 2).astype(kind)
     for lying in (numbers, numbers[::2, ::-1], numbers.transpose(2, 0, 1)):
-        arrived = sent(lying, device)
+        arrived = to_device(lying, device)
         assert arrived.device.type == device
         assert np.array_equal(arrived.cpu().numpy(), lying)
         assert arrived.cpu().numpy().dtype == kind

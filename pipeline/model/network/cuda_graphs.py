@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.model import Activations, Model
 from pipeline.model.network.wrapper import ModelWrapper
-from pipeline.runtime.oom import out_of_memory
+from pipeline.runtime.oom import is_out_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ MOST = 32
 NAMES = ("auto", "graphs", "none")
 
 
-class Recorder(Protocol):
+class Capturer(Protocol):
     """Whatever can record what is done to tensors."""
 
     def __call__(self, work: Callable[[], T]) -> tuple[T, Callable[[], None]]:
@@ -60,9 +60,9 @@ class CudaGraphModel(ModelWrapper):
     What is asked for without one may be kept, and is not recorded.
     """
 
-    def __init__(self, model: Model, recorder: Recorder) -> None:
+    def __init__(self, model: Model, recorder: Capturer) -> None:
         super().__init__(model)
-        self._recorder: Recorder | None = recorder
+        self._recorder: Capturer | None = recorder
         self._tapes: OrderedDict[Key, _Tape | None] = OrderedDict()
         self.turn = 0
 
@@ -100,7 +100,7 @@ class CudaGraphModel(ModelWrapper):
         except RuntimeError as error:
             self._tapes.clear()
             self._recorder = None
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 log.warning("compile: none from here on, for this network cannot be recorded: %s",
                             str(error).partition("\n")[0])  # fmt: skip
             return None
@@ -138,7 +138,7 @@ class _Tape:
     """
 
     def __init__(
-        self, model: Model, image: Image, layers: Sequence[str], recorder: Recorder
+        self, model: Model, image: Image, layers: Sequence[str], recorder: Capturer
     ) -> None:
         self.image = image.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
         activations, self.forward = recorder(lambda: model(self.image, layers))

@@ -15,7 +15,7 @@ Amounts = list[int]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Frozen:
+class FrozenConv:
     """weight: (D, C, k, k), in the numbers that it takes and gives. bias: float32 always. cap: of a
     ReLU behind it, done as the convolution writes: what it cuts at, infinity of one that has none;
     None = no ReLU. alone: only another such convolution sees what it gives, so that the gradient
@@ -73,7 +73,7 @@ class _Function(torch.autograd.Function):
     """It, of which only the input has a gradient."""
 
     @staticmethod
-    def forward(context: Any, x: Tensor, frozen: Frozen, padding: Amounts) -> Tensor:
+    def forward(context: Any, x: Tensor, frozen: FrozenConv, padding: Amounts) -> Tensor:
         context.frozen, context.shape, context.padding = frozen, x.shape, padding
         y = frozen.there(x, padding)
         if frozen.cap is not None:
@@ -83,7 +83,7 @@ class _Function(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        frozen: Frozen = context.frozen
+        frozen: FrozenConv = context.frozen
         if frozen.cap is not None:
             gradient = frozen.cut(gradient, *context.saved_tensors)
         return frozen.back(gradient, context.shape, context.padding), None, None

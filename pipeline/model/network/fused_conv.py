@@ -9,15 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from pipeline.model.network.frozen_conv import Frozen, Phases
-from pipeline.model.network.fx_nodes import RELUS, called, module_of
+from pipeline.model.network.frozen_conv import FrozenConv, Phases
+from pipeline.model.network.fx_nodes import RELUS, called_type, module_of
 from pipeline.model.network.padding import SamePadding
 
 FEW, WIDE = 4, 5
 """Channels of a picture at most, and the side of a kernel from which on phases pay."""
 
 
-class Fused(nn.Module):
+class FusedConv(nn.Module):
     """A convolution on the CPU of which only the input has a gradient, and what goes with it.
 
     padded: TensorFlow's padding before it makes no copy: a row and a column of zeros in front of
@@ -37,7 +37,7 @@ class Fused(nn.Module):
         self.reach = [side // 2 for side in convolution.kernel_size]
         self.padded, self.cap, self.phased = padded, cap, phased
         self.alone = False
-        self._frozen: dict[torch.dtype, Frozen] = {}
+        self._frozen: dict[torch.dtype, FrozenConv] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, C, H, W) -> (1, D, h, w), in the numbers that autocast asks for, if it is on."""
@@ -49,12 +49,12 @@ class Fused(nn.Module):
         y = F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
         return y if self.cap is None else F.hardtanh(y, 0.0, self.cap)
 
-    def _in(self, kind: torch.dtype) -> Frozen:
+    def _in(self, kind: torch.dtype) -> FrozenConv:
         """The convolution in such numbers, made once."""
         if kind not in self._frozen:
             weight = self.weight.to(kind)
             phases = Phases.of(weight, self.padding[0]) if self.phased else None
-            self._frozen[kind] = Frozen(
+            self._frozen[kind] = FrozenConv(
                 weight=weight, bias=self.bias, stride=self.stride, dilation=self.dilation,
                 groups=self.groups, cap=self.cap, alone=self.alone, phases=phases,
             )  # fmt: skip
@@ -94,8 +94,8 @@ def fuse_passes(module: GraphModule) -> None:
         padded = isinstance(padding, SamePadding) and _may_widen(convolution)
         # a ReLU of no number is no number, one that is done as it is written is 0
         sound = all(bool(weights.isfinite().all()) for weights in convolution.parameters())
-        cap = RELUS.get(called(module, behind)) if sound and len(node.users) == 1 else None
-        whole = Fused(convolution, padded=padded, cap=cap, phased=_has_phases(convolution))
+        cap = RELUS.get(called_type(module, behind)) if sound and len(node.users) == 1 else None
+        whole = FusedConv(convolution, padded=padded, cap=cap, phased=_has_phases(convolution))
         module.set_submodule(str(node.target), whole)
         if padded:
             node.replace_input_with(before, before.args[0])
@@ -105,8 +105,8 @@ def fuse_passes(module: GraphModule) -> None:
             module.graph.erase_node(behind)
     for node in module.graph.nodes:
         fused, users = module_of(module, node), [module_of(module, user) for user in node.users]
-        if isinstance(fused, Fused):
-            fused.alone = len(users) == 1 and isinstance(users[0], Fused)
+        if isinstance(fused, FusedConv):
+            fused.alone = len(users) == 1 and isinstance(users[0], FusedConv)
     module.recompile()
 
 

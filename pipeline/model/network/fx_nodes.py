@@ -23,7 +23,7 @@ def module_of(module: GraphModule, node: object) -> nn.Module | None:
     return None
 
 
-def called(module: GraphModule, node: Node) -> object:
+def called_type(module: GraphModule, node: Node) -> object:
     """The class of the module that the node calls, or the function; None = neither."""
     if node.op == "call_function":
         return node.target

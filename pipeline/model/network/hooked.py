@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Hooked:
+class HookedNetwork:
     """Any module at all; its layers are the modules within it, by their dotted names.
 
     Nothing is folded, so where both can be had a traced module is quicker. example: an input; what

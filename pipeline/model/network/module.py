@@ -15,11 +15,11 @@ from torch.autograd.function import once_differentiable
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.model import Activations
-from pipeline.model.network.hooked import Hooked
+from pipeline.model.network.hooked import HookedNetwork
 from pipeline.model.network.input_size import Sides
 from pipeline.model.network.layout import Layout, Size, layout_of
 from pipeline.model.network.outline import outline
-from pipeline.model.network.traced import Traced, opened
+from pipeline.model.network.traced import TracedNetwork, inline_modules
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Network(nn.Module):
         if self._sides.only is not None:
             log.warning("model: looks at %dx%d pixels and no other size; every picture is scaled "
                         "to that", self._sides.only, self._sides.only)  # fmt: skip
-        self._module = opened(module.eval().requires_grad_(False))
+        self._module = inline_modules(module.eval().requires_grad_(False))
         self._leaves, self._functions = leaves, functions
         self._cuts: dict[tuple[torch.device, tuple[str, ...]], Cut] = {}
         self._smallest: dict[tuple[str, ...], int] = {}
@@ -144,13 +144,13 @@ class Network(nn.Module):
         return self._cuts[device, layers]
 
     @cached_property
-    def _way(self) -> Traced | Hooked:
+    def _way(self) -> TracedNetwork | HookedNetwork:
         """How the module is cut."""
         try:
-            return Traced(self._module, leaves=self._leaves, functions=self._functions)
+            return TracedNetwork(self._module, leaves=self._leaves, functions=self._functions)
         except Exception:  # tracing runs the module's own code, which fails in its own ways
             # tracing tries both modes, and where it fails it leaves the module in that of training
-            return Hooked(self._module.eval(), self._zeros(TRIED[-1][0]))
+            return HookedNetwork(self._module.eval(), self._zeros(TRIED[-1][0]))
 
     @cached_property
     def _blocks(self) -> list[str]:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.fx import GraphModule
 
-from pipeline.model.network.fx_nodes import RELUS, called, module_of
+from pipeline.model.network.fx_nodes import RELUS, called_type, module_of
 
 POOLS = (nn.MaxPool2d, F.max_pool2d, torch.max_pool2d)
 """As a module, and as functions."""
@@ -21,12 +21,12 @@ def pool_first(module: GraphModule) -> None:
     between. Measured on two cores at 640x272, GoogLeNet to inception4c: 3 ms of 53.
     """
     for pool in list(module.graph.nodes):
-        if called(module, pool) not in POOLS or len(pool.all_input_nodes) != 1:
+        if called_type(module, pool) not in POOLS or len(pool.all_input_nodes) != 1:
             continue
         if getattr(module_of(module, pool), "return_indices", False):
             continue
         (relu,) = pool.all_input_nodes
-        alone = called(module, relu) in RELUS and len(relu.users) == 1
+        alone = called_type(module, relu) in RELUS and len(relu.users) == 1
         # in place it would change what others see
         if not alone or len(relu.all_input_nodes) != 1 or len(relu.all_input_nodes[0].users) != 1:
             continue

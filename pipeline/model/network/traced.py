@@ -17,7 +17,7 @@ from pipeline.model.network.fx_nodes import module_of
 from pipeline.model.network.pool_before_relu import pool_first
 
 
-class Traced:
+class TracedNetwork:
     """Any module that torch.fx can trace; another one makes it raise, in whatever way.
 
     leaves, functions: module classes and functions that fx must not look into (what they do
@@ -66,13 +66,13 @@ class Traced:
         return forward
 
 
-def opened(module: nn.Module) -> nn.Module:
+def inline_modules(module: nn.Module) -> nn.Module:
     """The module with torchvision's ready-made blocks as plain sequences, under the same names.
 
     torchvision traces its own ops as leaves, and batch norms inside a leaf cannot be folded.
     """
     for name, child in module.named_children():
-        plain = opened(child)
+        plain = inline_modules(child)
         if isinstance(child, nn.Hardtanh):
             # ReLU6 in place copies its input for the backward pass; a fifth of a step goes there.
             child.inplace = False

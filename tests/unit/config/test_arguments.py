@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from pipeline.config.arguments import ENCODERS, check_suffix, prepared
-from pipeline.config.hydra_config import no_setting
-from pipeline.errors import UserError, hint
+from pipeline.config.hydra_config import unknown_setting
+from pipeline.errors import UserError, did_you_mean
 from pipeline.image_io.suffixes import SUFFIXES, is_pictures
 from pipeline.sweep.override_grammar import quote
 
@@ -121,11 +121,11 @@ def test_a_suffix_that_contradicts_the_encoder_is_answered_with_both_ways_out() 
 
 def test_an_unknown_name_is_answered_with_near_ones_or_with_where_they_stand() -> None:
     known = {"dreamer": ["dreamer=octaves"], "dreamer.octaves": ["dreamer=octaves"], "seed": []}
-    assert hint("sed", known) == "did you mean seed?"
-    assert "--help" in hint("xyz", known)
-    assert "did you mean dreamer.octaves" in no_setting("dreamer.octavs", known)
-    assert no_setting("dreamer.octaves", known).endswith("say dreamer=octaves to have it")
-    assert no_setting("dreamer", known).endswith("say dreamer=octaves")
+    assert did_you_mean("sed", known) == "did you mean seed?"
+    assert "--help" in did_you_mean("xyz", known)
+    assert "did you mean dreamer.octaves" in unknown_setting("dreamer.octavs", known)
+    assert unknown_setting("dreamer.octaves", known).endswith("say dreamer=octaves to have it")
+    assert unknown_setting("dreamer", known).endswith("say dreamer=octaves")
 
 
 @pytest.mark.parametrize(

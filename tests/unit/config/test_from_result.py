@@ -11,10 +11,10 @@ from helpers.settings import composed, name
 from helpers.stages import CONF
 
 from pipeline.config.arguments import prepared
-from pipeline.config.from_result import overrides, parted
+from pipeline.config.from_result import overrides_of_result, split_from
 from pipeline.config.provenance import embedded_settings
 from pipeline.errors import UserError
-from pipeline.sweep.plan import State, Status, note
+from pipeline.sweep.plan import JobState, Status, write_status
 
 GROUPS = [path.name for path in CONF.iterdir()]
 MADE = [
@@ -42,8 +42,8 @@ MADE = [
 
 def settled(*words: str) -> dict[str, Any]:
     """The settings that a command with these words has."""
-    start, said = parted(words)
-    before = [] if start is None else overrides(start, said)
+    start, said = split_from(words)
+    before = [] if start is None else overrides_of_result(start, said)
     return composed(*prepared(said, GROUPS, before))
 
 
@@ -123,10 +123,10 @@ def test_a_job_of_a_sweep_is_found_by_its_folder(tmp_path: Path) -> None:
     recipe = tmp_path / "job" / "x.mp4.render" / "recipe.yaml"
     recipe.parent.mkdir(parents=True)
     recipe.write_text(yaml.safe_dump(settled("seed=7")))
-    note(tmp_path / "job", Status(State.DONE, output="x.mp4"))
+    write_status(tmp_path / "job", Status(JobState.DONE, output="x.mp4"))
     for path in (tmp_path / "job", recipe.parent, recipe):
         assert settled(f"from={path}")["seed"] == 7
-    note(tmp_path / "job", Status(State.DONE, output="../../x.mp4"))
+    write_status(tmp_path / "job", Status(JobState.DONE, output="../../x.mp4"))
     assert settled(f"from={tmp_path / 'job'}")["seed"] == 7
 
 
@@ -181,7 +181,7 @@ def test_a_preset_that_sets_nothing_may_be_said(written: Any, word: str) -> None
 
 def test_looks_of_a_sweep_come_before_the_one_that_was(written: Any) -> None:
     start = written(settled("look=lace"))
-    found = overrides(Path(start.partition("=")[2]), ["-m", "look=bands,eyes"])
+    found = overrides_of_result(Path(start.partition("=")[2]), ["-m", "look=bands,eyes"])
     assert not [word for word in found if word.startswith("objective")]
 
 
@@ -190,8 +190,8 @@ def test_presets_of_the_user_come_before_what_was(written: Any, tmp_path: Path) 
     (tmp_path / "theirs" / "look").mkdir(parents=True)
     (tmp_path / "theirs" / "look" / "mine.yaml").write_text("width: 32\nheight: 32\n")
     path, words = Path(start.partition("=")[2]), [f"--config-dir={tmp_path / 'theirs'}"]
-    assert "width=64" in overrides(path, [*words, "look=eyes"])
-    found = overrides(path, [*words, "look=mine"])
+    assert "width=64" in overrides_of_result(path, [*words, "look=eyes"])
+    found = overrides_of_result(path, [*words, "look=mine"])
     assert "width=64" not in found
     assert "seed=3" in found
 
@@ -208,7 +208,7 @@ def test_what_is_said_instead_is_taken(written: Any, change: dict[str, Any], wor
     path.write_text(text)
     with pytest.raises(UserError, match=rf"say {word.partition('=')[0]}="):
         settled(f"from={path}")
-    assert composed(*prepared([word], GROUPS, overrides(path, [word])))
+    assert composed(*prepared([word], GROUPS, overrides_of_result(path, [word])))
 
 
 @pytest.mark.parametrize(

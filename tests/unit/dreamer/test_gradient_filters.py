@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.dreamer.gradient_filters import Shaping, broadened, deviation, levelled
+from pipeline.dreamer.gradient_filters import (
+    Shaping,
+    deviation,
+    laplacian_normalize,
+    scale_frequencies,
+)
 from pipeline.imaging.metrics import blur, luminance
 
 NOTHING = {"smoothing": 0.0, "pyramid": 0, "falloff": 0.0, "decorrelation": 0.0}
@@ -40,7 +45,7 @@ def test_a_pyramid_brings_coarse_and_fine_to_one_strength() -> None:
     wave = torch.sin(torch.linspace(0, 4 * torch.pi, 64)).expand(1, 3, 48, 64)
     gradient = noise() + 0.2 * wave
     before = float((gradient * wave).mean() / (gradient.std() * wave.std()))
-    after = levelled(gradient, 4)
+    after = laplacian_normalize(gradient, 4)
     assert before < 0.2
     # nearly all of the last of four bands is the wave: half the correlation
     assert float((after * wave).mean() / (after.std() * wave.std())) > 0.4
@@ -48,13 +53,18 @@ def test_a_pyramid_brings_coarse_and_fine_to_one_strength() -> None:
 
 
 def test_a_pyramid_of_one_band_only_scales() -> None:
-    torch.testing.assert_close(levelled(7 * noise(), 1), noise() / noise().square().mean().sqrt())
+    torch.testing.assert_close(
+        laplacian_normalize(7 * noise(), 1), noise() / noise().square().mean().sqrt()
+    )
 
 
 @pytest.mark.parametrize("bands", [1, 2, 4])
 def test_a_pyramid_forgets_how_strong_the_gradient_was(bands: int) -> None:
     torch.testing.assert_close(
-        levelled(1000 * noise(), bands), levelled(noise(), bands), rtol=1e-3, atol=1e-4
+        laplacian_normalize(1000 * noise(), bands),
+        laplacian_normalize(noise(), bands),
+        rtol=1e-3,
+        atol=1e-4,
     )
 
 
@@ -62,7 +72,7 @@ def test_waves_are_multiplied_by_what_the_falloff_says() -> None:
     # at 1/8 and 1/32 cycles a pixel: a falloff of 1 makes the slow one four times as strong
     x = torch.arange(64) * 2 * torch.pi
     fast, slow = torch.cos(x / 8), torch.cos(x / 32)
-    shaped = broadened((fast + slow).expand(1, 3, 32, 64), 1.0)
+    shaped = scale_frequencies((fast + slow).expand(1, 3, 32, 64), 1.0)
     torch.testing.assert_close(
         shaped / shaped.std(),
         ((fast + 4 * slow) / (fast + 4 * slow).std()).expand(1, 3, 32, 64),

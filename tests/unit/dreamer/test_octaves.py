@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.canvas import Strength
 from pipeline.dreamer.none import Nothing
-from pipeline.dreamer.octaves import resize, rolled
+from pipeline.dreamer.octaves import resize, roll
 from pipeline.dreamer.smoothing import cascade_kernel
 from pipeline.errors import UserError
 from pipeline.gradient import Gradient
@@ -210,8 +210,8 @@ def test_smoothing_takes_fine_noise_and_leaves_broad_shapes() -> None:
 @pytest.mark.parametrize("move", [(0, 0), (5, -7), (-3, 0), (0, 4), (HEIGHT, WIDTH + 1), (99, -99)])
 def test_an_image_rolls_as_torchs_own_does(move: tuple[int, int]) -> None:
     expected = torch.roll(image(), move, dims=(2, 3))
-    assert torch.equal(rolled(image(), *move), expected)
-    assert torch.equal(rolled(expected, -move[0], -move[1]), image())
+    assert torch.equal(roll(image(), *move), expected)
+    assert torch.equal(roll(expected, -move[0], -move[1]), image())
 
 
 def test_resizing_there_and_back_keeps_the_mean_and_the_size() -> None:

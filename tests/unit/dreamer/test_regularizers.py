@@ -11,9 +11,9 @@ from helpers.scenes import texture
 from helpers.stages import octaves
 from torch import Tensor
 
-from pipeline.dreamer.regularizers import SOFT, Penalties, evening
+from pipeline.dreamer.regularizers import SOFT, Penalties, total_variation_gradient
 from pipeline.frame import to_image
-from pipeline.imaging.metrics import vitals
+from pipeline.imaging.metrics import image_statistics
 
 OFF = {"total_variation": 0.0, "distance": 0.0, "chroma": 0.0}
 
@@ -50,11 +50,11 @@ def test_evening_is_the_gradient_of_the_total_variation() -> None:
     right = torch.nn.functional.pad(at.diff(dim=3), [0, 1, 0, 0])
     down = torch.nn.functional.pad(at.diff(dim=2), [0, 0, 0, 1])
     (right.square() + down.square() + soft**2).sqrt().sum().backward()
-    torch.testing.assert_close(evening(at.detach()), -at.grad)
+    torch.testing.assert_close(total_variation_gradient(at.detach()), -at.grad)
 
 
 def test_a_flat_picture_is_left_alone() -> None:
-    assert not evening(torch.full((1, 3, 8, 8), 0.3)).any()
+    assert not total_variation_gradient(torch.full((1, 3, 8, 8), 0.3)).any()
 
 
 @pytest.mark.parametrize("name", OFF)
@@ -62,7 +62,7 @@ def test_a_penalty_holds_back_what_it_is_of(name: str) -> None:
     measured: Any = {
         "total_variation": variation,
         "distance": lambda dreamt: float((dreamt - image()).square().mean()),
-        "chroma": lambda dreamt: float(vitals(0.5 + (dreamt - image()) / 2).chroma),
+        "chroma": lambda dreamt: float(image_statistics(0.5 + (dreamt - image()) / 2).chroma),
     }[name]
     free = dream(octaves(step_size=0.03), Watched()).image
     weight = 0.5 if name == "total_variation" else 5.0

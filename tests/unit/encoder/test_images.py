@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from pipeline.encoder.images import Images, PictureSegment
 from pipeline.errors import UserError
-from pipeline.frame import Clip, Picture, in_8_bits
+from pipeline.frame import Clip, Picture, to_uint8
 
 HOSTILE = "-it's %d\n\"ü, [a].v2"
 
@@ -239,7 +239,7 @@ def test_all_that_a_still_holds_comes_back(
 def test_a_webp_holds_its_alpha_bit_for_bit(tmp_path: Path) -> None:
     shape, pixels = still(16, alpha=True)
     found = np.asarray(Image.open(single(tmp_path / "a.webp", shape, pixels)))
-    assert np.array_equal(found[..., 3], in_8_bits(pixels)[..., 3])
+    assert np.array_equal(found[..., 3], to_uint8(pixels)[..., 3])
 
 
 def test_a_jpeg_shows_a_still_over_black(tmp_path: Path) -> None:

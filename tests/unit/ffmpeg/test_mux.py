@@ -29,7 +29,7 @@ from helpers.tracks import (
 from pipeline.encoder.ffmpeg import FFmpeg
 from pipeline.errors import UserError
 from pipeline.ffmpeg.container import CONTAINERS
-from pipeline.ffmpeg.tracks import Sound, chosen
+from pipeline.ffmpeg.tracks import AudioTrack, track_options
 from pipeline.frame import Tracks
 
 LIMIT = 0.015
@@ -319,7 +319,7 @@ def test_sound_that_no_decoder_knows_is_left_out_by_name(
 ) -> None:
     source = beeping(tmp_path / "in.mkv", "-c:a", "aac")
     tracks = Tracks(source, 0.0, 1.0, ("aac", "apple_apac"))
-    options = chosen(tracks, CONTAINERS[".mp4"], Sound.COPIED)
+    options = track_options(tracks, CONTAINERS[".mp4"], AudioTrack.COPIED)
     assert "1:a:0" in options
     assert "1:a:1" not in options
     assert "in.mkv: sound 1 (apple_apac)" in caplog.text

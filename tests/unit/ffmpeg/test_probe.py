@@ -11,9 +11,9 @@ from helpers.clips import FFV1, LIMITS, MPEG2, X264, counted, run
 
 from pipeline.errors import UserError
 from pipeline.ffmpeg.frame_rate import cadence
-from pipeline.ffmpeg.packets import parse
+from pipeline.ffmpeg.packets import parse_packets
 from pipeline.ffmpeg.probe import _check_kind, _sphere, probe
-from pipeline.storage.input_file import opened
+from pipeline.storage.input_file import open_input
 
 NTSC = Fraction(30000, 1001)
 
@@ -123,7 +123,9 @@ def test_a_slide_show_keeps_its_own_slow_rate() -> None:
 
 def test_packets_without_any_time_are_no_reason_to_fall() -> None:
     head = [b"#tb 0: 1/25", b"#media_type 0: video", b"#codec_id 0: h264", b"#dimensions 0: 64x48"]
-    streams, complaints = parse([*head, b"0, %d, %d, 1, 9, 0x0" % (-(2**63), -(2**63)), b"oh no"])
+    streams, complaints = parse_packets(
+        [*head, b"0, %d, %d, 1, 9, 0x0" % (-(2**63), -(2**63)), b"oh no"]
+    )
     times = streams[0].times(Fraction(0))
     assert times.size == 0
     assert cadence(times, last=0.0, tick=0.04, claimed=None).total == 1
@@ -147,9 +149,9 @@ def test_a_header_beyond_the_limit_is_told_from_one_of_nothing(
 
 
 def test_an_opened_file_is_closed_again_and_refused_with_its_reason(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="No such file"), opened(tmp_path / "gone"):
+    with pytest.raises(UserError, match="No such file"), open_input(tmp_path / "gone"):
         pass
-    with pytest.raises(UserError, match="null"), opened(Path("a\0b")):
+    with pytest.raises(UserError, match="null"), open_input(Path("a\0b")):
         pass
 
 

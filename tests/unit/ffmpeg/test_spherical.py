@@ -9,7 +9,7 @@ from helpers.clips import LIMITS, X264, counted, numbers, run, video
 from helpers.stages import part
 
 from pipeline.ffmpeg.probe import probe
-from pipeline.ffmpeg.spherical import mark
+from pipeline.ffmpeg.spherical import write_spherical_tag
 
 TONE = ("-f", "lavfi", "-i", "sine=duration=1")
 
@@ -28,7 +28,7 @@ def test_a_mark_is_read_back_and_every_packet_stays(
 ) -> None:
     path = counted(tmp_path / name, *X264, "-map", "0:v", "-map", "1:a", *flags, before=TONE)
     before = contents(path)
-    mark(path, layout)
+    write_spherical_tag(path, layout)
     assert probe(path, LIMITS).look.sphere == layout
     assert numbers(video(path).pictures()) == list(range(20))
     assert contents(path) == before
@@ -40,7 +40,7 @@ def test_a_file_of_another_form_is_refused_and_stays(tmp_path: Path, content: by
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="there is no"):
-        mark(path, "mono")
+        write_spherical_tag(path, "mono")
     assert path.read_bytes() == content
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
 
@@ -50,7 +50,7 @@ def test_what_is_joined_from_a_360_degree_video_is_one(
     tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = counted(tmp_path / "a.mp4", *X264, "-map", "0:v", "-map", "1:a", before=TONE)
-    mark(source, "top-bottom")
+    write_spherical_tag(source, "top-bottom")
     clip = video(source).clip
     encoder = part("encoder", "h264")
     with encoder.open(tmp_path / "segment", clip) as writer:

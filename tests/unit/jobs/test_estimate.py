@@ -16,7 +16,7 @@ from helpers.scenes import pan
 from helpers.stages import job_of, part, pipeline_of, stages
 
 from pipeline.jobs.estimate import LONG, WINDOWS, estimate
-from pipeline.jobs.forecast import FILE, Forecast, clock, read, summed
+from pipeline.jobs.forecast import FILE, Forecast, clock, read_forecast, total_line
 from pipeline.jobs.job import Job
 from pipeline.jobs.job import run as render
 from pipeline.seamless_loop import SeamlessLoop
@@ -121,9 +121,9 @@ def test_of_a_sweep_the_whole_is_said(tmp_path: Path) -> None:
     counted(folder / "clip.mp4", frames=3)
     sweep = ("-m", "input=clip.mp4", *LITTLE, "seed=1,2", "plan=true", "sweep=x")
     ran = rendered(*sweep, cwd=folder)
-    jobs = [read(folder / "x" / f"seed={seed}") for seed in (1, 2)]
+    jobs = [read_forecast(folder / "x" / f"seed={seed}") for seed in (1, 2)]
     assert ran.out.splitlines()[-1].startswith("x: 2 of 2 jobs would take about ")
-    assert ran.out.splitlines()[-1].endswith(summed(job for job in jobs if job))
+    assert ran.out.splitlines()[-1].endswith(total_line(job for job in jobs if job))
     assert not list(folder.rglob("dream.mp4*"))
     assert not list(folder.rglob("index.html"))
     ran = run(*sweep, "objective.layers=[nix]", cwd=folder)
@@ -134,14 +134,14 @@ def test_of_a_sweep_the_whole_is_said(tmp_path: Path) -> None:
 def test_a_forecast_is_read_as_it_was_written(tmp_path: Path) -> None:
     told = Forecast(7, 2.5, 61.2, 1_500_000_000, None)
     told.write(tmp_path)
-    assert read(tmp_path) == told
+    assert read_forecast(tmp_path) == told
     assert told.line(Path("x.png")) == (
         "x.png: would take about 7 frames, 8.74 s a frame, 2.5 steps each, 1 min 1 s in all, "
         "1.5 GB of memory"
     )
     (tmp_path / FILE).write_text(json.dumps({"frames": 1}))
-    assert read(tmp_path) is None
-    assert read(tmp_path / "nix") is None
+    assert read_forecast(tmp_path) is None
+    assert read_forecast(tmp_path / "nix") is None
     assert [clock(seconds) for seconds in (0.4, 59.6, 3599, 7260)] == [
         "0 s", "1 min 0 s", "59 min 59 s", "2 h 1 min"
     ]  # fmt: skip

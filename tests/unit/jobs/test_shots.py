@@ -26,8 +26,8 @@ from pipeline.cuts import Change
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Picture
 from pipeline.frame_range import FrameRange
-from pipeline.jobs.shots import Shots, read
-from pipeline.sweep.plan import State, status_of
+from pipeline.jobs.shots import Shots, read_shots
+from pipeline.sweep.plan import JobState, status_of
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "render_shots.py"
 LITTLE = ("input=clip.mkv", "dreamer.octaves=1", "dreamer.iterations=1", "segment_frames=5")
@@ -141,7 +141,7 @@ def test_parts_make_the_bytes_of_one_process(folder: Path) -> None:
     rendered(*LITTLE, "output=whole.mp4", cwd=folder)
     ran = shots_rendered("output=x.mp4", "--least", "1", cwd=folder)
     assert "x.mp4.shots: 3 parts" in ran.out
-    assert read(folder / "x.mp4.shots").parts == (
+    assert read_shots(folder / "x.mp4.shots").parts == (
         FrameRange(0, 12),
         FrameRange(12, 19),
         FrameRange(19, 28),
@@ -206,7 +206,7 @@ def test_who_is_killed_goes_on_with_the_parts_that_are_missing(folder: Path) -> 
     rendered(*LITTLE, "output=whole.mp4", cwd=folder)
     process = script("output=x.mp4", "--least", "1", cwd=folder)
     first = folder / "x.mp4.shots" / "part=000000000-000000012"
-    while status_of(first).state is not State.DONE:
+    while status_of(first).state is not JobState.DONE:
         assert process.poll() is None
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)

@@ -79,8 +79,8 @@ def rendered(
         fingerprint=made_of,
         stills=stills,
     )
-    album.check_output(job.output, stills, overwrite=overwrite)
-    return album.run(job)
+    album.check_stills_output(job.output, stills, overwrite=overwrite)
+    return album.run_stills(job)
 
 
 def left(folder: Path) -> set[str]:
@@ -121,7 +121,7 @@ def test_a_whole_album_leaves_its_figures(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "dreamt.render" / "report.json").read_text())
     assert report == outcome.figures
     assert report["weights_sha256"] == "toy"
-    assert album.summary(outcome).count("3 pictures, ") == 1
+    assert album.stills_summary(outcome).count("3 pictures, ") == 1
 
 
 def test_whoever_stops_keeps_the_pictures_that_are_done(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_picture_too_small_for_the_network_is_left_out(tmp_path: Path) -> None
     outcome = rendered(tmp_path, shrink, dreamer=smooth)
     assert set(outcome.figures["pictures"]) == {"0.png", "2.png"}
     assert "at least" in outcome.figures["left_out"]["1.png"]
-    assert album.summary(outcome).endswith(", 1 left out")
+    assert album.stills_summary(outcome).endswith(", 1 left out")
 
 
 def test_an_album_of_which_nothing_can_be_dreamt_leaves_nothing(tmp_path: Path) -> None:

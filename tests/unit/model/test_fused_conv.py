@@ -14,10 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeline.model.efficientnet_lite import efficientnet_lite
 from pipeline.model.network import traced
-from pipeline.model.network.fused_conv import Fused
+from pipeline.model.network.fused_conv import FusedConv
 from pipeline.model.network.padding import SamePadding
-from pipeline.model.network.traced import opened
-from pipeline.model.torchvision import untrained
+from pipeline.model.network.traced import inline_modules
+from pipeline.model.torchvision import bare_network
 
 
 class Small(nn.Module):
@@ -40,7 +40,7 @@ class Small(nn.Module):
 
 def fused_count(module: nn.Module, layers: list[str]) -> int:
     """How many of the cut network's convolutions do more than one thing."""
-    parts = [part for part in graph(module, layers).modules() if isinstance(part, Fused)]
+    parts = [part for part in graph(module, layers).modules() if isinstance(part, FusedConv)]
     return sum(part.padded or part.cap is not None or part.phased for part in parts)
 
 
@@ -92,7 +92,7 @@ def test_trained_weights_give_the_very_same(plain: Callable[[], None]) -> None:
 
 def test_networks_of_others_are_fused_too(plain: Callable[[], None]) -> None:
     torch.manual_seed(0)
-    module = opened(untrained("mobilenet_v2", 10).eval().requires_grad_(False))
+    module = inline_modules(bare_network("mobilenet_v2", 10).eval().requires_grad_(False))
     picture = torch.rand(1, 3, 96, 128)
     assert fused_count(module, ["features.7"]) > 10
     ours = seen(module, ["features.7"], picture)
@@ -192,7 +192,7 @@ def test_bfloat16_goes_through_onednn_and_only_depthwise_steps_of_two_back_in_fl
         torch.autograd.grad(activation.square().mean(), picture)
     assert back.seen == [(torch.bfloat16, 8), (torch.float32, 1), (torch.bfloat16, 3)]
     for part in module.modules():
-        if isinstance(part, Fused):
+        if isinstance(part, FusedConv):
             (found,) = part._frozen.values()
             assert found.weight.dtype == torch.bfloat16
             assert found.bias is not None
@@ -209,7 +209,7 @@ def test_in_bfloat16_it_is_the_same_within_its_digits(network: str) -> None:
         module, layer = nn.Sequential(nn.Conv2d(3, 8, 7, 2, 3), nn.ReLU6(), nn.Conv2d(8, 4, 1)), "2"
     else:
         layer = {"mobilenet_v2": "features.3", "googlenet": "inception3a"}[network]
-        module = opened(untrained(network, 10))
+        module = inline_modules(bare_network(network, 10))
     module = module.eval().requires_grad_(False)
     picture = torch.rand(1, 3, 64, 95).contiguous(memory_format=torch.channels_last)
     (exact,), gradient = seen(module, [layer], picture)

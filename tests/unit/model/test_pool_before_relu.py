@@ -11,8 +11,8 @@ from helpers.cuts import graph, seen
 from torch import Tensor, nn
 
 from pipeline.model.network import traced
-from pipeline.model.network.traced import opened
-from pipeline.model.torchvision import untrained
+from pipeline.model.network.traced import inline_modules
+from pipeline.model.torchvision import bare_network
 
 
 class Functional(nn.Module):
@@ -91,7 +91,7 @@ def test_what_lies_between_can_be_asked_for(between: str, plain: Callable[[], No
 def test_networks_that_pool_give_the_same_bits(name: str, plain: Callable[[], None]) -> None:
     layer = {"googlenet": "inception3a", "resnet18": "layer1"}.get(name, "features.6")
     torch.manual_seed(0)
-    module = opened(untrained(name, 10).eval().requires_grad_(False))
+    module = inline_modules(bare_network(name, 10).eval().requires_grad_(False))
     picture = torch.rand(1, 3, 64, 96)
     ours, after = seen(module, [layer], picture), order(module, [layer])
     plain()

@@ -12,7 +12,7 @@ from helpers.scenes import texture
 
 from pipeline.errors import UserError
 from pipeline.imaging.layer_level import LayerLevel
-from pipeline.recording.checkpoint import Checkpoint, digest, read, write
+from pipeline.recording.checkpoint import Checkpoint, digest, read_checkpoint, write_checkpoint
 from pipeline.state import LoopBuffer, State
 
 CPU = torch.device("cpu")
@@ -41,9 +41,9 @@ def full() -> State:
 
 def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
     state, path = full(), tmp_path / "state-00000007"
-    write(path, Checkpoint(state, "told", 41))
-    back = read(path, CPU)
-    assert (back.told, back.shown, back.state.index) == ("told", 41, 7)
+    write_checkpoint(path, Checkpoint(state, "told", 41))
+    back = read_checkpoint(path, CPU)
+    assert (back.digest, back.pictures, back.state.index) == ("told", 41, 7)
     assert back.state.step_bytes == state.step_bytes
     for one, other in ((back.state.dream, state.dream), (back.state.maturity, state.maturity)):
         assert one is not None
@@ -62,8 +62,8 @@ def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
 
 
 def test_the_first_state_is_empty_and_stays_so(tmp_path: Path) -> None:
-    write(tmp_path / "state", Checkpoint(State(), "", 0))
-    assert read(tmp_path / "state", CPU).state == State()
+    write_checkpoint(tmp_path / "state", Checkpoint(State(), "", 0))
+    assert read_checkpoint(tmp_path / "state", CPU).state == State()
 
 
 def test_all_that_a_state_holds_is_saved(tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_all_that_a_state_holds_is_saved(tmp_path: Path) -> None:
     for one in fields(State):
         empty = replace(state, **{one.name: getattr(State(), one.name)})
         assert digest(empty) != digest(state), one.name
-        write(path, Checkpoint(state, "", 0))
-        assert digest(read(path, CPU).state) == digest(state)
+        write_checkpoint(path, Checkpoint(state, "", 0))
+        assert digest(read_checkpoint(path, CPU).state) == digest(state)
 
 
 def test_a_digest_tells_one_bit() -> None:
@@ -88,7 +88,7 @@ def test_a_digest_tells_one_bit() -> None:
 @pytest.mark.parametrize("keep", [0, 5, 100, -1])
 def test_a_damaged_state_is_one_line(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "state"
-    write(path, Checkpoint(full(), "", 0))
+    write_checkpoint(path, Checkpoint(full(), "", 0))
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(UserError, match=r"state: must be as it was saved, got .*; say overwrite=t"):
-        read(path, CPU)
+        read_checkpoint(path, CPU)

@@ -11,7 +11,7 @@ import pytest
 from helpers.clips import counted
 from helpers.command_line import files, rendered, run
 
-from pipeline.report.profile import LANES, TRACE, profiled
+from pipeline.report.profile import LANES, TRACE, profile_trace
 
 STAGES = [stage for stages in LANES.values() for stage in stages]
 
@@ -20,7 +20,7 @@ def test_each_stage_of_each_frame_is_an_event(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Two frames of 10 s: 6 s of dreaming each, pictures that are waited for, an idle encoder."""
-    with caplog.at_level(logging.INFO, "pipeline"), profiled(tmp_path / TRACE) as note:
+    with caplog.at_level(logging.INFO, "pipeline"), profile_trace(tmp_path / TRACE) as note:
         for index in (0, 1):
             at = 100 + 10 * index
             note(index, {"decode": (at - 1, at), "flow": (at, at + 2), "wait": (at, at + 2),
@@ -44,7 +44,7 @@ def test_each_stage_of_each_frame_is_an_event(
 
 def test_flows_side_by_side_have_lanes_of_their_own(tmp_path: Path) -> None:
     """Of 4 s each, one begun every second second."""
-    with profiled(tmp_path / TRACE) as note:
+    with profile_trace(tmp_path / TRACE) as note:
         for index in range(6):
             spans = dict.fromkeys(STAGES, (2.0 * index, 2.0 * index))
             note(index, {**spans, "flow": (2.0 * index, 2.0 * index + 4)})
@@ -58,7 +58,7 @@ def test_flows_side_by_side_have_lanes_of_their_own(tmp_path: Path) -> None:
 
 def test_a_render_that_ends_early_leaves_one_that_can_be_read(tmp_path: Path) -> None:
     def render() -> None:
-        with profiled(tmp_path / TRACE) as note:
+        with profile_trace(tmp_path / TRACE) as note:
             note(0, dict.fromkeys(STAGES, (1.0, 2.0)))
             raise KeyboardInterrupt
 
@@ -68,7 +68,7 @@ def test_a_render_that_ends_early_leaves_one_that_can_be_read(tmp_path: Path) ->
 
 
 def test_nobody_asked_for_one(tmp_path: Path) -> None:
-    with profiled(None) as note:
+    with profile_trace(None) as note:
         note(0, {})
     assert list(tmp_path.iterdir()) == []
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.runtime.oom import out_of_memory, out_of_memory_for_good, told
+from pipeline.runtime.oom import is_out_of_memory, is_unrecoverable_oom, oom_as_user_error
 
 SHORT = [
     MemoryError("Unable to allocate 8.00 GiB for an array"),
@@ -28,25 +28,28 @@ OTHERS = [
 
 @pytest.mark.parametrize("error", SHORT, ids=str)
 def test_a_want_of_memory_is_one_line_that_names_the_limit(error: Exception) -> None:
-    assert out_of_memory(error)
-    with pytest.raises(UserError, match=r"^limits\.memory: must be enough .* tile_memory$"), told():
+    assert is_out_of_memory(error)
+    with (
+        pytest.raises(UserError, match=r"^limits\.memory: must be enough .* tile_memory$"),
+        oom_as_user_error(),
+    ):
         raise error
 
 
 @pytest.mark.parametrize("error", OTHERS, ids=str)
 def test_another_error_stays_what_it_is(error: Exception) -> None:
-    assert not out_of_memory(error)
-    assert not out_of_memory_for_good(error)
-    with pytest.raises(type(error)) as caught, told():
+    assert not is_out_of_memory(error)
+    assert not is_unrecoverable_oom(error)
+    with pytest.raises(type(error)) as caught, oom_as_user_error():
         raise error
     assert caught.value is error
 
 
 def test_what_onednn_lacked_once_it_lacks_for_good() -> None:
     error = RuntimeError("could not create a primitive")
-    assert out_of_memory_for_good(error)
-    assert not out_of_memory(error)  # or it would be tried again
-    with pytest.raises(UserError, match=r"^limits\.memory: must be enough"), told():
+    assert is_unrecoverable_oom(error)
+    assert not is_out_of_memory(error)  # or it would be tried again
+    with pytest.raises(UserError, match=r"^limits\.memory: must be enough"), oom_as_user_error():
         raise error
 
 
@@ -54,11 +57,11 @@ def test_opencv_says_it_with_a_number() -> None:
     cv2 = pytest.importorskip("cv2")
     error = cv2.error("Insufficient memory")
     error.code = -4
-    assert out_of_memory(error)
+    assert is_out_of_memory(error)
     error.code = -215
-    assert not out_of_memory(error)
+    assert not is_out_of_memory(error)
 
 
 def test_the_size_that_was_not_there_is_said() -> None:
-    with pytest.raises(UserError, match="got no 48000000 bytes more"), told():
+    with pytest.raises(UserError, match="got no 48000000 bytes more"), oom_as_user_error():
         raise SHORT[2]

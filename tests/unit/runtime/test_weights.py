@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
 from pipeline.errors import UserError
-from pipeline.model.torchvision import AUXILIARY, classifier, untrained
+from pipeline.model.torchvision import AUXILIARY, bare_network, classifier
 from pipeline.runtime.weights import read_labels, with_own_weights, with_weights
 
 WEIGHTS = torchvision.models.SqueezeNet1_1_Weights.DEFAULT
@@ -78,7 +78,7 @@ def test_weights_of_another_network_are_the_users_to_mend(hub: Path) -> None:
 
 
 def squeezenet(classes: int) -> nn.Module:
-    return untrained("squeezenet1_1", classes)
+    return bare_network("squeezenet1_1", classes)
 
 
 def own(path: Path) -> tuple[nn.Module, str, int]:
@@ -114,18 +114,18 @@ def test_a_checkpoint_of_parallel_training_is_understood(
 
 
 def test_older_files_lack_what_nothing_needs(tmp_path: Path) -> None:
-    weights = untrained("mnasnet0_5", 3).state_dict()
+    weights = bare_network("mnasnet0_5", 3).state_dict()
     kept = {name: value for name, value in weights.items() if "num_batches" not in name}
     assert len(kept) < len(weights)
     torch.save(kept, tmp_path / "x.pth")
-    build = lambda count: untrained("mnasnet0_5", count)  # noqa: E731
+    build = lambda count: bare_network("mnasnet0_5", count)  # noqa: E731
     assert with_own_weights(build, tmp_path / "x.pth", name="", key="")[2] == 3
 
 
 def test_heads_that_only_training_needs_are_left_aside(tmp_path: Path) -> None:
     whole = torchvision.models.googlenet(num_classes=5, init_weights=False).state_dict()
     torch.save(whole, tmp_path / "x.pth")
-    build = lambda count: untrained("googlenet", count)  # noqa: E731
+    build = lambda count: bare_network("googlenet", count)  # noqa: E731
     found = with_own_weights(build, tmp_path / "x.pth", name="", key="", aside=AUXILIARY)
     assert found[2] == 5
     assert found[0].transform_input is True  # as the published weights expect it
@@ -138,7 +138,7 @@ def test_heads_that_only_training_needs_are_left_aside(tmp_path: Path) -> None:
 def test_weights_without_a_head_dream_layers_and_name_no_classes(
     tmp_path: Path, name: str, layer: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    weights = untrained(name, 7).state_dict()
+    weights = bare_network(name, 7).state_dict()
     whole, features = tmp_path / "whole.pth", tmp_path / "features.pth"
     torch.save(weights, whole)
     head = ("classifier.", "fc.", "heads.")
@@ -163,7 +163,7 @@ def test_weights_without_a_head_dream_layers_and_name_no_classes(
 def test_networks_that_shift_their_input_see_what_they_were_trained_on(
     tmp_path: Path, name: str, layer: str
 ) -> None:
-    whole = untrained(name, 5)
+    whole = bare_network(name, 5)
     torch.save(whole.state_dict(), tmp_path / "x.pth")
     picture = torch.rand(1, 3, 96, 128)
     published = get_model_weights(name)["DEFAULT"].transforms()

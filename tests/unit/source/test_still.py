@@ -17,11 +17,11 @@ from helpers.scenes import texture
 from PIL import Image, ImageCms
 
 from pipeline.errors import UserError
-from pipeline.frame import Picture, over
-from pipeline.image_io.alpha import filled
+from pipeline.frame import Picture, composite_over_grey
+from pipeline.image_io.alpha import fill_transparent
 from pipeline.image_io.reader import load
 from pipeline.limits import Limits
-from pipeline.source import Several, Source, still
+from pipeline.source import Source, StillCollection, still
 
 
 def stills(path: Path, **changes: Any) -> Any:
@@ -70,7 +70,9 @@ def test_the_straight_alpha_of_a_tiff_leaves_its_colours_as_they_stand(tmp_path:
 def test_colours_that_were_multiplied_with_alpha_are_divided_by_it(tmp_path: Path) -> None:
     pixels = rgba()
     pixels[..., 3] |= 128  # what is nearly transparent has lost its colours for good
-    multiplied = np.dstack([over(pixels[..., :3], pixels[..., 3], 0), pixels[..., 3]])
+    multiplied = np.dstack(
+        [composite_over_grey(pixels[..., :3], pixels[..., 3], 0), pixels[..., 3]]
+    )
     tifffile.imwrite(tmp_path / "a.tif", multiplied, photometric="rgb", extrasamples=["assocalpha"])
     contents = load(tmp_path / "a.tif", LIMITS)
     off = contents.colours.astype(int) - pixels[..., :3]
@@ -107,7 +109,7 @@ def test_what_was_seen_stays_and_goes_on_smoothly_where_nothing_is() -> None:
     alpha = np.clip(255 * (30 - np.hypot(x - 48, y - 48)) / 8, 0, 255).astype(np.uint8)
     garbage = picture.copy()
     garbage[alpha == 0] = 0, 255, 0
-    whole = filled(garbage, alpha).astype(int)
+    whole = fill_transparent(garbage, alpha).astype(int)
     assert np.array_equal(whole[alpha > 0], picture[alpha > 0])
 
     def step(pixels: npt.NDArray[Any]) -> float:
@@ -124,8 +126,8 @@ def test_what_was_seen_stays_and_goes_on_smoothly_where_nothing_is() -> None:
 
 def test_a_picture_of_which_nothing_is_seen_is_dreamt_on_as_it_is() -> None:
     picture = texture(32, 32, seed=1)
-    assert np.array_equal(filled(picture, np.zeros((32, 32), np.uint8)), picture)
-    assert np.array_equal(filled(picture, np.full((32, 32), 255, np.uint8)), picture)
+    assert np.array_equal(fill_transparent(picture, np.zeros((32, 32), np.uint8)), picture)
+    assert np.array_equal(fill_transparent(picture, np.full((32, 32), 255, np.uint8)), picture)
 
 
 @pytest.mark.parametrize(
@@ -165,13 +167,13 @@ def test_a_picture_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_folder_and_a_pattern_are_several_and_a_file_is_one(tmp_path: Path) -> None:
     path = save(tmp_path / "7.png", barcode(7))
-    assert isinstance(stills(tmp_path), Several)
-    assert isinstance(stills(tmp_path / "%d.png"), Several)
-    assert not isinstance(stills(path), Several)
+    assert isinstance(stills(tmp_path), StillCollection)
+    assert isinstance(stills(tmp_path / "%d.png"), StillCollection)
+    assert not isinstance(stills(path), StillCollection)
     source: Source = stills(path)
     assert source.clip.count == 1
     named = save(tmp_path / "100%d.png", barcode(1))  # a file's own name
-    assert not isinstance(stills(named), Several)
+    assert not isinstance(stills(named), StillCollection)
 
 
 def test_pictures_that_cannot_be_read_are_among_the_several(tmp_path: Path) -> None:

@@ -9,7 +9,16 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.storage.lock import locked
-from pipeline.sweep.plan import Job, Plan, State, Status, job_name, note, read_plan, status_of
+from pipeline.sweep.plan import (
+    JobState,
+    Plan,
+    Status,
+    SweepJob,
+    job_name,
+    read_plan,
+    status_of,
+    write_status,
+)
 
 TWO = (("input='a b.mp4'", "look=eyes"), ("input='a b.mp4'", "look=fur"))
 
@@ -72,19 +81,19 @@ def test_what_is_no_plan_is_refused_in_one_line(text: str | None, tmp_path: Path
 
 
 def test_a_job_that_runs_is_known_from_one_that_was_killed(tmp_path: Path) -> None:
-    assert status_of(tmp_path).state is State.MISSING
-    running = Status(State.RUNNING, "", "dream.mp4", began=1.0, made_of={"seed": "0"})
+    assert status_of(tmp_path).state is JobState.MISSING
+    running = Status(JobState.RUNNING, "", "dream.mp4", began=1.0, made_of={"seed": "0"})
     with locked(tmp_path):
-        note(tmp_path, running)
+        write_status(tmp_path, running)
         assert status_of(tmp_path) == running
     killed = status_of(tmp_path)
-    assert (killed.state, killed.made_of) == (State.KILLED, {})
-    note(tmp_path, Status(State.DONE, "x"))
-    assert status_of(tmp_path) == Status(State.DONE, "x")
+    assert (killed.state, killed.made_of) == (JobState.KILLED, {})
+    write_status(tmp_path, Status(JobState.DONE, "x"))
+    assert status_of(tmp_path) == Status(JobState.DONE, "x")
     (tmp_path / "status.json").write_text(json.dumps({"state": "asleep"}))
-    assert status_of(tmp_path).state is State.MISSING
+    assert status_of(tmp_path).state is JobState.MISSING
 
 
 def test_a_job_that_says_a_setting_with_an_equals_sign_keeps_it() -> None:
-    job = Job("x", ("output='a=b.mp4'",))
+    job = SweepJob("x", ("output='a=b.mp4'",))
     assert job.settings(["output", "seed"]) == {"output": "a=b.mp4"}
