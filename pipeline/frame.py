@@ -31,14 +31,12 @@ Memory: TypeAlias = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Motion:
-    """Where each pixel of a picture was one frame ago.
-
-    flow: (H, W, 2) float32, pixels (dx, dy), backward: current[y, x] was previous[y+dy, x+dx].
-    confidence: (H, W) float32 in [0, 1]; 0 = it was hidden, outside the frame, or in another shot.
-    """
+    """Where each pixel of a picture was one frame ago."""
 
     flow: FloatMap
+    """(H, W, 2) float32, pixels (dx, dy), backward: current[y, x] was previous[y+dy, x+dx]."""
     confidence: FloatMap
+    """(H, W) float32 in [0, 1]; 0 = it was hidden, outside the frame, or in another shot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,68 +47,74 @@ class Guide:
     """
 
     picture: Picture
+    """(H, W, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What is known of a frame before it is dreamt.
-
-    index: from 0 at the first frame of the render. time: seconds since that frame.
-    picture: None where nothing was filmed. motion: None where none was asked for, and at a cut.
-    cut: nothing may be carried into this frame. flash: for a moment something else is seen; the
-    dream stays where it was. mask: (H, W) in [0, 1], how strongly to dream where; None = fully.
-    guide: what to look for, None = nothing. spans: when each stage of making it was at work.
-    """
+    """What is known of a frame before it is dreamt."""
 
     index: int
+    """From 0 at the first frame of the render."""
     time: float
+    """Seconds since that frame."""
     picture: Picture | None
+    """None where nothing was filmed."""
     motion: Motion | None = None
+    """None where none was asked for, and at a cut."""
     cut: bool = False
+    """Whether nothing may be carried into this frame."""
     flash: bool = False
+    """Whether something else is seen for a moment; the dream stays where it was."""
     mask: FloatMap | None = None
+    """(H, W) in [0, 1], how strongly to dream where; None = fully."""
     guide: Guide | None = None
+    """The picture to take motifs from, None = none."""
     spans: Mapping[str, Span] = field(default_factory=dict)
+    """When each stage of making it was at work."""
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """What a video file holds beside its picture, to be laid beside the dream.
-
-    path: the file. offset: the file's own clock, in seconds, at frame 0 of the render.
-    seconds: how much of it to keep; None = to its end.
-    audio, subtitles: the codec of each such stream, in the file's order, by ffmpeg's names.
-    """
+    """What a video file holds beside its picture, to be laid beside the dream."""
 
     path: Path
+    """The file."""
     offset: float = 0.0
+    """The file's own clock, in seconds, at frame 0 of the render."""
     seconds: float | None = None
+    """How much of it to keep; None = to its end."""
     audio: tuple[str, ...] = ()
+    """Codec of each audio stream, in the file's order, by ffmpeg's name."""
     subtitles: tuple[str, ...] = ()
+    """Codec of each subtitle stream, in the file's order, by ffmpeg's name."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The shape of a sequence of pictures.
-
-    height, width: pixels, both even but a still's. rate: frames a second, exact. count: frames,
-    None = unknown before the end; never trusted for memory or loops. tracks: what goes with it, if
-    anything. depth: bits of a colour, 8, or 16 for a still. cutout: (H, W, 4) of that depth, a
-    still with its transparency, which the dream gets too. profile: ICC, of a still's colours.
-    transfer: of the pictures' values to light, by ffmpeg's name. sphere: of a 360-degree video, the
-    layout of its views: mono, top-bottom or left-right; empty = of any other.
-    """
+    """The shape of a sequence of pictures."""
 
     height: int
+    """Pixels, even but of a still."""
     width: int
+    """Pixels, even but of a still."""
     rate: Fraction
+    """Frames a second, exact."""
     count: int | None = None
+    """Frames, None = unknown before the end; never trusted for memory or loops."""
     tracks: Tracks | None = None
+    """Sound and subtitles that go with it, if any."""
     depth: int = 8
+    """Bits of a colour, 8, or 16 of a still."""
     cutout: Picture | None = field(default=None, compare=False)
+    """(H, W, 4) of that depth, a still with its transparency, which the dream gets too."""
     profile: bytes = b""
+    """ICC profile of a still's colours."""
     transfer: str = "bt709"
+    """From the pictures' values to light, by ffmpeg's name."""
     sphere: str = ""
+    """Of a 360-degree video, the layout of its views: mono, top-bottom or left-right; empty = of
+    any other."""
 
 
 def to_image(picture: Picture, device: torch.device | str) -> Image:

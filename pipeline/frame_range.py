@@ -21,14 +21,14 @@ LEAD = 64
 
 @dataclass(frozen=True)
 class FrameRange:
-    """Frames of the whole, counted from 0: from `first` to before `last`.
-
-    run_up: frames before those, which are dreamt and not shown; 0 where a shot begins.
-    """
+    """Frames of the whole, counted from 0: from `first` to before `last`."""
 
     first: int
+    """The first frame that is shown."""
     last: int
+    """The frame after the last that is shown."""
     run_up: int = 0
+    """Frames before those, which are dreamt and not shown; 0 where a shot begins."""
 
     @staticmethod
     def of(text: object, overlap: int = 0) -> FrameRange | None:

@@ -16,17 +16,20 @@ Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class Limits:
-    """pixels: of a picture. frames: of the result. gap_seconds: between two pictures. rate: frames
-    a second. stall_seconds: without a byte. memory: GiB that one process may hold, None = what the
-    machine has to give.
-    """
+    """What no input may ask for more of."""
 
     pixels: Annotated[int, Field(ge=256, lt=2**31)]
+    """Of a picture."""
     frames: Annotated[int, Field(ge=1, le=10**12)]
+    """Of the result."""
     gap_seconds: Positive
+    """Between two pictures."""
     rate: Positive
+    """Frames a second."""
     stall_seconds: Positive
+    """Without a byte."""
     memory: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None
+    """GiB that one process may hold, None = what the machine has to give."""
 
     @property
     def bytes(self) -> int:

@@ -33,18 +33,23 @@ class Pipeline:
     """Everything that frames are made with, built once: by `config.compose`, or by hand."""
 
     source: Source
+    """Where pictures come from."""
     clip: Clip
     """The source's, with the sound that goes with it."""
     cuts: Cuts
+    """Where shots begin."""
     flow: Flow
+    """Where each pixel was one frame ago."""
     stages_at: Callable[[int], Stages]
     """Frame index -> the stages whose settings may change over time."""
     model: Model
+    """The network."""
     auxiliary: AuxiliaryInputs = NO_INPUTS
     """The mask and the guide."""
     tile_budget: TileBudget | None = None
     """How much of a picture the network may hold at once, None = all."""
     loop: SeamlessLoop = NO_LOOP
+    """Whether the end joins the start."""
 
     @contextmanager
     def frames(self, start: int, device: torch.device) -> Iterator[Iterator[Frame]]:
@@ -65,6 +70,7 @@ class RenderedFrame:
     """One finished frame, for whoever shows progress, previews or figures."""
 
     frame: Frame
+    """What was known before it was dreamt."""
     canvas: Canvas
     """What the last dream was carried to."""
     steady: bool
@@ -72,6 +78,7 @@ class RenderedFrame:
     gradient: Gradient
     """What was climbed."""
     dream: Dream
+    """What came of it."""
     image: Image
     """What is seen of the dream, (1, 3, H, W) in [0, 1]."""
     state: State

@@ -132,13 +132,12 @@ WAYS: dict[str, Callable[[float], float]] = {
 
 @dataclass(frozen=True)
 class Schedule:
-    """A number over time; called with every variable's value.
-
-    text: as it was written. names: the variables that it uses.
-    """
+    """A number over time; called with every variable's value."""
 
     text: str
+    """As it was written."""
     names: frozenset[str]
+    """The variables that it uses."""
     _value: Callable[[Mapping[str, float]], Any] = field(repr=False, compare=False)
 
     def __call__(self, values: Mapping[str, float]) -> float:

@@ -16,10 +16,15 @@ class Stages:
     """What one frame is made with."""
 
     camera: Camera
+    """The motion that is prescribed."""
     warp: Warp
+    """What carries the last dream layer."""
     governor: Governor
+    """What keeps a carried dream in shape."""
     dreamer: Dreamer
+    """What climbs the gradient."""
     objective: Objective
+    """What there should be more of."""
 
     def dreams_like(self, other: Stages) -> bool:
         """Return whether dreamer and objective are set as there."""

@@ -27,16 +27,15 @@ class Warp:
 
     Where nothing was filmed, canvas = W(last dream): zoom-in feedback. There the dream is its own
     picture, and never mature: what flies towards us must be dreamt anew at every size.
-
-    persistence: the share of the layer that is kept from one frame to the next. least_kept: kept is
-    the confidence in the motion, but no less than this: 0 = what was hidden, or moves too wildly,
-    is dreamt anew; more = the dream that lay there is dreamt on. border: what lies beyond the
-    edges, the frame mirrored (reflect) or over again (wrap).
     """
 
     persistence: Annotated[float, Field(ge=0, le=1)]
+    """The share of the layer that is kept from one frame to the next."""
     least_kept: Annotated[float, Field(ge=0, le=1)]
+    """Kept is the confidence in the motion, but no less than this: 0 = what was hidden, or moves
+    too wildly, is dreamt anew; more = the dream that lay there is dreamt on."""
     border: Border
+    """What lies beyond the edges, the frame mirrored (reflect) or over again (wrap)."""
 
     @torch.no_grad()
     def __call__(

@@ -16,7 +16,9 @@ class AuxiliaryInputs:
     """Called with the frames, the same ones with what goes beside them; None = nothing does."""
 
     mask: Mask | None = None
+    """Where, and how strongly, to dream; None = everywhere."""
     guide: SyncedPictures | None = None
+    """Whose motifs are wanted; None = nobody's."""
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The frames, each with its mask and its guide."""

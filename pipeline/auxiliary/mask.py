@@ -19,15 +19,15 @@ OFF = 2
 
 @dataclass(frozen=True)
 class Mask:
-    """Says how strongly to dream where, from pictures whose first channel says it.
-
-    invert: white = not at all. feather: pixels of the frame, deviation of the Gaussian that edges
-    are softened by; it ends at three times as many.
-    """
+    """Says how strongly to dream where, from pictures whose first channel says it."""
 
     track: SyncedPictures
+    """The pictures of the mask."""
     invert: bool
+    """Whether white means not at all."""
     feather: float
+    """Pixels of the frame, deviation of the Gaussian that edges are softened by; it ends at three
+    times as many."""
 
     def along(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """The frames with their mask, the very same array as long as it stays."""

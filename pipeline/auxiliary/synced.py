@@ -24,14 +24,14 @@ TIE = 1e-6
 
 @dataclass(frozen=True)
 class SyncedPictures:
-    """The pictures of one file beside the input.
-
-    key: the setting that names it. start: seconds of it at the first frame.
-    """
+    """The pictures of one file beside the input."""
 
     key: str
+    """The setting that names the file."""
     source: Source
+    """Of the pictures."""
     start: float = 0.0
+    """Seconds of the file at the first frame."""
 
     def along(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, Picture], None, None]:
         """Each frame with its picture, the very same object as long as it stays.

@@ -15,18 +15,16 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class Lens:
-    """Turns and enlarges most at its centre, and less further out, as a Gaussian of the distance.
-
-    degrees_per_second: how far the centre has turned after a second, clockwise. bulge_per_second:
-    how many times larger the centre is by then; below 1 = drawn in. radius: the Gaussian's
-    deviation, in heights of the picture. centre: (x, y) in shares of width and height from the top
-    left corner.
-    """
+    """Turns and enlarges most at its centre, and less further out, as a Gaussian does."""
 
     degrees_per_second: FiniteFloat
+    """Degrees that the centre turns in a second, clockwise."""
     bulge_per_second: Annotated[float, Field(ge=0.01, le=100)]
+    """Factor by which the centre grows in a second; below 1 = drawn in."""
     radius: Annotated[float, Field(ge=0.01, le=10)]
+    """The Gaussian's deviation, in heights of the picture."""
     centre: tuple[Share, Share]
+    """(x, y) in shares of width and height from the top left corner."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
         """Where these positions were one frame ago: turned back, and nearer to the centre."""

@@ -9,14 +9,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Pan:
-    """The camera moves; what is carried moves the other way, mirrored in at the far edge.
-
-    right_per_second: widths of the picture a second; negative = to the left. down_per_second:
-    heights a second; negative = up.
-    """
+    """The camera moves; what is carried moves the other way, mirrored in at the far edge."""
 
     right_per_second: FiniteFloat
+    """Widths of the picture a second; negative = to the left."""
     down_per_second: FiniteFloat
+    """Heights a second; negative = up."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
         """Where these positions were one frame ago: further along the camera's way."""

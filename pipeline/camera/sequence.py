@@ -11,9 +11,10 @@ from pipeline.camera import Camera
 
 @dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
 class Sequence:
-    """moves: by any names, made in their order; none = the camera stands still."""
+    """Several camera moves, one after the other on the same positions."""
 
     moves: dict[str, SkipValidation[Camera]]
+    """Name -> move, made in their order; none = the camera stands still."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
         """Where these positions were one frame ago, through all moves."""

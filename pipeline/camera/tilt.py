@@ -16,15 +16,14 @@ LEAST_DEPTH = 0.05
 
 @dataclass(frozen=True)
 class Tilt:
-    """A pinhole camera that turns about its own place; what is carried bends away as it leaves.
-
-    up_per_second, right_per_second: degrees that it looks further up and to the right after a
-    second. field_of_view: degrees across the width; wide bends more.
-    """
+    """A pinhole camera that turns about its own place; what is carried bends away as it leaves."""
 
     up_per_second: FiniteFloat
+    """Degrees that it looks further up after a second."""
     right_per_second: FiniteFloat
+    """Degrees that it looks further to the right after a second."""
     field_of_view: Annotated[float, Field(ge=5, le=150)]
+    """Degrees across the width; a wide one bends more."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
         """Where these positions were one frame ago: their rays, turned back, meet the picture."""

@@ -15,16 +15,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class Zoom:
-    """What is carried grows about a point and turns about it.
-
-    zoom_per_second: how many times larger it is after a second; 1 = stays, below 1 = flies out.
-    degrees_per_second: how far it has turned by then, clockwise. centre: the point that stands
-    still, (x, y) in shares of width and height from the top left corner.
-    """
+    """What is carried grows about a point and turns about it."""
 
     zoom_per_second: Annotated[float, Field(ge=0.01, le=100)]
+    """Factor by which it grows in a second; 1 = stays, below 1 = flies out."""
     degrees_per_second: FiniteFloat
+    """Degrees that it turns in a second, clockwise."""
     centre: tuple[Share, Share]
+    """The point that stands still, (x, y) in shares of width and height from the top left."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
         """Where these positions were one frame ago: nearer to the centre, and turned back."""

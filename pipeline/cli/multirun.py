@@ -43,14 +43,16 @@ REASONS = {JobState.MISSING: "not begun", JobState.KILLED: "goes on with the sam
 
 @dataclass(frozen=True)
 class RunningSweep:
-    """A sweep that has begun. jobs: those of this command. queue: Slurm's, None = another engine
-    runs them. gallery: kept true to it until it is left; None = nobody chooses among the jobs.
-    """
+    """A sweep that has begun."""
 
     folder: Path
+    """Of the sweep."""
     jobs: Sequence[SweepJob]
+    """Those of this command."""
     queue: Queue | None
+    """Slurm's, None = another launcher runs the jobs."""
     gallery: AbstractContextManager[None] | None
+    """Keeps the page up to date until it is left; None = there is no page."""
 
     def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
         """Say what became of all jobs. code, line: how the program ended.
@@ -85,7 +87,9 @@ class PlannedSweep:
     """A sweep whose jobs only say what they would take."""
 
     folder: Path
+    """Of the sweep."""
     jobs: Sequence[SweepJob]
+    """Those of this command."""
 
     def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
         """Say what all would take together; as of Sweep."""

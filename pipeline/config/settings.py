@@ -22,21 +22,28 @@ LIMITS = "pipeline.limits.Limits"
 
 @dataclass(frozen=True)
 class GeneralSettings:
-    """What belongs to no part, whatever the input is.
-
-    room: how large tiles may be, None = never any. trusted: packages whose code may be called.
-    """
+    """The settings that belong to no stage, whatever the input is."""
 
     overwrite: bool
+    """Whether an output that exists may be replaced."""
     plan: bool
+    """Whether to estimate the render instead of rendering."""
     profile: bool
+    """Whether to write a timeline of the stages."""
     seed: int
+    """Of all randomness."""
     precision: str
+    """Of the network's numbers, one of precision.NAMES."""
     compile: str
+    """How the network runs, one of cuda_graphs.NAMES."""
     limits: Limits
+    """What no input may ask for more of."""
     tile_budget: TileBudget | None
+    """How large tiles may be; None = the whole picture is one."""
     saving: Saving
+    """How often the render is saved."""
     trusted: list[str]
+    """Packages whose code may be called."""
 
     @staticmethod
     def of(

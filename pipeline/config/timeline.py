@@ -26,18 +26,18 @@ class AudioVariables(Protocol):
 
 @dataclass(frozen=True)
 class Timeline:
-    """Called with the index of a frame, its Stages; the same index always gives the same.
-
-    templates: by group, what each part is made from. rate: frames a second. sound: what is heard
-    at each frame, None = nothing asks for it. count: frames of the whole, None = unknown. first:
-    number of the first frame in schedules.
-    """
+    """Called with the index of a frame, its Stages; the same index always gives the same."""
 
     templates: Mapping[str, ScheduledConfig]
+    """Group -> what its stage is made from."""
     rate: Fraction
+    """Frames a second."""
     sound: AudioVariables | None
+    """The audio variables at each frame, None = no schedule uses them."""
     count: int | None = None
+    """Frames of the whole, None = unknown."""
     first: int = 0
+    """Number of the first frame in schedules."""
 
     def __call__(self, index: int) -> Stages:
         """The parts as they are set at this frame. Raises UserError."""

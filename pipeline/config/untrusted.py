@@ -43,15 +43,14 @@ MEMBER = re.compile(r"/(\w+)@(?:camera\.moves|objective\.terms|model\.models)\.\
 
 @dataclass(frozen=True)
 class Schema:
-    """The packaged settings.
-
-    choices: the choices of each group, by its folder: "flow", "look", "quality/flow" ... keys: the
-    settings of each group of parts. face: the settings that belong to no group.
-    """
+    """The packaged settings."""
 
     choices: Mapping[str, frozenset[str]]
+    """The choices of each group, by its folder: "flow", "look", "quality/flow" ..."""
     keys: Mapping[str, frozenset[str]]
+    """The settings of each group of parts."""
     face: frozenset[str]
+    """The settings that belong to no group."""
 
 
 def register(folder: Path, schema: Schema) -> None:

@@ -29,16 +29,14 @@ LOOKED_AT = 256
 
 @dataclass(frozen=True)
 class Adaptive:
-    """Finds cuts and flashes.
-
-    ratio: how many times its neighbours' mean a change must be. least_change: of the mean of hue,
-    saturation and brightness, 0..255, below which nothing is a cut. flash_frames: what is gone
-    after at most so many frames was a flash; 0 = nothing is.
-    """
+    """Finds cuts and flashes."""
 
     ratio: Annotated[float, Field(gt=1)]
+    """Factor over its neighbours' mean from which a change may be a cut."""
     least_change: Annotated[float, Field(gt=0, le=255)]
+    """Mean change of hue, saturation and brightness, 0..255, below which nothing is a cut."""
     flash_frames: Annotated[int, Field(ge=0, le=30)]
+    """What is gone after at most so many frames was a flash; 0 = there are none."""
 
     def __call__(
         self, pictures: Iterable[Picture | None]

@@ -20,16 +20,16 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class Shaping:
-    """smoothing: pixels, deviation of the finest of the Gaussian cascade; 0 = not at all.
-    pyramid: bands of a Laplacian pyramid that are brought to one strength; 0 = not at all.
-    falloff: each wave is multiplied by 1 / frequency to this power. decorrelation: share, 0..1, of
-    the colours that is mixed as in photographs.
-    """
+    """How a gradient is filtered before a step."""
 
     smoothing: float
+    """Pixels, deviation of the finest of the Gaussian cascade; 0 = not at all."""
     pyramid: int
+    """Bands of a Laplacian pyramid that are brought to one strength; 0 = not at all."""
     falloff: float
+    """Each wave is multiplied by 1 / frequency to this power."""
     decorrelation: float
+    """Share, 0..1, of the colours that is mixed as in photographs."""
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """The gradient (1, 3, H, W) shaped."""

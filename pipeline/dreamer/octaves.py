@@ -35,42 +35,43 @@ LEAST_NEW = 0.002
 
 @dataclass(frozen=True)
 class Octaves:
-    """Dreams where nothing was dreamt yet, and keeps up what was carried here.
-
-    octaves: how many sizes. octave_scale: each smaller than the next by this factor. iterations:
-    steps an octave where all is new: on the first frame, after a cut. step_size: how far a step
-    goes, as the deviation of what it adds, in [0, 1] of the picture's range. jitter: pixels that
-    the image is rolled by at most before each step, so that the network's grid leaves no pattern;
-    less in smaller octaves.
-
-    How a gradient is shaped before a step, each 0 = not at all: smoothing: pixels, deviation of the
-    finest Gaussian that it is softened with. pyramid: bands of a Laplacian pyramid that are brought
-    to one strength. falloff: each wave is multiplied by 1 / frequency to this power. decorrelation:
-    share of the colours that is mixed as in photographs. What is added to it: see Penalties.
-
-    Carried frames: upkeep_iterations: steps in the full-size octave. upkeep_step_size: how far they
-    go where the dream is mature. entering_iterations: steps in one smaller octave, in turns, where
-    it is not. entering_step_size: how far steps of any size go there. settling_frames: how many
-    frames it takes to mature.
-    """
+    """Gradient ascent over octaves: full work where nothing was dreamt yet, upkeep elsewhere."""
 
     octaves: Annotated[int, Field(ge=1, le=20)]
+    """How many sizes."""
     octave_scale: Annotated[float, Field(gt=1, le=4)]
+    """Factor by which each is smaller than the next."""
     iterations: Annotated[int, Field(ge=1, le=10_000)]
+    """Steps in each octave where all is new: in the first frame, after a cut."""
     step_size: Step
+    """How far a step goes, as the deviation of what it adds, in [0, 1] of the picture's range."""
     jitter: Count
+    """Pixels that the image is rolled by at most before each step, so that the network's grid
+    leaves no pattern; less in smaller octaves."""
     smoothing: Annotated[float, Field(ge=0, le=4)]
+    """Pixels, deviation of the finest Gaussian that a gradient is softened with; 0 = none."""
     pyramid: Annotated[int, Field(ge=0, le=8)]
+    """Bands of a Laplacian pyramid of the gradient that are brought to one strength; 0 = none."""
     falloff: Annotated[float, Field(ge=0, le=2)]
+    """Each wave of the gradient is multiplied by 1 / frequency to this power; 0 = not at all."""
     decorrelation: Annotated[float, Field(ge=0, le=1)]
+    """Share of the gradient's colours that is mixed as in photographs; 0 = none."""
     total_variation: Annotated[float, Field(ge=0, le=2)]
+    """Weight of the penalty on differences between neighbours; see Penalties."""
     distance: Weight
+    """Weight of the penalty on the distance from the source."""
     chroma: Weight
+    """Weight of the penalty on the distance in colour."""
     upkeep_iterations: Count
+    """Steps in the full-size octave on a carried frame."""
     upkeep_step_size: Step
+    """How far those go where the dream is mature."""
     entering_iterations: Count
+    """Steps in one smaller octave of a carried frame, in turns, where it is not mature."""
     entering_step_size: Step
+    """How far steps of any size go there."""
     settling_frames: Annotated[int, Field(ge=1, le=10_000)]
+    """Frames that a dream takes to mature."""
 
     def __call__(
         self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory

@@ -48,13 +48,11 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Fourier:
-    """The amplitudes of waves, each as easily changed as there is of it in photographs.
-
-    falloff: their amplitude falls as 1 / frequency to this power; 0 = as pixels, 1 = as in
-    photographs, more = softer.
-    """
+    """The amplitudes of waves, each as easily changed as there is of it in photographs."""
 
     falloff: Falloff
+    """The waves' amplitude falls as 1 / frequency to this power; 0 = as pixels, 1 = as in
+    photographs, more = softer."""
 
     def parameters(self, image: Image) -> Tensor:
         """(1, 3, H, W // 2 + 1, 2), real and imaginary."""
@@ -74,17 +72,17 @@ class Fourier:
 class Maco:
     """Only where each wave has its crests; how strong it is, is that of photographs.
 
-    Fel et al. 2023, "Unlocking Feature Visualization for Deeper Networks with MAgnitude
-    Constrained Optimization" (MACO). A power of the frequency stands for the mean spectrum of
-    ImageNet, so that nothing needs to be downloaded.
-
-    falloff: as of Fourier. contrast: deviation of the image before the last squashing; brightness:
-    its mean, 0 = grey.
+    Fel et al. 2023, "Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained
+    Optimization" (MACO). A power of the frequency stands for the mean spectrum of ImageNet, so that
+    nothing needs to be downloaded.
     """
 
     falloff: Falloff
+    """As of Fourier."""
     contrast: Annotated[float, Field(gt=0, le=5)]
+    """Standard deviation of the image before it is squashed into [0, 1]."""
     brightness: Annotated[float, Field(ge=-3, le=3)]
+    """Mean of the image before that, 0 = grey."""
 
     def parameters(self, image: Image) -> Tensor:
         """(1, 3, H, W // 2 + 1), radians."""

@@ -21,14 +21,14 @@ were smaller, a step of 0.01 would overshoot at a weight of 1."""
 
 @dataclass(frozen=True)
 class Penalties:
-    """Weights, 0 = not at all. total_variation: of what differs between neighbours. distance: of
-    the difference from the source; at 10 a dream ends where it is about 0.1 away. chroma: of the
-    difference in colour alone.
-    """
+    """Weights, 0 = not at all."""
 
     total_variation: float
+    """Weight of differences between neighbours."""
     distance: float
+    """Weight of the difference from the source; at 10 a dream ends about 0.1 away."""
     chroma: float
+    """Weight of the difference in colour alone."""
 
     @property
     def count(self) -> bool:

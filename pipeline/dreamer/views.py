@@ -22,17 +22,19 @@ Share = Annotated[float, Field(gt=0, le=2)]
 
 @dataclass(frozen=True)
 class Views:
-    """smallest, largest: the sides of a view, as shares of the picture's; beyond its edges lies
-    its mirror image. degrees: it is turned by at most so many, either way. noise: deviation of
-    what is added to each value in [0, 1]. side: pixels, the shorter side of a view as the network
-    sees it.
-    """
+    """Random views of an image: a part of it, turned, noisy, at the size of the network's input."""
 
     smallest: Share
+    """The smallest side of a view, as a share of the picture's."""
     largest: Share
+    """The largest side of a view, as a share of the picture's; beyond its edges lies its mirror
+    image."""
     degrees: Annotated[float, Field(ge=0, le=180)]
+    """By which it is turned at most, either way."""
     noise: Annotated[float, Field(ge=0, le=1)]
+    """Standard deviation of what is added to each value in [0, 1]."""
     side: Annotated[int, Field(ge=16, le=10_000)]
+    """Pixels, the shorter side of a view as the network sees it."""
 
     def __post_init__(self) -> None:
         if self.smallest > self.largest:

@@ -34,20 +34,22 @@ TINY = 1e-12
 class Visualise:
     """Climbs in the numbers of a parametrisation, a share of the way in each frame.
 
-    parametrisation: what the image is made of. views: how it is looked at. iterations: steps in
-    all. snapshots: frames that they are shared by; None = all in one. step_size: Adam's, in the
-    parametrisation's units. views_a_step: whose gradients are averaged.
-
     What is carried from frame to frame is the image, and Adam's moments beside it: a camera may
     move the image, and the momentum goes on as if it had not.
     """
 
     parametrisation: SkipValidation[Parametrisation]
+    """What the image is computed from."""
     views: Views
+    """Random views that the network sees it through."""
     iterations: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Steps in all."""
     snapshots: Annotated[int, Field(ge=1)] | None
+    """Frames that the steps are shared by; None = all in one."""
     step_size: Annotated[float, Field(gt=0, le=10)]
+    """Learning rate of Adam, in the parametrisation's units."""
     views_a_step: Annotated[int, Field(ge=1, le=1000)]
+    """Views whose gradients are averaged in a step."""
 
     def __call__(
         self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory

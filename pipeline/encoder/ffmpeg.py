@@ -34,19 +34,20 @@ IGNORED = re.compile("has not been used|Error parsing option|Unknown option", re
 
 @dataclass(frozen=True)
 class FFmpeg:
-    """An Encoder. Segments are files of one video track, joined without encoding again.
-
-    suffixes: of outputs, see `container.CONTAINERS`. codec, pixel_format: ffmpeg's names. tag:
-    four letters by which players of .mp4 and .mov know the codec, None = ffmpeg's.
-    segment_format: container of the segments, one with exact times. options: of the codec.
-    """
+    """An Encoder. Segments are files of one video track, joined without encoding again."""
 
     suffixes: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Of outputs, see `container.CONTAINERS`."""
     codec: Word
+    """Of the pictures, by ffmpeg's name."""
     pixel_format: Word
+    """By ffmpeg's name."""
     tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{4}$")] | None
+    """Four letters by which players of .mp4 and .mov know the codec, None = ffmpeg's."""
     segment_format: Literal["mp4", "mov"]
+    """Container of the segments, one with exact times."""
     options: Mapping[Word, bool | int | float | str]
+    """Of the codec."""
 
     @field_validator("suffixes")
     @classmethod

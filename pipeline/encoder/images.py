@@ -36,8 +36,11 @@ class Format:
     """How OpenCV knows it, and what it has room for: 16 bits of a colour, transparency."""
 
     suffix: str
+    """By which OpenCV knows the format."""
     deep: bool
+    """Whether a colour may have 16 bits."""
     alpha: bool
+    """Whether it has transparency."""
 
 
 PNG = Format(".png", deep=True, alpha=True)
@@ -59,14 +62,16 @@ DIGITS = 6
 class Images:
     """An Encoder. Sound and subtitles have no place in pictures and are left out.
 
-    suffixes: "" is a folder, the others a single picture. compression: of a PNG, 0..9; all are
-    lossless, 9 is the smallest and slowest. quality: of a JPEG or WebP, 1..100. What a format has
-    no room for goes: it is rounded to 8 bits, and what is transparent is seen over black.
+    What a format has no room for goes: it is rounded to 8 bits, and what is transparent is seen
+    over black.
     """
 
     suffixes: Annotated[tuple[Suffix, ...], Field(min_length=1)]
+    """Of outputs; an empty one is a folder, the others a single picture."""
     compression: Annotated[int, Field(ge=0, le=9)]
+    """Of a PNG, 0..9; all are lossless, 9 is the smallest and slowest."""
     quality: Annotated[int, Field(ge=1, le=100)]
+    """Of a JPEG or WebP, 1..100."""
 
     def check(self, clip: Clip, folder: Path, suffix: str) -> None:
         """Try the whole chain on black pictures in `folder`. Raises UserError."""

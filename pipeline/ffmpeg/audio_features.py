@@ -63,9 +63,10 @@ FORMATS = f"{VIDEOS},{SOUNDS}"
 
 @dataclass(frozen=True)
 class AudioFeatures:
-    """figures: (frames, 5) float32 in [0, 1], a row a frame, columns as schedule.SOUND."""
+    """The audio variables of schedules at every frame."""
 
     figures: npt.NDArray[np.float32]
+    """(frames, 5) float32 in [0, 1], a row a frame, columns as schedule.SOUND."""
 
     def at(self, index: int) -> dict[str, float]:
         """The figures at the frame of that index; all 0 when the sound is over."""

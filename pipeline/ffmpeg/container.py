@@ -36,21 +36,23 @@ TEXT = frozenset(
 
 @dataclass(frozen=True)
 class Container:
-    """A kind of file. All names are ffmpeg's.
-
-    muxer: its options. audio: codecs that it takes as they are, None = all; sound: options that
-    encode any other, in one of these layouts of loudspeakers, None = all. subtitles: the same for
-    subtitles; text: the codec for other words.
-    palette: few colours and no sound; the pictures are encoded anew from lossless segments.
-    """
+    """A kind of file. All names are ffmpeg's."""
 
     muxer: tuple[str, ...]
+    """Options of the muxer."""
     audio: frozenset[str] | None = frozenset()
+    """Codecs that it takes as they are, None = all."""
     sound: tuple[str, ...] = ()
+    """Options that encode any other codec."""
     layouts: str | None = None
+    """Layouts of loudspeakers that those can encode, None = all."""
     subtitles: frozenset[str] = frozenset()
+    """Codecs of subtitles that it takes as they are."""
     text: str | None = None
+    """The codec of other subtitles, if they are text."""
     palette: bool = False
+    """Whether it has few colours and no sound; the pictures are encoded again from lossless
+    segments."""
 
 
 # Measured by copying each codec into each container with the bundled ffmpeg. It also copies a few

@@ -29,16 +29,16 @@ OFF = 0.4
 
 @dataclass(frozen=True)
 class FrameRate:
-    """rate: frames a second. total: frames at that rate from the first picture to the end.
-
-    steady: every stamp lies on the grid of that rate. gap: seconds, the longest time between
-    two pictures.
-    """
+    """The rate at which the pictures of a file are shown, from their time stamps."""
 
     rate: Fraction
+    """Frames a second."""
     total: int
+    """Frames at that rate from the first picture to the end."""
     steady: bool
+    """Whether every time stamp lies on the grid of that rate."""
     gap: float
+    """Seconds, the longest time between two pictures."""
 
 
 def cadence(times: Times, *, last: float, tick: float, claimed: Fraction | None) -> FrameRate:

@@ -24,22 +24,26 @@ HIDDEN = 4
 
 @dataclass
 class Stream:
-    """One stream: its head, then the times of its packets in ticks of its clock.
-
-    kind: video, audio or subtitle. codec: ffmpeg's name. clock: seconds a tick. height, width:
-    pixels as stored. decoded, presented: times of pictures in the order of the file. latest,
-    duration: the last time of a packet, and how long what it holds lasts.
-    """
+    """One stream: its head, then the times of its packets in ticks of its clock."""
 
     kind: str = ""
+    """Video, audio or subtitle."""
     codec: str = ""
+    """By ffmpeg's name."""
     clock: Fraction = Fraction(1)
+    """Seconds a tick."""
     height: int = 0
+    """Pixels, as stored."""
     width: int = 0
+    """Pixels, as stored."""
     decoded: array[int] = field(default_factory=lambda: array("q"))
+    """Times at which pictures are decoded, in the order of the file."""
     presented: array[int] = field(default_factory=lambda: array("q"))
+    """Times at which pictures are shown, in the order of the file."""
     latest: int = -MISSING
+    """The last time of a packet."""
     duration: int = 0
+    """How long what that packet holds lasts."""
 
     @property
     def area(self) -> int:

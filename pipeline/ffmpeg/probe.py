@@ -55,43 +55,51 @@ SHORT = 2
 
 @dataclass(frozen=True)
 class FirstPicture:
-    """The first picture that can be decoded.
-
-    time: seconds. claimed: frames/s that the file or ffmpeg calls its rate. height, width: pixels,
-    upright. aspect: width of an upright pixel in heights. pixels: ffmpeg's name of their format.
-    full: range, None = untagged. matrix, primaries, transfer: ffmpeg's names, unknown = untagged.
-    sphere: as of Clip.
-    """
+    """The first picture that can be decoded."""
 
     time: Fraction
+    """Seconds."""
     claimed: Fraction | None
+    """Frames/s that the file or ffmpeg calls its rate."""
     height: int
+    """Pixels, upright."""
     width: int
+    """Pixels, upright."""
     aspect: Fraction
+    """Width of an upright pixel in heights."""
     pixels: str
+    """Their format, by ffmpeg's name."""
     full: bool | None
+    """Whether values have the full range, None = untagged."""
     matrix: str
+    """By ffmpeg's name, unknown = untagged."""
     primaries: str
+    """By ffmpeg's name, unknown = untagged."""
     transfer: str
+    """By ffmpeg's name, unknown = untagged."""
     sphere: str
+    """Layout of a 360-degree video, as of Clip."""
 
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """Facts about the video stream that a player shows, before it is decoded.
-
-    stream: its number among those that are no cover art. lines: stored height. origin: the file's
-    own clock, which sound and subtitles share, in seconds at the first decoded picture.
-    audio, subtitles: codecs, in the file's order.
-    """
+    """Facts about the video stream that a player shows, before it is decoded."""
 
     stream: int
+    """Its number among those that are no cover art."""
     lines: int
+    """Height in pixels, as stored."""
     look: FirstPicture
+    """The first picture."""
     cadence: FrameRate
+    """When the pictures are shown."""
     origin: Fraction
+    """The file's own clock, which sound and subtitles share, in seconds at the first decoded
+    picture."""
     audio: tuple[str, ...]
+    """Codec of each audio stream, in the file's order."""
     subtitles: tuple[str, ...]
+    """Codec of each subtitle stream, in the file's order."""
 
 
 def probe(path: Path, limits: Limits) -> StreamInfo:

@@ -72,7 +72,9 @@ class Process:
     """A running ffmpeg. Its stderr goes to a file: an undrained pipe would stop it some day."""
 
     popen: subprocess.Popen[bytes]
+    """The process."""
     log: IO[bytes]
+    """The file that its stderr goes to."""
 
     def complaints(self) -> list[str]:
         """What it has written on stderr so far, line by line."""

@@ -67,7 +67,9 @@ class Tally:
     """The pictures in a file: how many, and by how many frames decoding runs ahead of showing."""
 
     pictures: int
+    """How many there are."""
     delay: int
+    """Frames by which decoding runs ahead of showing."""
 
 
 def count_frames(

@@ -20,19 +20,21 @@ from pipeline.frame import FloatMap, Motion, Picture
 class Dis:
     """DIS flow, refined where it is carried along, quick where it only checks.
 
-    finest_scale: 0 = every pixel, 1 = every second. patch_size, patch_stride: pixels. descents:
-    gradient descent steps a patch. refinements: variational ones a scale. most_pixels: larger
-    pictures are halved.
-
     The forward flow only tells what was hidden: OpenCV's fast preset is enough for that.
     """
 
     finest_scale: Annotated[int, Limit(ge=0, le=5)]
+    """0 = flow at every pixel, 1 = at every second."""
     patch_size: Annotated[int, Limit(ge=4, le=32)]
+    """Pixels a side."""
     patch_stride: Annotated[int, Limit(ge=1, le=32)]
+    """Pixels between patches."""
     descents: Annotated[int, Limit(ge=1, le=1000)]
+    """Gradient descent iterations of a patch."""
     refinements: Annotated[int, Limit(ge=0, le=1000)]
+    """Variational refinement iterations of a scale."""
     most_pixels: Annotated[int, Limit(ge=4096, le=2**31)]
+    """Pictures with more are halved in size."""
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
         """The backward motion of current against previous."""

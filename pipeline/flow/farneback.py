@@ -18,18 +18,18 @@ from pipeline.frame import FloatMap, Motion, Picture
 
 @dataclass(frozen=True)
 class Farneback:
-    """Farnebaeck's flow.
-
-    levels: of the pyramid, each half the next. window: pixels that are averaged over. iterations:
-    a level. neighbourhood: pixels of the expansion, 5 or 7. most_pixels: larger pictures are
-    halved.
-    """
+    """Farnebaeck's flow."""
 
     levels: Annotated[int, Limit(ge=1, le=10)]
+    """Of the pyramid, each half the size of the next."""
     window: Annotated[int, Limit(ge=3, le=101)]
+    """Pixels a side that are averaged over."""
     iterations: Annotated[int, Limit(ge=1, le=1000)]
+    """At each level."""
     neighbourhood: Annotated[int, Limit(ge=5, le=7)]
+    """Pixels a side of the polynomial expansion, 5 or 7."""
     most_pixels: Annotated[int, Limit(ge=4096, le=2**31)]
+    """Pictures with more are halved in size."""
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
         """The backward motion of current against previous."""

@@ -31,14 +31,17 @@ NO_INPUTS = threading.Lock()
 class Raft:
     """RAFT flow with torchvision's weights, which torchvision downloads once.
 
-    size: small or large. device: cpu, cuda ... updates: of its recurrent flow. most_pixels: larger
-    pictures are halved. Raises UserError at construction if the weights cannot be had.
+    Raises UserError at construction if the weights cannot be had.
     """
 
     size: Literal["small", "large"]
+    """Of the network, small or large."""
     device: str
+    """Where it runs: cpu, cuda ..."""
     updates: Annotated[int, Limit(ge=1, le=64)]
+    """Iterations of its recurrent flow."""
     most_pixels: Annotated[int, Limit(ge=4096, le=2**31)]
+    """Pictures with more are halved in size."""
 
     def __post_init__(self) -> None:
         _ = self._network  # what is missing is missed now, not at frame 1

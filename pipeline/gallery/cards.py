@@ -26,21 +26,26 @@ RATE = re.compile(r"[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?")
 
 @dataclass(frozen=True)
 class Figures:
-    """What the report says, or while a job runs its progress; None = it does not.
-
-    seconds_per_frame: of computing. rate: frames/s. gain, flicker: FIELD section 3. done: frames
-    so far, of `frames`. left: seconds.
-    """
+    """What the report says, or while a job runs its progress; None = it does not."""
 
     frames: int | None = None
+    """Of the result."""
     rate: Fraction | None = None
+    """Frames a second."""
     width: int | None = None
+    """Pixels."""
     height: int | None = None
+    """Pixels."""
     gain: float | None = None
+    """Mean gain."""
     flicker: float | None = None
+    """Mean flicker."""
     seconds_per_frame: float | None = None
+    """Of computing."""
     done: int | None = None
+    """Frames so far, of `frames`."""
     left: float | None = None
+    """Seconds until it is done."""
 
     @property
     def seconds(self) -> float | None:
@@ -52,21 +57,28 @@ class Figures:
 
 @dataclass(frozen=True)
 class Card:
-    """settings: the job's own values of the keys that differ, None where it says nothing. line:
-    what it came to, or why it did not. recipe: the resolved settings as yaml, line by line.
-    again, whole: commands, from the job and in full.
-    """
+    """A job of a sweep as the gallery shows it."""
 
     name: str
+    """Of the job."""
     state: JobState
+    """How the job stands."""
     line: str
+    """What it came to, or why it did not."""
     settings: tuple[str | None, ...]
+    """The job's values of the keys that differ, None where it sets none."""
     figures: Figures
+    """What its report says."""
     media: Media | None
+    """What it made, None = nothing yet."""
     device: str
+    """What computed it, empty = unknown."""
     recipe: tuple[str, ...]
+    """The resolved settings as yaml, line by line."""
     again: str
+    """The command that makes it again from the job."""
     whole: str
+    """The command that makes it in full size."""
 
 
 def plan_of(sweep: Path) -> Plan:

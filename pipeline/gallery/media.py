@@ -41,14 +41,16 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Media:
-    """path: inside the sweep. version: another one as soon as the file is. partial: there will be
-    more of it.
-    """
+    """A file of a job that can be looked at."""
 
     path: Path
+    """Inside the sweep."""
     kind: Kind
+    """A video, a picture or a folder of pictures."""
     version: str
+    """Changes whenever the file does."""
     partial: bool = False
+    """Whether there will be more of it."""
 
 
 def media_of(job: Path, status: Status) -> Media | None:

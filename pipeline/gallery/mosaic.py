@@ -41,10 +41,15 @@ class Grid:
     """Pixels of a cell's picture, all even, and of the strip below it."""
 
     columns: int
+    """Cells in a row."""
     rows: int
+    """Of cells."""
     width: int
+    """Pixels of a cell's picture."""
     height: int
+    """Pixels of a cell's picture."""
     strip: int
+    """Pixels of the height of the strip below it."""
 
     def corner(self, index: int) -> tuple[int, int]:
         """(x, y) of the cell's upper left."""

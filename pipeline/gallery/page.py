@@ -39,9 +39,13 @@ class CardMedia:
     """Paths of what shows a card, None = there is none; an empty file is none either."""
 
     card: Card
+    """What is shown."""
     file: Path | None
+    """The file itself."""
     video: Path | None
+    """What a browser plays."""
     poster: Path | None
+    """The picture that stands for it."""
 
 
 def write(sweep: Path, *, live: bool | None = None) -> Path:

@@ -31,21 +31,21 @@ STRENGTHS = (0.25, 2.0)
 
 @dataclass(frozen=True)
 class Anchor:
-    """Pulls what was carried towards the set-point, and steps less where detail abounds.
-
-    luminance: its mean, in [0, 1] (Rec. 709 weights, as all here). contrast: its deviation.
-    chroma: deviation of the colours from the luminance. high_band: deviation of what is finer than
-    a blur of 1.2 pixels; a step is as much smaller as there is more of it, and where content stays
-    long enough for stripes to grow they are softened. clipped: share of values
-    at 0 or 1 above which contrast gives way too. seconds: in which 63 % of a deviation is gone.
-    """
+    """Pulls what was carried towards the set-point, and steps less where detail abounds."""
 
     luminance: Share
+    """Mean luminance, in [0, 1] (Rec. 709 weights, as all here)."""
     contrast: Share
+    """Standard deviation of the luminance."""
     chroma: Share
+    """Standard deviation of the colours from the luminance."""
     high_band: Share
+    """Deviation of what is finer than a blur of 1.2 pixels; a step is as much smaller as there is
+    more of it, and where content stays long enough for stripes to grow they are softened."""
     clipped: Share
+    """Share of values at 0 or 1 above which contrast gives way too."""
     seconds: Annotated[float, Field(gt=0, le=3600)]
+    """In which 63 % of a deviation is gone."""
 
     @torch.no_grad()
     def __call__(self, canvas: Canvas, *, rate: float, steady: bool) -> Canvas:

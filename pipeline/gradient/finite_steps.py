@@ -24,6 +24,7 @@ class FiniteSteps:
     """
 
     dreamer: Dreamer
+    """The one that dreams."""
 
     def __call__(
         self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory

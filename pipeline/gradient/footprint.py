@@ -21,15 +21,14 @@ FURTHER = 3 * PERIOD
 
 @dataclass(frozen=True)
 class Footprint:
-    """What one gradient step of some layers takes.
-
-    strides: of each layer, pixels between two places; None = it has none (class scores). bytes:
-    held for each pixel. even: whether all strides divide the period, so that tiles can be cut.
-    """
+    """What one gradient step of some layers takes."""
 
     strides: Mapping[str, int | None]
+    """Layer -> pixels between two places; None = it has none (class scores)."""
     bytes: float
+    """That a step holds for each pixel."""
     even: bool
+    """Whether all strides divide the period, so that tiles can be cut."""
 
     @property
     def margin(self) -> int:

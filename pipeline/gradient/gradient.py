@@ -31,7 +31,9 @@ class Gradient:
     """
 
     model: Model
+    """The network."""
     objective: BoundObjective
+    """What there should be more of, bound to that model."""
     tile_budget: TileBudget | None = None
     """How much of an image the network may hold at once; None = all of it."""
 

@@ -29,6 +29,7 @@ class OomRetry:
     """
 
     dreamer: Dreamer
+    """The one that dreams."""
 
     def __call__(
         self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory

@@ -19,12 +19,16 @@ Strides: TypeAlias = Mapping[str, int | None]
 
 @dataclass(frozen=True)
 class TilePass:
-    """image: the tile's part of it, (1, 3, h, w). seen: the activations there, margin and all."""
+    """The activations of one tile of an image, and the way back to its pixels."""
 
     tile: Tile
+    """Where it lies in the image."""
     image: Image
+    """The tile's part of it, (1, 3, h, w)."""
     seen: Activations
+    """The activations there, margin and all."""
     strides: Strides
+    """Pixels between two places of each layer."""
 
     @staticmethod
     def of(image: Image, tile: Tile, model: Model, strides: Strides) -> TilePass:

@@ -26,10 +26,15 @@ class TileSpan:
     """
 
     start: int
+    """Where the tile begins."""
     stop: int
+    """Where the tile ends."""
     first: int
+    """Where its core begins."""
     last: int
+    """Where its core ends."""
     length: int
+    """Of the picture's side."""
 
     def places(self, stride: int, origin: int) -> slice:
         """The core among places `stride` pixels apart, the first of them at pixel `origin`."""
@@ -47,7 +52,9 @@ class Tile:
     """One tile of a picture. Its map is (1, C, h, w), with places `stride` pixels apart."""
 
     rows: TileSpan
+    """Along the height."""
     columns: TileSpan
+    """Along the width."""
 
     @property
     def sides(self) -> tuple[int, int]:

@@ -36,15 +36,14 @@ Pixels = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class ImageFile:
-    """What a picture file holds, upright.
-
-    colours: (H, W, 3) uint8 or uint16 RGB. alpha: (H, W) of the same type, None = all is opaque.
-    profile: ICC, what the colours mean; empty = as on a usual screen.
-    """
+    """What a picture file holds, upright."""
 
     colours: Picture
+    """(H, W, 3) uint8 or uint16 RGB."""
     alpha: Picture | None
+    """(H, W) of the same type, None = all is opaque."""
     profile: bytes
+    """ICC, what the colours mean; empty = as on a usual screen."""
 
 
 def read(path: Path, limits: Limits) -> Picture:

@@ -12,13 +12,14 @@ SHORT = 3
 
 @dataclass(frozen=True)
 class Directory:
-    """What stands in it. order: of bytes, as struct writes it. fields: by tag, kind, count and
-    where in the block the value stands, or the place where it does.
-    """
+    """What stands in it."""
 
     block: bytes
+    """The bytes of the file that it points into."""
     order: str
+    """Of bytes, as struct writes it."""
     fields: Mapping[int, tuple[int, int, int]]
+    """By tag, kind, count and where in the block the value stands, or the place where it does."""
     following: int = 0
     """Place of the next directory, which is of a further page; 0 = there is none."""
 

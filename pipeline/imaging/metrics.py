@@ -24,18 +24,18 @@ BAND_LIMITS = (0.56, 2.25)
 
 @dataclass(frozen=True)
 class ImageStatistics:
-    """What an image looks like, each a scalar ().
-
-    luminance: its mean, in [0, 1]. contrast: its deviation. chroma: the root of the mean squared
-    distance of the colours from the luminance, their mean left out. clipped: share of the values
-    within 1/255 of 0 or 1. high_band: deviation of the luminance finer than a blur of 1.2 pixels.
-    """
+    """What an image looks like, each a scalar ()."""
 
     luminance: Tensor
+    """Mean luminance, in [0, 1]."""
     contrast: Tensor
+    """Standard deviation of the luminance."""
     chroma: Tensor
+    """Root mean square of the distance of colours from the luminance, their mean left out."""
     clipped: Tensor
+    """Share of the values within 1/255 of 0 or 1."""
     high_band: Tensor
+    """Standard deviation of the luminance finer than a blur of 1.2 pixels."""
 
 
 def image_statistics(image: Tensor) -> ImageStatistics:

@@ -90,13 +90,14 @@ def _of_all(job: Job, stills: StillCollection) -> Forecast:
 
 @dataclass(frozen=True)
 class _Walked:
-    """A frame without the network. seconds: of what this thread did. work: steps by size, (height,
-    width). steps: these, weighted.
-    """
+    """A frame without the network."""
 
     seconds: float
+    """Of what this thread did."""
     work: Mapping[tuple[int, int], int]
+    """Steps by size, (height, width)."""
     steps: float
+    """These, weighted."""
 
     def cost(self, step: Mapping[tuple[int, int], float]) -> float:
         """Seconds, if the network takes these for a step."""

@@ -17,18 +17,18 @@ FILE = "plan.json"
 
 @dataclass(frozen=True)
 class Forecast:
-    """frames: that are dreamt, None = unknown before the end; then seconds and size are a frame's.
-
-    steps: a frame after the first, weighted as in report.json. seconds: of all, but for starting
-    up. memory: bytes that the process holds, on a GPU those that are held there. size: bytes of the
-    result without its sound, None = of a single picture it cannot be told.
-    """
+    """What a render is expected to take."""
 
     frames: int | None
+    """That are dreamt, None = unknown before the end; then seconds and size are a frame's."""
     steps: float
+    """A frame after the first, weighted as in report.json."""
     seconds: float
+    """Of all, but for starting up."""
     memory: int
+    """Bytes that the process holds, on a GPU those that are held there."""
     size: int | None
+    """Bytes of the result without its sound, None = of a single picture it cannot be told."""
 
     def line(self, output: Path) -> str:
         """What is said of it."""

@@ -44,12 +44,19 @@ class Job:
     """A render that can be run: its pipeline, and everything around it."""
 
     pipeline: Pipeline
+    """What frames are made with."""
     encoder: Encoder
+    """What the pictures are written with."""
     output: Path
+    """The file or folder to make."""
     overwrite: bool
+    """Whether what is there may be replaced."""
     seed: int
+    """Of all randomness."""
     device: torch.device
+    """Where the network runs."""
     saving: Saving
+    """How often the render is saved."""
     settings: str
     """The resolved configuration as yaml."""
     embedded_settings: str
@@ -134,14 +141,14 @@ class Job:
 
 @dataclass(frozen=True)
 class RenderResult:
-    """What a job came to: the file, and the figures of its report.json.
-
-    stop: whether the user pressed Ctrl-C when there was nothing left to stop.
-    """
+    """What a job came to: the file, and the figures of its report.json."""
 
     output: Path
+    """The file or folder that was made."""
     figures: Mapping[str, object]
+    """What report.json says."""
     stop: bool = False
+    """Whether the user pressed Ctrl-C when there was nothing left to stop."""
 
 
 def run(job: Job) -> RenderResult:

@@ -27,14 +27,13 @@ LEAST, MOST = 240, 64
 
 @dataclass(frozen=True)
 class Shots:
-    """parts: in order, from the first frame to the last, each but the first beginning at a cut, or
-    behind a run-up.
-
-    cuts: the frames at which shots begin, all of them.
-    """
+    """The parts of a video that are rendered as jobs of their own, and its cuts."""
 
     parts: tuple[FrameRange, ...]
+    """In order, from the first frame to the last, each but the first beginning at a cut, or behind
+    a run-up."""
     cuts: tuple[int, ...]
+    """The frames at which shots begin, all of them."""
 
     @staticmethod
     def found(

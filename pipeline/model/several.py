@@ -16,10 +16,11 @@ from pipeline.model import Activations, Model
 
 
 @dataclass(frozen=True, eq=False, config=ConfigDict(arbitrary_types_allowed=True))
-class SeveralModels:
-    """models: by any names without a dot; a layer's name is that of its model, a dot, its own."""
+class Several:
+    """Several networks as one Model: each layer is of one of them."""
 
     models: dict[str, SkipValidation[Model]]
+    """By any names without a dot; a layer's name is that of its model, a dot, its own."""
 
     @property
     def weights_sha256(self) -> str:
@@ -63,9 +64,9 @@ class SeveralModels:
                 sides.append(self.models[name].smallest_side(inner))
         return max(sides)
 
-    def to(self, device: torch.device) -> SeveralModels:
+    def to(self, device: torch.device) -> Several:
         """The same networks on this device."""
-        return SeveralModels({name: model.to(device) for name, model in self.models.items()})
+        return Several({name: model.to(device) for name, model in self.models.items()})
 
     def _parted(self, layers: Sequence[str]) -> dict[str, list[str]]:
         """The layers by the model that they are of. Raises UserError for one that is of none."""

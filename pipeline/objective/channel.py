@@ -16,14 +16,14 @@ from pipeline.objective import AllLayers, Channels, Layers
 
 @dataclass(frozen=True)
 class Channel(AllLayers):
-    """The mean activation of these channels, everywhere in the picture; unsquared, so that it has
-    a direction: a channel may stand for one thing above 0 and for another below.
-
-    layers: their names; one may stand alone. channels: indices, from 0, in each of the layers.
+    """The mean activation of these channels, everywhere in the picture; unsquared, so that it has a
+    direction: a channel may stand for one thing above 0 and for another below.
     """
 
     layers: Layers
+    """Their names; one may stand alone."""
     channels: Channels
+    """Indices, from 0, in each of the layers."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Channel:
         """The same, once the layers are known to have these channels. Raises UserError."""

@@ -56,9 +56,13 @@ class GuideMatch(AllLayers):
     """The guide as it is seen by a model, and how well other activations agree with it."""
 
     model: Model
+    """The network."""
     layers: tuple[str, ...]
+    """In which activations are compared."""
     guide: Guide
+    """The picture to match."""
     size: int
+    """Pixels of the guide's longer side as the network sees it."""
 
     @property
     def is_tileable(self) -> bool:

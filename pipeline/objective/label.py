@@ -21,12 +21,10 @@ from pipeline.objective.weighted import WeightedSum
 
 @dataclass(frozen=True)
 class Label:
-    """A class is a channel of a layer of class scores.
-
-    label: its name, upper and lower case alike, or its number, from 0.
-    """
+    """A class is a channel of a layer of class scores."""
 
     label: int | str
+    """Its name, upper and lower case alike, or its number, from 0."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Channel | WeightedSum:
         """The channel of this class in each layer of scores that has it.

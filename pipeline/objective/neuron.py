@@ -22,16 +22,16 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class Neuron(AllLayers):
-    """The activation of one channel at one place of its map.
-
-    layers: names; one may stand alone. channel: its index in each of them, from 0. x, y: where, in
-    shares of the picture's width and height, 0 at the left and at the top.
-    """
+    """The activation of one channel at one place of its map."""
 
     layers: Layers
+    """Names; one may stand alone."""
     channel: Annotated[int, Field(ge=0)]
+    """Its index in each of them, from 0."""
     x: Share
+    """Where, as a share of the picture's width from the left."""
     y: Share
+    """Where, as a share of the picture's height from the top."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Neuron:
         """The same, once the layers are known to have this channel. Raises UserError."""

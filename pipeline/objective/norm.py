@@ -21,14 +21,12 @@ from pipeline.objective import Layers
 
 @dataclass(frozen=True)
 class Norm:
-    """The weighted sum of the layers' mean squared activations.
-
-    layers: their names; one may stand alone. weights: one number a layer, negative = less of it,
-    0 = not looked at; None = all 1.
-    """
+    """The weighted sum of the layers' mean squared activations."""
 
     layers: Layers
+    """Their names; one may stand alone."""
     weights: tuple[FiniteFloat, ...] | None
+    """One number a layer, negative = less of it, 0 = not looked at; None = all 1."""
 
     def __post_init__(self) -> None:
         if self.weights is not None and len(self.weights) != len(self.layers):

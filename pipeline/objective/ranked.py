@@ -18,14 +18,15 @@ from pipeline.objective import AllLayers, Layers
 class Ranked(AllLayers):
     """The mean squared activation of the channels that hold a rank among their layer's.
 
-    Ranked anew at each step, by that very mean square. layers: names; one may stand alone.
-    rank: the strongest channels, the weakest, or those around the median. count: how many of each
-    layer.
+    Ranked anew at each step, by that very mean square.
     """
 
     layers: Layers
+    """Names; one may stand alone."""
     rank: Literal["strongest", "average", "weakest"]
+    """The strongest channels, the weakest, or those around the median."""
     count: Annotated[int, Field(ge=1)]
+    """How many of each layer."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Ranked:
         """The same, once the layers are known to have so many channels. Raises UserError."""

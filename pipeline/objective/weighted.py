@@ -46,7 +46,9 @@ class WeightedSum:
     """The terms of several aims, by "name.term"."""
 
     aims: Mapping[str, BoundObjective]
+    """Name -> bound objective."""
     weights: Mapping[str, float]
+    """Name -> weight, negative for less of it."""
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -40,15 +40,16 @@ Marks = Mapping[Path, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class FileContents:
-    """What a setting's file holds: it, all files of a folder, or all of a numbered pattern.
-
-    key: the setting. sha256: of names and contents, in hex.
-    """
+    """What a setting's file holds: it, all files of a folder, or all of a numbered pattern."""
 
     key: str
+    """The setting."""
     path: Path
+    """Where it lies."""
     sha256: str
+    """Of names and contents, in hex."""
     marks: Marks
+    """What the system tells of each file."""
 
     def check(self) -> None:
         """Nothing, if it still holds the same. Raises UserError."""
@@ -68,10 +69,12 @@ class FileContents:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """facts: what the pictures depend on, by name. inputs: the files that they come from."""
+    """What every byte of a result depends on."""
 
     facts: Mapping[str, str] = field(default_factory=dict)
+    """What the pictures depend on, by name."""
     inputs: Sequence[FileContents] = ()
+    """The files that they come from."""
 
     def differences(self, before: Mapping[str, str]) -> list[str]:
         """What is not as it was, each as one reads it: dreamer.step_size=0.02 (was 0.01)."""

@@ -70,14 +70,12 @@ OF_A_PART = ("segment-*", "digest-*", EDGES, FIGURES)
 
 @dataclass(frozen=True)
 class Saving:
-    """How a render is kept. segment_frames: the most pictures a segment; another number makes
-    other bytes.
-
-    seconds: of work that a kill may cost, beside the frame in hand.
-    """
+    """How a render is kept."""
 
     segment_frames: int
+    """The most pictures a segment; another number makes other bytes."""
     seconds: float
+    """Of work that a kill may cost, beside the frame in hand."""
 
 
 class Recording:

@@ -30,19 +30,19 @@ STATUS = Path("/proc/self/status")
 
 @dataclass
 class Report:
-    """Gathers the figures of one render.
-
-    source: of the pictures. file: where the figures of each frame go at once, so that they take no
-    memory, and where those of an earlier render are that is gone on with; None = memory will do.
-    before: the state behind the newest frame, from which an earlier render is gone on with. gain:
-    the newest, None before the first.
-    """
+    """Gathers the figures of one render."""
 
     source: Source
+    """Of the pictures."""
     device: torch.device
+    """Where the network runs."""
     file: Path | None = None
+    """Where the figures of each frame go at once, so that they take no memory, and where those of
+    an earlier render are that is gone on with; None = memory will do."""
     before: State | None = None
+    """The state behind the newest frame, from which an earlier render is gone on with."""
     gain: float | None = None
+    """The newest, None before the first."""
     _rows: list[Row] = field(default_factory=list)
     _known: set[int] = field(default_factory=set)
     _clock: float = field(default_factory=time.perf_counter)

@@ -29,28 +29,32 @@ MEAN = 0.45
 
 @dataclass(frozen=True)
 class Feedback:
-    """A first picture, then None until the time is over.
-
-    path: of the picture; None = noise whose spectrum falls as 1/f, as that of photographs does.
-    rate: frames a second. seconds: how long, None = until `frames` are made. frames: the most to
-    give. height, width: pixels of the result; one given keeps the picture's shape, or the noise's.
-    longest_side: pixels of the longer side of a picture where neither is given, None = its own.
-    noise_height, noise_width: shape of the noise, and its pixels where neither is given. seed: of
-    the noise. contrast: its deviation, in [0, 1]. limits: what none of it may ask for more of.
-    """
+    """A first picture, then None until the time is over."""
 
     path: Path | None
+    """Of the picture; None = noise whose spectrum falls as 1/f, as that of photographs does."""
     rate: Annotated[Fraction, BeforeValidator(as_fraction), Field(gt=0)]
+    """Frames a second."""
     seconds: Annotated[float, Field(gt=0, le=86400)] | None
+    """How long, None = until `frames` are made."""
     frames: Annotated[int, Field(ge=1)] | None
+    """At most so many."""
     height: Side | None
+    """Pixels of the result; one given keeps the picture's shape, or the noise's."""
     width: Side | None
+    """Pixels of the result; one given keeps the picture's shape, or the noise's."""
     longest_side: Side | None
+    """Pixels of the longer side of a picture where neither is given, None = its own."""
     noise_height: Side
+    """Of the noise, where neither height nor width is given."""
     noise_width: Side
+    """Of the noise, where neither height nor width is given."""
     seed: Annotated[int, Field(ge=0)]
+    """Of the noise."""
     contrast: Annotated[float, Field(ge=0, le=0.5)]
+    """Its deviation, in [0, 1]."""
     limits: Limits
+    """What the result may not exceed."""
 
     def __post_init__(self) -> None:
         self.limits.check_frames("frames", self.frames)

@@ -40,21 +40,25 @@ def as_fraction(rate: object) -> object:
 class Images:
     """Picture files as a source, all brought to the size of the first, 8 bit RGB.
 
-    path: a picture, a folder, or a name with a number in it such as shots/frame_%04d.png.
-    rate: pictures a second. start, end: seconds since the first picture. frames: the most to give.
-    height, width: pixels of the result; one given keeps the first picture's shape. limits: what
-    none of it may ask for more of. Raises UserError if the path is missing or `end` is not later
-    than `start`.
+    Raises UserError if the path is missing or `end` is not later than `start`.
     """
 
     path: Annotated[Path, BeforeValidator(require_path)]
+    """A picture, a folder, or a name with a number in it such as shots/frame_%04d.png."""
     rate: Annotated[Fraction, BeforeValidator(as_fraction), Field(gt=0)]
+    """Pictures a second."""
     start: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
+    """Seconds since the first picture at which it begins."""
     end: Positive | None
+    """Seconds since the first picture at which it ends."""
     frames: Annotated[int, Field(ge=1)] | None
+    """At most so many."""
     height: Side | None
+    """Pixels of the result; one given keeps the first picture's shape."""
     width: Side | None
+    """Pixels of the result; one given keeps the first picture's shape."""
     limits: Limits
+    """What the input may not exceed."""
 
     _unit: ClassVar[int] = 2
     """What both sides are multiples of: usual video formats have half as many colour samples."""

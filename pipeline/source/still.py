@@ -32,18 +32,18 @@ WALLS = {"black": 0.0, "white": 1.0}
 
 @dataclass(frozen=True)
 class Still:
-    """A Source of one picture, upright, in 8 or 16 bits as its file has it.
-
-    path: of the picture. height, width: pixels of the result; one given keeps its shape. alpha:
-    whether what is transparent stays so, or is seen before black or white. limits: what it
-    may not ask for more of.
-    """
+    """A Source of one picture, upright, in 8 or 16 bits as its file has it."""
 
     path: Path
+    """Of the picture."""
     height: Count | None
+    """Pixels of the result; one given keeps its shape."""
     width: Count | None
+    """Pixels of the result; one given keeps its shape."""
     alpha: Transparency
+    """Whether what is transparent stays so, or is seen before black or white."""
     limits: Limits
+    """What the input may not exceed."""
 
     @property
     def clip(self) -> Clip:
@@ -83,15 +83,14 @@ class Still:
 
 @dataclass(frozen=True)
 class Stills:
-    """Several pictures, each with its own size, depth and transparency.
-
-    path: a folder, or a name with a number in it such as scan_%04d.png. frames: the most to give,
-    None = all. one: the settings of each, whatever its path.
-    """
+    """Several pictures, each with its own size, depth and transparency."""
 
     path: Path
+    """A folder, or a name with a number in it such as scan_%04d.png."""
     frames: Count | None
+    """At most so many, None = all."""
     one: Still
+    """The settings of each, whatever its path."""
 
     @property
     def clip(self) -> Clip:

@@ -49,20 +49,25 @@ TORN = 69
 class Video:
     """A video file as a source: upright, square pixels, even sides, constant rate, 8 bit RGB.
 
-    start, end: seconds since the first picture. frames: the most to give. height, width: pixels of
-    the result; one given keeps the shape. deinterlace: which pictures are made of two half
-    pictures. limits: what none of it may ask for more of. Raises UserError if the path is missing
-    or `end` is not later than `start`.
+    Raises UserError if the path is missing or `end` is not later than `start`.
     """
 
     path: Annotated[Path, BeforeValidator(require_path)]
+    """Of the file."""
     start: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
+    """Seconds since the first picture at which it begins."""
     end: Positive | None
+    """Seconds since the first picture at which it ends."""
     frames: Annotated[int, Field(ge=1)] | None
+    """At most so many."""
     height: Side | None
+    """Pixels of the result; one given keeps the shape."""
     width: Side | None
+    """Pixels of the result; one given keeps the shape."""
     deinterlace: Deinterlace
+    """Which pictures are woven of two fields."""
     limits: Limits
+    """What the input may not exceed."""
 
     _unit: ClassVar[int] = 2
     """What both sides are multiples of: usual video formats have half as many colour samples."""

@@ -24,18 +24,20 @@ def binding_facts(facts: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass
 class RunningJob:
-    """A job while it runs. line: what it came to, known in the end. before: how it ended before.
-
-    status: as it is noted, None = nothing is yet, and what stands there is true. stop: whether no
-    other is to begin.
-    """
+    """A job while it runs."""
 
     folder: Path
+    """Of the job."""
     before: Status
+    """How it ended before."""
     began: float
+    """Seconds since 1970."""
     line: str = ""
+    """What it came to, known in the end."""
     status: Status | None = None
+    """As it is noted, None = nothing is yet, and what stands there is true."""
     stop: bool = False
+    """Whether no other is to begin."""
 
     def is_done(self, output: Path, facts: Mapping[str, str]) -> bool:
         """Whether that was done before; else it is noted that it begins.

@@ -50,29 +50,34 @@ OVER = (JobState.DONE, JobState.FAILED)
 
 @dataclass(frozen=True)
 class Status:
-    """line: what it came to, or why it did not. output: the name of what it makes, empty = unknown.
-
-    began, ended: seconds since 1970, None = not yet. device: what computes. gpus: those that the
-    engine let it see, by their numbers there, empty = all. made_of: what the result depends on, by
-    name, whatever computes it.
-    """
+    """How a job of a sweep stands, as its status.json says."""
 
     state: JobState
+    """Of the job."""
     line: str = ""
+    """What it came to, or why it did not."""
     output: str = ""
+    """The name of what it makes, empty = unknown."""
     began: float | None = None
+    """Seconds since 1970, None = not yet."""
     ended: float | None = None
+    """Seconds since 1970, None = not yet."""
     device: str = ""
+    """What computes."""
     gpus: str = ""
+    """Those that the engine let it see, by their numbers there, empty = all."""
     made_of: Mapping[str, str] = field(default_factory=dict)
+    """What the result depends on, by name, whatever computes it."""
 
 
 @dataclass(frozen=True)
 class SweepJob:
-    """name: of its folder. overrides: KEY=VALUE as Hydra reads them, all of the command."""
+    """One job of a sweep."""
 
     name: str
+    """Of its folder."""
     overrides: tuple[str, ...]
+    """KEY=VALUE as Hydra reads them, all of the command."""
 
     def settings(self, keys: Iterable[str]) -> dict[str, str]:
         """What it says of these settings."""
@@ -82,10 +87,12 @@ class SweepJob:
 
 @dataclass(frozen=True)
 class Plan:
-    """keys: settings in which the jobs differ."""
+    """All jobs of a sweep, as its plan file lists them."""
 
     keys: tuple[str, ...]
+    """Settings in which the jobs differ."""
     jobs: tuple[SweepJob, ...]
+    """In order."""
 
     @staticmethod
     def of(jobs: Sequence[Sequence[str]], before: Sequence[str] = ()) -> Plan:

@@ -31,10 +31,12 @@ LOOKS = 3
 
 @dataclass(frozen=True)
 class Queue:
-    """The jobs that a sweep hands over from now on. known: numbers of those before."""
+    """The jobs that a sweep hands over from now on."""
 
     folder: Path
+    """Of the sweep."""
     known: frozenset[str]
+    """Numbers of those before."""
 
     @staticmethod
     def of(sweep: Path) -> Queue:

@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 from pipeline.frame import Guide
 from pipeline.gradient import Gradient
 from pipeline.model import Activations
-from pipeline.model.several import SeveralModels
+from pipeline.model.several import Several
 from pipeline.objective import BoundObjective, Objective, total
 from pipeline.objective.channel import Channel
 from pipeline.objective.guide import agreement
@@ -228,7 +228,7 @@ def test_a_guide_is_looked_at_once_as_long_as_it_stays() -> None:
 
 
 def test_several_networks_are_guided_at_once() -> None:
-    both = SeveralModels({"a": toy_network(), "b": toy_network()})
+    both = Several({"a": toy_network(), "b": toy_network()})
     guided = part("objective", "guide", layers=["a.second", "b.first"], guide_size=32)
     gradient, _ = Gradient(both, guided.bind(both, GUIDE))(torch.rand(1, 3, 32, 32))
     assert float(gradient.abs().max()) > 0

@@ -16,21 +16,26 @@ Amounts = list[int]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FrozenConv:
-    """weight: (D, C, k, k), in the numbers that it takes and gives. bias: float32 always. cap: of a
-    ReLU behind it, done as the convolution writes: what it cuts at, infinity of one that has none;
-    None = no ReLU. alone: only another such convolution sees what it gives, so that the gradient
-    that comes back is nobody else's and is cut in place. phases: how it finds back; None = as
-    oneDNN.
-    """
+    """A convolution whose weights never change, so that only its input has a gradient."""
 
     weight: Tensor
+    """(D, C, k, k), in the numbers that it takes and gives."""
     bias: Tensor | None
+    """Float32 always."""
     stride: Amounts
+    """Pixels, down and across."""
     dilation: Amounts
+    """Pixels, down and across."""
     groups: int
+    """Of channels."""
     cap: float | None
+    """Of a ReLU behind it, done as the convolution writes: what it cuts at, infinity of one that
+    has none; None = no ReLU."""
     alone: bool
+    """Only another such convolution sees what it gives, so that the gradient that comes back is
+    nobody else's and is cut in place."""
     phases: Phases | None
+    """How it finds back; None = as oneDNN."""
 
     def __call__(self, x: Tensor, padding: Amounts) -> Tensor:
         """(1, C, H, W) -> (1, D, h, w). padding: rows and columns of zeros on both sides."""
@@ -95,13 +100,15 @@ class Phases:
 
     oneDNN fills its registers with the channels that it writes: of three it takes as long as of
     sixteen. Each of four pixels (two rows, two columns) has weights of its own, so that they are 12
-    channels of one map, made by a convolution of every place. kernel: (4 C, D, k, k). first, last:
-    places of the gradient from which and to which it reaches.
+    channels of one map, made by a convolution of every place.
     """
 
     kernel: Tensor
+    """(4 C, D, k, k)."""
     first: int
+    """Places of the gradient from which and to which it reaches."""
     last: int
+    """Places of the gradient from which and to which it reaches."""
 
     @staticmethod
     def of(weight: Tensor, padding: int) -> Phases:

@@ -21,12 +21,12 @@ LEAST = 97
 
 @dataclass(frozen=True)
 class Sides:
-    """whole: height and width must be multiples of it, pixels. only: the one side, of a square,
-    that a network can look at at all; None = any.
-    """
+    """Heights and widths of pictures that a network can look at."""
 
     whole: int = 1
+    """Height and width must be multiples of it, pixels."""
     only: int | None = None
+    """The one side, of a square, that a network can look at at all; None = any."""
 
     def of(self, size: Size) -> Size:
         """The size that a picture of this size is brought to."""

@@ -18,13 +18,15 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Layout:
-    """channels: how many. axis: which of the output's axes counts them. placeless: of tokens, how
-    many lead the list and stand for no place; None = the output is no list of tokens.
-    """
+    """How the output of a layer lies in memory: a map, a list of tokens, or a list of numbers."""
 
     channels: int
+    """How many."""
     axis: int
+    """Which of the output's axes counts them."""
     placeless: int | None = None
+    """Of tokens, how many lead the list and stand for no place; None = the output is no list of
+    tokens."""
 
     def read(self, output: Tensor, size: Size) -> Tensor:
         """The output as (1, C, h, w), or (1, C) of a layer without a map. size: the picture's."""

@@ -22,7 +22,7 @@ from pipeline.model import Model
 from pipeline.model.efficientnet_lite import efficientnet_lite
 from pipeline.model.network.cuda_graphs import MOST, CudaGraphModel, CudaGraphs, with_cuda_graphs
 from pipeline.model.network.precision import with_precision
-from pipeline.model.several import SeveralModels
+from pipeline.model.several import Several
 from pipeline.objective.norm import Norm
 from pipeline.runtime.determinism import use_deterministic_kernels
 
@@ -100,7 +100,7 @@ def test_tiles_are_recorded_too() -> None:
 
 
 def test_several_networks_are_one_recording() -> None:
-    several = SeveralModels({"a": toy_network(), "b": toy_network()})
+    several = Several({"a": toy_network(), "b": toy_network()})
     recorder = Counting()
     layers = ("a.second", "b.third")
     plain, ours = (
