@@ -1,4 +1,4 @@
-"""What the user can mend, and what went wrong beside the way."""
+"""What the user can fix, and what went wrong beside the way."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class UserError(Exception):
 
 
 def printable(name: object) -> str:
-    """A file name fit for a terminal: control characters and broken bytes are escaped."""
+    """Return a file name fit for a terminal: control characters and broken bytes are escaped."""
     text = str(name)
     safe = text.encode("utf-8", "backslashreplace").decode()
     return safe if safe.isprintable() else repr(safe)[1:-1]
 
 
 def did_you_mean(name: str, known: Collection[str], otherwise: str = "--help lists all") -> str:
-    """Which of the known names may have been meant."""
+    """Return which of the known names may have been meant."""
     near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f"did you mean {' or '.join(near)}?" if near else otherwise
 

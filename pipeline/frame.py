@@ -118,7 +118,9 @@ class Clip:
 
 
 def to_image(picture: Picture, device: torch.device | str) -> Image:
-    """The picture on the device: (1, 3, H, W) float32 in [0, 1] from (H, W, 3) of 8 or 16 bits."""
+    """Return the picture on the device: (1, 3, H, W) float32 in [0, 1] from (H, W, 3) of 8 or 16
+    bits.
+    """
     # unsigned numbers of two bytes are not known to every device
     known = picture if picture.dtype == np.uint8 else picture.astype(np.int32)
     channels = to_device(known, device).permute(2, 0, 1)[None]
@@ -128,7 +130,8 @@ def to_image(picture: Picture, device: torch.device | str) -> Image:
 
 
 def to_device(numbers: npt.NDArray[Any], device: torch.device | str) -> Tensor:
-    """The same numbers on the device. The CPU does not wait for an NVIDIA GPU to have them."""
+    """Return the same numbers on the device. The CPU does not wait for an NVIDIA GPU to have
+    them."""
     device = torch.device(device)
     if device.type != "cuda":
         return torch.from_numpy(np.ascontiguousarray(numbers)).to(device)
@@ -141,7 +144,7 @@ def to_device(numbers: npt.NDArray[Any], device: torch.device | str) -> Tensor:
 
 
 def to_picture(image: Image, depth: int = 8) -> Picture:
-    """The image rounded to `depth` bits on the CPU: (H, W, 3) from (1, 3, H, W) in [0, 1].
+    """Return the image rounded to `depth` bits on the CPU: (H, W, 3) from (1, 3, H, W) in [0, 1].
 
     depth: 8 gives uint8, 16 uint16.
     """
@@ -152,7 +155,7 @@ def to_picture(image: Image, depth: int = 8) -> Picture:
 
 
 def composite_over_grey(picture: Picture, alpha: Picture, behind: float) -> Picture:
-    """What is seen of a transparent picture before a grey wall, (H, W, 3) of the same depth.
+    """Return what is seen of a transparent picture before a grey wall, (H, W, 3) of the same depth.
 
     picture: (H, W, 3). alpha: (H, W) of the same type, at its peak opaque. behind: how bright the
     wall is, 0 black .. 1 white.
@@ -166,7 +169,7 @@ def composite_over_grey(picture: Picture, alpha: Picture, behind: float) -> Pict
 
 
 def to_uint8(picture: Picture) -> npt.NDArray[np.uint8]:
-    """The picture, of any number of channels, rounded to 8 bits if it has more."""
+    """Return the picture, of any number of channels, rounded to 8 bits if it has more."""
     if picture.dtype == np.uint8:
         return picture.view(np.uint8)
     return np.asarray((picture.astype(np.uint32) + 128) // 257, np.uint8)

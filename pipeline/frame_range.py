@@ -32,7 +32,7 @@ class FrameRange:
 
     @staticmethod
     def of(text: object, overlap: int = 0) -> FrameRange | None:
-        """The part that reads FIRST-LAST or FIRST-LAST+RUN_UP; None = there is none.
+        """Return the part that reads FIRST-LAST or FIRST-LAST+RUN_UP; None = there is none.
 
         overlap: frames that end and start of the whole share, which then has no parts. Raises
         UserError.
@@ -48,7 +48,7 @@ class FrameRange:
         if part is None or part.first >= part.last or part.begin < 0:
             raise UserError(
                 "part: must be the numbers of two frames, the second larger, and of frames to run "
-                f"up to the first, got {text!r}; say part=0-100 or part=100-200+48"
+                f"up to the first, got {text!r}; set part=0-100 or part=100-200+48"
             )
         return part
 
@@ -67,12 +67,12 @@ class FrameRange:
         return self.last - self.first
 
     def clip(self, clip: Clip) -> Clip:
-        """The shape of it alone; what is heard is of the whole."""
+        """Return the shape of it alone; what is heard is of the whole."""
         return replace(clip, count=self.count, tracks=None)
 
     def within(self, cuts: Cuts, source: Source) -> Cuts:
-        """The same cuts of the same pictures, but nothing is seen of what lies long before this
-        part, or behind it: what is decoded only to be skipped is neither scaled nor looked at.
+        """Return the same cuts of the same pictures, but nothing is seen of what lies long before
+        this part, or behind it: what is decoded only to be skipped is neither scaled nor looked at.
         """
         return _Within(cuts, source, self, max(0, self.begin - LEAD))
 

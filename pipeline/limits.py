@@ -37,23 +37,23 @@ class Limits:
         return round(SHARE * available_memory() if self.memory is None else self.memory * GIB)
 
     def check_frames(self, key: str, count: int | None) -> None:
-        """Nothing, if so many frames may be made; None = unknown. Raises UserError.
+        """Check that so many frames may be made; None = unknown. Raises UserError.
 
         key: the setting that asks for them.
         """
         if count is not None and count > self.frames:
             raise UserError(
                 f"{key}: must give at most limits.frames={self.frames} frames, got {count}; "
-                f"ask for fewer, or say limits.frames={count}"
+                f"ask for fewer, or set limits.frames={count}"
             )
 
     def check_rate(self, key: str, rate: float) -> None:
-        """Nothing, if so many frames may pass in a second. Raises UserError.
+        """Check that so many frames may pass in a second. Raises UserError.
 
         key: the setting that asks for them.
         """
         if rate > self.rate:
             raise UserError(
                 f"{key}: must have at most limits.rate={self.rate:g} frames a second, "
-                f"got {rate:g}; ask for fewer, or say limits.rate={rate:g}"
+                f"got {rate:g}; ask for fewer, or set limits.rate={rate:g}"
             )

@@ -95,7 +95,7 @@ def render(
 
     recorder: entered by the caller, complete when the iterator is exhausted; where it has an
     earlier render's state, that one goes on. seed: of the randomness of every frame. Raises
-    UserError for what the user can mend.
+    UserError for what the user can fix.
     """
     clip, loop, model = pipeline.clip, pipeline.loop, pipeline.model.to(device)
     rate = float(clip.rate)

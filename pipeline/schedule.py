@@ -1,6 +1,6 @@
 """A number over time: keyframes, or an expression of time and sound.
 
-Expressions are evaluated by simpleeval, whose tree is held against a list of what is allowed
+Expressions are evaluated by simpleeval, whose tree is compared with a list of what is allowed
 before: nothing in them is ever run as code.
 """
 
@@ -52,12 +52,12 @@ class ScheduleError(ValueError):
 
 
 def floor(x: float) -> float:
-    """The greatest whole number that is no greater than x."""
+    """Return the greatest whole number that is no greater than x."""
     return float(math.floor(x))
 
 
 def ceil(x: float) -> float:
-    """The least whole number that is no less than x."""
+    """Return the least whole number that is no less than x."""
     return float(math.ceil(x))
 
 
@@ -78,12 +78,12 @@ def mix(a: float, b: float, x: float) -> float:
 
 
 def saw(x: float) -> float:
-    """What stands behind the point: from 0 to 1 again and again."""
+    """Return what stands behind the point: from 0 to 1 again and again."""
     return x - math.floor(x)
 
 
 def tour(t: float, place: float, places: float, seconds: float) -> float:
-    """The weight of a place (0 .. places - 1) on a round trip of so many seconds.
+    """Return the weight of a place (0 .. places - 1) on a round trip of so many seconds.
 
     Half of each stage is rest, half a gentle way to the next place; all weights sum to 1.
     """
@@ -141,7 +141,7 @@ class Schedule:
     _value: Callable[[Mapping[str, float]], Any] = field(repr=False, compare=False)
 
     def __call__(self, values: Mapping[str, float]) -> float:
-        """Its value. Raises ScheduleError where that is no finite number."""
+        """Return its value. Raises ScheduleError where that is no finite number."""
         try:
             value = self._value(values)
         except ScheduleError:
@@ -162,7 +162,7 @@ class Schedule:
 
 
 def parse(text: str, *, rate: float, count: int | None) -> Schedule:
-    """The schedule that this text describes, found once and not at every frame.
+    """Return the schedule that this text describes, found once and not at every frame.
 
     rate: frames a second. count: frames of the render, None = unknown; that keys lie behind the
     last is logged. Raises ScheduleError with the column, from 1, of what it does not understand.
@@ -272,7 +272,7 @@ class _Floats(ast.NodeTransformer):
 
 
 def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) -> None:
-    """Nothing, if the tree holds only what is allowed; gathers its variables into `names`."""
+    """Check that the tree holds only what is allowed; gathers its variables into `names`."""
     column = getattr(node, "col_offset", 0) + shift
     number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
     if not isinstance(node, ALLOWED) or (isinstance(node, ast.Constant) and not number):
@@ -292,7 +292,7 @@ def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) ->
             wanted = str(least) if least == most else f"{least} or more"
             raise ScheduleError(
                 f"must give {name}() {wanted} numbers, got {len(node.args) + len(node.keywords)} "
-                f"at column {column + 1} of {_short(text)}; mend the call"
+                f"at column {column + 1} of {_short(text)}; fix the call"
             )
         children = list(node.args)
     if isinstance(node, ast.Name) and node.id not in CONSTANTS:
@@ -313,6 +313,6 @@ def _unknown(kind: str, name: str, known: Collection[str], text: str, column: in
 
 
 def _short(text: str) -> str:
-    """The text in quotes, fit for one line."""
+    """Return the text in quotes, fit for one line."""
     text = printable(text)
     return repr(text if len(text) <= 60 else text[:57] + "...")

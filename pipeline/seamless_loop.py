@@ -154,8 +154,8 @@ class _Between:
 
 
 def _too_short(frames: int) -> UserError:
-    """The error for a source of so few frames."""
+    """Return the error for a source of so few frames."""
     return UserError(
         f"loop: needs an input twice as long as loop_seconds, got {frames} frames; "
-        "say loop_seconds=0.5, or give a longer one"
+        "set loop_seconds=0.5, or give a longer one"
     )

@@ -26,14 +26,14 @@ class Warp:
     source sharp; the transport is that of Ruder, Dosovitskiy, Brox 2016, applied to the layer.
 
     Where nothing was filmed, canvas = W(last dream): zoom-in feedback. There the dream is its own
-    picture, and never mature: what flies towards us must be dreamt anew at every size.
+    picture, and never mature: what flies towards us must be dreamt again at every size.
     """
 
     persistence: Annotated[float, Field(ge=0, le=1)]
     """The share of the layer that is kept from one frame to the next."""
     least_kept: Annotated[float, Field(ge=0, le=1)]
     """Kept is the confidence in the motion, but no less than this: 0 = what was hidden, or moves
-    too wildly, is dreamt anew; more = the dream that lay there is dreamt on."""
+    too wildly, is dreamt again; more = the dream that lay there is dreamt on."""
     border: Border
     """What lies beyond the edges, the frame mirrored (reflect) or over again (wrap)."""
 
@@ -41,7 +41,7 @@ class Warp:
     def __call__(
         self, frame: Frame, state: State, camera: Camera, *, rate: float, device: torch.device
     ) -> Canvas:
-        """The canvas of this frame, on `device`.
+        """Return the canvas of this frame, on `device`.
 
         Raises ValueError for a frame without a picture where there is no dream to go on with.
         """

@@ -103,14 +103,14 @@ def _top_class(model: Model, image: Image) -> str:
 
 @torch.no_grad()
 def _maps(model: Model, image: Image) -> list[str]:
-    """The blocks that have a map, not just a list of numbers."""
+    """Return the blocks that have a map, not just a list of numbers."""
     activations = model(image, outline(model.layers()))
     return [name for name, activation in activations.items() if is_map(activation)]
 
 
 @torch.no_grad()
 def _strongest(model: Model, image: Image, layer: str, count: int) -> list[int]:
-    """The channels with the greatest mean activation in this picture."""
+    """Return the channels with the greatest mean activation in this picture."""
     means = model(image, [layer])[layer].flatten(2).mean(dim=(0, 2))
     order: list[int] = means.argsort(descending=True)[:count].tolist()
     return order
@@ -124,7 +124,7 @@ def _labelled(picture: Picture, label: str) -> Picture:
 
 
 def _sheet(tiles: Sequence[Picture], columns: int) -> Picture:
-    """The tiles, all of one size, row by row."""
+    """Return the tiles, all of one size, row by row."""
     columns = min(columns, len(tiles))
     blank = np.full_like(tiles[0], 255)
     tiles = [*tiles, *[blank] * (-len(tiles) % columns)]

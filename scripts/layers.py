@@ -64,7 +64,8 @@ def main() -> None:
 
 
 def look(model: Model, name: str) -> Layer | None:
-    """What there is to know of this layer; None for what is no layer but a step of the code."""
+    """Return what there is to know of this layer; None for what is no layer but a step of the
+    code."""
     # noise, for on a flat picture whole channels are silent
     noise = torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
     noise.requires_grad_(True)
@@ -82,7 +83,7 @@ def look(model: Model, name: str) -> Layer | None:
 
 
 def _field(activation: torch.Tensor, noise: torch.Tensor) -> int:
-    """The width, in pixels, of what the point in the middle of the map depends on."""
+    """Return the width, in pixels, of what the point in the middle of the map depends on."""
     middle = activation[0, :, activation.shape[2] // 2, activation.shape[3] // 2]
     (gradient_fn,) = torch.autograd.grad(middle.square().sum(), noise)
     columns = gradient_fn.abs().sum(dim=(0, 1, 2)).nonzero()

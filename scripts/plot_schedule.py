@@ -45,11 +45,13 @@ def main() -> None:
 
 
 def values(schedule: Schedule, clip: Clip, heard: AudioFeatures | None) -> list[float]:
-    """The schedule's value at each frame. Raises ScheduleError, and UserError without a sound."""
+    """Return the schedule's value at each frame. Raises ScheduleError, and UserError without a
+    sound.
+    """
     assert clip.count is not None
     if heard is None and schedule.names & set(SOUND):
         raise UserError(
-            f"audio: must be given for {schedule.text!r}, got nothing; say --audio FILE"
+            f"audio: must be given for {schedule.text!r}, got nothing; add --audio FILE"
         )
     moments = Timeline({}, clip.rate, heard, clip.count)
     return [schedule(moments.values(index)) for index in range(clip.count)]

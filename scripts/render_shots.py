@@ -61,7 +61,7 @@ def render(settings: Sequence[str], find: Callable[..., Shots]) -> NoReturn:
     here = [word for word in settings if not word.startswith(("output=", "hydra", "+hydra"))]
     engine = [word for word in settings if word.startswith(("hydra", "+hydra"))]
     if not said.get("output"):
-        raise UserError("output: must be given, got nothing; say output=NAME.mp4")
+        raise UserError("output: must be given, got nothing; set output=NAME.mp4")
     output = Path(said["output"])
     folder = output.with_name(f"{output.name}.shots")
     if said.get("loop", "false") != "false":
@@ -84,8 +84,8 @@ def render(settings: Sequence[str], find: Callable[..., Shots]) -> NoReturn:
 
 
 def _dreamreel(*words: str) -> str | int | None:
-    """The exit code of the command line with these words, in this process: it has imported what
-    that needs.
+    """Return the exit code of the command line with these words, in this process: it has imported
+    what that needs.
     """
     sys.argv = ["dreamreel", *words]
     try:
@@ -102,7 +102,7 @@ def found(settings: Sequence[str], find: Callable[..., Shots]) -> Shots:
 
 
 def _number(text: str) -> int:
-    """A number from 1, as argparse wants it."""
+    """Return a number from 1, as argparse wants it."""
     if not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"must be a number of frames from 1, got {text!r}")
     return int(text)

@@ -21,13 +21,14 @@ class AuxiliaryInputs:
     """Whose motifs are wanted; None = nobody's."""
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """The frames, each with its mask and its guide."""
+        """Return the frames, each with its mask and its guide."""
         if self.mask is not None:
             frames = self.mask.along(frames)
         return frames if self.guide is None else _guided(frames, self.guide)
 
     def first_guide(self) -> Guide | None:
-        """The guide of the first frame, for trying. Raises UserError if it cannot be read."""
+        """Return the guide of the first frame, for trying. Raises UserError if it cannot be
+        read."""
         if self.guide is None:
             return None
         with closing(_guided([Frame(0, 0.0, None)], self.guide)) as frames:
@@ -39,7 +40,7 @@ NO_INPUTS = AuxiliaryInputs()
 
 
 def _guided(frames: Iterable[Frame], track: SyncedPictures) -> Generator[Frame, None, None]:
-    """The frames with their guide, the very same object as long as its picture stays."""
+    """Yield the frames with their guide, the very same object as long as its picture stays."""
     guide: Guide | None = None
     for frame, picture in track.along(frames):
         if guide is None or guide.picture is not picture:

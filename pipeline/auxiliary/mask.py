@@ -30,7 +30,7 @@ class Mask:
     times as many."""
 
     def along(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The frames with their mask, the very same array as long as it stays."""
+        """Yield the frames with their mask, the very same array as long as it stays."""
         before, field = None, None
         for frame, picture in self.track.along(frames):
             if picture is not before:
@@ -38,7 +38,7 @@ class Mask:
             yield replace(frame, mask=field)
 
     def field(self, picture: Picture) -> FloatMap:
-        """(H, W) in [0, 1] from a picture (H, W, 3)."""
+        """Return (H, W) in [0, 1] from a picture (H, W, 3)."""
         grey = picture[..., 0].astype(np.float32) / np.float32(255)
         grey = 1 - grey if self.invert else grey
         if self.feather:
@@ -48,7 +48,7 @@ class Mask:
 
 
 def check_shape(mask: tuple[int, int], *shapes: tuple[int, int]) -> None:
-    """Nothing, if a mask of that height and width fits pictures of one of these.
+    """Check that a mask of that height and width fits pictures of one of these.
 
     Raises UserError naming the first of them.
     """

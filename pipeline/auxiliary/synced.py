@@ -34,7 +34,7 @@ class SyncedPictures:
     """Seconds of the file at the first frame."""
 
     def along(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, Picture], None, None]:
-        """Each frame with its picture, the very same object as long as it stays.
+        """Yield each frame with its picture, the very same object as long as it stays.
 
         Raises UserError if the file breaks in a way that leaves nothing to show.
         """
@@ -53,7 +53,7 @@ class SyncedPictures:
                 yield frame, picture
 
     def _endless(self, first: int) -> Generator[Picture, None, None]:
-        """The pictures from that one on, and then the last of them without end."""
+        """Yield the pictures from that one on, and then the last of them without end."""
         picture = None
         with errors_of(self.key):
             for following in self.source.pictures(first):

@@ -11,7 +11,8 @@ class Camera(Protocol):
     """A map on pixel positions: where I look now -> where that was one frame ago."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """The positions of one frame ago, (1, H, W, 2), from positions of now, the same shape.
+        """Return the positions of one frame ago, (1, H, W, 2), from positions of now, the same
+        shape.
 
         Positions are pixels (x, y) from the picture's centre. time: seconds since frame 0; rate:
         frames a second, so that a speed per second becomes one per frame.

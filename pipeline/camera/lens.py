@@ -27,7 +27,8 @@ class Lens:
     """(x, y) in shares of width and height from the top left corner."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """Where these positions were one frame ago: turned back, and nearer to the centre."""
+        """Return where these positions were one frame ago: turned back, and nearer to the
+        centre."""
         height, width = positions.shape[1:3]
         x, y = self.centre
         centre = positions.new_tensor([(x - 0.5) * width, (y - 0.5) * height])

@@ -17,7 +17,7 @@ class Pan:
     """Heights a second; negative = up."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """Where these positions were one frame ago: further along the camera's way."""
+        """Return where these positions were one frame ago: further along the camera's way."""
         height, width = positions.shape[1:3]
         moved = [self.right_per_second * width / rate, self.down_per_second * height / rate]
         return positions + positions.new_tensor(moved)

@@ -17,7 +17,7 @@ class Sequence:
     """Name -> move, made in their order; none = the camera stands still."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """Where these positions were one frame ago, through all moves."""
+        """Return where these positions were one frame ago, through all moves."""
         for move in self.moves.values():
             positions = move(positions, time, rate)
         return positions

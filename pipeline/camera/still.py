@@ -12,5 +12,5 @@ class Still:
     """All that moves is what was filmed."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """The positions themselves."""
+        """Return the positions themselves."""
         return positions

@@ -26,7 +26,9 @@ class Tilt:
     """Degrees across the width; a wide one bends more."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """Where these positions were one frame ago: their rays, turned back, meet the picture."""
+        """Return where these positions were one frame ago: their rays, turned back, meet the
+        picture.
+        """
         focus = positions.shape[2] / 2 / math.tan(math.radians(self.field_of_view) / 2)
         up, right = (
             math.radians(speed) / rate for speed in (self.up_per_second, self.right_per_second)

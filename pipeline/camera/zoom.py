@@ -25,7 +25,8 @@ class Zoom:
     """The point that stands still, (x, y) in shares of width and height from the top left."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """Where these positions were one frame ago: nearer to the centre, and turned back."""
+        """Return where these positions were one frame ago: nearer to the centre, and turned
+        back."""
         height, width = positions.shape[1:3]
         x, y = self.centre
         centre = positions.new_tensor([(x - 0.5) * width, (y - 0.5) * height])

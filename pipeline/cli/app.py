@@ -28,7 +28,7 @@ from pipeline.errors import UserError, printable
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 our fault, 2 the user can mend it, 130 Ctrl-C.
+    """Run the command line and exit: 0 done, 1 our fault, 2 the user can fix it, 130 Ctrl-C.
 
     A sweep: 1 if a job of it is not done. What an earlier call in this process left is forgotten.
     """
@@ -47,7 +47,9 @@ def main() -> NoReturn:
 
 
 def _run() -> tuple[Any, str | None]:
-    """The exit code, and the line that is still to be said; None = the one that goes with it."""
+    """Return the exit code, and the line that is still to be said; None = the one that goes with
+    it.
+    """
     try:
         check_current_folder()
         sys.argv[1:] = hydra_arguments(sys.argv[1:])

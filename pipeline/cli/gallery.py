@@ -19,7 +19,7 @@ from pipeline.sweep.plan import OVER
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write what the command line asks for and exit: 0 done, 2 the user can mend it, 130 Ctrl-C."""
+    """Write what the command line asks for and exit: 0 done, 2 the user can fix it, 130 Ctrl-C."""
     open_standard_files()
     asked = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO)

@@ -160,7 +160,7 @@ def _earlier(folder: Path) -> Plan:
 
 
 def _overrides(config: DictConfig) -> list[list[str]]:
-    """What each job sets, as Hydra's own sweeper takes the command apart."""
+    """Return what each job sets, as Hydra's own sweeper takes the command apart."""
     params = (config.hydra.sweeper.get("params") or {}).items()
     said = [*(f"{key}={value}" for key, value in params), *config.hydra.overrides.task]
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
@@ -183,7 +183,7 @@ def _choices(override: Override) -> int:
 
 
 def _check(config: DictConfig, jobs: Sequence[SweepJob]) -> None:
-    """Nothing, if every value is right that a job sets. Raises UserError."""
+    """Check that every value is right that a job sets. Raises UserError."""
     from pipeline.config.compose import check
 
     loader = GlobalHydra.instance().config_loader()
@@ -207,12 +207,12 @@ def _covering(jobs: Sequence[SweepJob]) -> Iterator[SweepJob]:
 
 
 def _sweep_folder(name: str | None, now: str) -> str:
-    """Where a sweep of that name lies; None = it has none."""
+    """Return where a sweep of that name lies; None = it has none."""
     return str(SWEEPS / now if name is None else Path(name))
 
 
 def _job_folder(overrides: Sequence[str], keys: Sequence[str]) -> str:
-    """The name of a job's folder."""
+    """Return the name of a job's folder."""
     return job_name(overrides, keys)
 
 

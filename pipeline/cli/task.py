@@ -55,10 +55,10 @@ def task(cfg: DictConfig) -> None:
 
 
 def _check_single(cfg: DictConfig, launcher: str) -> None:
-    """Nothing, if this says nothing that only a sweep has a use for. Raises UserError."""
+    """Check that this says nothing that only a sweep has a use for. Raises UserError."""
     said = "sweep" if cfg.get("sweep") is not None else "hydra/launcher"
     if said == "sweep" or not launcher.endswith(ONE_BY_ONE):
-        raise UserError(f"{said}: must go with a sweep, got a single render; say dreamreel -m ...")
+        raise UserError(f"{said}: must go with a sweep, got a single render; run dreamreel -m ...")
 
 
 def _job(cfg: DictConfig, folder: Path) -> None:
@@ -79,7 +79,7 @@ def _job(cfg: DictConfig, folder: Path) -> None:
 
 
 def _rendered(cfg: DictConfig, job: RunningJob | None = None) -> str:
-    """Render; what it came to. Raises UserError for all that the user can mend."""
+    """Render; what it came to. Raises UserError for all that the user can fix."""
     from pipeline.runtime.oom import oom_as_user_error  # and with it torch
 
     try:

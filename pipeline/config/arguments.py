@@ -84,13 +84,13 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
 def prepared(
     arguments: Sequence[str], groups: Collection[str] = (), before: Sequence[str] = ()
 ) -> list[str]:
-    """The arguments with file names quoted, source and encoder added where names imply them.
+    """Return the arguments with file names quoted, source and encoder added where names imply them.
 
     Hydra's grammar gives ( ) [ ] { } , = ' and more a meaning, and refuses non-ASCII letters; in
     the value of a path they are just letters. A comma in a sweep (-m) parts values, unless a file
     of the whole name exists. groups: keys whose value is the name of a choice. before: what comes
-    first and is prepared already. Raises UserError for an argument that is neither KEY=VALUE nor
-    an option.
+    first and is prepared already. Raises UserError for an argument that is neither KEY=VALUE nor an
+    option.
     """
     options, arguments = split_options(arguments)
     sweeping = any(option in ("-m", "--multirun") for option in options)
@@ -112,11 +112,11 @@ def _check_form(argument: str, *, sweeping: bool) -> None:
         exists = argument != "" and Path(argument).exists()
         meant = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
         raise UserError(
-            f"{printable(argument)!r}: must read KEY=VALUE, got no '='; say {printable(meant)}"
+            f"{printable(argument)!r}: must read KEY=VALUE, got no '='; set {printable(meant)}"
         )
     if argument.lstrip("+~").startswith("hydra.searchpath"):
         raise UserError(
-            "hydra.searchpath: must be left out, got a folder of settings; say --config-dir DIR"
+            "hydra.searchpath: must be left out, got a folder of settings; use --config-dir DIR"
         )
     if argument.startswith("="):
         raise UserError(f"{printable(argument)!r}: must read KEY=VALUE, got no key; --help has all")
@@ -135,7 +135,7 @@ def _joined(argument: str) -> list[str]:
     if not all(names):
         raise UserError(
             f"{key}: must name a choice before and behind each +, got {printable(value)!r}; "
-            f"say {key}={example}"
+            f"set {key}={example}"
         )
     parts = [f"+{key}@{key}.{held}.{name}={name}" for name in names]
     weights = [f"+{key}.{weighed}.{name}=1" for name in names] if weighed else []
@@ -146,7 +146,7 @@ def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
     key, equals, value = argument.partition("=")
     if key in groups and ("${" in value or (value[:1] == "[" and not _are_names(value))):
         raise UserError(
-            f"{key}: must be the name of a choice, got {printable(value)[:80]}; say {key}=CHOICE, "
+            f"{key}: must be the name of a choice, got {printable(value)[:80]}; set {key}=CHOICE, "
             "--help lists them"
         )
     if key in groups and equals and NO_TEXT.fullmatch(value):
@@ -168,7 +168,8 @@ def _are_names(value: str) -> bool:
 
 
 def _scheduled(value: str, *, sweeping: bool) -> str:
-    """The value of a setting with the schedules in it quoted, which Hydra's grammar refuses."""
+    """Return the value of a setting with the schedules in it quoted, which Hydra's grammar
+    refuses."""
     if value[:1] == "[" and value[-1:] == "]":
         return f"[{','.join(_scheduled(item, sweeping=False) for item in _parted(value[1:-1]))}]"
     if value[:1] in ("{", "[") or "${" in value or not SCHEDULE.search(value):
@@ -181,18 +182,18 @@ def _scheduled(value: str, *, sweeping: bool) -> str:
 
 
 def _parted(text: str) -> list[str]:
-    """The text between its commas, those within brackets or quotes left out."""
+    """Return the text between its commas, those within brackets or quotes left out."""
     return [part.strip() for part in PARTS.findall(text)]
 
 
 def _at_home(name: str) -> str:
-    """The file name with ~/ replaced: bash does that at the beginning of a word only."""
+    """Return the file name with ~/ replaced: bash does that at the beginning of a word only."""
     home = name.startswith("~/") and not Path(name).exists()
     return str(Path(name).expanduser()) if home else name
 
 
 def _implied(arguments: Sequence[str]) -> Iterator[str]:
-    """The choices of groups that file names imply and that were not made."""
+    """Yield the choices of groups that file names imply and that were not made."""
     given = dict(a.partition("=")[::2] for a in arguments if "=" in a)
     names = (given.get(key, "").strip("'\"") for key in ("input", "output"))
     input_, output = ("" if name == "null" else _at_home(name) for name in names)
@@ -216,17 +217,17 @@ def _implied(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:
-    """Nothing, if the encoder of that name can write an output of this one. Raises UserError.
+    """Check that the encoder of that name can write an output of this one. Raises UserError.
 
     suffixes: of the outputs that it can write.
     """
     if output.name in ("", ".."):
-        raise UserError(f"output: must be a file's name, got {str(output)!r}; say output=NAME.mp4")
+        raise UserError(f"output: must be a file's name, got {str(output)!r}; set output=NAME.mp4")
     suffix = output.suffix.lower()
     if suffix in suffixes:
         return
     known = suffix in ENCODERS
     right = " or ".join(s or "nothing (a folder)" for s in (suffixes if known else ENCODERS))
     where = f" with encoder={choice}" if known else ""
-    remedy = f"rename it, or say encoder={ENCODERS[suffix]}" if known else "rename it"
+    remedy = f"rename it, or set encoder={ENCODERS[suffix]}" if known else "rename it"
     raise UserError(f"output: must end in {right}{where}, got {printable(output)}; {remedy}")

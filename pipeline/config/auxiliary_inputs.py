@@ -30,7 +30,7 @@ WHOLE = dict.fromkeys(("start", "end", "frames", "height", "width"))
 def auxiliary_inputs_of(
     settings: Mapping[str, Any], source: Any, yaml: Yaml, *, trusted: Sequence[str]
 ) -> AuxiliaryInputs:
-    """What goes beside this source. settings: of the whole render, resolved.
+    """Return what goes beside this source. settings: of the whole render, resolved.
 
     Raises UserError for a file that cannot be read, and for a mask of another shape.
     """
@@ -42,7 +42,7 @@ def auxiliary_inputs_of(
     start = float(math.floor(asked * clip.rate + Fraction(1, 2)) / clip.rate)
 
     def found(key: str, changes: Mapping[str, object]) -> Any:
-        """The pictures of the file that this key names, with the limits of the input's."""
+        """Return the pictures of the file that this key names, with the limits of the input's."""
         kind = "images" if is_pictures(str(settings[key])) else "video"
         node = dict(yaml(kind))
         # of a folder beside a video, every frame has a picture

@@ -292,5 +292,5 @@ def _check_bare(output: Path) -> None:
         raise UserError(
             f"output: must be a name without a folder in a sweep, got {printable(output)}; each "
             "job "
-            f"has a folder of its own: say output={printable(output.name)}"
+            f"has a folder of its own: set output={printable(output.name)}"
         )

@@ -38,7 +38,7 @@ Settings = Mapping[str, Any]
 
 
 def split_from(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
-    """The path that from= names, None = there is none, and all other arguments."""
+    """Return the path that from= names, None = there is none, and all other arguments."""
     of, rest = None, []
     for argument in arguments:
         key, equals, value = argument.partition("=")
@@ -51,7 +51,8 @@ def split_from(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
 
 
 def overrides_of_result(path: Path, arguments: Sequence[str]) -> list[str]:
-    """What makes a command's settings those of an earlier result, but for what it says itself.
+    """Return what makes a command's settings those of an earlier result, but for what it says
+    itself.
 
     path: a job of a sweep, a work folder, a recipe.yaml, or a result that tells its settings.
     arguments: the command's own, as they were typed. Raises UserError.
@@ -80,7 +81,7 @@ def overrides_of_result(path: Path, arguments: Sequence[str]) -> list[str]:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """The settings that lie there, resolved. Raises UserError if there are none."""
+    """Return the settings that lie there, resolved. Raises UserError if there are none."""
     if not path.exists():
         raise _none(path)
     whole = path.suffix == ".yaml" or path.is_dir()
@@ -105,7 +106,7 @@ def _settings(path: Path) -> dict[str, Any]:
 
 
 def _recipe(path: Path) -> str:
-    """The file, or that of a job or work folder. Raises UserError."""
+    """Return the file, or that of a job or work folder. Raises UserError."""
     file = path
     if (path / STATUS).is_file():
         file = work_dir(path / (Path(status_of(path).output).name or "dream.mp4")) / RECIPE
@@ -120,7 +121,7 @@ def _recipe(path: Path) -> str:
 
 
 def _comment(path: Path) -> str:
-    """The settings in a result's own comment. Raises UserError if it has none."""
+    """Return the settings in a result's own comment. Raises UserError if it has none."""
     _check_regular(path, path)
     comment = _of_picture(path) if is_pictures(str(path)) else _of_video(path)
     first, _, text = comment[: LARGEST + 100].partition("\n")
@@ -170,7 +171,7 @@ def _none(path: Path) -> UserError:
     elif (path / PLAN).exists():
         jobs = [job.name for job in read_plan(path).jobs]
         first = printable(path / jobs[0]) if jobs else "SWEEP/JOB"
-        got, remedy = f"the whole sweep {printable(path)}", f"say from={first}"
+        got, remedy = f"the whole sweep {printable(path)}", f"set from={first}"
     else:
         got, remedy = f"{printable(path)}, which tells no settings", "name another"
     return UserError(
@@ -180,8 +181,8 @@ def _none(path: Path) -> UserError:
 
 
 def _at_hand(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The same, with files found beside the result where they are not found from here: a result
-    tells their bare names.
+    """Return the same, with files found beside the result where they are not found from here: a
+    result tells their bare names.
     """
     found = {key: settings[key] for key in BESIDE if isinstance(settings.get(key), str)}
     beside: dict[str, Any] = {
@@ -197,7 +198,7 @@ def _at_hand(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _said(given: Mapping[str, str], settings: Settings, folder: Path | None) -> set[str]:
-    """The settings, and whole groups, that a command with these arguments says itself.
+    """Return the settings, and whole groups, that a command with these arguments says itself.
 
     folder: of the user's own presets, None = there is none.
     """
@@ -238,7 +239,7 @@ def _set_by(path: Path) -> set[str]:
 
 
 def _covered(key: str, said: Collection[str]) -> bool:
-    """Whether one of these settings is this one, or holds it."""
+    """Return whether one of these settings is this one, or holds it."""
     parts = key.split(".")
     return any(".".join(parts[:end]) in said for end in range(1, len(parts) + 1))
 
@@ -251,14 +252,14 @@ def _of_face(settings: Settings, keys: Sequence[str]) -> Iterator[tuple[str, Any
 
 
 def _of_group(group: str, settings: Settings) -> Iterator[tuple[str, Any]]:
-    """The choice of a group, and where its settings differ from what that gives."""
+    """Yield the choice of a group, and where its settings differ from what that gives."""
     choice = _choice(group, settings[group])
     yield group, choice
     yield from _differing(settings[group], yaml_of(group, choice), group, settings)
 
 
 def _choice(group: str, node: Settings) -> str:
-    """The choice whose settings are the nearest. Raises UserError if there is none."""
+    """Return the choice whose settings are the nearest. Raises UserError if there is none."""
     near = {}
     for path in sorted((config_dir() / group).glob("*.yaml")):
         held = yaml_of(group, path.stem)
@@ -267,7 +268,7 @@ def _choice(group: str, node: Settings) -> str:
     if not near:
         raise UserError(
             f"{KEY}: must be of choices that are there, got {group}={printable(node[TARGET])}; "
-            f"say {group}=CHOICE, or name another result"
+            f"set {group}=CHOICE, or name another result"
         )
     return min(near, key=lambda name: near[name])
 
@@ -299,7 +300,7 @@ def _leaves(node: Settings, above: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _text(value: Any, key: str) -> str:
-    """The value in Hydra's grammar. Raises UserError for what that has no words for."""
+    """Return the value in Hydra's grammar. Raises UserError for what that has no words for."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -318,5 +319,5 @@ def _text(value: Any, key: str) -> str:
 def _no_words(key: str, value: object) -> UserError:
     return UserError(
         f"{KEY}: must tell plain settings, got {printable(value)[:60]} in {printable(key)}; "
-        f"say {printable(key)}= yourself"
+        f"set {printable(key)}= yourself"
     )

@@ -25,29 +25,29 @@ GROUPS = (*FIXED, *CHANGING, "model")
 MEANINGS = (
     (  # what a quality does stands under the name of this choice
         r"Error resolving interpolation '\$\{quality\}_\$\{(\w+)\}'",
-        "{0}: must be one choice, got none or several; say {0}=CHOICE, and leave ~{0} out",
+        "{0}: must be one choice, got none or several; set {0}=CHOICE, and leave ~{0} out",
     ),
     (r"Could not delete from config\. '([^']+)'", "{0}: is not there, so ~{0} must be left out"),
     (
         r"Error merging override ([\w.]+)=(.*)",
         "{0}: must be of the kind that it is, got {1}; leave it out, --help shows what it may be",
     ),
-    (r"Multiple values for (\S+)\. To", "{0}: is chosen already; say {0}=CHOICE, without the +"),
+    (r"Multiple values for (\S+)\. To", "{0}: is chosen already; set {0}=CHOICE, without the +"),
     (
         r"In '(?:(\w[\w/]*)/)?(\w+)': (?:ConfigTypeError|ValidationError) raised while composing",
         "{0}={1}: must set each key to a value of its kind, got another; correct that file",
     ),
     (
         r"Could not append to config\. An item is already at '([^']+)'",
-        "{0}: is there already, so it must have no +; say {0}=VALUE",
+        "{0}: is there already, so it must have no +; set {0}=VALUE",
     ),
     (
         r"force-add of config groups is not supported: '\+\+([^=']+)",
-        "{0}: is a choice, so it must have no ++; say {0}=CHOICE",
+        "{0}: is a choice, so it must have no ++; set {0}=CHOICE",
     ),
     (
         r"Ambiguous value for argument '([^=]+)=(.*)'",
-        "{0}: must be one value, got {1}; say [{1}] for a list, or -m to try each",
+        "{0}: must be one value, got {1}; write [{1}] for a list, or -m to try each",
     ),
 )
 """What Hydra says -> what the user can do."""
@@ -60,7 +60,7 @@ def config_dir() -> Path:
 
 
 def yaml_of(group: str, choice: str) -> dict[str, Any]:
-    """What conf/GROUP/CHOICE.yaml gives; of one that is not there, nothing."""
+    """Return what conf/GROUP/CHOICE.yaml gives; of one that is not there, nothing."""
     path = config_dir() / group / f"{choice}.yaml"
     defaults: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
     return dict(defaults)
@@ -68,8 +68,8 @@ def yaml_of(group: str, choice: str) -> dict[str, Any]:
 
 @cache
 def top_level_defaults() -> Mapping[str, Any]:
-    """What config.yaml gives beside its choices, nothing resolved; read once, for it is asked for
-    at every start, and takes 13 ms.
+    """Return what config.yaml gives beside its choices, nothing resolved; read once, for it is
+    asked for at every start, and takes 13 ms.
     """
     whole: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "config.yaml"))
     return {key: value for key, value in whole.items() if key not in ("defaults", "hydra")}
@@ -78,12 +78,12 @@ def top_level_defaults() -> Mapping[str, Any]:
 def choice_of(group: str, choices: Mapping[str, str]) -> str:
     """Return the name of what was chosen for the group. Raises UserError if it is several."""
     if group not in choices:
-        raise UserError(f"{group}: must be one choice, got a list; say {group}=CHOICE")
+        raise UserError(f"{group}: must be one choice, got a list; set {group}=CHOICE")
     return str(choices[group])
 
 
 def check_keys(cfg: DictConfig) -> None:
-    """Nothing, if cfg has the keys of config.yaml: what + and ~ did is not asked elsewhere."""
+    """Check that cfg has the keys of config.yaml: what + and ~ did is not asked elsewhere."""
     known = {*GROUPS, *top_level_defaults()}
     for key in map(str, cfg):
         if key not in known:
@@ -92,17 +92,17 @@ def check_keys(cfg: DictConfig) -> None:
         raise UserError(f"{key}: must be there, got nothing; leave ~{key} out")
     plain: Any = OmegaConf.to_container(cfg)
     if plain["from"] is not None:
-        raise UserError("from: must be said on the command line, got it elsewhere; say from=VIDEO")
+        raise UserError("from: must be said on the command line, got it elsewhere; set from=VIDEO")
     check_calls(plain)
     for key in top_level_defaults():
         check_single(key, plain[key])
     for group in GROUPS:
         if not isinstance(plain[group], dict) or "_target_" not in plain[group]:
-            raise UserError(f"{group}: must be a choice, got none; say {group}=CHOICE")
+            raise UserError(f"{group}: must be a choice, got none; set {group}=CHOICE")
 
 
 def error_line(error: Exception) -> str:
-    """The error as one line: key, rule, value, remedy."""
+    """Return the error as one line: key, rule, value, remedy."""
     if isinstance(error, UserError):
         return str(error)
     text = re.sub(r"\s+", " ", str(error).splitlines()[0])
@@ -119,11 +119,9 @@ def error_line(error: Exception) -> str:
         key, _, value = error.override.partition("=")
         return f"{key}: cannot be read, got {value!r}; as plain text it is '{key}=\"{value}\"'"
     if isinstance(error, MissingMandatoryValue):
-        return f"{error.full_key}: must be given, got nothing; say {error.full_key}=VALUE"
+        return f"{error.full_key}: must be given, got nothing; set {error.full_key}=VALUE"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
-        return (
-            f"{error.full_key}: must be a value that can be resolved, got: {text}; mend the ${{}}"
-        )
+        return f"{error.full_key}: must be a value that can be resolved, got: {text}; fix the ${{}}"
     for said, meant in MEANINGS:
         if match := re.search(said, text):
             return meant.format(*match.groups())
@@ -147,7 +145,9 @@ def schema() -> Schema:
 
 
 def _known() -> dict[str, list[str]]:
-    """Every key that can be set, as one writes it, and the choices of its group that have it."""
+    """Return every key that can be set, as one writes it, and the choices of its group that have
+    it.
+    """
     folder = config_dir()
     known: dict[str, list[str]] = {key: [] for key in top_level_defaults()}
     known |= {f"limits.{key}": [] for key in top_level_defaults()["limits"]}
@@ -161,7 +161,7 @@ def _known() -> dict[str, list[str]]:
 
 
 def unknown_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
-    """The line for a key that is not there: what may have been meant, or what it belongs to.
+    """Return the line for a key that is not there: what may have been meant, or what it belongs to.
 
     known: every key -> the choices that have it, and every group -> its choices, as one writes
     them: dreamer=octaves.
@@ -169,7 +169,7 @@ def unknown_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
     group = key.partition(".")[0]
     choices = " or ".join(known.get(key, ()))
     if choices and key == group:
-        return f"{key}: must be the name of a choice; say {choices}"
+        return f"{key}: must be the name of a choice; set {choices}"
     if choices:
-        return f"{key}: is no setting of this {group}; say {choices} to have it"
+        return f"{key}: is no setting of this {group}; set {choices} to have it"
     return f"{key}: is not a setting; {did_you_mean(key, known)}"

@@ -19,7 +19,7 @@ FOLDER = "--config-dir"
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The options with what belongs to them, and all others, in their order.
+    """Return the options with what belongs to them, and all others, in their order.
 
     Hydra wants the options before or behind the others, not among them. Raises UserError.
     """

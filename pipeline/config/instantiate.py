@@ -41,7 +41,7 @@ NAMED = re.compile(rf"\b{TARGET}: *({OURS}\.[\w.]+)")
 def build(
     node: Any, key: str, *, trusted: Sequence[str], defaults: Mapping[str, Any] | None = None
 ) -> Any:
-    """What the plain settings at `key` describe; what stands within them is built first.
+    """Return what the plain settings at `key` describe; what stands within them is built first.
 
     trusted: packages whose code a `_target_` may name. defaults: what the yaml of this choice
     gives, for the remedy. Raises UserError for settings that are refused.
@@ -128,7 +128,8 @@ class _Number:
 def _scheduled(
     node: Any, key: str, read: Callable[[str], Schedule], trusted: Sequence[str], names: set[str]
 ) -> Any:
-    """The settings with every schedule in them parsed; gathers the variables into `names`."""
+    """Return the settings with every schedule in them parsed; gathers the variables into
+    `names`."""
     if not isinstance(node, dict):
         return node
     hints: Mapping[str, Any] = {}
@@ -159,7 +160,7 @@ def _scheduled(
 
 
 def _types(hint: Any) -> frozenset[type]:
-    """All plain types in an annotation; of a mapping those of its values."""
+    """Return all plain types in an annotation; of a mapping those of its values."""
     inner = get_args(hint)
     if get_origin(hint) is dict:
         inner = inner[1:]
@@ -169,7 +170,7 @@ def _types(hint: Any) -> frozenset[type]:
 
 
 def _valued(node: Any, key: str, values: Mapping[str, float]) -> Any:
-    """The settings with numbers in place of the schedules."""
+    """Return the settings with numbers in place of the schedules."""
     if isinstance(node, dict):
         return {name: _valued(child, f"{key}.{name}", values) for name, child in node.items()}
     if isinstance(node, list):
@@ -196,7 +197,8 @@ def targets(group: str) -> frozenset[str]:
 
 
 def resolve_target(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any]:
-    """The class or function of this dotted name. Raises UserError if it is none, or not trusted.
+    """Return the class or function of this dotted name. Raises UserError if it is none, or not
+    trusted.
 
     Of this package, only what a packaged choice of the key's group names: other functions write and
     remove files. A package that is not trusted is not imported.
@@ -206,20 +208,20 @@ def resolve_target(name: object, key: str, trusted: Sequence[str]) -> Callable[.
         group = key.partition(".")[0]
         raise UserError(
             f"{key}: must be the dotted name of what to build, got {printable(text)[:80]!r}; "
-            f"say {group}=CHOICE for one that is there"
+            f"set {group}=CHOICE for one that is there"
         )
     package = text.partition(".")[0]
     allowed = " or ".join(trusted)
     if package not in trusted:
         raise UserError(
             f"{key}: must be in {allowed}, got {printable(text)!r}; "
-            f"say trust=[{printable(package)}] if you trust that package"
+            f"set trust=[{printable(package)}] if you trust that package"
         )
     group = key.partition(".")[0]
     if package == OURS and text not in targets(group):
         raise UserError(
             f"{key}: must name a class or function of {allowed} that a packaged {group} names, "
-            f"got {printable(text)!r}; say {group}=CHOICE, --help lists them"
+            f"got {printable(text)!r}; set {group}=CHOICE, --help lists them"
         )
     module, _, attribute = text.rpartition(".")
     try:
@@ -240,7 +242,7 @@ def resolve_target(name: object, key: str, trusted: Sequence[str]) -> Callable[.
 
 
 def _check_names(settings: Collection[str], key: str, known: Mapping[str, Any]) -> None:
-    """Nothing, if the target knows all these settings: pydantic would drop the others silently."""
+    """Check that the target knows all these settings: pydantic would drop the others silently."""
     for name in settings:
         if name not in known:
             whole = [f"{key}.{other}" for other in known]
@@ -251,7 +253,7 @@ def _check_names(settings: Collection[str], key: str, known: Mapping[str, Any]) 
 
 
 def _checked(target: Callable[..., Any]) -> Callable[..., Any]:
-    """The target, its arguments held against their types if it is a plain function."""
+    """Return the target, its arguments compared with their types if it is a plain function."""
     if not inspect.isfunction(target):
         return target
     return validate_call(config=ConfigDict(arbitrary_types_allowed=True))(target)

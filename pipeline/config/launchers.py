@@ -24,12 +24,12 @@ PACKAGES = {"joblib": ("hydra_joblib_launcher", "local"),
 
 
 def kind_of(launcher: Mapping[str, Any]) -> str:
-    """Which engine these settings of Hydra's launcher are of: RAY, SLURM, or another."""
+    """Return which engine these settings of Hydra's launcher are of: RAY, SLURM, or another."""
     return str(launcher["_target_"]).rpartition(".")[2]
 
 
 def check_engine(launcher: Mapping[str, Any]) -> None:
-    """Nothing, if jobs that are handed to the launcher of these settings will be run.
+    """Check that jobs that are handed to the launcher of these settings will be run.
 
     Raises UserError.
     """
@@ -40,7 +40,9 @@ def check_engine(launcher: Mapping[str, Any]) -> None:
 
 
 def missing_extra(name: str) -> str | None:
-    """The line for an engine of that name that is not installed; None = it is, or is unknown."""
+    """Return the line for an engine of that name that is not installed; None = it is, or is
+    unknown.
+    """
     if name not in PACKAGES:
         return None
     package, extra = PACKAGES[name]
@@ -55,11 +57,11 @@ def missing_extra(name: str) -> str | None:
 
 
 def _check_slurm() -> None:
-    """Nothing, if jobs can be handed to Slurm from here. Raises UserError."""
+    """Check that jobs can be handed to Slurm from here. Raises UserError."""
     if shutil.which("sbatch") is None:
         raise UserError(
             "hydra/launcher: must find Slurm's commands for slurm, got no sbatch; run it where "
-            "jobs are submitted, or say hydra/launcher=gpus or local"
+            "jobs are submitted, or set hydra/launcher=gpus or local"
         )
     try:
         asked = ["sinfo", "--noheader", "--format=%P"]
@@ -74,7 +76,7 @@ def _check_slurm() -> None:
 
 
 def _check_ray(settings: Mapping[str, Any]) -> None:
-    """Nothing, if the Ray that these settings describe has as many GPUs as a job wants.
+    """Check that the Ray that these settings describe has as many GPUs as a job wants.
 
     It is started for that, or joined, as its launcher would have done. Raises UserError.
     """
@@ -89,12 +91,12 @@ def _check_ray(settings: Mapping[str, Any]) -> None:
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"hydra/launcher.ray.init: must lead to a Ray that runs, got: {reason[:200]}; mend it"
+            f"hydra/launcher.ray.init: must lead to a Ray that runs, got: {reason[:200]}; fix it"
         ) from error
     there = ray.cluster_resources().get("GPU", 0)  # type: ignore[no-untyped-call]
     if there < wanted:
         raise UserError(
             f"hydra/launcher: must find {wanted:g} GPU{'s' * (wanted > 1)} a job for gpus, got "
-            f"{there:g} in all; say hydra/launcher=local, or name the address of a cluster: "
+            f"{there:g} in all; set hydra/launcher=local, or name the address of a cluster: "
             "hydra.launcher.ray.init.address=auto"
         )

@@ -56,7 +56,7 @@ def _of_models(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _replaced(node: Any, names: Mapping[str, str]) -> Any:
-    """The same without what is of elsewhere, and with these strings replaced."""
+    """Return the same without what is of elsewhere, and with these strings replaced."""
     if isinstance(node, Mapping):
         picture = {key: value for key, value in node.items() if key not in ELSEWHERE}
         return {key: _replaced(value, names) for key, value in picture.items()}

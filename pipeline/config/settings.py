@@ -49,7 +49,8 @@ class GeneralSettings:
     def of(
         settings: Mapping[str, Any], defaults: Mapping[str, Any], device: torch.device
     ) -> GeneralSettings:
-        """What these settings say. defaults: what config.yaml says. device: where it is dreamt.
+        """Return what these settings say. defaults: what config.yaml says. device: where it is
+        dreamt.
 
         Raises UserError.
         """
@@ -68,18 +69,18 @@ class GeneralSettings:
 
 
 def parse_flag(key: str, value: object) -> bool:
-    """The value, which must be true or false. Raises UserError."""
+    """Return the value, which must be true or false. Raises UserError."""
     if not isinstance(value, bool):
-        raise UserError(f"{key}: must be true or false, got {value!r}; say {key}=true")
+        raise UserError(f"{key}: must be true or false, got {value!r}; set {key}=true")
     return value
 
 
 def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
-    """How many frames end and start of a loop share, 0 if it is none. Raises UserError."""
+    """Return how many frames end and start of a loop share, 0 if it is none. Raises UserError."""
     if not _is_number(seconds) or not 0 < seconds <= 60:
         raise UserError(
             f"loop_seconds: must be a number above 0, at most 60, got {seconds!r}; "
-            "say loop_seconds=1.5"
+            "set loop_seconds=1.5"
         )
     return max(1, round(Fraction(seconds) * rate)) if parse_flag("loop", loop) else 0
 
@@ -98,34 +99,37 @@ def schedule_start_of(value: object, rate: Fraction) -> int:
 
 
 def feather_of(value: object) -> float:
-    """The value, which must be pixels that a mask can be softened by. Raises UserError."""
+    """Return the value, which must be pixels that a mask can be softened by. Raises UserError."""
     if not _is_number(value) or not 0 <= value <= 500:
         raise UserError(
             f"mask_feather: must be a number of pixels from 0 to 500, got {value!r}; "
-            "say mask_feather=8"
+            "set mask_feather=8"
         )
     return float(value)
 
 
 def seed_of(value: object) -> int:
-    """The value, which must be a whole number that fits a generator. Raises UserError."""
+    """Return the value, which must be a whole number that fits a generator. Raises UserError."""
     if type(value) is not int or not 0 <= value < 2**63:
-        raise UserError(f"seed: must be a whole number from 0 on, got {value!r}; say seed=0")
+        raise UserError(f"seed: must be a whole number from 0 on, got {value!r}; set seed=0")
     return value
 
 
 def parse_choice(key: str, name: object, names: Sequence[str]) -> str:
-    """The name, which must be one of these, the first of which is the default. Raises UserError."""
+    """Return the name, which must be one of these, the first of which is the default. Raises
+    UserError.
+    """
     if name not in names:
         raise UserError(
             f"{key}: must be {', '.join(names[:-1])} or {names[-1]}, got {name!r}; "
-            f"say {key}={names[0]}"
+            f"set {key}={names[0]}"
         )
     return str(name)
 
 
 def tile_budget_of(tile: object, memory: object, device: torch.device) -> TileBudget | None:
-    """How large the tiles may be that a picture is cut into; None = it never is. Raises UserError.
+    """Return how large the tiles may be that a picture is cut into; None = it never is. Raises
+    UserError.
 
     memory: GiB, which count where tile is auto; auto = half of what an NVIDIA GPU has, elsewhere a
     little, for there a CPU is nearly as quick.
@@ -134,7 +138,7 @@ def tile_budget_of(tile: object, memory: object, device: torch.device) -> TileBu
     if not known:
         raise UserError(
             f"tile_memory: must be auto or a number above 0, in GiB, got {memory!r}; "
-            "say tile_memory=auto"
+            "set tile_memory=auto"
         )
     if tile is None:
         return None
@@ -144,31 +148,32 @@ def tile_budget_of(tile: object, memory: object, device: torch.device) -> TileBu
         )
     if type(tile) is not int or tile < 1:
         raise UserError(
-            f"tile: must be auto, null, or a number of pixels, got {tile!r}; say tile=auto"
+            f"tile: must be auto, null, or a number of pixels, got {tile!r}; set tile=auto"
         )
     return TileBudget(side=tile, bytes=None)
 
 
 def saving_of(frames: object, seconds: object) -> Saving:
-    """How a render is kept. Raises UserError."""
+    """Return how a render is kept. Raises UserError."""
     if type(frames) is not int or not 1 <= frames <= 100_000:
         raise UserError(
             f"segment_frames: must be a number of pictures from 1 to 100000, got {frames!r}; "
-            "say segment_frames=60"
+            "set segment_frames=60"
         )
     if not _is_number(seconds) or not 0 <= seconds < 1e6:
         raise UserError(
             f"save_seconds: must be a number of seconds from 0 on, got {seconds!r}; "
-            "say save_seconds=60"
+            "set save_seconds=60"
         )
     return Saving(frames, float(seconds))
 
 
 def limits_of(node: object, defaults: Mapping[str, object]) -> Limits:
-    """What no input may ask for more of. defaults: what config.yaml says. Raises UserError."""
+    """Return what no input may ask for more of. defaults: what config.yaml says. Raises
+    UserError."""
     if not isinstance(node, Mapping):
         raise UserError(
-            f"limits: must be settings, got {node!r}; say limits.{next(iter(defaults))}=NUMBER"
+            f"limits: must be settings, got {node!r}; set limits.{next(iter(defaults))}=NUMBER"
         )
     limits: Limits = build({TARGET: LIMITS, **node}, "limits", trusted=["pipeline"],
                            defaults=defaults)  # fmt: skip
@@ -176,14 +181,14 @@ def limits_of(node: object, defaults: Mapping[str, object]) -> Limits:
 
 
 def parse_packages(value: object) -> list[str]:
-    """The value, which must be a list of names. Raises UserError."""
+    """Return the value, which must be a list of names. Raises UserError."""
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise UserError(f"trust: must be a list of packages, got {value!r}; say trust=[NAME]")
+        raise UserError(f"trust: must be a list of packages, got {value!r}; set trust=[NAME]")
     return value
 
 
 def select_device(name: object) -> torch.device:
-    """The device of this name; auto is the fastest that is there. Raises UserError."""
+    """Return the device of this name; auto is the fastest that is there. Raises UserError."""
     there = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         there.append("mps")
@@ -192,11 +197,12 @@ def select_device(name: object) -> torch.device:
         return torch.device(there[0])
     if name not in there and not (name == "cuda" and "cuda:0" in there):
         raise UserError(
-            f"device: must be auto or one of {', '.join(there)}, got {name!r}; say device=auto"
+            f"device: must be auto or one of {', '.join(there)}, got {name!r}; set device=auto"
         )
     return torch.device(str(name))
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    """Whether it is one; true and false are numbers in Python, but none that a user means."""
+    """Return whether it is one; true and false are numbers in Python, but none that a user
+    means."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -21,7 +21,7 @@ class AudioVariables(Protocol):
     """What is heard."""
 
     def at(self, index: int) -> Mapping[str, float]:
-        """Every variable of schedule.SOUND at the frame of that index."""
+        """Return every variable of schedule.SOUND at the frame of that index."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Timeline:
     """Number of the first frame in schedules."""
 
     def __call__(self, index: int) -> Stages:
-        """The parts as they are set at this frame. Raises UserError."""
+        """Return the parts as they are set at this frame. Raises UserError."""
         values = self.values(index)
         try:
             parts: dict[str, Any] = {name: t.at(values) for name, t in self.templates.items()}
@@ -49,7 +49,7 @@ class Timeline:
         return Stages(**parts)
 
     def values(self, index: int) -> dict[str, float]:
-        """The variables of schedules at this frame."""
+        """Return the variables of schedules at this frame."""
         heard = {} if self.sound is None else self.sound.at(index)
         count, frame = self.count or 0, self.first + index
         return {"t": float(frame / self.rate), "frame": frame, "rate": float(self.rate),
@@ -71,10 +71,10 @@ def timeline(
     *,
     first: int = 0,
 ) -> Timeline:
-    """The timeline of these parts, tried over the whole clip. Raises UserError.
+    """Return the timeline of these parts, tried over the whole clip. Raises UserError.
 
-    analyse: of the clip's sound; called only if a schedule asks for it. first: number of the
-    first frame in schedules.
+    analyse: of the clip's sound; called only if a schedule asks for it. first: number of the first
+    frame in schedules.
     """
     heard = any(template.names & set(SOUND) for template in templates.values())
     if clip.count is None:
@@ -82,7 +82,7 @@ def timeline(
             if asked := template.names & {"count", "duration"}:
                 raise UserError(
                     f"{template.key}: must not use {min(asked)} of a video whose length is not "
-                    "known; say frames=NUMBER"
+                    "known; set frames=NUMBER"
                 )
     made = Timeline(templates, clip.rate, analyse(clip) if heard else None, clip.count, first)
     made.check(clip.count)
@@ -90,6 +90,6 @@ def timeline(
 
 
 def _dated(line: str, values: Mapping[str, float]) -> str:
-    """The line with the moment at which it came up, before its remedy."""
+    """Return the line with the moment at which it came up, before its remedy."""
     rule, semicolon, remedy = line.partition("; ")
     return f"{rule} at {values['t']:.2f} s (frame {values['frame']:g}){semicolon}{remedy}"

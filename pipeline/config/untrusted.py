@@ -173,7 +173,7 @@ def _read(
 
 
 def _is_mapping(content: bytes) -> bool:
-    """Whether yaml holds a mapping, or nothing: text alone would be taken for a key."""
+    """Return whether yaml holds a mapping, or nothing: text alone would be taken for a key."""
     return isinstance(yaml.safe_load(content), dict | None)
 
 

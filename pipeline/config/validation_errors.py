@@ -48,7 +48,7 @@ KINDS = {
 def validation_line(
     key: str, error: ValidationError, settings: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> str:
-    """The first fault. settings: what was given for `key`. defaults: what its yaml gives."""
+    """Return the first fault. settings: what was given for `key`. defaults: what its yaml gives."""
     faults = error.errors()
     first = faults[0]["loc"]
     names = _names(first, settings)
@@ -61,7 +61,7 @@ def validation_line(
     rule = " or ".join(dict.fromkeys(rules)).replace(" or be ", " or ")
     if not names:  # a rule about several settings, whose text begins with the name of one
         name, _, rule = rule.partition(" must ")
-        return f"{key}.{name}: must {rule}; mend one of them"
+        return f"{key}.{name}: must {rule}; fix one of them"
     value, default = _at(settings, names), _at(defaults, names)
     rule = f"each {rule}" if inside else rule
     got = "null" if value is None else printable(repr(value))
@@ -80,11 +80,13 @@ def describe_setting(name: str, default: object) -> tuple[str, str]:
         usual = top_level_defaults().get(name)
         default = usual if usual is not None else "FILE" if name == "input" else "null"
     told = default not in (None, "???")
-    return name, f"say {name}={_written(default)}" if told else "its yaml in conf/ says more"
+    return name, f"set {name}={_written(default)}" if told else "its yaml in conf/ says more"
 
 
 def _names(location: Sequence[int | str], settings: Mapping[str, Any]) -> list[str]:
-    """The settings that lead to the fault; the rest of its location are pydantic's inner steps."""
+    """Return the settings that lead to the fault; the rest of its location are pydantic's inner
+    steps.
+    """
     names: list[str] = []
     node: Any = settings
     for place in location:
@@ -96,7 +98,7 @@ def _names(location: Sequence[int | str], settings: Mapping[str, Any]) -> list[s
 
 
 def _at(settings: Mapping[str, Any], names: Sequence[str]) -> Any:
-    """What stands there, None if nothing does."""
+    """Return what stands there, None if nothing does."""
     node: Any = settings
     for name in names:
         node = node.get(name) if isinstance(node, Mapping) else None
@@ -104,7 +106,7 @@ def _at(settings: Mapping[str, Any], names: Sequence[str]) -> Any:
 
 
 def _rule(fault: Mapping[str, Any]) -> str:
-    """What must be."""
+    """Return what must be."""
     kind, context = fault["type"], fault.get("ctx", {})
     if kind in RULES:
         return "be " + RULES[kind].format(**context)
@@ -115,7 +117,7 @@ def _rule(fault: Mapping[str, Any]) -> str:
 
 
 def _written(value: object) -> str:
-    """The value as the command line takes it."""
+    """Return the value as the command line takes it."""
     if isinstance(value, list):
         return f"[{','.join(_written(item) for item in value)}]"
     if isinstance(value, str) and not WORD.fullmatch(value):

@@ -24,7 +24,7 @@ class Cuts(Protocol):
     def __call__(
         self, pictures: Iterable[Picture | None]
     ) -> Iterator[tuple[Picture | None, Change]]:
-        """The same pictures, (H, W, 3) uint8, each with how it follows the one before.
+        """Return the same pictures, (H, W, 3) uint8, each with how it follows the one before.
 
         None, where nothing is filmed any more, is passed on as Change.NONE.
         """

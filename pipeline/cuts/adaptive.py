@@ -41,7 +41,8 @@ class Adaptive:
     def __call__(
         self, pictures: Iterable[Picture | None]
     ) -> Iterator[tuple[Picture | None, Change]]:
-        """The pictures with the changes among them; holds at most flash_frames + 3 of them."""
+        """Yield the pictures with the changes among them; holds at most flash_frames + 3 of
+        them."""
         source = iter(pictures)
         rest: list[None] = []
 
@@ -85,7 +86,9 @@ class Adaptive:
             before = downscaled(picture)
 
     def _left(self, before: Picture, picture: Picture) -> bool:
-        """Whether the picture is of another shot than the one before it, as `small` made that."""
+        """Return whether the picture is of another shot than the one before it, as `small` made
+        that.
+        """
         return _differ(before, downscaled(picture), self.least_change)
 
     def _lasts(self, before: Picture, later: list[Picture]) -> int:
@@ -97,7 +100,7 @@ class Adaptive:
 
 
 def downscaled(picture: Picture) -> Picture:
-    """The picture at the size at which it is compared, (h, w, 3) uint8, in OpenCV's BGR."""
+    """Return the picture at the size at which it is compared, (h, w, 3) uint8, in OpenCV's BGR."""
     scale = min(1.0, LOOKED_AT / max(picture.shape[:2]))
     shrunk = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(to_uint8(shrunk.astype(picture.dtype, copy=False))[..., ::-1])
@@ -106,7 +109,7 @@ def downscaled(picture: Picture) -> Picture:
 def _marked(
     pictures: Iterable[Picture], ratio: float, least_change: float
 ) -> Iterator[tuple[Picture, bool]]:
-    """Each picture with whether it stands out from the one before."""
+    """Yield each picture with whether it stands out from the one before."""
     detector = AdaptiveDetector(
         adaptive_threshold=ratio,
         min_scene_len=1,
@@ -133,14 +136,14 @@ def _marked(
 
 
 def _differ(one: Picture, other: Picture, threshold: float) -> bool:
-    """Whether two pictures, as `small` makes them, belong to different shots."""
+    """Return whether two pictures, as `small` makes them, belong to different shots."""
     detector = ContentDetector(threshold=threshold, min_scene_len=0)
     detector.process_frame(FrameTimecode(0, 25.0), one)
     return bool(detector.process_frame(FrameTimecode(1, 25.0), other))
 
 
 def _then(items: Iterable[T], count: int) -> Iterator[T | None]:
-    """The items, then None `count` times."""
+    """Yield the items, then None `count` times."""
     yield from items
     for _ in range(count):
         yield None

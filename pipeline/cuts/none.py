@@ -16,6 +16,6 @@ class OneShot:
     def __call__(
         self, pictures: Iterable[Picture | None]
     ) -> Iterator[tuple[Picture | None, Change]]:
-        """The pictures with no change among them."""
+        """Yield the pictures with no change among them."""
         for picture in pictures:
             yield picture, Change.NONE

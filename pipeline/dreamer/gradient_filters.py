@@ -32,7 +32,7 @@ class Shaping:
     """Share, 0..1, of the colours that is mixed as in photographs."""
 
     def __call__(self, gradient: Tensor) -> Tensor:
-        """The gradient (1, 3, H, W) shaped."""
+        """Return the gradient (1, 3, H, W) shaped."""
         if self.decorrelation:
             gradient = gradient.lerp(_as_in_photographs(gradient), self.decorrelation)
         if self.pyramid:
@@ -64,7 +64,7 @@ def deviation(gradient: Tensor) -> Tensor:
 
 
 def laplacian_normalize(gradient: Tensor, bands: int) -> Tensor:
-    """The gradient with each band of its Laplacian pyramid divided by its root mean square.
+    """Return the gradient with each band of its Laplacian pyramid divided by its root mean square.
 
     Mordvintsev, Olah, Tyka 2015, TensorFlow's deepdream tutorial: coarse and fine grow alike, so
     that low frequencies get what the network's gradient lacks. bands: the last one is what is left.
@@ -79,7 +79,7 @@ def laplacian_normalize(gradient: Tensor, bands: int) -> Tensor:
 
 
 def scale_frequencies(gradient: Tensor, power: float) -> Tensor:
-    """The gradient with each wave multiplied by 1 / frequency to the power.
+    """Return the gradient with each wave multiplied by 1 / frequency to the power.
 
     Olah, Mordvintsev, Schubert 2017: the gradient in an image of waves that are as strong as those
     of photographs, for a picture that stays one of pixels. The mean becomes 0.
@@ -92,8 +92,8 @@ def scale_frequencies(gradient: Tensor, power: float) -> Tensor:
 
 
 def _as_in_photographs(gradient: Tensor) -> Tensor:
-    """The gradient in three colours that vary independently in photographs, given in red, green,
-    blue.
+    """Return the gradient in three colours that vary independently in photographs, given in red,
+    green, blue.
 
     As strong as before; much of what only differs in colour is gone.
     """
@@ -108,5 +108,5 @@ def _blurred(image: Tensor) -> Tensor:
 
 
 def _doubled(coarse: Tensor, like: Tensor) -> Tensor:
-    """The smaller image at the size of `like`."""
+    """Return the smaller image at the size of `like`."""
     return F.interpolate(coarse, like.shape[2:], mode="bilinear", align_corners=False)

@@ -22,5 +22,5 @@ class Nothing:
         return Dream(canvas.image, canvas.maturity, work={})
 
     def fit(self, height: int, width: int, smallest_side: int) -> Nothing:
-        """Itself: it fits any size."""
+        """Return itself: it fits any size."""
         return self

@@ -114,12 +114,15 @@ class Octaves:
         )
 
     def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
-        """Height and width of each octave in pixels, the smallest first, the frame's own last."""
+        """Return height and width of each octave in pixels, the smallest first, the frame's own
+        last.
+        """
         shrunk = [self.octave_scale**k for k in reversed(range(self.octaves))]
         return [(max(1, round(height / s)), max(1, round(width / s))) for s in shrunk]
 
     def fit(self, height: int, width: int, smallest_side: int) -> Octaves:
-        """The same with as many octaves as fit between the picture's size and smallest_side."""
+        """Return the same with as many octaves as fit between the picture's size and
+        smallest_side."""
         short = min(height, width)
         smallest_side = max(smallest_side, self._shaping.least_side)
         if short < smallest_side:
@@ -182,7 +185,8 @@ def _ascend(
 
 
 def roll(image: Tensor, down: int, right: int) -> Tensor:
-    """(1, C, H, W) moved by so many pixels; what leaves at one edge comes in at the other."""
+    """Return (1, C, H, W) moved by so many pixels; what leaves at one edge comes in at the
+    other."""
     if image.device.type != "cpu":
         return torch.roll(image, (down, right), dims=(2, 3))
     # there torch rolls first the rows and then the columns of all, which costs 2 % of a step
@@ -197,7 +201,7 @@ def roll(image: Tensor, down: int, right: int) -> Tensor:
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """(1, C, h, w) brought to `size` (height, width), bicubic, without aliasing."""
+    """Return (1, C, h, w) brought to `size` (height, width), bicubic, without aliasing."""
     if image.shape[2:] == size:
         return image
     return F.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True)

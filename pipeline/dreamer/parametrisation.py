@@ -27,10 +27,13 @@ class Parametrisation(Protocol):
     """A way to write an image as numbers, and back."""
 
     def parameters(self, image: Image) -> Tensor:
-        """The numbers that give this image, (1, 3, H, W) in [0, 1], or come as near as they can."""
+        """Return the numbers that give this image, (1, 3, H, W) in [0, 1], or come as near as they
+        can.
+        """
 
     def image(self, parameters: Tensor, width: int) -> Image:
-        """The image (1, 3, H, W) that these numbers give, W = width pixels; differentiable."""
+        """Return the image (1, 3, H, W) that these numbers give, W = width pixels;
+        differentiable."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,11 @@ class Pixels:
     """Every pixel by itself."""
 
     def parameters(self, image: Image) -> Tensor:
-        """(1, 3, H, W), the pixels' own."""
+        """Return (1, 3, H, W), the pixels' own."""
         return _plain(image)
 
     def image(self, parameters: Tensor, width: int) -> Image:
-        """The image of these pixels."""
+        """Return the image of these pixels."""
         return _coloured(parameters)
 
 
@@ -55,13 +58,13 @@ class Fourier:
     photographs, more = softer."""
 
     def parameters(self, image: Image) -> Tensor:
-        """(1, 3, H, W // 2 + 1, 2), real and imaginary."""
+        """Return (1, 3, H, W // 2 + 1, 2), real and imaginary."""
         waves = torch.fft.rfft2(_plain(image), norm="ortho")
         strong = decay_power(image.shape[2], image.shape[3], self.falloff, image.device)
         return torch.view_as_real(waves / strong)
 
     def image(self, parameters: Tensor, width: int) -> Image:
-        """The image in which these waves meet."""
+        """Return the image in which these waves meet."""
         waves = torch.view_as_complex(parameters.contiguous())
         strong = decay_power(waves.shape[2], width, self.falloff, waves.device)
         size = (waves.shape[2], width)
@@ -85,12 +88,12 @@ class Maco:
     """Mean of the image before that, 0 = grey."""
 
     def parameters(self, image: Image) -> Tensor:
-        """(1, 3, H, W // 2 + 1), radians."""
+        """Return (1, 3, H, W // 2 + 1), radians."""
         waves: Tensor = torch.fft.rfft2(_plain(image), norm="ortho")
         return waves.angle()
 
     def image(self, parameters: Tensor, width: int) -> Image:
-        """The image in which waves of these phases meet."""
+        """Return the image in which waves of these phases meet."""
         height = parameters.shape[2]
         strong = decay_power(height, width, self.falloff, parameters.device)
         strong[0, 0] = 0  # the mean has no phase
@@ -100,12 +103,12 @@ class Maco:
 
 
 def _coloured(plain: Tensor, brightness: float = 0.0) -> Image:
-    """The image in [0, 1] from three channels that vary independently, of any values."""
+    """Return the image in [0, 1] from three channels that vary independently, of any values."""
     mixed = torch.einsum("ij,bjhw->bihw", color_correlation(plain), plain)
     return torch.sigmoid(mixed + brightness)
 
 
 def _plain(image: Image) -> Tensor:
-    """The independent channels that give this image."""
+    """Return the independent channels that give this image."""
     unmixing = torch.linalg.inv(color_correlation(image))
     return torch.einsum("ij,bjhw->bihw", unmixing, torch.logit(image, EDGE))

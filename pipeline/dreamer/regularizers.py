@@ -36,7 +36,7 @@ class Penalties:
         return any((self.total_variation, self.distance, self.chroma))
 
     def __call__(self, image: Image, source: Image) -> Tensor:
-        """Where they push, of the image's shape (1, 3, H, W).
+        """Return where they push, of the image's shape (1, 3, H, W).
 
         source: what was filmed there, of the same size.
         """
@@ -51,7 +51,8 @@ class Penalties:
 
 
 def total_variation_gradient(image: Image) -> Tensor:
-    """The way down the total variation (Rudin, Osher, Fatemi 1992), (1, 3, H, W), about -2..2.
+    """Return the way down the total variation (Rudin, Osher, Fatemi 1992), (1, 3, H, W), about
+    -2..2.
 
     The divergence of the differences divided by their length, which is rounded off near 0.
     """

@@ -13,7 +13,7 @@ CASCADE = (1.0, 2.0, 4.0)
 
 @lru_cache(maxsize=8)  # asked for at every step
 def cascade_kernel(sigma: float, device: torch.device) -> Tensor:
-    """The mean of three Gaussians of sigma, 2 sigma and 4 sigma pixels, (k, k), sums to 1.
+    """Return the mean of three Gaussians of sigma, 2 sigma and 4 sigma pixels, (k, k), sums to 1.
 
     It ends at one and a half deviations of the widest: what lies further out is not seen.
     """
@@ -28,5 +28,5 @@ def cascade_kernel(sigma: float, device: torch.device) -> Tensor:
 
 
 def cascade_radius(sigma: float) -> int:
-    """How many pixels on either side the kernel reaches."""
+    """Return how many pixels on either side the kernel reaches."""
     return max(1, round(1.5 * CASCADE[-1] * sigma))

@@ -43,7 +43,7 @@ class Views:
             )
 
     def __call__(self, image: Image, rng: torch.Generator) -> Image:
-        """A view, (1, 3, h, w), of the image (1, 3, H, W); differentiable."""
+        """Return a view, (1, 3, h, w), of the image (1, 3, H, W); differentiable."""
         height, width = image.shape[2:]
         zoom, turn, right, down = torch.rand(4, generator=rng).tolist()
         share = self.smallest + zoom * (self.largest - self.smallest)
@@ -65,7 +65,7 @@ class Views:
         return view + self._noise_like(view, rng)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of a view in pixels."""
+        """Return height and width of a view in pixels."""
         scale = self.side / min(height, width)
         return round(height * scale), round(width * scale)
 

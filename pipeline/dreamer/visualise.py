@@ -80,11 +80,11 @@ class Visualise:
         )
 
     def fit(self, height: int, width: int, smallest_side: int) -> Visualise:
-        """Itself. Raises UserError where a view is too small for the layers."""
+        """Return itself. Raises UserError where a view is too small for the layers."""
         if self.views.side < smallest_side:
             raise UserError(
                 f"dreamer.views.side: must be at least {smallest_side} for these layers, got "
-                f"{self.views.side}; say dreamer.views.side={smallest_side}"
+                f"{self.views.side}; set dreamer.views.side={smallest_side}"
             )
         return self
 
@@ -102,8 +102,9 @@ class Visualise:
         rng: torch.Generator,
         weight: Tensor,
     ) -> Tensor:
-        """The gradient in the numbers, the sum of what several views give; weight: of each
-        pixel."""
+        """Return the gradient in the numbers, the sum of what several views give; weight: of each
+        pixel.
+        """
         image = self.parametrisation.image(numbers, width)
         total = torch.zeros_like(image)
         for _ in range(self.views_a_step):

@@ -58,7 +58,7 @@ class Encoder(Protocol):
         """
 
     def open(self, path: Path, clip: Clip) -> Writer:
-        """A writer of one segment of pictures of clip's size and rate at `path`.
+        """Return a writer of one segment of pictures of clip's size and rate at `path`.
 
         A segment is one file, whatever its suffix. It is written under another name that ends in
         ".tmp", in the same folder, and appears at `path` in one rename when `close` returns. Its

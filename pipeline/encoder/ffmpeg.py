@@ -68,7 +68,7 @@ class FFmpeg:
         if self.pixel_format.startswith("yuv4") and (clip.height % 2 or clip.width % 2):
             raise UserError(
                 f"output: a {suffix} file must have even sides, got {clip.width}x{clip.height}; "
-                f"say width={clip.width & ~1} height={clip.height & ~1}, or name a .png"
+                f"set width={clip.width & ~1} height={clip.height & ~1}, or name a .png"
             )
         if CONTAINERS[suffix].palette:
             check_frame_rate(clip)
@@ -87,7 +87,8 @@ class FFmpeg:
             self.join([segment], Path(name, f"check{suffix}"), trial, {"comment": "check"})
 
     def open(self, path: Path, clip: Clip) -> Segment:
-        """A writer of one segment at `path`. Raises UserError if its folder cannot be used."""
+        """Return a writer of one segment at `path`. Raises UserError if its folder cannot be
+        used."""
         return Segment(path, clip, self._arguments(clip))
 
     def join(
@@ -105,7 +106,7 @@ class FFmpeg:
                 mux(segments, path, clip, container=container, tag=self.tag, metadata=metadata)
 
     def _arguments(self, clip: Clip) -> list[str]:
-        """What stands between ffmpeg's input and output: colours, codec, container."""
+        """Return what stands between ffmpeg's input and output: colours, codec, container."""
         if self.pixel_format.startswith(("rgb", "bgr", "gbr", "0rgb", "0bgr")):
             # No range: ffv1 refuses the full one, which RGB has anyway.
             scale, colours = f"scale={SCALING}", "colorspace=gbr"
@@ -139,7 +140,8 @@ class FFmpeg:
             raise self._blamed(ignored)
 
     def _blamed(self, lines: Sequence[str]) -> UserError:
-        """The error that names the option which ffmpeg complains of, in ffmpeg's own words."""
+        """Return the error that names the option which ffmpeg complains of, in ffmpeg's own
+        words."""
         for line in lines:
             for key, value in self.options.items():
                 # x264-params and its like hold options of their own: "threads=4:open-gop=0".
@@ -153,7 +155,7 @@ class FFmpeg:
         if "nvenc" in self.codec:
             return UserError(
                 f"encoder: {self.codec} must find an NVIDIA GPU that encodes {self.pixel_format}, "
-                f"got: {said}; say encoder=h264"
+                f"got: {said}; set encoder=h264"
             )
         return UserError(
             f"encoder: {self.codec} must encode {self.pixel_format}, got: {said}; "
@@ -163,7 +165,7 @@ class FFmpeg:
 
 @cache
 def _options(codec: str) -> Mapping[str, str]:
-    """The options of a video encoder, its own and those that all have -> their types.
+    """Return the options of a video encoder, its own and those that all have -> their types.
 
     Raises UserError if the bundled ffmpeg has no such encoder.
     """
@@ -179,5 +181,5 @@ def _options(codec: str) -> Mapping[str, str]:
 
 
 def _help(topic: str) -> str:
-    """What ffmpeg tells of a topic, at least one line."""
+    """Return what ffmpeg tells of a topic, at least one line."""
     return output(["-h", topic]) or "it said nothing"

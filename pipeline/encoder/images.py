@@ -99,7 +99,8 @@ class Images:
             self.join([segment], Path(name, f"check{suffix}"), clip, {"comment": "check"})
 
     def open(self, path: Path, clip: Clip) -> PictureSegment:
-        """A writer of one segment at `path`. Raises UserError if its folder cannot be used."""
+        """Return a writer of one segment at `path`. Raises UserError if its folder cannot be
+        used."""
         return PictureSegment(path, clip, self._options[PNG])
 
     def join(
@@ -130,7 +131,7 @@ class Images:
             _write(path, self._converted(png, form, clip.profile))
 
     def _converted(self, png: bytes, form: Format, profile: bytes) -> bytes:
-        """The PNG as a file of another format."""
+        """Return the PNG as a file of another format."""
         decoded: Any = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
         pixels: Pixels = decoded  # not None: its checksum was right
         if pixels.shape[2] == 4 and not form.alpha:
@@ -232,7 +233,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _cut_out(pixels: Pixels, cutout: Picture) -> Pixels:
-    """The pixels, (H, W, 3) BGR, as transparent as the cutout, (H, W, 4) RGBA, is.
+    """Return the pixels, (H, W, 3) BGR, as transparent as the cutout, (H, W, 4) RGBA, is.
 
     Where nothing is seen they are as they were: no dream is hidden there.
     """
@@ -242,7 +243,7 @@ def _cut_out(pixels: Pixels, cutout: Picture) -> Pixels:
 
 
 def _encoded(pixels: Pixels, form: Format, options: Sequence[int], profile: bytes = b"") -> bytes:
-    """The pixels, (H, W, 3 or 4) of 8 or 16 bits in BGR, as a file's bytes.
+    """Return the pixels, (H, W, 3 or 4) of 8 or 16 bits in BGR, as a file's bytes.
 
     OpenCV's own writing to a file says nothing of a full disk and knows no odd file names.
     """

@@ -69,14 +69,16 @@ class AudioFeatures:
     """(frames, 5) float32 in [0, 1], a row a frame, columns as schedule.SOUND."""
 
     def at(self, index: int) -> dict[str, float]:
-        """The figures at the frame of that index; all 0 when the sound is over."""
+        """Return the figures at the frame of that index; all 0 when the sound is over."""
         if index >= len(self.figures):
             return dict.fromkeys(SOUND, 0.0)
         return dict(zip(SOUND, self.figures[index].tolist(), strict=True))
 
 
 def with_audio(clip: Clip, audio: Path, limits: Limits) -> Clip:
-    """The clip with the sound of that file instead of its own. Raises UserError if it has none."""
+    """Return the clip with the sound of that file instead of its own. Raises UserError if it has
+    none.
+    """
     options = ("-map", "0:a?", "-vn", "-sn", "-dn", "-c", "copy", "-f", "framecrc", "-")
     try:
         listed = list(lines(audio, (), options, limits, FORMATS))
@@ -93,7 +95,7 @@ def with_audio(clip: Clip, audio: Path, limits: Limits) -> Clip:
 
 
 def analyse_audio(clip: Clip, limits: Limits) -> AudioFeatures:
-    """What the clip's first sound track is like at each frame.
+    """Return what the clip's first sound track is like at each frame.
 
     envelope, bass, mid, treble: loudness of these bands, 1 where they are loudest. onset: how much
     begins, after the spectral flux (Bello et al. 2005). A track that is silent all the time is
@@ -102,13 +104,13 @@ def analyse_audio(clip: Clip, limits: Limits) -> AudioFeatures:
     if clip.tracks is None or not clip.tracks.audio:
         raise UserError(
             "audio: must be given for schedules that listen, got an input without sound; "
-            "say audio=FILE"
+            "set audio=FILE"
         )
     levels, flux = _analysed(_samples(clip.tracks, limits))
     if not (levels[:, 0] > SILENCE).any():
         log.warning(
             "%s: its first sound track (%s) is silent where it is listened to, so %s stay 0; "
-            "say audio=FILE for another sound", printable(clip.tracks.path),
+            "set audio=FILE for another sound", printable(clip.tracks.path),
             printable(clip.tracks.audio[0]), ", ".join(SOUND),
         )  # fmt: skip
     step = HOP / HERTZ
@@ -123,7 +125,8 @@ def analyse_audio(clip: Clip, limits: Limits) -> AudioFeatures:
 
 
 def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Samples]:
-    """The first sound track from frame 0 on, (samples, 2), in pieces of at most `size` bytes."""
+    """Yield the first sound track from frame 0 on, (samples, 2), in pieces of at most `size`
+    bytes."""
     chain = (
         f"asetpts=PTS-{tracks.offset:.9f}/TB,atrim=start=0,"
         f"aresample={HERTZ}:async=1:first_pts=0,aformat=sample_fmts=flt:channel_layouts=stereo"
@@ -152,7 +155,8 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
 
 
 def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Amplitudes of the bands, (hops, 4), and the flux, (hops,), each hop centred on its sample.
+    """Return amplitudes of the bands, (hops, 4), and the flux, (hops,), each hop centred on its
+    sample.
 
     Of the power of both channels, not of their mix, in which opposite phases cancel.
     """
@@ -176,7 +180,7 @@ def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.N
 
 
 def _power(look: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """The power spectrum of samples (n, 2), the sum of the channels'."""
+    """Return the power spectrum of samples (n, 2), the sum of the channels'."""
     spectrum = np.fft.rfft(look, axis=0)
     return np.asarray((np.abs(spectrum).astype(np.float64) ** 2).sum(axis=1))
 
@@ -195,13 +199,13 @@ def _looks(pieces: Iterator[Samples]) -> Iterator[Samples]:
 
 
 def _loudness(level: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """A band's amplitudes as loudness in [0, 1]."""
+    """Return a band's amplitudes as loudness in [0, 1]."""
     loud = max(SILENCE, float(np.percentile(level, LOUD))) if len(level) else 1.0
     return np.asarray(np.clip(level / loud, 0, 1) ** STEVENS)
 
 
 def _onsets(flux: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
-    """How much more than usual begins, in [0, 1]."""
+    """Return how much more than usual begins, in [0, 1]."""
     if not len(flux):
         return flux
     # around each moment, so that the mean of a short sound is not that of silence beyond its ends
@@ -216,7 +220,7 @@ def _onsets(flux: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float6
 
 
 def _released(figure: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
-    """The figure, falling slowly."""
+    """Return the figure, falling slowly."""
     keep, held = math.exp(-step / RELEASE), 0.0
     out = np.empty_like(figure)
     for index, value in enumerate(figure):
@@ -230,7 +234,9 @@ def _highest(
     figure: npt.NDArray[np.float64],
     span: float,
 ) -> npt.NDArray[np.float64]:
-    """The most of the figure within `span` seconds around each time, so that no hit is missed."""
+    """Return the most of the figure within `span` seconds around each time, so that no hit is
+    missed.
+    """
     last = np.searchsorted(heard, at + span / 2, side="right")
     first = np.searchsorted(heard, at - span / 2, side="right")
     first = np.minimum(first, np.maximum(last - 1, 0))

@@ -54,7 +54,8 @@ def filters(
     deinterlace: Deinterlace = "auto",
     alpha: bool = False,
 ) -> str:
-    """The filter chain from decoded pictures to frames [first, last) of height x width, rgb24.
+    """Return the filter chain from decoded pictures to frames [first, last) of height x width,
+    rgb24.
 
     alpha: of pictures that may be transparent, only how far they are not, as grey.
     """
@@ -87,7 +88,8 @@ def filters(
 
 
 def has_alpha(pixels: str) -> bool:
-    """Whether pictures of this pixel format may be transparent; they are shown over black."""
+    """Return whether pictures of this pixel format may be transparent; they are shown over
+    black."""
     return ALPHA.search(pixels) is not None
 
 
@@ -103,7 +105,7 @@ def transfer_of(look: FirstPicture) -> str:
 
 
 def _colours(look: FirstPicture, lines: int) -> str:
-    """The options that tell the scale filter what the numbers of a picture mean.
+    """Return the options that tell the scale filter what the numbers of a picture mean.
 
     None where the pictures stay as they are until zscale converts them.
     """

@@ -20,7 +20,9 @@ PICTURES = "png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,ppm_pipe,pgm_pipe,pb
 
 
 def reading(file: int, limits: Limits, formats: str = VIDEOS) -> list[str]:
-    """Options that make ffmpeg read descriptor `file`: it never sees a name, nor opens another."""
+    """Return options that make ffmpeg read descriptor `file`: it never sees a name, nor opens
+    another.
+    """
     return [
         *input_options(formats),
         *("-max_pixels", str(limits.pixels), "-fd", str(file), "-i", "fd:"),
@@ -34,7 +36,7 @@ def lines(
     limits: Limits,
     formats: str = VIDEOS,
 ) -> Generator[bytes, None, None]:
-    """What ffmpeg writes on stdout, line by line, then on stderr.
+    """Yield what ffmpeg writes on stdout, line by line, then on stderr.
 
     before, after: its options on either side of the input. Raises UserError if it stalls.
     """
@@ -78,7 +80,7 @@ class TruncatedError(UserError):
 
 
 def check_not_killed(process: Process, path: Path) -> None:
-    """Nothing, if the ffmpeg that has ended did so by itself. Raises CutOffError.
+    """Check that the ffmpeg that has ended did so by itself. Raises CutOffError.
 
     path: of what it read.
     """
@@ -91,7 +93,7 @@ def check_not_killed(process: Process, path: Path) -> None:
 
 
 def memory_limit_error(path: Path, limits: Limits) -> UserError:
-    """The error for a file whose decoder wanted more memory than it may have."""
+    """Return the error for a file whose decoder wanted more memory than it may have."""
     return UserError(
         f"input: must be decoded within limits.memory={limits.bytes / GIB:.3g} GiB, got "
         f"{printable(path)}, which takes more; raise the limit, or use another file"

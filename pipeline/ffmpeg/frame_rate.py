@@ -42,10 +42,10 @@ class FrameRate:
 
 
 def cadence(times: Times, *, last: float, tick: float, claimed: Fraction | None) -> FrameRate:
-    """The cadence of pictures at these times.
+    """Return the cadence of pictures at these times.
 
-    times: seconds since the first one, ascending. last: seconds that the last picture lasts.
-    tick: seconds, the resolution of the times. claimed: what the file or ffmpeg calls the rate.
+    times: seconds since the first one, ascending. last: seconds that the last picture lasts. tick:
+    seconds, the resolution of the times. claimed: what the file or ffmpeg calls the rate.
     """
     if times.size < 2:
         # a still in a gif calls itself 100 frames/s: how long it is shown says more
@@ -63,7 +63,7 @@ def cadence(times: Times, *, last: float, tick: float, claimed: Fraction | None)
 
 
 def _steady(times: Times, tick: float, rate: Fraction) -> bool:
-    """Whether the times lie on a grid of that rate, most of them one frame apart."""
+    """Return whether the times lie on a grid of that rate, most of them one frame apart."""
     frames = times * float(rate)
     nearest = np.rint(frames)
     # stamps are rounded to ticks, and so is the first, from which all are counted
@@ -74,7 +74,7 @@ def _steady(times: Times, tick: float, rate: Fraction) -> bool:
 
 
 def _standard(times: Times) -> Fraction:
-    """The standard rate nearest to the usual step, or that step's own rate if none is near.
+    """Return the standard rate nearest to the usual step, or that step's own rate if none is near.
 
     The mean of the steps around the median: a pause does not count, and the wobble of clocks that
     tick in milliseconds cancels, which the median alone would turn into 30.3 frames/s.
@@ -96,7 +96,7 @@ def _standard(times: Times) -> Fraction:
 
 
 def _nominal(times: Times, measured: float) -> Fraction | None:
-    """The standard rate on whose grid wobbling stamps lie, None if there is none.
+    """Return the standard rate on whose grid wobbling stamps lie, None if there is none.
 
     measured: frames a second, about. A whole rate comes before one of a 1001st less, unless the
     stamps tell them apart.

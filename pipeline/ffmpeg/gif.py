@@ -19,7 +19,7 @@ FASTEST = 50
 
 
 def check_frame_rate(clip: Clip) -> None:
-    """Nothing, if a GIF can show clip's rate. Raises UserError otherwise."""
+    """Check that a GIF can show clip's rate. Raises UserError otherwise."""
     if clip.rate > FASTEST:
         raise UserError(
             f"output: a .gif must have at most {FASTEST} frames/s, got {float(clip.rate):g}; "

@@ -89,7 +89,7 @@ def _mark_sphere(path: Path, layout: str) -> None:
 
 
 def literal(path: Path) -> str:
-    """The path as ffmpeg takes it by the letter, whatever characters it has."""
+    """Return the path as ffmpeg takes it by the letter, whatever characters it has."""
     return f"file:{path.absolute()}"
 
 
@@ -112,7 +112,7 @@ def concat_list(segments: Sequence[Path]) -> Iterator[tuple[list[str], Path]]:
 
 
 def check_frame_count(path: Path, clip: Clip, count: int) -> None:
-    """Nothing, if the file at path holds count pictures; else it is removed: UserError."""
+    """Check that the file at path holds count pictures; else it is removed: UserError."""
     got = count_frames(["-i", literal(path)], path, clip.rate).pictures
     if got != count:
         path.unlink()
@@ -122,10 +122,10 @@ def check_frame_count(path: Path, clip: Clip, count: int) -> None:
 
 
 def _video(clip: Clip, held: Tally, tag: str | None) -> list[str]:
-    """Options that copy the pictures with exact times.
+    """Return options that copy the pictures with exact times.
 
-    ffmpeg adds the segments' lengths in microseconds and lets decoding times overlap where a
-    short segment ends; both are set anew from the number of the frame.
+    ffmpeg adds the segments' lengths in microseconds and lets decoding times overlap where a short
+    segment ends; both are set again from the number of the frame.
     """
     scale = timescale(clip.rate)
     step = int(scale / clip.rate)
@@ -135,7 +135,7 @@ def _video(clip: Clip, held: Tally, tag: str | None) -> list[str]:
 
 
 def _beside(clip: Clip, held: Tally, container: Container, sound: AudioTrack) -> list[str]:
-    """Options for all that is not picture: tracks, chapters, and the input's own tags."""
+    """Return options for all that is not picture: tracks, chapters, and the input's own tags."""
     tracks = clip.tracks
     if tracks is None:
         return ["-map_metadata", "-1"]
@@ -151,13 +151,15 @@ def _beside(clip: Clip, held: Tally, container: Container, sound: AudioTrack) ->
 
 
 def _dated(told: str) -> list[str]:
-    """Options that keep the date, which ffmpeg leaves out of what it copies from other files."""
+    """Return options that keep the date, which ffmpeg leaves out of what it copies from other
+    files.
+    """
     found = CREATED.search(told)
     return [] if found is None else ["-metadata", f"creation_time={found[1]}"]
 
 
 def _muxer(told: str, container: Container) -> list[str]:
-    """Options of the container's muxer. told: the tags of the input.
+    """Return options of the container's muxer. told: the tags of the input.
 
     Phones tell place, make, model and date under names of their own, which .mp4 and .mov have no
     usual place for: where there are such, all tags are written by their names.
@@ -177,7 +179,8 @@ def _told(tracks: Tracks) -> str:
 
 
 def _tags(metadata: Mapping[str, str]) -> list[str]:
-    """Options that write the tags. One too long for .mov is left out, which a log line says."""
+    """Return options that write the tags. One too long for .mov is left out, which a log line
+    says."""
     options: list[str] = []
     for key, value in metadata.items():
         if len(value.encode()) > LONGEST:

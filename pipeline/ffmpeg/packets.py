@@ -69,7 +69,9 @@ class Stream:
         return max(0.0, float((self.latest + self.duration) * self.clock))
 
     def times(self, first: Fraction) -> npt.NDArray[np.float64]:
-        """Seconds since the picture at `first` seconds, ascending, each once, none before it."""
+        """Return seconds since the picture at `first` seconds, ascending, each once, none before
+        it.
+        """
         ticks, base = np.array(self.presented, np.int64), round(first / self.clock)
         if (ticks <= -MISSING).any():  # raw streams and avi tell only when to decode
             ticks = np.array(self.decoded, np.int64)
@@ -80,7 +82,8 @@ class Stream:
 
 
 def parse_packets(lines: Iterable[bytes]) -> tuple[list[Stream], list[str]]:
-    """The streams that these lines describe, and the lines that belong to none: complaints."""
+    """Return the streams that these lines describe, and the lines that belong to none:
+    complaints."""
     streams: dict[int, Stream] = {}
     others = []
     for line in lines:

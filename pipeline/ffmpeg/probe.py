@@ -103,7 +103,7 @@ class StreamInfo:
 
 
 def probe(path: Path, limits: Limits) -> StreamInfo:
-    """The facts of the file. Reads all packets, decodes one picture.
+    """Return the facts of the file. Reads all packets, decodes one picture.
 
     Raises UserError if it holds no picture that can be decoded, or one that is too large.
     """
@@ -131,7 +131,7 @@ def probe(path: Path, limits: Limits) -> StreamInfo:
             tick=clock,
             claimed=look.claimed,
         ),
-        # asked again: without -copyts the clock starts at 0, and jumps in it are mended
+        # asked again: without -copyts the clock starts at 0, and jumps in it are fixed
         origin=_time(config, picture),
         audio=tuple(stream.codec for stream in streams if stream.kind == "audio"),
         subtitles=tuple(stream.codec for stream in streams if stream.kind == "subtitle"),
@@ -165,13 +165,13 @@ def _defaults(path: Path, limits: Limits) -> list[bool]:
 
 
 def picture_area(path: Path, limits: Limits) -> int:
-    """Pixels of the single picture in the file, not decoded; 0 = too many, or no picture."""
+    """Return pixels of the single picture in the file, not decoded; 0 = too many, or no picture."""
     streams, _ = parse_packets(lines(path, (), ("-map", "0:v?", *LISTING), limits, PICTURES))
     return max((stream.area for stream in streams), default=0)
 
 
 def _streams(path: Path, limits: Limits) -> list[Stream]:
-    """Every stream of the file but data and cover art, a moving picture among them."""
+    """Return every stream of the file but data and cover art, a moving picture among them."""
     wanted = ("-map", "0:V?", "-map", "0:a?", "-map", "0:s?")
     streams, complaints = parse_packets(lines(path, (), (*wanted, *LISTING), limits))
     if any(stream.kind == "video" for stream in streams):
@@ -271,12 +271,12 @@ def _sphere(path: Path, said: Sequence[bytes]) -> str:
 
 
 def _ratio(above: bytes | int, below: bytes | int) -> Fraction | None:
-    """The one over the other, None if either is 0: that is how ffmpeg writes unknown."""
+    """Return the one over the other, None if either is 0: that is how ffmpeg writes unknown."""
     return Fraction(int(above), int(below)) if int(above) and int(below) else None
 
 
 def _too_large(path: Path, size: str, limits: Limits) -> UserError:
-    """The error for pictures of that size."""
+    """Return the error for pictures of that size."""
     return UserError(
         f"input: must have at most limits.pixels={limits.pixels} pixels a picture, got "
         f"{size} in {printable(path)}; raise the limit if memory allows"
@@ -284,7 +284,7 @@ def _too_large(path: Path, size: str, limits: Limits) -> UserError:
 
 
 def _unreadable(path: Path, said: list[str], limits: Limits) -> UserError:
-    """The error for a file in which nothing can be decoded, with ffmpeg's first reason."""
+    """Return the error for a file in which nothing can be decoded, with ffmpeg's first reason."""
     for size in filter(None, map(REFUSED.search, said)):
         if int(size[1]) * int(size[2]) > limits.pixels:
             return _too_large(path, f"{size[1]}x{size[2]}", limits)

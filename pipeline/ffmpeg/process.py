@@ -39,12 +39,14 @@ WANT = re.compile(r"annot allocate memory|ailed to allocate|pthread_create|get_b
 
 
 def is_memory_error(complaints: Iterable[str]) -> bool:
-    """Whether some of these lines complain of a want of memory."""
+    """Return whether some of these lines complain of a want of memory."""
     return any(map(WANT.search, complaints))
 
 
 def input_options(formats: str = VIDEOS) -> list[str]:
-    """Options before an input from a descriptor, so that it opens no other file and no address."""
+    """Return options before an input from a descriptor, so that it opens no other file and no
+    address.
+    """
     return ["-protocol_whitelist", "fd,pipe", "-format_whitelist", formats]
 
 
@@ -57,13 +59,13 @@ def output(arguments: Sequence[str], *, pass_fds: Sequence[int] = (), most: int 
 
 @cache
 def executable() -> str:
-    """The path of the ffmpeg that imageio-ffmpeg ships."""
+    """Return the path of the ffmpeg that imageio-ffmpeg ships."""
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
 @cache
 def version() -> str:
-    """What it calls itself: another one may encode otherwise."""
+    """Return what it calls itself: another one may encode otherwise."""
     return output(["-version"]).partition("\n")[0].strip()
 
 
@@ -77,7 +79,7 @@ class Process:
     """The file that its stderr goes to."""
 
     def complaints(self) -> list[str]:
-        """What it has written on stderr so far, line by line."""
+        """Return what it has written on stderr so far, line by line."""
         # pread: the child shares the file's position, and seeking would move where it writes
         text = os.pread(self.log.fileno(), 1 << 20, 0).decode("utf-8", "replace")
         return [line.strip() for line in text.splitlines() if line.strip()]

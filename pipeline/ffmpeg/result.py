@@ -36,13 +36,13 @@ class StoppedError(UserError):
 
 
 def complaints(process: Process) -> list[str]:
-    """The lines that an ended ffmpeg wrote on stderr, without addresses and greetings."""
+    """Return the lines that an ended ffmpeg wrote on stderr, without addresses and greetings."""
     lines = (ADDRESS.sub("", line) for line in process.complaints())
     return [line for line in lines if not GREETING.match(line)]
 
 
 def check_exit(process: Process, path: Path) -> list[str]:
-    """What ffmpeg said, once it has ended well; logged too, for it may be worth a look.
+    """Return what ffmpeg said, once it has ended well; logged too, for it may be worth a look.
 
     path: what it wrote or read, for the message. Raises StoppedError if it ended badly, KilledError
     if from outside, and UserError if that was for want of room on the disk.
@@ -75,7 +75,8 @@ class Tally:
 def count_frames(
     arguments: Sequence[str], path: Path, rate: Fraction, cwd: Path | None = None
 ) -> Tally:
-    """What is in the first video stream of the input that arguments name; nothing is decoded.
+    """Return what is in the first video stream of the input that arguments name; nothing is
+    decoded.
 
     rate: frames/s. path: for the message. Raises UserError if it cannot be read.
     """
@@ -88,7 +89,8 @@ def count_frames(
 
 
 def _tally(lines: Iterable[bytes], rate: Fraction) -> Tally:
-    """The tally of a framecrc listing: "#tb 0: 1/24000", then "stream, dts, pts, ..." each."""
+    """Return the tally of a framecrc listing: "#tb 0: 1/24000", then "stream, dts, pts, ..."
+    each."""
     pictures = delay = 0
     tick = Fraction(1)
     for line in lines:

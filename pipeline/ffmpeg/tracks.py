@@ -33,7 +33,7 @@ class AudioTrack(Enum):
 
 
 def track_options(tracks: Tracks, container: Container, sound: AudioTrack) -> list[str]:
-    """Options that keep each track of the file which the container can hold, in their order.
+    """Return options that keep each track of the file which the container can hold, in their order.
 
     A track that cannot be held, or that no decoder knows, is logged.
     """
@@ -88,7 +88,7 @@ def _left_out(tracks: Tracks, kind: str, index: int, codec: str) -> None:
 
 
 def _copied(tracks: Tracks, index: int) -> list[str]:
-    """Options that copy a sound track, without the packets that begin outside the render.
+    """Return options that copy a sound track, without the packets that begin outside the render.
 
     Packets before zero would make ffmpeg move the picture in .mkv, and hide in .mp4 as sound that
     is stored but not played. What is lost is less than a packet, 20 to 100 ms.
@@ -101,7 +101,7 @@ def _copied(tracks: Tracks, index: int) -> list[str]:
 
 
 def _encoded(tracks: Tracks, container: Container, index: int) -> list[str]:
-    """Options that encode a sound track, cut to the sample; gaps become silence."""
+    """Return options that encode a sound track, cut to the sample; gaps become silence."""
     cut = "atrim=start=0"
     if tracks.seconds is not None:
         cut += f":end={tracks.seconds:.6f}"

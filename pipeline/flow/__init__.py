@@ -25,15 +25,16 @@ class Flow(Protocol):
     """Finds the motion between two pictures of the same size."""
 
     def __call__(self, current: Picture, previous: Picture) -> Motion | None:
-        """The backward motion, current[y, x] was previous[y + dy, x + dx]; None = nothing moved.
+        """Return the backward motion, current[y, x] was previous[y + dy, x + dx]; None = nothing
+        moved.
 
         current, previous: (H, W, 3) uint8 RGB.
         """
 
 
 def parallel_flows(clip: Clip, device: torch.device) -> int:
-    """How many frames' motion is best looked for beside the dream, where that is on this device;
-    0 = none, but when it is asked for.
+    """Return how many frames' motion is best looked for beside the dream, where that is on this
+    device; 0 = none, but when it is asked for.
 
     A CPU that dreams has no core to spare: all wait for the one that is taken away. Measured on two
     cores at 640x272, a flow beside the dream took 24 ms and carrying it along 16, in turn 11 and 7;
@@ -55,7 +56,8 @@ def with_motion(
     start: int = 0,
     at_once: int = 0,
 ) -> Iterator[Frame]:
-    """The pictures from number `start` on as frames, each with its motion since the one before.
+    """Yield the pictures from number `start` on as frames, each with its motion since the one
+    before.
 
     Not across a cut, and not where nothing was filmed. A flash has no motion, and the frame behind
     it moves against the last one before it, for that is where the dream was left. at_once: so many
@@ -91,7 +93,7 @@ def _a_core_each() -> Generator[None, None, None]:
 
 
 def _moved(frame: Frame, previous: Picture | None, flow: Flow) -> Frame:
-    """The frame with its motion against that picture; None = it has none."""
+    """Return the frame with its motion against that picture; None = it has none."""
     began, motion = time.perf_counter(), None
     if previous is not None and frame.picture is not None:
         motion = flow(frame.picture, previous)
@@ -108,8 +110,8 @@ def _raised(failure: Exception, flow: Flow) -> Frame:
 def _unmoved(
     pictures: Iterable[tuple[Picture | None, Change]], rate: Fraction, start: int
 ) -> Iterator[Callable[[Flow], Frame]]:
-    """What makes each frame whole, given the flow; last of all what raises a failure, if there was
-    one: it is for whoever comes to it.
+    """Yield what makes each frame whole, given the flow; last of all what raises a failure, if
+    there was one: it is for whoever comes to it.
     """
     previous: Picture | None = None
     source = iter(pictures)

@@ -22,12 +22,12 @@ flat, still ground: with 0.002 a quarter of a tripod shot was distrusted, with 0
 
 
 def confidence(backward: FloatMap, forward: FloatMap) -> FloatMap:
-    """How far each pixel's backward flow can be trusted, (H, W) float32 in [0, 1].
+    """Return how far each pixel's backward flow can be trusted, (H, W) float32 in [0, 1].
 
     backward: (H, W, 2) pixels, current[y, x] was previous[y + dy, x + dx]; forward: (H, W, 2), the
-    same from previous to current. 0 where the pixel was hidden (the way there and back does not
-    end where it began), at motion boundaries, and where it comes from outside the frame. Soft: a
-    test is passed in full up to the paper's threshold, and failed in full at twice that.
+    same from previous to current. 0 where the pixel was hidden (the way there and back does not end
+    where it began), at motion boundaries, and where it comes from outside the frame. Soft: a test
+    is passed in full up to the paper's threshold, and failed in full at twice that.
     """
     x, y = _targets(backward)
     back = _float(cv2.remap(forward, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
@@ -40,7 +40,7 @@ def confidence(backward: FloatMap, forward: FloatMap) -> FloatMap:
 
 
 def outside(backward: FloatMap) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Which pixels, (H, W) bool, come from beyond the previous frame's edge."""
+    """Return which pixels, (H, W) bool, come from beyond the previous frame's edge."""
     height, width = backward.shape[:2]
     x, y = _targets(backward)
     beyond: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = (
@@ -50,7 +50,9 @@ def outside(backward: FloatMap) -> np.ndarray[tuple[int, int], np.dtype[np.bool_
 
 
 def _targets(flow: FloatMap) -> tuple[FloatMap, FloatMap]:
-    """Where each pixel's flow ends: x and y, (H, W) each, in pixels from the top left corner."""
+    """Return where each pixel's flow ends: x and y, (H, W) each, in pixels from the top left
+    corner.
+    """
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
     y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
@@ -73,6 +75,6 @@ def _steepness(flow: FloatMap) -> FloatMap:
 
 
 def _float(array: np.ndarray[Any, Any]) -> FloatMap:
-    """What OpenCV gave, with the type that it has."""
+    """Return what OpenCV gave, with the type that it has."""
     field: FloatMap = np.asarray(array, np.float32)
     return field

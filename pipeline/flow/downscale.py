@@ -17,7 +17,7 @@ Pair = Callable[[Picture, Picture], tuple[FloatMap, FloatMap]]
 def flow_at_bounded_size(
     current: Picture, previous: Picture, pair: Pair, most_pixels: int
 ) -> Motion:
-    """The motion between two pictures, found at half size as often as it takes.
+    """Return the motion between two pictures, found at half size as often as it takes.
 
     most_pixels: of the pictures that `pair` may be given.
     """
@@ -38,12 +38,12 @@ def flow_at_bounded_size(
 
 
 def _shrunk(picture: Picture, size: tuple[int, int]) -> Picture:
-    """The picture at (width, height), each pixel the mean of those that it covers."""
+    """Return the picture at (width, height), each pixel the mean of those that it covers."""
     if picture.shape[1::-1] == size:
         return picture
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def grey(picture: Picture) -> Picture:
-    """The picture's brightness, (H, W) uint8."""
+    """Return the picture's brightness, (H, W) uint8."""
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)

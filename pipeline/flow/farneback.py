@@ -32,7 +32,7 @@ class Farneback:
     """Pictures with more are halved in size."""
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
-        """The backward motion of current against previous."""
+        """Return the backward motion of current against previous."""
         return flow_at_bounded_size(current, previous, self._pair, self.most_pixels)
 
     def _pair(self, current: Picture, previous: Picture) -> tuple[FloatMap, FloatMap]:

@@ -47,7 +47,7 @@ class Raft:
         _ = self._network  # what is missing is missed now, not at frame 1
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
-        """The backward motion of current against previous."""
+        """Return the backward motion of current against previous."""
         return flow_at_bounded_size(current, previous, self._pair, self.most_pixels)
 
     @cached_property
@@ -70,7 +70,7 @@ class Raft:
         return np.ascontiguousarray(both[0]), np.ascontiguousarray(both[1])
 
     def _tensor(self, picture: Picture) -> Tensor:
-        """(1, 3, H', W') in [-1, 1], padded at the right and bottom to a multiple of 8."""
+        """Return (1, 3, H', W') in [-1, 1], padded at the right and bottom to a multiple of 8."""
         tensor = torch.from_numpy(np.ascontiguousarray(picture)).to(self.device)
         image = tensor.permute(2, 0, 1)[None].float() / 127.5 - 1
         height, width = picture.shape[:2]

@@ -82,7 +82,7 @@ class Card:
 
 
 def plan_of(sweep: Path) -> Plan:
-    """The sweep's plan. Raises UserError if the folder holds none."""
+    """Return the sweep's plan. Raises UserError if the folder holds none."""
     path = sweep / PLAN
     if path.exists() and not is_plain(path, 64 * TEXT):
         raise UserError(f"sweep: {printable(path)} must be a file of its own; run the sweep again")
@@ -130,7 +130,9 @@ def _card(sweep: Path, home: Path, plan: Plan, job: SweepJob) -> Card:
 
 
 def printable_text(text: str) -> str:
-    """The text with what cannot be seen, or turns text around, written out; cut where too long."""
+    """Return the text with what cannot be seen, or turns text around, written out; cut where too
+    long.
+    """
     cut = text if len(text) <= LETTERS else f"{text[:LETTERS]}…"
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
@@ -139,13 +141,13 @@ def printable_text(text: str) -> str:
 
 
 def _as_said(sweep: Path) -> Path:
-    """The folder as one would name it from here."""
+    """Return the folder as one would name it from here."""
     whole, here = sweep.resolve(), Path.cwd()
     return whole.relative_to(here) if whole.is_relative_to(here) else whole
 
 
 def _status(folder: Path) -> Status:
-    """What became of the job, if that is written in a file of its own."""
+    """Return what became of the job, if that is written in a file of its own."""
     if not is_plain(folder / STATUS, TEXT):
         return Status(JobState.MISSING)
     try:
@@ -176,7 +178,7 @@ def _progress(work: Path) -> Figures:
 
 
 def _text(path: Path) -> str:
-    """What the file holds; nothing where it is not there, too large, or a link."""
+    """Return what the file holds; nothing where it is not there, too large, or a link."""
     if not is_plain(path, TEXT):
         return ""
     try:
@@ -186,7 +188,7 @@ def _text(path: Path) -> str:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """The object in a json file; of anything else an empty one."""
+    """Return the object in a json file; of anything else an empty one."""
     try:
         return _map(json.loads(_text(path)))
     except (ValueError, RecursionError):
@@ -198,7 +200,7 @@ def _map(value: object) -> Mapping[str, Any]:
 
 
 def _number(value: object) -> float | None:
-    """The number, if it is one that can be shown."""
+    """Return the number, if it is one that can be shown."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if abs(value) < 1e12 and math.isfinite(value) else None
@@ -210,7 +212,7 @@ def _count(told: Mapping[str, Any], name: str) -> int | None:
 
 
 def _rate(value: object) -> Fraction | None:
-    """Frames/s."""
+    """Return frames/s."""
     if not isinstance(value, str) or not RATE.fullmatch(value):
         return None
     rate = Fraction(value)

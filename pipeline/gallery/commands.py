@@ -43,13 +43,14 @@ def _preview(job: SweepJob, keys: Sequence[str]) -> list[str]:
 
 
 def command(words: Sequence[str]) -> str:
-    """A line for a shell in which each of these is a word."""
+    """Return a line for a shell in which each of these is a word."""
     return " ".join(["dreamreel", *map(shell_quote, words)])
 
 
 def shell_quote(word: str) -> str:
-    """The word as a shell reads it, and as one sees it: nothing in it is invisible or turns what
-    is written around (Boucher and Anderson, Trojan Source, 2021). bash and zsh know the $'...'.
+    """Return the word as a shell reads it, and as one sees it: nothing in it is invisible or turns
+    what is written around (Boucher and Anderson, Trojan Source, 2021). bash and zsh know the
+    $'...'.
     """
     if word.isprintable():
         return shlex.quote(word)
@@ -58,12 +59,12 @@ def shell_quote(word: str) -> str:
 
 
 def _visible(letter: str) -> str:
-    """Itself, or its bytes in octal."""
+    """Return itself, or its bytes in octal."""
     if letter.isprintable():
         return letter
     return "".join(f"\\{byte:03o}" for byte in letter.encode("utf-8", "surrogatepass"))
 
 
 def _output(job: SweepJob, suffix: str) -> str:
-    """Named after the job; a folder's dots would look like a suffix."""
+    """Return named after the job; a folder's dots would look like a suffix."""
     return f"{job.name}{suffix}" if suffix else job.name.replace(".", "-")

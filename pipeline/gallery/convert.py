@@ -41,11 +41,12 @@ def convert_preview(
     pictures: Sequence[Path] = (),
     seconds: float,
 ) -> bool:
-    """Whether target was made of the inputs, read as descriptors: no name in them opens a file.
+    """Return whether target was made of the inputs, read as descriptors: no name in them opens a
+    file.
 
     options: of the output, its format among them. before: options of each input. pictures: PNGs
-    that are one more input, at the options' rate. seconds: after which it is given up.
-    What went while we looked is not made. Raises UserError where the disk does not do its part.
+    that are one more input, at the options' rate. seconds: after which it is given up. What went
+    while we looked is not made. Raises UserError where the disk does not do its part.
     """
     half = temporary_path(target)
     with disk_errors(target), ExitStack() as stack:

@@ -54,7 +54,7 @@ class Media:
 
 
 def media_of(job: Path, status: Status) -> Media | None:
-    """What the job made, or what is there of it; None = nothing that may be shown."""
+    """Return what the job made, or what is there of it; None = nothing that may be shown."""
     output = path_within(job, status.output)
     if output is None:
         return None
@@ -65,20 +65,22 @@ def media_of(job: Path, status: Status) -> Media | None:
 
 
 def path_within(folder: Path, name: object) -> Path | None:
-    """What is called so in the folder itself; None = that is no such name."""
+    """Return what is called so in the folder itself; None = that is no such name."""
     if not isinstance(name, str) or name in ("", ".", "..") or set(name) & set("/\\\0"):
         return None
     return folder / name
 
 
 def is_folder(path: Path) -> bool:
-    """Whether it is a folder, and no link to one."""
+    """Return whether it is a folder, and no link to one."""
     facts = _facts(path)
     return facts is not None and stat.S_ISDIR(facts.st_mode)
 
 
 def is_plain(path: Path, most: int | None = None) -> bool:
-    """Whether it is a file that holds something, and no link. most: bytes, None = any number."""
+    """Return whether it is a file that holds something, and no link. most: bytes, None = any
+    number.
+    """
     facts = _facts(path)
     if facts is None or not stat.S_ISREG(facts.st_mode):
         return False
@@ -86,7 +88,7 @@ def is_plain(path: Path, most: int | None = None) -> bool:
 
 
 def numbered(folder: Path) -> Sequence[Path]:
-    """The numbered PNGs of a folder, in order; none of one that is gone."""
+    """Return the numbered PNGs of a folder, in order; none of one that is gone."""
     try:
         found = [path for path in folder.iterdir() if NUMBERED.fullmatch(path.name)]
     except OSError:
@@ -108,7 +110,7 @@ def _media(path: Path, *, partial: bool) -> Media | None:
 
 
 def _facts(path: Path) -> os.stat_result | None:
-    """What lstat says of it; None = it is not there."""
+    """Return what lstat says of it; None = it is not there."""
     try:
         return path.lstat()
     except (OSError, ValueError):  # ValueError: broken letters in the name

@@ -52,17 +52,18 @@ class Grid:
     """Pixels of the height of the strip below it."""
 
     def corner(self, index: int) -> tuple[int, int]:
-        """(x, y) of the cell's upper left."""
+        """Return (x, y) of the cell's upper left."""
         row, column = divmod(index, self.columns)
         return column * self.width, row * (self.height + self.strip)
 
 
 def write_mosaic(sweep: Path, *, seconds: float = 1800) -> Path | None:
-    """The mosaic of the sweep in that folder, made anew where it is not of the same; None = none.
+    """Return the mosaic of the sweep in that folder, made again where it is not of the same; None =
+    none.
 
-    There is none where less than two jobs have a video, or where ffmpeg could not make it: that
-    is logged. seconds: after which it is given up. Raises UserError if the folder holds no sweep,
-    or cannot be written.
+    There is none where less than two jobs have a video, or where ffmpeg could not make it: that is
+    logged. seconds: after which it is given up. Raises UserError if the folder holds no sweep, or
+    cannot be written.
     """
     plan, folder, path = plan_of(sweep), folder_of_pictures(sweep), sweep / MOSAIC
     done = [(card, video) for card in cards(sweep, plan) if (video := _video(card, folder))]
@@ -83,7 +84,7 @@ def write_mosaic(sweep: Path, *, seconds: float = 1800) -> Path | None:
 
 
 def label(plan: Plan, card: Card) -> str:
-    """What is the job's own, each setting by the last part of its key."""
+    """Return what is the job's own, each setting by the last part of its key."""
     pairs = zip(plan.keys, card.settings, strict=True)
     said = [f"{key.rpartition('.')[2]} {value}" for key, value in pairs if value is not None]
     return "   ".join(said) or card.name
@@ -109,7 +110,7 @@ def grid(count: int, width: int, height: int) -> Grid:
 
 
 def add_label(grid: Grid, labels: Sequence[str]) -> Image.Image:
-    """What lies on top of the pictures: the labels, and nothing where the pictures are."""
+    """Return what lies on top of the pictures: the labels, and nothing where the pictures are."""
     size = grid.columns * grid.width, grid.rows * (grid.height + grid.strip)
     sheet = Image.new("RGBA", size, (*GROUND, 0))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(grid.strip * LETTERING)
@@ -124,7 +125,7 @@ def add_label(grid: Grid, labels: Sequence[str]) -> Image.Image:
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """The text, with its end left out where it is wider than so many pixels."""
+    """Return the text, with its end left out where it is wider than so many pixels."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"{text}…") > width:
@@ -133,7 +134,7 @@ def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, widt
 
 
 def _video(card: Card, folder: Path) -> Path | None:
-    """What the job made, if it is done and moves."""
+    """Return what the job made, if it is done and moves."""
     media = card.media
     if card.state is not JobState.DONE or media is None or media.kind is Kind.PICTURE:
         return None
@@ -162,7 +163,7 @@ def _made(
 
 
 def _filters(grid: Grid, count: int, rate: str) -> str:
-    """Each to its cell; who is over first is held, as xstack does; the labels on top."""
+    """Return each to its cell; who is over first is held, as xstack does; the labels on top."""
     size = f"{grid.width}:{grid.height}"
     box = f"{grid.width}:{grid.height + grid.strip}"
     ground = f"0x{bytes(GROUND).hex()}"
@@ -179,6 +180,6 @@ def _filters(grid: Grid, count: int, rate: str) -> str:
 
 
 def _made_of(done: Sequence[tuple[Card, Path]], labels: Sequence[str]) -> str:
-    """A line that is another one as soon as the mosaic would be."""
+    """Return a line that is another one as soon as the mosaic would be."""
     versions = [card.media.version for card, _ in done if card.media is not None]
     return hashlib.sha1("\n".join((*labels, *versions)).encode()).hexdigest() + "\n"

@@ -49,10 +49,10 @@ class CardMedia:
 
 
 def write(sweep: Path, *, live: bool | None = None) -> Path:
-    """The page of the sweep in that folder, written anew where anything changed.
+    """Return the page of the sweep in that folder, written again where anything changed.
 
-    live: whether somebody will go on writing it; None = somebody may, as long as a job runs.
-    Raises UserError if the folder holds no sweep, or cannot be written.
+    live: whether somebody will go on writing it; None = somebody may, as long as a job runs. Raises
+    UserError if the folder holds no sweep, or cannot be written.
     """
     plan = plan_of(sweep)
     folder = folder_of_pictures(sweep)
@@ -67,7 +67,7 @@ def write(sweep: Path, *, live: bool | None = None) -> Path:
 
 
 def card_media(card: Card, folder: Path) -> CardMedia:
-    """What there is to look at of the card's job; what is missing in the folder is made."""
+    """Return what there is to look at of the card's job; what is missing in the folder is made."""
     media = card.media
     if media is None:
         return CardMedia(card, None, None, None)
@@ -81,7 +81,7 @@ def card_media(card: Card, folder: Path) -> CardMedia:
 
 
 def page_data(sweep: Path, plan: Plan, every: Sequence[CardMedia], *, live: bool) -> dict[str, Any]:
-    """The page's data. A line of the recipes is said once, and meant by its number."""
+    """Return the page's data. A line of the recipes is said once, and meant by its number."""
     lines: dict[str, int] = {}
     mosaic = sweep / MOSAIC
     return {
@@ -95,7 +95,7 @@ def page_data(sweep: Path, plan: Plan, every: Sequence[CardMedia], *, live: bool
 
 
 def _told(sweep: Path, one: CardMedia, lines: dict[str, int]) -> dict[str, Any]:
-    """A card, as the page reads it."""
+    """Return a card, as the page reads it."""
     card, figures = one.card, one.card.figures
     return {
         "name": card.name, "state": card.state, "line": card.line, "settings": card.settings,
@@ -144,7 +144,7 @@ def _parts() -> tuple[str, str, Any]:
 
 
 def _digest(text: str) -> str:
-    """As a Content-Security-Policy names what may stand in the page."""
+    """Return as a Content-Security-Policy names what may stand in the page."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
 
 

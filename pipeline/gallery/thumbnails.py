@@ -32,7 +32,7 @@ COPY = (*H264, "-crf", "20", *MP4)
 
 
 def folder_of_pictures(sweep: Path) -> Path:
-    """The folder, made if it is not there. Raises UserError if it cannot be."""
+    """Return the folder, made if it is not there. Raises UserError if it cannot be."""
     folder = sweep / FOLDER
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
@@ -42,7 +42,8 @@ def folder_of_pictures(sweep: Path) -> Path:
 
 
 def poster(media: Media, seconds: float | None, folder: Path) -> Path:
-    """A picture of it: of its middle, or of the newest that is there; empty = none can be made.
+    """Return a picture of it: of its middle, or of the newest that is there; empty = none can be
+    made.
 
     seconds: how long it plays, None = unknown.
     """
@@ -65,7 +66,7 @@ def poster(media: Media, seconds: float | None, folder: Path) -> Path:
 
 
 def copy(media: Media, rate: Fraction | None, folder: Path) -> Path:
-    """A small video of what browsers cannot play; empty = none can be made.
+    """Return a small video of what browsers cannot play; empty = none can be made.
 
     rate: of numbered PNGs, frames/s.
     """

@@ -76,12 +76,14 @@ class Anchor:
 
 
 def _gain(wanted: float, now: Tensor) -> Tensor:
-    """What a deviation is to be multiplied by, a scalar; 1 where there is none."""
+    """Return what a deviation is to be multiplied by, a scalar; 1 where there is none."""
     return torch.where(now < LEAST, 1.0, wanted / now.clamp(min=LEAST))
 
 
 def _excess(light: Tensor, limit: float, pull: float) -> Tensor:
-    """The share of the finest detail to take away, (1, 1, H, W), where it is above the limit."""
+    """Return the share of the finest detail to take away, (1, 1, H, W), where it is above the
+    limit.
+    """
     fine = light - blur(light)
     there = blur(fine.square(), PLACE).clamp(min=LEAST**2).sqrt()
     return fine * (1 - (limit / there).clamp(max=1).pow(pull))

@@ -58,7 +58,7 @@ class Footprints:
 
 
 def footprint(model: Model, layers: Sequence[str], device: torch.device) -> Footprint:
-    """What these layers take, measured with two small images."""
+    """Return what these layers take, measured with two small images."""
     small = -(-max(SIDE, model.smallest_side(layers)) // PERIOD) * PERIOD
     large = small + FURTHER
     (few, held), (many, held_more) = (_looked(model, layers, side, device)
@@ -77,7 +77,7 @@ def footprint(model: Model, layers: Sequence[str], device: torch.device) -> Foot
 def _looked(
     model: Model, layers: Sequence[str], side: int, device: torch.device
 ) -> tuple[dict[str, int], float]:
-    """How many places each layer has along this side, and the bytes that a step holds.
+    """Return how many places each layer has along this side, and the bytes that a step holds.
 
     Held is what the way back needs, and on it, beside that, the gradient that goes into an
     operation and the one that comes out: each at most as large as the largest activation, in

@@ -1,4 +1,4 @@
-"""Dreams a frame again from its beginning, in smaller tiles, where memory does not suffice."""
+"""Dreams a frame again from its beginning, in smaller tiles, where memory is not enough."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class OomRetry:
     def _tried(
         self, canvas: Canvas, gradient: Gradient, rng: torch.Generator, memory: Memory
     ) -> Dream | None:
-        """Return the dream; None = memory does not suffice."""
+        """Return the dream; None = memory is not enough."""
         try:
             return self.dreamer(canvas, _TidyGradient(gradient), rng, memory=memory)
         except Exception as error:
@@ -95,27 +95,26 @@ def _smaller(gradient: Gradient, image: Image) -> TileBudget:
     budget = gradient.tile_budget
     if budget is None:
         raise UserError(
-            f"tile: must not be null where memory does not suffice for the whole of {width}x"
-            f"{height} pixels, got null; say tile=auto, or give a smaller width"
+            f"tile: must not be null where memory is not enough for the whole of {width}x"
+            f"{height} pixels, got null; set tile=auto, or give a smaller width"
         )
     need = budget.need(gradient.model, gradient.objective.active, image.device)
     tall, wide = budget.tiles(need, height, width)[0].sides
     smaller = budget.smaller(need, height, width)
     if smaller is None:
         raise UserError(
-            f"limits.memory, tile_memory: must suffice for the smallest tiles, got too little for "
-            f"{wide}x{tall} of {width}x{height} pixels on {image.device}; free memory, raise "
+            f"limits.memory, tile_memory: must be enough for the smallest tiles, got too little "
+            f"for {wide}x{tall} of {width}x{height} pixels on {image.device}; free memory, raise "
             "limits.memory, or give a smaller width"
         )
     tiles = smaller.tiles(need, height, width)
-    gibibytes = (smaller.bytes or 0) / GIB
     log.warning(
-        "memory does not suffice for %dx%d pixels at once: from here on %d tiles of %dx%d, as with "
-        "tile_memory=%.3f",
+        "memory is not enough for %dx%d pixels at once: from here on %d tiles of %dx%d, "
+        "as with tile_memory=%.3f",
         wide,
         tall,
         len(tiles),
         *tiles[0].sides[::-1],
-        gibibytes,
+        (smaller.bytes or 0) / GIB,
     )
     return smaller

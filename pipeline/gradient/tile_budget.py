@@ -21,7 +21,7 @@ LITTLE = 0.75 * GIB
 
 
 def default_step_bytes(device: torch.device) -> float:
-    """Bytes that a step may hold on this device: of an NVIDIA GPU half of what it has.
+    """Return bytes that a step may hold on this device: of an NVIDIA GPU half of what it has.
 
     Not of what is free, so that a render goes on as it began. Where something else has more than
     the other half, tiles grow smaller when memory runs out.
@@ -49,7 +49,8 @@ class TileBudget:
         return self.footprints.of(model, layers, device)
 
     def tiles(self, need: Footprint, height: int, width: int) -> list[Tile]:
-        """The tiles of a picture of this size, in pixels; the whole of it where there is room.
+        """Return the tiles of a picture of this size, in pixels; the whole of it where there is
+        room.
 
         Where there is none even for the smallest, those.
         """
@@ -58,7 +59,7 @@ class TileBudget:
         return cut_tiles(height, width, need.margin, lambda *sides: self.fits(need, *sides))
 
     def fits(self, need: Footprint, height: int, width: int) -> bool:
-        """Whether a picture of this size, in pixels, may be looked at as a whole."""
+        """Return whether a picture of this size, in pixels, may be looked at as a whole."""
         small = self.side is None or max(height, width) <= self.side
         return small and (self.bytes is None or height * width * need.bytes <= self.bytes)
 
@@ -74,7 +75,7 @@ class TileBudget:
         return None
 
     def within(self, most: float | None) -> TileBudget:
-        """The same, of at most so many bytes; None = as it is."""
+        """Return the same, of at most so many bytes; None = as it is."""
         if most is None:
             return self
         return replace(self, bytes=most if self.bytes is None else min(most, self.bytes))
@@ -98,7 +99,7 @@ class TileBudget:
         elif self.side is not None:
             raise UserError(
                 f"tile: must be at least {2 * need.margin + 2 * PERIOD} for what these layers see, "
-                f"got {self.side}; say tile=auto, or choose earlier layers"
+                f"got {self.side}; set tile=auto, or choose earlier layers"
             )
         else:
             log.warning("tile_memory: %.2f instead of %.2f, for these layers' smallest tiles",

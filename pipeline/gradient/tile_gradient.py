@@ -32,22 +32,22 @@ class TilePass:
 
     @staticmethod
     def of(image: Image, tile: Tile, model: Model, strides: Strides) -> TilePass:
-        """The model's view of this tile of an image (1, 3, H, W)."""
+        """Return the model's view of this tile of an image (1, 3, H, W)."""
         part = tile.of(image).detach().requires_grad_(torch.is_grad_enabled())
         return TilePass(tile, part, model(part, list(strides)), strides)
 
     def cores(self) -> dict[str, Tensor]:
-        """The activations that count: of a map the core's, of a list all."""
+        """Return the activations that count: of a map the core's, of a list all."""
         return {layer: self.tile.core(self.seen[layer], stride) if stride else self.seen[layer]
                 for layer, stride in self.strides.items()}  # fmt: skip
 
     def share(self, layer: str) -> float:
-        """How much of the whole image's activations they are."""
+        """Return how much of the whole image's activations they are."""
         stride = self.strides[layer]
         return self.tile.share(self.seen[layer], stride) if stride else self.tile.share(self.image)
 
     def within(self, layer: str, whole: Tensor) -> Tensor:
-        """The part for them of what the activations of the whole image are asked for."""
+        """Return the part for them of what the activations of the whole image are asked for."""
         stride = self.strides[layer]
         return self.tile.within(whole, stride) if stride else whole * self.share(layer)
 
@@ -67,7 +67,8 @@ class TilePass:
     def with_gradient(
         self, gradient: Tensor | None, layer: str, wanted: Tensor, whole: Image, *, keep: bool
     ) -> Tensor:
-        """The gradient of the whole image with what they ask of the pixels added to it, in place.
+        """Return the gradient of the whole image with what they ask of the pixels added to it, in
+        place.
 
         gradient: None = 0 all over. wanted: the gradient of the score in them. keep: whether the
         view is asked again.

@@ -37,13 +37,14 @@ class TileSpan:
     """Of the picture's side."""
 
     def places(self, stride: int, origin: int) -> slice:
-        """The core among places `stride` pixels apart, the first of them at pixel `origin`."""
+        """Return the core among places `stride` pixels apart, the first of them at pixel
+        `origin`."""
         # Where the picture ends a map has as many places as it has.
         last = None if self.last == self.length else (self.last - origin) // stride
         return slice((self.first - origin) // stride, last)
 
     def all_places(self, seen: int, stride: int) -> int:
-        """How many places the whole picture has, given how many this tile has."""
+        """Return how many places the whole picture has, given how many this tile has."""
         return seen + (self.length - (self.stop - self.start)) // stride
 
 
@@ -69,27 +70,27 @@ class Tile:
         )
 
     def of(self, image: Tensor) -> Tensor:
-        """What the network sees of the image (1, C, H, W), margin and all: a view."""
+        """Return what the network sees of the image (1, C, H, W), margin and all: a view."""
         return image[:, :, self.rows.start : self.rows.stop, self.columns.start : self.columns.stop]
 
     def core(self, seen: Tensor, stride: int = 1) -> Tensor:
-        """The core of the tile's map: a view."""
+        """Return the core of the tile's map: a view."""
         if self.whole:
             return seen  # the way back through a view would copy it
         rows, columns = self.rows, self.columns
         return seen[:, :, rows.places(stride, rows.start), columns.places(stride, columns.start)]
 
     def within(self, whole: Tensor, stride: int = 1) -> Tensor:
-        """The core, found in the map of the whole picture: a view."""
+        """Return the core, found in the map of the whole picture: a view."""
         return whole[:, :, self.rows.places(stride, 0), self.columns.places(stride, 0)]
 
     def places(self, seen: Tensor, stride: int = 1) -> tuple[int, int]:
-        """Height and width of the map of the whole picture, given the tile's."""
+        """Return height and width of the map of the whole picture, given the tile's."""
         height, width = seen.shape[2:]
         return self.rows.all_places(height, stride), self.columns.all_places(width, stride)
 
     def share(self, seen: Tensor, stride: int = 1) -> float:
-        """How much of the whole picture's places lie in the core, given the tile's map."""
+        """Return how much of the whole picture's places lie in the core, given the tile's map."""
         (height, width), core = self.places(seen, stride), self.core(seen, stride)
         return core.shape[2] * core.shape[3] / (height * width)
 
@@ -97,7 +98,7 @@ class Tile:
 def cut_tiles(
     height: int, width: int, margin: int = 0, fits: Callable[[int, int], bool] = lambda *_: True
 ) -> list[Tile]:
-    """The tiles of a picture, row by row, all of one size; only one where the whole fits.
+    """Return the tiles of a picture, row by row, all of one size; only one where the whole fits.
 
     Of the sizes that fit it is the one at which the network sees the fewest pixels in all; where
     none fits, the smallest. margin: pixels of context, a multiple of the period. fits: whether a
@@ -128,11 +129,12 @@ def tile_spans(length: int, count: int, margin: int) -> list[TileSpan]:
 
 
 def tile_side(length: int, count: int, margin: int) -> int:
-    """How long `count` tiles must be, as the length modulo the period, to cover that length."""
+    """Return how long `count` tiles must be, as the length modulo the period, to cover that
+    length."""
     margins = 2 * margin // PERIOD
     return PERIOD * (margins - (margins - length // PERIOD) // count) + length % PERIOD
 
 
 def _counts(length: int, margin: int) -> range:
-    """How many tiles there may be: each has at least a period between its margins."""
+    """Return how many tiles there may be: each has at least a period between its margins."""
     return range(1, max(1, length // PERIOD - 2 * (margin // PERIOD)) + 1)

@@ -12,10 +12,10 @@ Layer = npt.NDArray[np.float32]
 
 
 def fill_transparent(colours: Picture, alpha: Picture) -> Picture:
-    """The colours, (H, W, 3), going on smoothly where nothing of them is seen.
+    """Return the colours, (H, W, 3), going on smoothly where nothing of them is seen.
 
-    What lies under alpha, (H, W), at 0 is often garbage, or a colour that nobody meant: dreamt
-    on, it would shine through the edge of what is seen. Seen colours stay as they are.
+    What lies under alpha, (H, W), at 0 is often garbage, or a colour that nobody meant: dreamt on,
+    it would shine through the edge of what is seen. Seen colours stay as they are.
     """
     hidden = alpha == 0
     if hidden.all() or not hidden.any():

@@ -14,7 +14,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def read_pngs(segments: Sequence[Path]) -> Iterator[bytes]:
-    """The PNGs in the segments, in order. Raises UserError if one is damaged."""
+    """Yield the PNGs in the segments, in order. Raises UserError if one is damaged."""
     for segment in segments:
         with segment.open("rb") as file:
             while signature := file.read(len(SIGNATURE)):
@@ -28,7 +28,7 @@ def read_pngs(segments: Sequence[Path]) -> Iterator[bytes]:
 
 
 def _chunks(file: BinaryIO) -> bytes:
-    """The file's next bytes up to the end of a PNG, or none if they are not one."""
+    """Return the file's next bytes up to the end of a PNG, or none if they are not one."""
     chunks, kind = [], b""
     while kind != b"IEND":
         head = file.read(8)
@@ -41,7 +41,7 @@ def _chunks(file: BinaryIO) -> bytes:
 
 
 def add_png_tags(png: bytes, profile: bytes, metadata: Mapping[str, str]) -> bytes:
-    """The PNG with what its colours mean, and each tag as a chunk of UTF-8 text.
+    """Return the PNG with what its colours mean, and each tag as a chunk of UTF-8 text.
 
     PNG specification, third edition, 11.3.2.3 and 11.3.3.4. They stand behind the header chunk.
     """
@@ -55,6 +55,6 @@ def add_png_tags(png: bytes, profile: bytes, metadata: Mapping[str, str]) -> byt
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:
-    """A chunk of a PNG: length, name, body, checksum."""
+    """Return a chunk of a PNG: length, name, body, checksum."""
     body = name + body
     return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))

@@ -60,7 +60,7 @@ def read(path: Path, limits: Limits) -> Picture:
 
 
 def load(path: Path, limits: Limits) -> ImageFile:
-    """All that the file holds of its picture. Raises UserError as `read` does."""
+    """Return all that the file holds of its picture. Raises UserError as `read` does."""
     area = picture_area(path, limits)
     if not 0 < area <= limits.pixels:
         raise UserError(
@@ -93,7 +93,9 @@ def load(path: Path, limits: Limits) -> ImageFile:
 
 
 def _bytes(path: Path, limits: Limits) -> bytes:
-    """The whole file. Raises UserError if it is larger than the largest picture, uncompressed."""
+    """Return the whole file. Raises UserError if it is larger than the largest picture,
+    uncompressed.
+    """
     most = 8 * limits.pixels + (1 << 20)  # four channels of 16 bits, and room for metadata
     with open_input(path) as file, open(file, "rb", closefd=False) as stream:
         if os.fstat(file).st_size > most:
@@ -105,7 +107,7 @@ def _bytes(path: Path, limits: Limits) -> bytes:
 
 
 def _as_they_stand(data: bytes, tags: Directory) -> bytes:
-    """The file such that OpenCV gives its colours as they stand in it.
+    """Return the file such that OpenCV gives its colours as they stand in it.
 
     It would multiply a TIFF's of 8 bits with their alpha, which cannot be undone.
     """
@@ -116,7 +118,7 @@ def _as_they_stand(data: bytes, tags: Directory) -> bytes:
 
 
 def _divided(colours: Pixels, alpha: Pixels) -> Pixels:
-    """The colours, (H, W, 3), that were multiplied with their alpha, (H, W), without it."""
+    """Return the colours, (H, W, 3), that were multiplied with their alpha, (H, W), without it."""
     share = np.maximum(alpha, 1)[..., None].astype(np.uint32)
     peak = np.uint32(np.iinfo(colours.dtype).max)
     divided: Pixels = np.minimum((colours * peak + share // 2) // share, peak)
@@ -124,7 +126,9 @@ def _divided(colours: Pixels, alpha: Pixels) -> Pixels:
 
 
 def _decoded(data: bytes) -> tuple[Pixels | None, bytes, bytes]:
-    """The pixels as they are stored, (H, W) or (H, W, 3 or 4) in BGR, EXIF block, ICC profile."""
+    """Return the pixels as they are stored, (H, W) or (H, W, 3 or 4) in BGR, EXIF block, ICC
+    profile.
+    """
     level = cv2_logging.setLogLevel(cv2_logging.LOG_LEVEL_SILENT)  # damage is said in our words
     try:
         # IMREAD_COLOR would turn the picture upright by itself, but drops the alpha channel
@@ -144,13 +148,15 @@ def _decoded(data: bytes) -> tuple[Pixels | None, bytes, bytes]:
 
 
 def _is_rgb(profile: bytes) -> bool:
-    """Whether it is an ICC profile (ICC.1:2022, 7.2) of RGB: that of grey or CMYK fits no RGB."""
+    """Return whether it is an ICC profile (ICC.1:2022, 7.2) of RGB: that of grey or CMYK fits no
+    RGB.
+    """
     whole = len(profile) >= 132 and int.from_bytes(profile[:4]) == len(profile)
     return whole and profile[16:20] == b"RGB " and profile[36:40] == b"acsp"
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """The pixels turned and mirrored as EXIF's orientation asks."""
+    """Return the pixels turned and mirrored as EXIF's orientation asks."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -14,7 +14,8 @@ HEAD = 1 << 20
 
 
 def is_pictures(name: str) -> bool:
-    """Whether this input is a picture, a folder, or a numbered pattern, rather than a video."""
+    """Return whether this input is a picture, a folder, or a numbered pattern, rather than a
+    video."""
     path = Path(name)
     return path.is_dir() or (path.suffix.lower() in SUFFIXES and not _is_animated(path))
 

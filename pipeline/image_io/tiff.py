@@ -24,14 +24,14 @@ class Directory:
     """Place of the next directory, which is of a further page; 0 = there is none."""
 
     def number(self, tag: int) -> int | None:
-        """The field's first number of two bytes, None if there is none."""
+        """Return the field's first number of two bytes, None if there is none."""
         kind, _, at = self.fields.get(tag, (0, 0, 0))
         return (
             int(struct.unpack_from(self.order + "H", self.block, at)[0]) if kind == SHORT else None
         )
 
     def content(self, tag: int) -> bytes:
-        """The bytes of a field that holds more than four; empty if there are none."""
+        """Return the bytes of a field that holds more than four; empty if there are none."""
         _, count, at = self.fields.get(tag, (0, 0, 0))
         if count <= 4:
             return b""
@@ -40,7 +40,7 @@ class Directory:
 
 
 def directory(block: bytes) -> Directory:
-    """The first directory, with as much of it as the block holds; empty if it is no TIFF."""
+    """Return the first directory, with as much of it as the block holds; empty if it is no TIFF."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4], "")
     fields: dict[int, tuple[int, int, int]] = {}
     following = 0

@@ -11,9 +11,9 @@ STRAIGHT = 2
 
 
 def add_tiff_tags(tiff: bytes, profile: bytes, *, alpha: bool) -> bytes:
-    """The little-endian TIFF with its ICC profile, and with what its fourth channel means.
+    """Return the little-endian TIFF with its ICC profile, and with what its fourth channel means.
 
-    Its directory is written anew at the end, where there is room for more fields.
+    Its directory is written again at the end, where there is room for more fields.
     """
     (at,) = struct.unpack_from("<I", tiff, 4)
     (count,) = struct.unpack_from("<H", tiff, at)
@@ -30,5 +30,5 @@ def add_tiff_tags(tiff: bytes, profile: bytes, *, alpha: bool) -> bytes:
 
 
 def _even(content: bytes) -> bytes:
-    """The bytes up to a place that a directory may begin at."""
+    """Return the bytes up to a place that a directory may begin at."""
     return content + bytes(len(content) % 2)

@@ -19,7 +19,7 @@ many channels of one place. Measured on two cores, three channels, against the w
 
 
 def depthwise_conv(image: Tensor, kernel: Tensor, edge: Edge) -> Tensor:
-    """The image (1, C, H, W) convolved with a symmetric kernel (h, w), at the same size.
+    """Return the image (1, C, H, W) convolved with a symmetric kernel (h, w), at the same size.
 
     A kernel with an even side gives what stands half a pixel further right or down.
     """

@@ -39,7 +39,7 @@ class ImageStatistics:
 
 
 def image_statistics(image: Tensor) -> ImageStatistics:
-    """What the image (1, 3, H, W) in [0, 1] looks like."""
+    """Return what the image (1, 3, H, W) in [0, 1] looks like."""
     light = luminance(image)
     colour = image - light
     colour = colour - colour.mean(dim=(2, 3), keepdim=True)
@@ -54,7 +54,7 @@ def image_statistics(image: Tensor) -> ImageStatistics:
 
 
 def luminance(image: Tensor) -> Tensor:
-    """(1, 1, H, W) from (1, 3, H, W), both in [0, 1]."""
+    """Return (1, 1, H, W) from (1, 3, H, W), both in [0, 1]."""
     return torch.einsum("bchw,c->bhw", image, image.new_tensor(LUMA))[:, None]
 
 
@@ -77,11 +77,11 @@ def band_energy(layer: Tensor, weight: Tensor) -> Tensor:
 
 
 def flicker(now: Tensor, before: Tensor, weight: Tensor) -> Tensor:
-    """How much of a layer is not the one before it, moved: a scalar.
+    """Return how much of a layer is not the one before it, moved: a scalar.
 
-    now, before: (1, 3, H, W), the layer and the last one moved to where it should be. weight:
-    (1, 1, H, W), where to look. The mean squared difference over twice the mean square, both
-    blurred: 0 = painted on the surface, 1 = unrelated, 0.5 = gone or only just come.
+    now, before: (1, 3, H, W), the layer and the last one moved to where it should be. weight: (1,
+    1, H, W), where to look. The mean squared difference over twice the mean square, both blurred: 0
+    = painted on the surface, 1 = unrelated, 0.5 = gone or only just come.
     """
     now, before = blur(now), blur(before)
     difference = ((now - before).square() * weight).sum()
@@ -89,7 +89,7 @@ def flicker(now: Tensor, before: Tensor, weight: Tensor) -> Tensor:
 
 
 def blur(image: Tensor, deviation: float = BLUR) -> Tensor:
-    """The image (1, C, H, W) blurred by a Gaussian of this deviation in pixels."""
+    """Return the image (1, C, H, W) blurred by a Gaussian of this deviation in pixels."""
     radius = round(3 * deviation)
     x = torch.arange(-radius, radius + 1, dtype=image.dtype, device=image.device)
     line = torch.exp(-x.square() / (2 * deviation**2))

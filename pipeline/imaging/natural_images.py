@@ -11,7 +11,7 @@ of their covariance (Olah et al. 2017, lucid)."""
 
 
 def color_correlation(like: Tensor) -> Tensor:
-    """(3, 3), red, green and blue of the three colours as columns, the longest of length 1.
+    """Return (3, 3), red, green and blue of the three colours as columns, the longest of length 1.
 
     like: a tensor of the type and on the device that are wanted.
     """
@@ -21,7 +21,8 @@ def color_correlation(like: Tensor) -> Tensor:
 
 
 def decay_power(height: int, width: int, power: float, device: torch.device) -> Tensor:
-    """How strong each wave of torch.fft.rfft2 is, (H, W // 2 + 1): 1 / frequency to the power.
+    """Return how strong each wave of torch.fft.rfft2 is, (H, W // 2 + 1): 1 / frequency to the
+    power.
 
     In photographs the power is about 1 (Field 1987). The longest waves are all as strong as one
     that is as long as the picture: a cast over all of it is no wave. The mean square is 1.

@@ -100,7 +100,7 @@ class _Walked:
     """These, weighted."""
 
     def cost(self, step: Mapping[tuple[int, int], float]) -> float:
-        """Seconds, if the network takes these for a step."""
+        """Return seconds, if the network takes these for a step."""
         return self.seconds + sum(count * step[size] for size, count in self.work.items())
 
 
@@ -217,5 +217,5 @@ class _Blind(ModelWrapper):
         return {name: nothing.expand(shape) for name, shape in self._shapes[asked].items()}
 
     def to(self, device: torch.device) -> Model:
-        """Itself: it is there already."""
+        """Return itself: it is there already."""
         return self

@@ -31,7 +31,7 @@ class Forecast:
     """Bytes of the result without its sound, None = of a single picture it cannot be told."""
 
     def line(self, output: Path) -> str:
-        """What is said of it."""
+        """Return what is said of it."""
         each = self.seconds / (self.frames or 1)
         parts = [f"{each:.2f} s a frame", f"{self.steps:.1f} steps each"]
         if self.frames is not None:
@@ -49,14 +49,14 @@ class Forecast:
 
 
 def read_forecast(folder: Path) -> Forecast | None:
-    """What is noted there; None = nothing."""
+    """Return what is noted there; None = nothing."""
     with suppress(OSError, ValueError, TypeError):
         return Forecast(**json.loads((folder / FILE).read_text("utf-8")))
     return None
 
 
 def total_line(forecasts: Iterable[Forecast]) -> str:
-    """What is said of several, one after the other."""
+    """Return what is said of several, one after the other."""
     all_ = list(forecasts)
     size = sum(one.size or 0 for one in all_)
     memory = max((one.memory for one in all_), default=0)

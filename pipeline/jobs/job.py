@@ -257,7 +257,7 @@ def check_fit(job: Job) -> None:
     if guide is not None and not needs_guide(stages.objective, model):
         raise UserError(
             "guide: must be given for an objective that looks at it, got one for another; "
-            "say objective=guide, or norm+guide"
+            "set objective=guide, or norm+guide"
         )
     if pipeline.tile_budget is not None:
         need = pipeline.tile_budget.need(model, objective.layers, device)
@@ -277,7 +277,7 @@ def check_fit(job: Job) -> None:
 
 
 def summary(outcome: RenderResult) -> str:
-    """One line: where the video lies and what it cost."""
+    """Return one line: where the video lies and what it cost."""
     figures = outcome.figures
     spent: Any = figures["seconds_per_frame"]
     gain: Any = figures["gain"]

@@ -22,7 +22,8 @@ def default_output(
     *,
     several: bool = False,
 ) -> Path:
-    """Where to write when the user did not say: dream.SUFFIX in a sweep's folder, else by input.
+    """Return where to write when the user did not say: dream.SUFFIX in a sweep's folder, else by
+    input.
 
     name: of the input; None = there is none. several: for stills, each a file in a folder.
     """
@@ -39,7 +40,7 @@ def default_output(
 
 
 def check_output(output: Path, sources: Mapping[str, Path], *, overwrite: bool) -> None:
-    """Nothing, if the output may be written without loss of what is read. Raises UserError.
+    """Check that the output may be written without loss of what is read. Raises UserError.
 
     sources: the files that are read, by the setting that names them.
     """
@@ -67,7 +68,7 @@ def check_output(output: Path, sources: Mapping[str, Path], *, overwrite: bool) 
 
 
 def _holds(output: Path, source: Path) -> bool:
-    """Whether writing the output anew would take the source away, or a picture of it."""
+    """Return whether writing the output again would take the source away, or a picture of it."""
     if source.exists() and output.samefile(source):
         return True
     if output.is_dir():

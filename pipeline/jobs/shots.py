@@ -43,7 +43,7 @@ class Shots:
         longest: int | None = None,
         run_up: int = 0,
     ) -> Shots:
-        """Those of a video whose pictures these are.
+        """Return those of a video whose pictures these are.
 
         least: frames of a part, None = an even share of MOST parts, and no fewer than LEAST.
         longest: frames of a part; what is longer is split where no cut is, and each piece has a
@@ -83,14 +83,14 @@ class Shots:
 
 
 def _split(begins: Sequence[int], count: int, longest: int) -> Iterator[int]:
-    """These beginnings, and so many more between them that nothing is longer, evenly."""
+    """Yield these beginnings, and so many more between them that nothing is longer, evenly."""
     for first, end in pairwise([*begins, count]):
         pieces = -(-(end - first) // longest)
         yield from (first + (end - first) * piece // pieces for piece in range(pieces))
 
 
 def read_shots(folder: Path) -> Shots:
-    """The shots that are noted there. Raises UserError."""
+    """Return the shots that are noted there. Raises UserError."""
     try:
         told = json.loads((folder / SHOTS).read_text("utf-8"))
         parts = tuple(part for text in told["parts"] if (part := FrameRange.of(text)))
@@ -103,7 +103,7 @@ def read_shots(folder: Path) -> Shots:
 
 
 def check_cuts(shots: Shots, cuts: Sequence[int]) -> None:
-    """Nothing, if the jobs saw shots begin at these frames, which are those. Raises UserError."""
+    """Check that the jobs saw shots begin at these frames, which are those. Raises UserError."""
     if tuple(cuts) != shots.cuts:
         other = min({*cuts} ^ {*shots.cuts})
         raise UserError(
@@ -113,7 +113,7 @@ def check_cuts(shots: Shots, cuts: Sequence[int]) -> None:
 
 
 def finished_work_dirs(folder: Path, shots: Shots, made_of: Fingerprint) -> list[Path]:
-    """The work folders of all parts, in order. made_of: what the whole depends on.
+    """Return the work folders of all parts, in order. made_of: what the whole depends on.
 
     Raises UserError if a part is not done, or was made of something else.
     """
@@ -134,7 +134,7 @@ def finished_work_dirs(folder: Path, shots: Shots, made_of: Fingerprint) -> list
 
 
 def segments(works: Sequence[Path], shots: Shots) -> list[Path]:
-    """The segments of all parts, in order. Raises UserError if one is missing."""
+    """Return the segments of all parts, in order. Raises UserError if one is missing."""
     found: list[Path] = []
     for work, part in zip(works, shots.parts, strict=True):
         held = closed_segments(work, part.first)

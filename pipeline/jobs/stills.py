@@ -37,7 +37,7 @@ SUFFIX = ".png"
 
 
 def names(files: Iterable[Path]) -> dict[Path, str]:
-    """What each file's dream is called: its stem, or all of its name where stems are alike.
+    """Return what each file's dream is called: its stem, or all of its name where stems are alike.
 
     No two are called alike, not even where small and capital letters are the same.
     """
@@ -55,13 +55,13 @@ def names(files: Iterable[Path]) -> dict[Path, str]:
 
 
 def check_stills_output(output: Path, stills: StillCollection, *, overwrite: bool) -> None:
-    """Nothing, if all results may be written into that folder without loss. Raises UserError."""
+    """Check that all results may be written into that folder without loss. Raises UserError."""
     called = names(stills.files)
     home = next(iter(called)).parent
     if output.suffix:
         raise UserError(
             f"output: must be a folder for pictures that are dreamt each on its own, got "
-            f"{printable(output)}; say output={printable(output.stem)}"
+            f"{printable(output)}; set output={printable(output.stem)}"
         )
     if not output.parent.is_dir():
         raise UserError(
@@ -87,7 +87,7 @@ def check_stills_output(output: Path, stills: StillCollection, *, overwrite: boo
         if there and not ours and not overwrite:
             raise UserError(
                 f"output: must not hold {printable(name)} yet, got {printable(output / name)}; "
-                "name another folder or say overwrite=true"
+                "name another folder or set overwrite=true"
             )
 
 
@@ -148,7 +148,7 @@ def _add_all(album: _Album, stills: StillCollection) -> None:
 
 
 def stills_summary(outcome: RenderResult) -> str:
-    """One line: where the pictures lie and what they cost."""
+    """Return one line: where the pictures lie and what they cost."""
     figures: Any = outcome.figures
     pictures, left_out = figures["pictures"].values(), figures["left_out"]
     seconds = [picture["seconds_per_frame"]["total"] for picture in pictures]
@@ -216,7 +216,7 @@ class _Album:
                 raise UserError(
                     f"input: must stay as it was, got other contents in {printable(file)}, which "
                     "is "
-                    "dreamt already; put the first ones back, or say overwrite=true"
+                    "dreamt already; put the first ones back, or set overwrite=true"
                 )
             if earlier["sha256"] == held.sha256:
                 self.figures[file.name] = earlier["figures"]

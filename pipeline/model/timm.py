@@ -25,7 +25,8 @@ OTHERWISE = "or use model=efficientnet_lite0, which needs none"
 
 
 def named(*, name: str, weights: Path | None, labels: Path | None) -> Network:
-    """The network with the weights that timm publishes under this name, or with those in a file.
+    """Return the network with the weights that timm publishes under this name, or with those in a
+    file.
 
     Layers are the dotted names of its modules (layer3.1, blocks.7, stages.2.blocks.5). weights: a
     file of this network's, for any count of classes. labels: a text file with their names. Raises
@@ -52,7 +53,7 @@ def named(*, name: str, weights: Path | None, labels: Path | None) -> Network:
 
 
 def built(name: str, **settings: Any) -> Any:
-    """The module of this name, ready for pictures of any size where its family can be."""
+    """Return the module of this name, ready for pictures of any size where its family can be."""
     for any_size in ANY_SIZE:
         try:
             return _timm().create_model(name, **any_size, **settings)
@@ -65,7 +66,7 @@ def built(name: str, **settings: Any) -> Any:
 def network(
     module: Any, *, weights_sha256: str, classes: Sequence[str], headless: bool = False
 ) -> Network:
-    """One of timm's modules as a Model. headless: whether it tells nothing apart."""
+    """Return one of timm's modules as a Model. headless: whether it tells nothing apart."""
     untraced, expected = _timm(".models._features_fx"), module.pretrained_cfg
     return Network(
         module.eval(),
@@ -86,7 +87,7 @@ def _timm(part: str = "") -> Any:
 
 
 def _check_name(name: str) -> None:
-    """Nothing, if timm has a network of this name. Raises UserError, offering the near ones."""
+    """Check that timm has a network of this name. Raises UserError, offering the near ones."""
     tagged, architectures = _timm().list_pretrained(), _timm().list_models()
     if name not in tagged and name not in architectures:
         known = tagged if "." in name else architectures
@@ -97,7 +98,8 @@ def _check_name(name: str) -> None:
 
 
 def _published(name: str) -> Path:
-    """The file with the published weights, from the cache or fetched once. Raises UserError."""
+    """Return the file with the published weights, from the cache or fetched once. Raises
+    UserError."""
     from huggingface_hub import hf_hub_download
 
     found = _timm().get_pretrained_cfg(name)
@@ -122,12 +124,12 @@ def _published(name: str) -> Path:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"model: the weights must be readable, downloaded once, got {reason!r}; "
-            f"fetch {url} and say model.weights=FILE, {OTHERWISE}"
+            f"fetch {url} and set model.weights=FILE, {OTHERWISE}"
         ) from error
 
 
 def _classes(module: nn.Module) -> tuple[str, ...]:
-    """The names of ImageNet's classes, if it is these that the network tells apart."""
+    """Return the names of ImageNet's classes, if it is these that the network tells apart."""
     subset = _timm(".data").infer_imagenet_subset(module)
     if subset is None:
         return ()

@@ -27,7 +27,8 @@ AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 
 
 def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Network:
-    """The network with the best weights that torchvision has for it, or with those in a file.
+    """Return the network with the best weights that torchvision has for it, or with those in a
+    file.
 
     Layers are torchvision's own names (layer3.5.conv2, inception4c, features.28). weights: a file
     of this network's, for any count of classes. labels: a text file with their names. Raises
@@ -66,7 +67,7 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
 
 
 def bare_network(name: str, classes: int) -> nn.Module:
-    """The network of this name for so many classes, as its published weights expect it."""
+    """Return the network of this name for so many classes, as its published weights expect it."""
     further = {}
     if name in SHIFTING:
         further = {"aux_logits": False, "transform_input": True, "init_weights": False}
@@ -77,7 +78,8 @@ def bare_network(name: str, classes: int) -> nn.Module:
 
 
 def network(module: nn.Module, *, side: int, **settings: Any) -> Network:
-    """One of torchvision's modules as a Model. side: of the pictures that it was trained on."""
+    """Return one of torchvision's modules as a Model. side: of the pictures that it was trained
+    on."""
     if isinstance(module, VisionTransformer):
         sides = Sides(whole=module.conv_proj.kernel_size[0])
         module = AnySize(module)
@@ -99,7 +101,7 @@ class AnySize(nn.Module):
         self.heads = vit.heads
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, 3, H, W) -> (1, classes)."""
+        """Return (1, 3, H, W) -> (1, classes)."""
         scores: Tensor = self.heads(self.encoder(self.tokens(self.conv_proj(x)))[:, 0])
         return scores
 
@@ -117,7 +119,7 @@ class Tokens(nn.Module):
         self.side = vit.image_size // vit.patch_size
 
     def forward(self, patches: Tensor) -> Tensor:
-        """(1, C, h, w) -> (1, 1 + h w, C)."""
+        """Return (1, C, h, w) -> (1, 1 + h w, C)."""
         first, places = self.positions[:, :1], self.positions[:, 1:]
         square = places.transpose(1, 2).unflatten(2, (self.side, self.side))
         if square.shape[2:] != patches.shape[2:]:

@@ -33,7 +33,8 @@ class BoundObjective(Protocol):
         """
 
     def terms(self, activations: Activations) -> Mapping[str, tuple[float, Tensor]]:
-        """Its parts by name: a weight, negative for less of it, and a differentiable scalar ().
+        """Return its parts by name: a weight, negative for less of it, and a differentiable scalar
+        ().
 
         activations: of the active layers.
         """
@@ -54,7 +55,7 @@ class Objective(Protocol):
     """What a user asks for."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> BoundObjective:
-        """What that is in this model, with this guide beside the input.
+        """Return what that is in this model, with this guide beside the input.
 
         Raises UserError for what the model does not have, and for a guide that is needed and not
         there.
@@ -62,7 +63,7 @@ class Objective(Protocol):
 
 
 def needs_guide(objective: Objective, model: Model) -> bool:
-    """Whether this objective, which is well with a guide, is refused without one."""
+    """Return whether this objective, which is well with a guide, is refused without one."""
     try:
         objective.bind(model)
     except UserError:
@@ -71,7 +72,7 @@ def needs_guide(objective: Objective, model: Model) -> bool:
 
 
 def total(terms: Iterable[tuple[float, Tensor]]) -> Tensor:
-    """The weighted sum of an aim's terms, a differentiable scalar ()."""
+    """Return the weighted sum of an aim's terms, a differentiable scalar ()."""
     return functools.reduce(torch.add, (weight * score for weight, score in terms))
 
 

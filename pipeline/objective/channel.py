@@ -26,7 +26,7 @@ class Channel(AllLayers):
     """Indices, from 0, in each of the layers."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Channel:
-        """The same, once the layers are known to have these channels. Raises UserError."""
+        """Return the same, once the layers are known to have these channels. Raises UserError."""
         check_channels(model, self.layers, self.channels, "channels")
         return self
 
@@ -36,7 +36,7 @@ class Channel(AllLayers):
         return True
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
-        """The mean over the channels and the map of each layer."""
+        """Return the mean over the channels and the map of each layer."""
         return {layer: (1.0, activations[layer][:, list(self.channels)].mean())
                 for layer in self.layers}  # fmt: skip
 
@@ -44,7 +44,7 @@ class Channel(AllLayers):
 def check_channels(
     model: Model, layers: tuple[str, ...], channels: tuple[int, ...], name: str
 ) -> None:
-    """Nothing, if each layer has these channels. Raises UserError naming the setting `name`."""
+    """Check that each layer has these channels. Raises UserError naming the setting `name`."""
     for layer in layers:
         count = model.channels(layer)
         if max(channels) >= count:

@@ -37,16 +37,18 @@ class Guided:
     guide_size: Annotated[int, Field(ge=16, le=4096)]
 
     def bind(self, model: Model, guide: Guide | None = None) -> GuideMatch:
-        """The agreement with this guide. Raises UserError without one, or for a size too small."""
+        """Return the agreement with this guide. Raises UserError without one, or for a size too
+        small.
+        """
         if guide is None:
             raise UserError(
-                "guide: must be given for objective=guide, got nothing; say guide=FILE, a picture "
+                "guide: must be given for objective=guide, got nothing; set guide=FILE, a picture "
                 "or a video"
             )
         if self.guide_size < (least := model.smallest_side(self.layers)):
             raise UserError(
                 f"objective.guide_size: must be at least {least} for these layers, got "
-                f"{self.guide_size}; say objective.guide_size={least}"
+                f"{self.guide_size}; set objective.guide_size={least}"
             )
         return GuideMatch(model, self.layers, guide, self.guide_size)
 
@@ -70,15 +72,15 @@ class GuideMatch(AllLayers):
         return True
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
-        """Each layer's mean dot product of a place's features and those that fit it best."""
+        """Return each layer's mean dot product of a place's features and those that fit it best."""
         sought = features(self, activations[self.layers[0]].device)
         return {layer: (1.0, agreement(activations[layer], sought[layer]))
                 for layer in self.layers}  # fmt: skip
 
 
-@lru_cache(maxsize=4)  # asked at every step, and anew at every frame by one that is equal
+@lru_cache(maxsize=4)  # asked at every step, and again at every frame by one that is equal
 def features(aim: GuideMatch, device: torch.device) -> Activations:
-    """The activations of the guide, its shorter side brought to the aim's size."""
+    """Return the activations of the guide, its shorter side brought to the aim's size."""
     image = to_image(aim.guide.picture, device)
     scale = aim.size / min(image.shape[2:])
     sides = [round(side * scale) for side in image.shape[2:]]
@@ -88,7 +90,8 @@ def features(aim: GuideMatch, device: torch.device) -> Activations:
 
 
 def agreement(activation: Tensor, sought: Tensor) -> Tensor:
-    """The mean over all places of the dot product with the best of those sought, a scalar ().
+    """Return the mean over all places of the dot product with the best of those sought, a scalar
+    ().
 
     activation: (1, C, h, w). sought: (1, C, h', w'), of any size.
     """
@@ -100,5 +103,5 @@ def agreement(activation: Tensor, sought: Tensor) -> Tensor:
 
 
 def _places(activation: Tensor) -> Tensor:
-    """(places, C) from (1, C, h, w), or from (1, C), which has only one place."""
+    """Return (places, C) from (1, C, h, w), or from (1, C), which has only one place."""
     return activation[0].flatten(1).T if activation.ndim > 2 else activation

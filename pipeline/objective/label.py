@@ -27,7 +27,7 @@ class Label:
     """Its name, upper and lower case alike, or its number, from 0."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Channel | WeightedSum:
-        """The channel of this class in each layer of scores that has it.
+        """Return the channel of this class in each layer of scores that has it.
 
         Raises UserError for a class that the model does not know.
         """
@@ -63,7 +63,7 @@ class Label:
 
 @cache  # asked at every frame, of a thousand names
 def class_number(name: str, classes: tuple[str, ...]) -> int:
-    """The number of the class of this name. Raises UserError, offering the near ones."""
+    """Return the number of the class of this name. Raises UserError, offering the near ones."""
     plain = [_plain(known) for known in classes]
     wanted = _plain(name)
     found = [number for number, known in enumerate(plain) if known == wanted]
@@ -84,5 +84,5 @@ def class_number(name: str, classes: tuple[str, ...]) -> int:
 
 
 def _plain(name: str) -> str:
-    """The name as it is compared: tiger_cat, Tiger cat and tiger-cat are one."""
+    """Return the name as it is compared: tiger_cat, Tiger cat and tiger-cat are one."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()

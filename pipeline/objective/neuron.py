@@ -34,7 +34,7 @@ class Neuron(AllLayers):
     """Where, as a share of the picture's height from the top."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Neuron:
-        """The same, once the layers are known to have this channel. Raises UserError."""
+        """Return the same, once the layers are known to have this channel. Raises UserError."""
         check_channels(model, self.layers, (self.channel,), "channel")
         return self
 
@@ -44,7 +44,7 @@ class Neuron(AllLayers):
         return False
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
-        """The activation in each layer; of a layer without a map its only one."""
+        """Return the activation in each layer; of a layer without a map its only one."""
         return {layer: (1.0, self._there(activations[layer][0, self.channel]))
                 for layer in self.layers}  # fmt: skip
 

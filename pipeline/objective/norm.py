@@ -39,7 +39,7 @@ class Norm:
             raise ValueError("weights must not all be 0 at once")
 
     def bind(self, model: Model, guide: Guide | None = None) -> Norm:
-        """The same: it needs to know no model."""
+        """Return the same: it needs to know no model."""
         return self
 
     @property
@@ -53,7 +53,7 @@ class Norm:
         return True
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
-        """Each active layer's weight and mean square."""
+        """Return each active layer's weight and mean square."""
         return {layer: (weight, _MeanSquare.apply(activations[layer]))
                 for layer, weight in self._weights.items()}  # fmt: skip
 

@@ -18,7 +18,7 @@ from pipeline.objective import AllLayers, Layers
 class Ranked(AllLayers):
     """The mean squared activation of the channels that hold a rank among their layer's.
 
-    Ranked anew at each step, by that very mean square.
+    Ranked again at each step, by that very mean square.
     """
 
     layers: Layers
@@ -29,7 +29,7 @@ class Ranked(AllLayers):
     """How many of each layer."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Ranked:
-        """The same, once the layers are known to have so many channels. Raises UserError."""
+        """Return the same, once the layers are known to have so many channels. Raises UserError."""
         for layer in self.layers:
             if self.count > (most := model.channels(layer)):
                 raise UserError(
@@ -44,7 +44,7 @@ class Ranked(AllLayers):
         return False
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
-        """The mean square of the chosen channels of each layer."""
+        """Return the mean square of the chosen channels of each layer."""
         return {layer: (1.0, self._chosen(activations[layer])) for layer in self.layers}
 
     def _chosen(self, activation: Tensor) -> Tensor:

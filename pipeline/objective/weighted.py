@@ -29,12 +29,12 @@ class Weighted:
             raise ValueError(f"weights must be of terms, got one of {name!r}")
 
     def bind(self, model: Model, guide: Guide | None = None) -> WeightedSum:
-        """All of them in this model. Raises UserError where none counts."""
+        """Return all of them in this model. Raises UserError where none counts."""
         weights = {name: self.weights.get(name, 1.0) for name in self.terms}
         if not any(weights.values()):
             raise UserError(
                 f"objective.terms: must hold one whose weight is not 0, got {weights or 'none'}; "
-                "say objective=norm+label"
+                "set objective=norm+label"
             )
         return WeightedSum(
             {name: term.bind(model, guide) for name, term in self.terms.items()}, weights
@@ -66,7 +66,7 @@ class WeightedSum:
         return all(aim.is_tileable for _, _, aim in self._counting())
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
-        """Each aim's terms, with its weight on theirs."""
+        """Return each aim's terms, with its weight on theirs."""
         return {
             f"{name}.{part}": (weight * inner, score)
             for name, weight, aim in self._counting()

@@ -49,7 +49,9 @@ def write_checkpoint(path: Path, saved: Checkpoint) -> None:
 
 
 def read_checkpoint(path: Path, device: torch.device) -> Checkpoint:
-    """What the file holds, its dream on the device. Raises UserError for one that is damaged."""
+    """Return what the file holds, its dream on the device. Raises UserError for one that is
+    damaged.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads(file.metadata()["dreamreel"])
@@ -57,13 +59,13 @@ def read_checkpoint(path: Path, device: torch.device) -> Checkpoint:
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{printable(path)}: must be as it was saved, got {printable(error)}; "
-            "say overwrite=true to start anew"
+            "set overwrite=true to start over"
         ) from error
     return Checkpoint(_state(tensors, facts, device), facts["digest"], facts["pictures"])
 
 
 def digest(state: State) -> str:
-    """A sha256 in hex: two states that differ in a bit have two."""
+    """Return a sha256 in hex: two states that differ in a bit have two."""
     tensors, numbers = _flat(state)
     told = hashlib.sha256(json.dumps(numbers).encode())
     for name, tensor in sorted(tensors.items()):
@@ -73,7 +75,7 @@ def digest(state: State) -> str:
 
 
 def _flat(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
-    """Every tensor in it by name, on the CPU; and every number."""
+    """Return every tensor in it by name, on the CPU; and every number."""
     named = {"dream": state.dream, "maturity": state.maturity}
     if state.level is not None:
         named |= {"level.places": state.level.places, "level.shot": state.level.shot}
@@ -92,7 +94,7 @@ def _flat(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
 def _state(
     tensors: Mapping[str, Tensor], numbers: Mapping[str, Any], device: torch.device
 ) -> State:
-    """The state again."""
+    """Return the state again."""
 
     def on_device(name: str) -> Tensor | None:
         return tensors[name].to(device) if name in tensors else None

@@ -52,7 +52,7 @@ class FileContents:
     """What the system tells of each file."""
 
     def check(self) -> None:
-        """Nothing, if it still holds the same. Raises UserError."""
+        """Check that it still holds the same. Raises UserError."""
         try:
             if (
                 file_marks(self.path) == self.marks
@@ -77,7 +77,7 @@ class Fingerprint:
     """The files that they come from."""
 
     def differences(self, before: Mapping[str, str]) -> list[str]:
-        """What is not as it was, each as one reads it: dreamer.step_size=0.02 (was 0.01)."""
+        """Return what is not as it was, each as one reads it: dreamer.step_size=0.02 (was 0.01)."""
         return [
             _difference(name, before.get(name), self.facts.get(name))
             for name in dict.fromkeys([*self.facts, *before])
@@ -85,7 +85,8 @@ class Fingerprint:
         ]
 
     def goes_on(self, path: Path, *, overwrite: bool) -> bool:
-        """Whether what an earlier render left is of the very same making, as the file at path says.
+        """Return whether what an earlier render left is of the very same making, as the file at
+        path says.
 
         path: as `write` left it. overwrite: whether the other may be replaced. Raises UserError
         with all that differs if it must not.
@@ -100,10 +101,10 @@ class Fingerprint:
         if differences and not overwrite:
             raise UserError(
                 f"output: what {printable(path.parent)} holds must go on as it began, got "
-                f"{', '.join(differences)}; take that back, or say overwrite=true to start anew"
+                f"{', '.join(differences)}; take that back, or set overwrite=true to start over"
             )
         if differences:
-            log.info("starts anew, for %s", ", ".join(differences))
+            log.info("starts over, for %s", ", ".join(differences))
         return not differences
 
     def write(self, path: Path) -> None:
@@ -111,7 +112,7 @@ class Fingerprint:
         write_text(path, json.dumps(self.facts, indent=2) + "\n", durable=True)
 
     def check(self) -> None:
-        """Nothing, if the inputs still hold what they held. Raises UserError."""
+        """Check that the inputs still hold what they held. Raises UserError."""
         for held in self.inputs:
             held.check()
 
@@ -124,7 +125,7 @@ def fingerprint(
     device: torch.device,
     trusted: Iterable[str],
 ) -> Fingerprint:
-    """The fingerprint of a render here and now.
+    """Return the fingerprint of a render here and now.
 
     settings: those that the pictures depend on. weights: sha256 of the network's. trusted: packages
     whose code may be called.
@@ -139,12 +140,12 @@ def fingerprint(
 
 
 def versions() -> dict[str, str]:
-    """What computes, by name."""
+    """Return what computes, by name."""
     return {"python": platform.python_version()} | {name: version_of(name) for name in PACKAGES}
 
 
 def version_of(package: str) -> str:
-    """The version that is installed."""
+    """Return the version that is installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -152,7 +153,7 @@ def version_of(package: str) -> str:
 
 
 def contents(key: str, path: Path) -> FileContents:
-    """What the file or files at path hold. Raises OSError."""
+    """Return what the file or files at path hold. Raises OSError."""
     seen, told = file_marks(path), hashlib.sha256()
     for file in seen:
         with file.open("rb") as stream:
@@ -163,12 +164,12 @@ def contents(key: str, path: Path) -> FileContents:
 
 
 def file_marks(path: Path) -> Marks:
-    """The files that path means, in order, with their marks. Raises OSError."""
+    """Return the files that path means, in order, with their marks. Raises OSError."""
     return {file: _mark(file) for file in _files(path)}
 
 
 def device_name(device: torch.device) -> str:
-    """What computes: other processors of the same kind round otherwise."""
+    """Return what computes: other processors of the same kind round otherwise."""
     if device.type == "cuda":
         return f"{device.type}: {torch.cuda.get_device_name(device)}"
     found = f"{device.type}: {_processor()}, {torch.backends.cpu.get_cpu_capability()}"
@@ -177,7 +178,7 @@ def device_name(device: torch.device) -> str:
 
 @cache
 def code(package: str) -> str:
-    """A sha256, in hex, of all Python files of the package."""
+    """Return a sha256, in hex, of all Python files of the package."""
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         return "missing"
@@ -204,7 +205,7 @@ def _mark(file: Path) -> tuple[int, ...]:
 
 
 def _flat(settings: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
-    """Every value with the whole name of its setting."""
+    """Yield every value with the whole name of its setting."""
     for name, value in settings.items():
         if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{above}{name}.")
@@ -222,7 +223,7 @@ def _difference(name: str, before: str | None, now: str | None) -> str:
 
 @cache
 def _processor() -> str:
-    """The name of the processor."""
+    """Return the name of the processor."""
     told = PROCESSORS.read_text() if PROCESSORS.exists() else ""
     named = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
     return named[1] if named else platform.processor() or platform.machine()

@@ -29,7 +29,7 @@ COMPLETE = "complete.json"
 
 
 def check_output_free(output: Path, folder: Path, *, overwrite: bool) -> None:
-    """Nothing, if a render that works in `folder` may put its result there. Raises UserError.
+    """Check that a render that works in `folder` may put its result there. Raises UserError.
 
     A folder is replaced only if an earlier render made it: anything else in it would be lost.
     """
@@ -80,8 +80,8 @@ def check_files(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
 
 
 def check_disk(folder: Path, clip: Clip, segment: int) -> None:
-    """Nothing, if there is room to begin: for two states, and for a segment of so many pictures,
-    as they are and encoded, which is no more. Raises UserError.
+    """Check that there is room to begin: for two states, and for a segment of so many pictures, as
+    they are and encoded, which is no more. Raises UserError.
     """
     pixels = clip.height * clip.width
     pictures = segment if clip.count is None else min(segment, clip.count)
@@ -117,7 +117,7 @@ def check_rename(output: Path, folder: Path) -> None:
 
 
 def missing_bytes(folder: Path, segments: Sequence[Path], pictures: int, count: int | None) -> int:
-    """How many bytes the disk will lack in the end; 0 = none, or it cannot be told.
+    """Return how many bytes the disk will lack in the end; 0 = none, or it cannot be told.
 
     segments: those that are there, with so many pictures in them, of `count` in all. The whole is
     written beside them.
@@ -162,6 +162,6 @@ def remove(path: Path) -> None:
 
 
 def _mark(path: Path) -> list[int]:
-    """What stays when it gets another name."""
+    """Return what stays when it gets another name."""
     facts = os.lstat(path)
     return [facts.st_dev, facts.st_ino, 0 if path.is_dir() else facts.st_size]

@@ -151,7 +151,7 @@ class Recording:
             raise UserError(
                 f"output: frame {before.index} must come out as it was saved in "
                 f"{printable(self.folder)}, got other bits; go on where it was begun, or say "
-                "overwrite=true to start anew"
+                "overwrite=true to start over"
             )
         self._digest, number = None, self._count
         if self._part is None or before.index >= self._part.first:
@@ -244,7 +244,7 @@ class Recording:
             remove(self.folder / COMPLETE)  # the very last: until then all is known to be well
 
     def _is_the_same(self) -> bool:
-        """Whether the output that is complete is what is asked for. Raises UserError."""
+        """Return whether the output that is complete is what is asked for. Raises UserError."""
         made_of = self.folder / MADE_OF
         return not made_of.exists() or self.made_of.goes_on(made_of, overwrite=self.overwrite)
 
@@ -304,7 +304,7 @@ class Recording:
             raise UserError(
                 f"output: {printable(self.folder)} must hold the {self._count} pictures made by "
                 "now, "
-                f"got {self._segments.count}; say overwrite=true to start anew"
+                f"got {self._segments.count}; set overwrite=true to start over"
             )
         total = "" if self.clip.count is None else f" of {self.clip.count}"
         log.info("goes on behind frame %d%s", self.state.index, total)
@@ -319,7 +319,7 @@ class Recording:
                 starts_shot = False
 
     def _look_ahead(self) -> None:
-        """Show what is done, and say once if the disk will not do; it may be mended meanwhile."""
+        """Show what is done, and say once if the disk will not do; it may be fixed meanwhile."""
         segments = self._segments.full()
         done = self._segments.end - self._segments.first
         self._partial.renew(segments, done)
@@ -330,7 +330,7 @@ class Recording:
                         printable(self.folder), lack / MB)  # fmt: skip
 
     def _states(self) -> list[Path]:
-        """The states that are saved, the newest last."""
+        """Return the states that are saved, the newest last."""
         return sorted(self.folder.glob("state-*"))
 
     def _tidy(self) -> None:

@@ -35,8 +35,8 @@ def write_edge(layer: Tensor, frame: int, folder: Path) -> None:
 
 
 def measure_seams(works: Sequence[Path], parts: Sequence[FrameRange]) -> list[Seam]:
-    """The seams, in order: the flicker between the two dreams of the very same frame, the one
-    before it, by the part that ends there and by the run-up.
+    """Return the seams, in order: the flicker between the two dreams of the very same frame, the
+    one before it, by the part that ends there and by the run-up.
 
     works: the parts' folders. Raises UserError if what was kept is missing.
     """

@@ -81,11 +81,13 @@ class Segments:
         self._spool.settle()
 
     def full(self) -> list[Path]:
-        """The segments that are closed, in order."""
+        """Return the segments that are closed, in order."""
         return [path for _, path in closed_segments(self._folder, self.first)]
 
     def damaged(self) -> Path | None:
-        """The first closed segment that is no longer what was written; None if all are whole."""
+        """Return the first closed segment that is no longer what was written; None if all are
+        whole.
+        """
         for path in self.full():
             told = _digest_of(path)  # those that were adopted have none
             if told.exists() and told.read_text("ascii", "replace") != _digest(path):
@@ -100,7 +102,7 @@ class Segments:
         )
 
     def all(self) -> list[Path]:
-        """All segments, the last of them closed early; nothing more can be taken."""
+        """Return all segments, the last of them closed early; nothing more can be taken."""
         try:
             return self._closed()
         except KilledError as error:
@@ -171,19 +173,19 @@ class Segments:
 
 
 def _digest_of(segment: Path) -> Path:
-    """The file that holds what a closed segment must come to."""
+    """Return the file that holds what a closed segment must come to."""
     return segment.with_name(segment.name.replace("segment", "digest", 1))
 
 
 def _digest(path: Path) -> str:
-    """The sha256 of a file in hex."""
+    """Return the sha256 of a file in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def closed_segments(folder: Path, first: int) -> list[tuple[int, Path]]:
-    """Every closed segment from that picture on, each behind the one before, with the number behind
-    its last picture.
+    """Return every closed segment from that picture on, each behind the one before, with the number
+    behind its last picture.
     """
     found = {}
     for path in folder.glob("segment-*"):

@@ -78,13 +78,13 @@ class Spool:
                 self._half.unlink(missing_ok=True)
 
     def end(self, first: int) -> int:
-        """The number behind the last picture of those that are there from `first` on."""
+        """Return the number behind the last picture of those that are there from `first` on."""
         while last := next((b for a, b in self._pieces() if a == first), None):
             first = last
         return first
 
     def pictures(self, first: int) -> Iterator[Picture]:
-        """Those pictures."""
+        """Yield those pictures."""
         pieces = self._pieces()
         while span := next((span for span in pieces if span[0] == first), None):
             with pieces[span].open("rb") as file:
@@ -93,7 +93,7 @@ class Spool:
             first = span[1]
 
     def _pieces(self) -> dict[tuple[int, int], Path]:
-        """Every whole piece, by its first picture and the first that is no longer in it."""
+        """Return every whole piece, by its first picture and the first that is no longer in it."""
         found = {}
         for path in sorted(self._folder.iterdir()):
             if match := PIECE.fullmatch(path.name):

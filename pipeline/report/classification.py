@@ -19,7 +19,8 @@ LONGEST = 8 * SIDE
 
 @torch.no_grad()
 def top_classes(model: Model, image: Image, count: int = 5) -> dict[str, float]:
-    """The likeliest classes by name, the likeliest first, each with its probability in [0, 1].
+    """Return the likeliest classes by name, the likeliest first, each with its probability in [0,
+    1].
 
     image: (1, 3, H, W) in [0, 1], looked at as a whole. What several lists of scores know is the
     mean of theirs. Empty for a model without class names.

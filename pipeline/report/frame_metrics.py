@@ -27,7 +27,8 @@ Row = dict[str, Any]
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows in the file, a line each, in the order of their index; none if there is no file.
+    """Return the rows in the file, a line each, in the order of their index; none if there is no
+    file.
 
     Who was killed while it wrote has left half a line, which tells nothing.
     """
@@ -47,7 +48,7 @@ def append_row(path: Path, row: Row) -> None:
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, object]:
-    """The figures of the render by INTERFACE's names; what was not measured is None.
+    """Return the figures of the render by INTERFACE's names; what was not measured is None.
 
     rows: of its frames, in order.
     """
@@ -72,12 +73,12 @@ def summarize(rows: Sequence[Row]) -> dict[str, object]:
 
 
 def _all(rows: Iterable[Row], name: str) -> list[Any]:
-    """Every figure of that name."""
+    """Return every figure of that name."""
     return [row[name] for row in rows if name in row]
 
 
 def _work(rows: Iterable[Row]) -> dict[str, int]:
-    """How many gradient steps were taken at each size, the lowest pictures first."""
+    """Return how many gradient steps were taken at each size, the lowest pictures first."""
     work: Counter[tuple[int, int]] = Counter()
     for row in rows:
         for height, width, count in row["work"]:

@@ -73,7 +73,7 @@ class _Profile:
                 self._event("X", lane, name=stage, ts=at, dur=till - at, args={"frame": index})
 
     def lines(self, path: Path) -> Iterator[str]:
-        """What it comes to: of each thread the shares of its time."""
+        """Yield what it comes to: of each thread the shares of its time."""
         seconds = self._ended - self._began
         if not self._frames or not seconds:
             return
@@ -88,7 +88,7 @@ class _Profile:
             yield f"what {lane}: " + ", ".join(f"{share:.1%} {name}" for name, share in largest)
 
     def _free(self, begin: float, end: float) -> int:
-        """A lane of flows that was free then, and is taken until its end."""
+        """Return a lane of flows that was free then, and is taken until its end."""
         ends = self._ends
         lane = next((at for at, until in enumerate(ends) if until <= begin), len(ends))
         if lane == len(ends):

@@ -71,7 +71,7 @@ class Report:
             frame_metrics.append_row(self.file, row)
 
     def figures(self) -> dict[str, object]:
-        """The figures by INTERFACE's names; what was not measured is None."""
+        """Return the figures by INTERFACE's names; what was not measured is None."""
         clip, rows = (
             self.source.clip,
             self._rows if self.file is None else frame_metrics.read_rows(self.file),
@@ -86,7 +86,7 @@ class Report:
         }
 
     def _row(self, dreamt: RenderedFrame) -> Row:
-        """The figures of a frame."""
+        """Return the figures of a frame."""
         index, dream = dreamt.frame.index, dreamt.dream
         row: Row = {"index": index, "steps": dream.steps, "cut": dreamt.frame.cut}
         row["work"] = [[height, width, n] for (height, width), n in dream.work.items()]
@@ -107,14 +107,15 @@ class Report:
         return row
 
     def _seen(self, rows: list[Row]) -> dict[str, Any] | None:
-        """What the network took the first and the newest frame for; None = it names nothing."""
+        """Return what the network took the first and the newest frame for; None = it names
+        nothing."""
         first: dict[str, Any] = next((row["seen"] for row in rows if "seen" in row), {})
         if not any(first.values()):
             return None
         return {"first": first, "last": rows[-1].get("seen") or self._look()}
 
     def _look(self) -> dict[str, dict[str, float]]:
-        """What the network takes the newest picture, and its dream, for."""
+        """Return what the network takes the newest picture, and its dream, for."""
         if self._model is None or self.before is None:
             return {}
         picture = self.before.picture
@@ -126,7 +127,7 @@ class Report:
     def _gained(self, dreamt: RenderedFrame) -> Row:
         """Of what is shown: where a mask leaves the picture as it is nothing is gained.
 
-        A dream that feeds on itself is held against the picture that it grew from.
+        A dream that feeds on itself is compared with the picture that it grew from.
         """
         if dreamt.canvas.picture is not None:
             self._picture = dreamt.canvas.picture
@@ -181,7 +182,7 @@ def _energy(dreamt: RenderedFrame) -> dict[str, float]:
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """The most memory that this process held, and on a GPU the most that it held there."""
+    """Return the most memory that this process held, and on a GPU the most that it held there."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     if STATUS.exists():

@@ -31,7 +31,7 @@ def give_back_freed_memory() -> bool:
 
     For when large work of another size begins: blocks of the old sizes seldom fit the new, and
     would only lie beside them. Measured at 3840x2160, four octaves: 3.3 GiB became 2.9. Before each
-    step it would be less still, but then its pages have to be had anew: a fifth of the time.
+    step it would be less still, but then its pages have to be had again: a fifth of the time.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

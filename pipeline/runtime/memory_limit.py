@@ -18,10 +18,11 @@ LEAST = 2**28
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Bytes of memory that this process may ever have: the machine's, or less by its cgroups.
+    """Return bytes of memory that this process may ever have: the machine's, or less by its
+    cgroups.
 
-    root: of the system's files. See cgroups(7); a process is in one group of each version, and
-    the limits of all groups around it count too.
+    root: of the system's files. See cgroups(7); a process is in one group of each version, and the
+    limits of all groups around it count too.
     """
     found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for file in _limiting(root):
@@ -31,7 +32,7 @@ def available_memory(root: Path = Path("/")) -> int:
 
 
 def _limiting(root: Path) -> Iterator[Path]:
-    """The files that may limit this process's groups, whether or not they are there."""
+    """Yield the files that may limit this process's groups, whether or not they are there."""
     groups = root / "proc/self/cgroup"
     for line in groups.read_text("utf-8").splitlines() if groups.is_file() else ():
         number, kinds, path = line.split(":", 2)
@@ -69,7 +70,7 @@ def limit_this_process(size: int) -> None:
     if size < least:
         raise UserError(
             f"limits.memory: must be at least {least / GIB:.1f} GiB on the CPU, for the program "
-            f"itself takes most of that, got {size / GIB:.3g}; say limits.memory={least / GIB:.1f}"
+            f"itself takes most of that, got {size / GIB:.3g}; set limits.memory={least / GIB:.1f}"
         )
     _limit(size)
 
@@ -96,17 +97,17 @@ def _limit(size: int) -> None:
 
 
 def _held() -> int:
-    """Bytes of this process that the system counts as data, proc_pid_statm(5)."""
+    """Return bytes of this process that the system counts as data, proc_pid_statm(5)."""
     return _pages()[5]
 
 
 def _used() -> int:
-    """Bytes of it that are in memory and no file's."""
+    """Return bytes of it that are in memory and no file's."""
     _, resident, shared, *_ = _pages()
     return resident - shared
 
 
 def _pages() -> list[int]:
-    """What statm says, in bytes."""
+    """Return what statm says, in bytes."""
     size = os.sysconf("SC_PAGE_SIZE")
     return [int(pages) * size for pages in Path("/proc/self/statm").read_text("ascii").split()]

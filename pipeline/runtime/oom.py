@@ -1,4 +1,4 @@
-"""What it looks like when memory does not suffice, and what the user is told then."""
+"""What it looks like when memory is not enough, and what the user is told then."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ SIZE = re.compile(r"allocate ([\d.]+ \w+)")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether that is why it was raised: on any device, by Python, numpy, OpenCV or torch."""
+    """Return whether that is why it was raised: on any device, by Python, numpy, OpenCV or
+    torch."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     if type(error).__name__ == "error" and getattr(error, "code", None) == OPENCV:
@@ -34,13 +35,13 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_unrecoverable_oom(error: BaseException) -> bool:
-    """Whether that is why, and trying with less is of no use."""
+    """Return whether that is why, and trying with less is of no use."""
     return isinstance(error, RuntimeError) and bool(FOR_GOOD.search(str(error)))
 
 
 @contextmanager
 def oom_as_user_error() -> Iterator[None]:
-    """Raises UserError where memory does not suffice."""
+    """Raises UserError where memory is not enough."""
     try:
         yield
     except Exception as error:

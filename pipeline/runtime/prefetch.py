@@ -66,7 +66,7 @@ class _Worker(Generic[T]):
             _close(self.items)
 
     def hand_over(self, item: T | _Failure | _End) -> bool:
-        """Whether the item found a place before the reader lost interest."""
+        """Return whether the item found a place before the reader lost interest."""
         while not self.stopping.is_set():
             try:
                 self.queue.put(item, timeout=0.1)

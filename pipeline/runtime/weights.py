@@ -50,10 +50,10 @@ COUNTED = "num_batches_tracked"
 def with_weights(
     build: Callable[..., nn.Module], weights: WeightsEnum, *, key: str, without: str
 ) -> tuple[nn.Module, str]:
-    """The network, and the sha256 of its weights file in hex.
+    """Return the network, and the sha256 of its weights file in hex.
 
-    build: takes `weights` and returns the network; torchvision's builders do, and check the hash
-    of what they download. key: the setting that asked for it. without: one that needs no weights.
+    build: takes `weights` and returns the network; torchvision's builders do, and check the hash of
+    what they download. key: the setting that asked for it. without: one that needs no weights.
     Raises UserError, saying where to put the file, if it can be neither found nor downloaded.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
@@ -73,7 +73,8 @@ def with_weights(
 def with_own_weights(
     build: Callable[[int], nn.Module], path: Path, *, name: str, key: str, aside: Sequence[str] = ()
 ) -> tuple[nn.Module, str, int]:
-    """The network with the weights in this file, the file's sha256 in hex, and how many classes.
+    """Return the network with the weights in this file, the file's sha256 in hex, and how many
+    classes.
 
     build: makes the network of the name for so many classes; their count is the file's, 0 where it
     has no weights of the head, which are then 0 too. key: the setting that named the file. aside:
@@ -103,7 +104,7 @@ def with_own_weights(
 
 
 def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule: str) -> None:
-    """Nothing, if the tensors are the wanted ones; raises UserError that begins with the rule."""
+    """Check that the tensors are the wanted ones; raises UserError that begins with the rule."""
     for tensor, value in wanted.items():
         if tensor not in tensors:
             if tensor.endswith(COUNTED):
@@ -125,7 +126,7 @@ def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule
 
 
 def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
-    """The tensors in a weights file by name, and its sha256 in hex.
+    """Return the tensors in a weights file by name, and its sha256 in hex.
 
     Safetensors and torch's own files, told apart by their content; of the latter nothing but
     tensors and plain data is unpickled. Checkpoints that hold a state_dict, and the "module." of
@@ -178,7 +179,7 @@ def _without_prefix(
 
 
 def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
-    """The names of so many classes: one a line, or as Places365 lists them, `/a/airfield 0`.
+    """Return the names of so many classes: one a line, or as Places365 lists them, `/a/airfield 0`.
 
     Raises UserError, naming `key`, for a file that cannot be read or holds another count, and where
     there are no classes.

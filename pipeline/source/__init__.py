@@ -23,12 +23,13 @@ class Source(Protocol):
         """
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
-        """The pictures from frame `start` on: (H, W, 3) RGB of clip's depth, in constant memory.
+        """Return the pictures from frame `start` on: (H, W, 3) RGB of clip's depth, in constant
+        memory.
 
         None where nothing was filmed: the dream is all there is. It has a first picture, and none
-        behind the first None.
-        Closing the iterator early frees whatever it holds. Raises UserError if the input breaks
-        in a way that leaves nothing to show; lesser damage is logged as a warning.
+        behind the first None. Closing the iterator early frees whatever it holds. Raises UserError
+        if the input breaks in a way that leaves nothing to show; lesser damage is logged as a
+        warning.
         """
 
 
@@ -45,4 +46,4 @@ class StillCollection(Protocol):
         """The shape of the first that can be read; raises UserError if none can."""
 
     def each(self) -> Iterator[tuple[Path, Source]]:
-        """Each file's Source; that of a file that cannot be read is among them, unread."""
+        """Return each file's Source; that of a file that cannot be read is among them, unread."""

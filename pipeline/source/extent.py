@@ -33,10 +33,10 @@ def extent(
     frames: int | None,
     total: int | None,
 ) -> tuple[int, int | None]:
-    """The first frame of the input to render, and the first no longer; None = go to the end.
+    """Return the first frame of the input to render, and the first no longer; None = go to the end.
 
-    rate: frames a second. start, end: seconds since the input's first picture. frames: the most
-    to render. total: frames of the whole input, None = unknown. Raises UserError if none is left.
+    rate: frames a second. start, end: seconds since the input's first picture. frames: the most to
+    render. total: frames of the whole input, None = unknown. Raises UserError if none is left.
     """
     first = frame_at(start or 0.0, rate)
     if total is not None and first >= total:
@@ -56,12 +56,12 @@ def extent(
 
 
 def frame_at(seconds: float, rate: Fraction) -> int:
-    """The index of the frame nearest to that time, at `rate` frames a second."""
+    """Return the index of the frame nearest to that time, at `rate` frames a second."""
     return math.floor(Fraction(seconds) * rate + Fraction(1, 2))
 
 
 def count_frames(total: int | None, first: int, last: int | None) -> int | None:
-    """How many frames lie from `first` to before `last`, None = unknown before the end."""
+    """Return how many frames lie from `first` to before `last`, None = unknown before the end."""
     if total is None:
         return None if last is None else last - first
     return (total if last is None else min(total, last)) - first
@@ -77,10 +77,10 @@ def dream_size(
     unit: int = 2,
     keys: Sequence[str] = ("width", "height"),
 ) -> tuple[int, int]:
-    """Height and width in pixels from those of the upright, square-pixelled input.
+    """Return height and width in pixels from those of the upright, square-pixelled input.
 
-    One wanted keeps the shape, both are taken as they are. unit: what sides are multiples of;
-    odd ones lose a pixel, since the usual video formats have half as many colour samples. keys: the
+    One wanted keeps the shape, both are taken as they are. unit: what sides are multiples of; odd
+    ones lose a pixel, since the usual video formats have half as many colour samples. keys: the
     settings that the size comes from. Raises UserError outside the limits.
     """
     if min(height, width) < SMALLEST:

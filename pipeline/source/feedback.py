@@ -77,7 +77,7 @@ class Feedback:
         return Clip(*size, rate=self.rate, count=count)
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
-        """The picture, (H, W, 3) uint8 RGB, as frame 0, and None for each further frame."""
+        """Yield the picture, (H, W, 3) uint8 RGB, as frame 0, and None for each further frame."""
         clip = self.clip
         assert clip.count is not None
         for index in range(start, clip.count):
@@ -89,7 +89,7 @@ class Feedback:
         counts = [count for count in (self.frames, most) if count is not None]
         if not counts:
             raise UserError(
-                "source.seconds: must be given where frames is not, got null; say frames=1"
+                "source.seconds: must be given where frames is not, got null; set frames=1"
             )
         self.limits.check_frames("source.seconds", min(counts))
         return min(counts)
@@ -113,7 +113,7 @@ class Feedback:
         if self.path.is_file() and self.path.suffix.lower() not in SUFFIXES:
             raise UserError(
                 f"input: must be a picture ({' '.join(SUFFIXES)}) to fly into, got "
-                f"{printable(self.path)}; over a video say recipe=video camera=zoom"
+                f"{printable(self.path)}; over a video set recipe=video camera=zoom"
             )
         return read(self.path, self.limits)
 

@@ -32,7 +32,7 @@ PATTERN = re.compile(r"%(?:0?(\d{1,2}))?d")
 
 
 def as_fraction(rate: object) -> object:
-    """A decimal rate as it is written: 12.5, not its nearest binary fraction."""
+    """Return a decimal rate as it is written: 12.5, not its nearest binary fraction."""
     return str(rate) if isinstance(rate, float) else rate
 
 
@@ -85,7 +85,7 @@ class Images:
         return Clip(*size, rate=self.rate, count=count)
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
-        """The pictures from frame `start` on: (H, W, 3) uint8 RGB.
+        """Yield the pictures from frame `start` on: (H, W, 3) uint8 RGB.
 
         One that cannot be decoded is logged, and the one before it shown again.
         """
@@ -143,7 +143,7 @@ class Images:
         )
 
     def _read(self, file: Path) -> Picture:
-        """The picture in the file. Raises UserError if it is none."""
+        """Return the picture in the file. Raises UserError if it is none."""
         return read(file, self.limits)
 
     def _picture(self, index: int) -> Picture | None:
@@ -155,7 +155,7 @@ class Images:
             return None
 
     def _latest(self, first: int, index: int, clip: Clip) -> Picture:
-        """The last picture from `first` to before `index` that can be read."""
+        """Return the last picture from `first` to before `index` that can be read."""
         for earlier in reversed(range(first, index)):
             if (picture := self._picture(earlier)) is not None:
                 return resize_picture(picture, clip.height, clip.width)
@@ -167,7 +167,8 @@ class Images:
 
 
 def find_pictures(path: Path) -> list[Path]:
-    """The pictures that `path` names: itself, those in the folder, or those that fit its pattern.
+    """Return the pictures that `path` names: itself, those in the folder, or those that fit its
+    pattern.
 
     A folder's are in natural order, so that 9 comes before 10; a pattern's in that of its number.
     """
@@ -226,13 +227,13 @@ def _numbers(files: Sequence[Path]) -> list[int]:
 
 
 def natural_order(path: Path) -> tuple[list[str | int], str]:
-    """A key that sorts numbers in names by their value: a9.png before a10.png."""
+    """Return a key that sorts numbers in names by their value: a9.png before a10.png."""
     parts = re.split(r"([0-9]+)", path.name.casefold())
     return [int(part) if part.isdigit() else part for part in parts], path.name
 
 
 def resize_picture(picture: Picture, height: int, width: int) -> Picture:
-    """The picture, or its alpha channel, scaled: averaged to shrink, cubic to grow."""
+    """Return the picture, or its alpha channel, scaled: averaged to shrink, cubic to grow."""
     if picture.shape[:2] == (height, width):
         return picture
     smaller = height * width < picture.shape[0] * picture.shape[1]

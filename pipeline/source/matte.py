@@ -73,7 +73,7 @@ class PictureMattes(Images):
         return brightest == 1
 
     def _looked_at(self, file: Path) -> tuple[Pixels, int] | None:
-        """The file as grey; None = it cannot be read, which is said when its turn comes."""
+        """Return the file as grey; None = it cannot be read, which is said when its turn comes."""
         try:
             return _grey(load(file, self.limits))
         except UserError:
@@ -87,7 +87,7 @@ class VideoMattes(Video):
     _unit: ClassVar[int] = 1
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
-        """The masks from frame `start` on."""
+        """Yield the masks from frame `start` on."""
         for picture in super().pictures(start):
             grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
             yield np.repeat(CLEAN[grey][..., None], 3, axis=2)
@@ -105,7 +105,8 @@ class VideoMattes(Video):
 
 
 def _grey(contents: ImageFile) -> tuple[Pixels, int]:
-    """(H, W), from black to the value that is white, which comes with it; 1 of a label map."""
+    """Return (H, W), from black to the value that is white, which comes with it; 1 of a label
+    map."""
     colours, alpha = contents.colours, contents.alpha
     peak = int(np.iinfo(colours.dtype).max)
     if alpha is not None and int(alpha.min()) < peak:
@@ -118,7 +119,7 @@ def _grey(contents: ImageFile) -> tuple[Pixels, int]:
 
 
 def _labelled(colours: Pixels) -> bool:
-    """Whether (H, W, 3) is a label map: a few flat colours, not all grey, and black."""
+    """Return whether (H, W, 3) is a label map: a few flat colours, not all grey, and black."""
     if (colours[..., :1] == colours[..., 1:]).all():
         return False
     # a photograph is told by a few of its pixels, which does not take a second

@@ -51,7 +51,7 @@ class Still:
         return self._taken[1]
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
-        """The picture, (H, W, 3) uint8 or uint16 RGB; where it is transparent, filled in."""
+        """Yield the picture, (H, W, 3) uint8 or uint16 RGB; where it is transparent, filled in."""
         if start == 0:
             yield self._taken[0].copy()  # the caller may write into it
 
@@ -98,7 +98,7 @@ class Stills:
         return self._first[1].clip
 
     def each(self) -> Iterator[tuple[Path, Still]]:
-        """Every picture by its file, in natural order; what cannot be read is among them."""
+        """Yield every picture by its file, in natural order; what cannot be read is among them."""
         index, first = self._first
         report_left_out(self.path, self.files)
         for number, file in enumerate(self.files):
@@ -142,7 +142,7 @@ def stills(
     alpha: Transparency,
     limits: Limits,
 ) -> Still | Stills:
-    """The picture at `path`, or those in a folder or of a numbered pattern.
+    """Return the picture at `path`, or those in a folder or of a numbered pattern.
 
     The settings of Still and Stills. start, end: must be None, for stills have no time.
     """
@@ -150,7 +150,7 @@ def stills(
         if value is not None:
             raise UserError(
                 f"{key}: must not be given for pictures that are dreamt each on its own, got "
-                f"{value:g} s; leave it out, or say recipe=video for a sequence"
+                f"{value:g} s; leave it out, or set recipe=video for a sequence"
             )
     limits.check_frames("frames", frames)
     one = Still(path, height, width, alpha, limits)

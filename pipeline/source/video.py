@@ -99,7 +99,7 @@ class Video:
         )
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
-        """The pictures from frame `start` on: (H, W, 3) uint8 RGB.
+        """Yield the pictures from frame `start` on: (H, W, 3) uint8 RGB.
 
         Decodes from the beginning whatever the start, so that a resumed render gets the same bits:
         ffmpeg's own seeking gives other frames, or none, on some files. A decoder that is killed is
@@ -122,7 +122,7 @@ class Video:
                 log.warning("%s: begun again", str(error).partition("; ")[0])
 
     def _decoded(self, start: int, chain: str) -> Generator[Picture, None, None]:
-        """The pictures that these filters give, the first of them being frame `start`."""
+        """Yield the pictures that these filters give, the first of them being frame `start`."""
         shape = (self.clip.height, self.clip.width, 3)
         with open_input(self.path) as file:
             arguments = self._arguments(file, chain)
@@ -186,7 +186,9 @@ class Video:
             log.info("%s has a variable rate; made constant: %s frames/s", name, cadence.rate)
 
     def _filters(self, first: int, last: int | None, *, alpha: bool = False) -> str:
-        """The filters that give frames [first, last) of the input; alpha: that channel of them."""
+        """Return the filters that give frames [first, last) of the input; alpha: that channel of
+        them.
+        """
         height, width = self._size
         rate = self._facts.cadence.rate
         return filters(
@@ -208,7 +210,7 @@ class Video:
         ]
 
     def _next(self, pipe: int, file: int, shape: tuple[int, int, int]) -> Picture | None:
-        """The next picture from the pipe, None at its end."""
+        """Return the next picture from the pipe, None at its end."""
         picture = np.empty(shape, np.uint8)
         rest = picture.data.cast("B")
         while rest:

@@ -16,7 +16,7 @@ TEMPORARY = ".tmp"
 
 
 def temporary_path(path: Path) -> Path:
-    """A new name in path's folder for a file that does not count yet.
+    """Return a new name in path's folder for a file that does not count yet.
 
     Short and plain whatever path is called: path's own name may be as long as names can be.
     """
@@ -58,7 +58,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def disk_full_error(path: Path) -> UserError:
-    """The error for a disk, or a share of it, that has no room left for path."""
+    """Return the error for a disk, or a share of it, that has no room left for path."""
     return UserError(
         f"{printable(path)}: the disk must have room, got a full disk (No space left on device); "
         "free some and run the same command again"

@@ -12,9 +12,9 @@ from pipeline.errors import UserError, printable
 
 
 def require_path(path: object) -> object:
-    """The path itself. Raises UserError if there is none: for pydantic's BeforeValidator."""
+    """Return the path itself. Raises UserError if there is none: for pydantic's BeforeValidator."""
     if path is None or path == "":
-        raise UserError("input: must be given, got nothing; say input=FILE, or --help")
+        raise UserError("input: must be given, got nothing; set input=FILE, or --help")
     return path
 
 
@@ -45,7 +45,7 @@ def _check(facts: os.stat_result, path: Path) -> None:
     if stat.S_ISDIR(facts.st_mode):
         raise UserError(
             f"input: must be a file, got the folder {printable(path)}; "
-            "name a file in it, or say source=images for a folder of pictures"
+            "name a file in it, or set source=images for a folder of pictures"
         )
     if not stat.S_ISREG(facts.st_mode):
         raise UserError(

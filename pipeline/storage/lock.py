@@ -57,7 +57,7 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether somebody works in the folder."""
+    """Return whether somebody works in the folder."""
     try:
         descriptor = os.open(folder / NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
@@ -94,7 +94,7 @@ def _second(folder: Path, process: str) -> UserError:
 
 
 def _taken(path: Path) -> int:
-    """The descriptor of the file, locked. Raises UserError if another process has it."""
+    """Return the descriptor of the file, locked. Raises UserError if another process has it."""
     tries = 0
     while True:
         tries += 1

@@ -20,7 +20,7 @@ FOLDER = ".render"
 
 
 def work_dir(output: Path) -> Path:
-    """The folder in which the render of this output works."""
+    """Return the folder in which the render of this output works."""
     return output.with_name(output.name + FOLDER)
 
 

@@ -40,7 +40,7 @@ class RunningJob:
     """Whether no other is to begin."""
 
     def is_done(self, output: Path, facts: Mapping[str, str]) -> bool:
-        """Whether that was done before; else it is noted that it begins.
+        """Return whether that was done before; else it is noted that it begins.
 
         facts: what the output depends on, by name, see Fingerprint.
         """

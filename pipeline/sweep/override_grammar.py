@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def quote(text: str) -> str:
-    """The text as Hydra's grammar writes it down, so that it comes out as it went in."""
+    """Return the text as Hydra's grammar writes it down, so that it comes out as it went in."""
     # OmegaConf would resolve ${...}, even in a file's name: escape it, and the backslashes before.
     # Then Hydra's own rule: within single quotes a quote is escaped, and backslashes before one.
     head, *rest = text.split("${")
@@ -16,11 +16,11 @@ def quote(text: str) -> str:
 
 
 def _doubled_at_end(text: str) -> str:
-    """The text with the backslashes that end it doubled."""
+    """Return the text with the backslashes that end it doubled."""
     bare = text.rstrip("\\")
     return bare + "\\" * 2 * (len(text) - len(bare))
 
 
 def is_quoted(value: str) -> bool:
-    """Whether a value stands in quotes of Hydra's grammar."""
+    """Return whether a value stands in quotes of Hydra's grammar."""
     return len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""

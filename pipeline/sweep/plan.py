@@ -80,7 +80,7 @@ class SweepJob:
     """KEY=VALUE as Hydra reads them, all of the command."""
 
     def settings(self, keys: Iterable[str]) -> dict[str, str]:
-        """What it says of these settings."""
+        """Return what it says of these settings."""
         said = dict(override.partition("=")[::2] for override in self.overrides)
         return {key: unquote(said[key]) for key in keys if key in said}
 
@@ -96,7 +96,8 @@ class Plan:
 
     @staticmethod
     def of(jobs: Sequence[Sequence[str]], before: Sequence[str] = ()) -> Plan:
-        """The plan for jobs with these overrides. before: settings in which earlier jobs differ.
+        """Return the plan for jobs with these overrides. before: settings in which earlier jobs
+        differ.
 
         Raises UserError if two are the same.
         """
@@ -120,7 +121,7 @@ class Plan:
         return Plan(keys, tuple(named.values()))
 
     def and_before(self, other: Plan) -> Plan:
-        """This one, with what else an earlier one had in front."""
+        """Return this one, with what else an earlier one had in front."""
         names = {job.name for job in self.jobs}
         earlier = [job for job in other.jobs if job.name not in names]
         return Plan(tuple(dict.fromkeys([*other.keys, *self.keys])), (*earlier, *self.jobs))
@@ -131,7 +132,7 @@ class Plan:
 
 
 def read_plan(folder: Path) -> Plan:
-    """The plan of a sweep. Raises UserError if the folder holds none."""
+    """Return the plan of a sweep. Raises UserError if the folder holds none."""
     path = folder / PLAN
     try:
         told = parse_json(path)
@@ -152,7 +153,7 @@ def read_plan(folder: Path) -> Plan:
 
 
 def job_name(overrides: Sequence[str], keys: Iterable[str]) -> str:
-    """What a job's folder is called: what it says of these settings.
+    """Return what a job's folder is called: what it says of these settings.
 
     At most LONGEST letters, and where it cannot tell all a hyphen and DIGEST digits.
     """
@@ -166,7 +167,7 @@ def job_name(overrides: Sequence[str], keys: Iterable[str]) -> str:
 
 
 def unquote(value: str) -> str:
-    """A value without the quotes that Hydra's grammar may want around it."""
+    """Return a value without the quotes that Hydra's grammar may want around it."""
     return value[1:-1] if is_quoted(value) else value
 
 
@@ -176,7 +177,8 @@ def write_status(job: Path, status: Status) -> None:
 
 
 def status_of(job: Path) -> Status:
-    """What became of the job in that folder; of one that cannot be read, that it is missing."""
+    """Return what became of the job in that folder; of one that cannot be read, that it is
+    missing."""
     try:
         told = parse_json(job / STATUS)
         status = Status(**{**told, "state": JobState(told["state"])})

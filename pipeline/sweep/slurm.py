@@ -40,7 +40,7 @@ class Queue:
 
     @staticmethod
     def of(sweep: Path) -> Queue:
-        """The queue of a sweep in that folder, before it begins."""
+        """Return the queue of a sweep in that folder, before it begins."""
         return Queue(sweep / ".submitit", frozenset(_numbers(sweep / ".submitit")))
 
     def jobs(self) -> set[str]:
@@ -48,7 +48,7 @@ class Queue:
         return self._found() or set()
 
     def _found(self) -> set[str] | None:
-        """The same; None = the queue cannot be reached."""
+        """Return the same; None = the queue cannot be reached."""
         ours = {number.partition("_")[0] for number in _numbers(self.folder) - self.known}
         if not ours:
             return set()

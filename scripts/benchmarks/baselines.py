@@ -1,4 +1,4 @@
-"""The field's usual ways to dream over a video, written anew, to hold ours against."""
+"""The field's usual ways to dream over a video, written again, to hold ours against."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Usual:
 
     @torch.enable_grad()
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
-        """The gradient, (1, 3, H, W), and the score, a scalar."""
+        """Return the gradient, (1, 3, H, W), and the score, a scalar."""
         image = image.detach().clone().requires_grad_()
         seen: Tensor = self.blocks((image - self.mean) / self.deviation)
         score = seen.square().mean()
@@ -47,7 +47,7 @@ class Usual:
 
 
 def octaves(iterations: int, count: int = OCTAVES) -> Octaves:
-    """The field's settings: step .03, no smoothing, every octave anew each frame."""
+    """Return the field's settings: step .03, no smoothing, every octave again each frame."""
     return Octaves(
         octaves=count, octave_scale=OCTAVE_SCALE, iterations=iterations, step_size=STEP, jitter=32,
         smoothing=0, pyramid=0, falloff=0, decorrelation=0, total_variation=0, distance=0, chroma=0,
@@ -63,14 +63,14 @@ def canvas(image: Image) -> Canvas:
 
 
 def dreamt(image: Image, gradient_fn: GradientFn, dreamer: Octaves) -> tuple[Image, float]:
-    """One frame, as if it were the first."""
+    """Return one frame, as if it were the first."""
     rng = torch.Generator().manual_seed(0)
     dream = dreamer(canvas(image), gradient_fn, rng, memory={})
     return dream.image, dream.steps
 
 
 def alone(pictures: Iterable[Picture], gradient_fn: GradientFn, iterations: int = 10) -> Dreams:
-    """Each frame by itself."""
+    """Return each frame by itself."""
     for picture in pictures:
         yield dreamt(to_image(picture, harness.device), gradient_fn, octaves(iterations))
 
@@ -78,7 +78,9 @@ def alone(pictures: Iterable[Picture], gradient_fn: GradientFn, iterations: int 
 def blended(
     pictures: Iterable[Picture], gradient_fn: GradientFn, share: float, iterations: int = 10
 ) -> Dreams:
-    """The last dream mixed under each frame, unmoved; share: of the frame (pytorch-deepdream)."""
+    """Return the last dream mixed under each frame, unmoved; share: of the frame
+    (pytorch-deepdream).
+    """
     last: Image | None = None
     for picture in pictures:
         canvas = to_image(picture, harness.device)
@@ -91,8 +93,9 @@ def blended(
 def warped_blend(
     pictures: Iterable[Picture], gradient_fn: GradientFn, iterations: int = 5
 ) -> Dreams:
-    """The last dream moved by the negated forward flow and mixed in half and half where the moved
-    picture looks like the new one (after deepdream-video-pytorch, 2026)."""
+    """Return the last dream moved by the negated forward flow and mixed in half and half where the
+    moved picture looks like the new one (after deepdream-video-pytorch, 2026).
+    """
     last: Image | None = None
     before: Picture | None = None
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)

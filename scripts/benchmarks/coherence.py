@@ -120,20 +120,20 @@ def _add_energy(
 
 
 def ours(footage: scenes.Scene, gradient_fn: Gradient) -> baselines.Dreams:
-    """The program as it comes."""
+    """Return the program as it comes."""
     return dreamt_with(footage, gradient_fn, [])
 
 
 def dreamt_with(
     footage: scenes.Scene, gradient_fn: Gradient, words: Sequence[str]
 ) -> baselines.Dreams:
-    """The program with these settings."""
+    """Return the program with these settings."""
     for dreamt in harness.rendered(footage, words, gradient_fn):
         yield dreamt.dream.image, dreamt.dream.steps
 
 
 def _judged(mine: Measured, alone_: Measured) -> tuple[dict[str, object], dict[str, bool]]:
-    """The demands on our own figures."""
+    """Return the demands on our own figures."""
     shake = statistics.fmean(mine.flickers)
     steps = statistics.fmean(mine.steps[1:])
     gain, reference = statistics.fmean(mine.gains), statistics.fmean(alone_.gains)
@@ -158,7 +158,7 @@ def _judged(mine: Measured, alone_: Measured) -> tuple[dict[str, object], dict[s
 
 
 def _still_and_cut(gradient_fn: Gradient) -> tuple[dict[str, object], dict[str, bool]]:
-    """A standing camera, and a cut: what was before must leave nothing behind."""
+    """Return a standing camera, and a cut: what was before must leave nothing behind."""
     standing = measure(scenes.still(40), gradient_fn, ours(scenes.still(40), gradient_fn))
     calm = statistics.fmean(standing.flickers[SETTLED:])
     other = scenes.moving(12, "coffee.png")

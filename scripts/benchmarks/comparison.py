@@ -85,7 +85,7 @@ class Found:
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    """Return the figures, and which demands they meet. clip: a real one, bikes.mp4."""
     clip = harness.needed(clip, "peers")
     if harness.device.type == "cpu":
         torch.set_num_threads(2)
@@ -109,14 +109,14 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 
 def _equal(table: Table, method: str) -> str:
-    """The quickest of ours that gains as much as the method; the defaults if none does."""
+    """Return the quickest of ours that gains as much as the method; the defaults if none does."""
     good = [one for one in OURS if table[one]["gain"] >= table[method]["gain"]]
     return min(good, key=lambda one: table[one]["seconds a frame"], default=next(reversed(OURS)))
 
 
 def _judged(network: str, table: Table, equal: Mapping[str, str]) -> dict[str, bool]:
-    """The demands. equal: which of ours a method is held against: gain is judged with real weights
-    alone, for with random ones there is no end to it.
+    """Return the demands. equal: which of ours a method is compared with: gain is judged with real
+    weights alone, for with random ones there is no end to it.
     """
     met = {}
     for name, demand in DEMANDS.items():
@@ -137,7 +137,8 @@ def compared(
     methods: Mapping[str, Method],
     others: Mapping[str, Sequence[str]],
 ) -> dict[str, Found]:
-    """Every method, by its name: the field's and ours in turns, so that all see the same load.
+    """Return every method, by its name: the field's and ours in turns, so that all see the same
+    load.
 
     words: what ours are told in any case. others: what each of ours is told beside that.
     """
@@ -229,7 +230,7 @@ def _judge(window: Sequence[Frame], dreams: Sequence[Image], judge: Gradient, fo
 
 
 def _filmed(words: Sequence[str]) -> dict[int, Frame]:
-    """The frames of all windows, by index, with their motion."""
+    """Return the frames of all windows, by index, with their motion."""
     source, cuts = harness.stage("source", words), harness.stage("cuts", words)
     frames = with_motion(cuts(source.pictures()), harness.stage("flow", words), source.clip.rate)
     wanted = {begin + n for begin in WINDOWS for n in range(LONG)}
@@ -237,8 +238,8 @@ def _filmed(words: Sequence[str]) -> dict[int, Frame]:
 
 
 def _step(peer: Peer, words: Sequence[str]) -> float:
-    """How many times longer the field's step takes than ours, at full size, all that goes with
-    one included.
+    """Return how many times longer the field's step takes than ours, at full size, all that goes
+    with one included.
     """
     first = next(harness.stage("source", words).pictures())
     image, gradient_fn = to_image(first, harness.device), harness.gradient(words)

@@ -26,7 +26,7 @@ Vector = npt.NDArray[np.float64]
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    """Return the figures, and which demands they meet. clip: a real one, bikes.mp4."""
     clip = harness.needed(clip, "cost")
     gradient_fn = harness.gradient([f"input={clip}"])
     by_size = {size: _by_size(clip, size, gradient_fn) for size in SIZES}
@@ -48,16 +48,16 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 
 def _off_line(sizes: Vector, spent: Vector) -> tuple[float, float]:
-    """How far off, in proportion, these seconds are at most from the line that comes nearest to
-    them; and the share of the last of them that the line begins with.
+    """Return how far off, in proportion, these seconds are at most from the line that comes nearest
+    to them; and the share of the last of them that the line begins with.
     """
     line = np.polyfit(sizes, spent, 1, w=1 / spent)
     return float(abs(np.polyval(line, sizes) / spent - 1).max()), float(line[1] / spent[-1])
 
 
 def _by_size(clip: Path, size: tuple[int, int], gradient_fn: Gradient) -> float:
-    """Seconds of a frame behind the first, all that goes with it included, over its steps: what is
-    new in a frame, and wants steps, hangs on its size too.
+    """Return seconds of a frame behind the first, all that goes with it included, over its steps:
+    what is new in a frame, and wants steps, hangs on its size too.
     """
     width, height = size
     words = [f"input={clip}", f"width={width}", f"height={height}", f"frames={FRAMES}"]
@@ -69,7 +69,7 @@ def _by_size(clip: Path, size: tuple[int, int], gradient_fn: Gradient) -> float:
 
 
 def _by_frames(clip: Path, gradient_fn: Gradient) -> Mapping[int, float]:
-    """Seconds until so many frames of the clip were there."""
+    """Return seconds until so many frames of the clip were there."""
     began, so_far = time.perf_counter(), {}
     for count, _ in enumerate(_dreamt([f"input={clip}"], gradient_fn), start=1):
         so_far[count] = time.perf_counter() - began
@@ -77,14 +77,14 @@ def _by_frames(clip: Path, gradient_fn: Gradient) -> Mapping[int, float]:
 
 
 def _dreamt(words: Sequence[str], gradient_fn: Gradient) -> Iterator[float]:
-    """The steps of each frame, once it is dreamt; each weighted by its share of the frame."""
+    """Yield the steps of each frame, once it is dreamt; each weighted by its share of the frame."""
     source = harness.stage("source", words)
     for dreamt in harness.rendered(source, words, gradient_fn):
         yield dreamt.dream.steps
 
 
 def _repeated(clip: Path, output: Path) -> Path:
-    """A piece of the clip over and over: each turn costs what the first did."""
+    """Return a piece of the clip over and over: each turn costs what the first did."""
     piece = output.with_name("piece.mp4")
     small = ["-vf", "scale=160:-2", "-an"]
     for words in (

@@ -138,7 +138,7 @@ class _Few:
         self._source, self.clip = source, source.clip
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
-        """The pictures from that one on."""
+        """Return the pictures from that one on."""
         return islice(self._source.pictures(), start * FRESH_EVERY, None, FRESH_EVERY)
 
 

@@ -23,7 +23,7 @@ SETTLED = 100
 APART = 60
 """Frames between two that are compared: two seconds."""
 EARLY = slice(150, 250)
-"""Frames around 200, whose distances those of all later ones are held against."""
+"""Frames around 200, whose distances those of all later ones are compared with."""
 WINDOW = 100
 """Frames over which distances are averaged."""
 HELD = ("luminance", "contrast", "chroma", "high_band")
@@ -84,13 +84,13 @@ def _lived(gradient_fn: Gradient, *words: str) -> Life:
 
 @torch.no_grad()
 def _seen(gradient_fn: Gradient, image: Tensor) -> Tensor:
-    """What the network sees, wherever in the picture: (C,)."""
+    """Return what the network sees, wherever in the picture: (C,)."""
     seen: Tensor = gradient_fn.model(image, [FEATURES])[FEATURES].mean(dim=(0, 2, 3))
     return seen
 
 
 def _told(life: Life) -> dict[str, dict[str, float]]:
-    """The figures of a life, frames SETTLED on."""
+    """Return the figures of a life, frames SETTLED on."""
     told: dict[str, dict[str, float]] = {}
     for name in HELD:
         values = np.array(life.vitals[name][SETTLED:])

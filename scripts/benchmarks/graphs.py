@@ -28,10 +28,10 @@ ROUNDS, TIMES = 3, 10
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """The figures, in milliseconds, and which demands they meet. clip: any."""
+    """Return the figures, in milliseconds, and which demands they meet. clip: any."""
     if harness.device.type != "cuda":
         raise UserError(
-            f"--device: must be cuda for graphs, got {harness.device}; say --device cuda"
+            f"--device: must be cuda for graphs, got {harness.device}; add --device cuda"
         )
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
@@ -72,7 +72,7 @@ def bare(model: Model, layer: str, image: Image) -> Tensor:
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """The median of some rounds of many times."""
+    """Return the median of some rounds of many times."""
     spans = []
     for turn in range(ROUNDS + 1):
         harness.wait()

@@ -30,7 +30,7 @@ NO_INPUT = ("source=feedback",)
 def needed(clip: Path | None, bench: str) -> Path:
     """Return the clip, which this bench cannot do without. Raises UserError."""
     if clip is None:
-        raise UserError(f"--clip: must be given for {bench}, got nothing; say --clip bikes.mp4")
+        raise UserError(f"--clip: must be given for {bench}, got nothing; add --clip bikes.mp4")
     return clip
 
 

@@ -101,7 +101,9 @@ def _shown(
 
 
 def _registered(pictures: Sequence[Picture], rate: int) -> dict[str, float]:
-    """The motion per second: median over many pairs of frames, registered by their grey values."""
+    """Return the motion per second: median over many pairs of frames, registered by their grey
+    values.
+    """
     apart = round(APART * rate)
     found: dict[str, list[float]] = {"zoom": [], "degrees": [], "right": [], "down": []}
     for first in range(GROWN * rate, len(pictures) - apart, max(1, rate // 6)):
@@ -133,7 +135,7 @@ def _seam(gradient_fn: Gradient) -> float:
 
 
 def _faded(gradient_fn: Gradient) -> float:
-    """Two layers, the one fading into the other within two seconds, grown before."""
+    """Return two layers, the one fading into the other within two seconds, grown before."""
     words = ("objective.layers=[blocks.4,blocks.9]",
              'objective.weights=["3s: 1, 5s: 0","3s: 0, 5s: 1"]')  # fmt: skip
     pictures = _shown(gradient_fn, 30, *words, seconds=8)[GROWN * 30 :]

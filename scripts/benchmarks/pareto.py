@@ -31,7 +31,7 @@ NAMED = ("draft", "normal", "fine")
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    """Return the figures, and which demands they meet. clip: a real one, bikes.mp4."""
     clip = harness.needed(clip, "pareto")
     torch.set_num_threads(2)
     peer = comparison.lite0()
@@ -52,12 +52,12 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 
 def _told(method: str, iterations: int) -> str:
-    """What a way of the field is called with so many iterations an octave."""
+    """Return what a way of the field is called with so many iterations an octave."""
     return f"{method}, {iterations} an octave"
 
 
 def _beats(ours: Mapping[str, float], theirs: Mapping[str, float]) -> bool:
-    """Whether ours is better in all three."""
+    """Return whether ours is better in all three."""
     quicker = ours["seconds a frame"] < theirs["seconds a frame"]
     return quicker and ours["gain"] >= theirs["gain"] and ours["flicker"] < theirs["flicker"]
 

@@ -37,12 +37,12 @@ class Scene:
         return Clip(HEIGHT, WIDTH, Fraction(RATE), len(self.shots))
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
-        """The pictures from frame `start` on."""
+        """Yield the pictures from frame `start` on."""
         yield from self.shots[start:]
 
 
 def photograph(name: str) -> Picture:
-    """One of scikit-image's photographs, RGB."""
+    """Return one of scikit-image's photographs, RGB."""
     path = Path(skimage.data.__file__).parent / name
     picture = cv2.imread(str(path))
     assert picture is not None
@@ -50,14 +50,14 @@ def photograph(name: str) -> Picture:
 
 
 def moving(frames: int, name: str = "motorcycle_left.png") -> Scene:
-    """A camera that pans, zooms and rotates over a photograph, about 3 pixels a frame."""
+    """Return a camera that pans, zooms and rotates over a photograph, about 3 pixels a frame."""
     ground = photograph(name)
     looks = [_look(i / RATE, ground.shape[0], ground.shape[1]) for i in range(frames)]
     return _filmed(ground, looks)
 
 
 def still(frames: int, name: str = "motorcycle_left.png") -> Scene:
-    """The same camera, standing."""
+    """Return the same camera, standing."""
     ground = photograph(name)
     return _filmed(ground, [_look(0, ground.shape[0], ground.shape[1])] * frames)
 
@@ -91,12 +91,12 @@ def steady(
 
 
 def joined(one: Scene, other: Scene) -> Scene:
-    """One scene, a hard cut, the other."""
+    """Return one scene, a hard cut, the other."""
     return Scene(one.shots + other.shots, one.flows + other.flows)
 
 
 def positions(flow: FloatMap) -> Tensor:
-    """Where each pixel was, (1, H, W, 2), as warp.sample wants it."""
+    """Return where each pixel was, (1, H, W, 2), as warp.sample wants it."""
     grid = pixel_grid(flow.shape[0], flow.shape[1], torch.device("cpu"))
     return grid + torch.from_numpy(flow)[None]
 

@@ -64,7 +64,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 
 def _row(measured: Measured, last: Picture, picture: torch.Tensor) -> dict[str, float]:
-    """The figures of one variant; of the last frame all but flicker and gain."""
+    """Return the figures of one variant; of the last frame all but flicker and gain."""
     dream = to_image(last, harness.CPU)
     look = image_statistics(dream)
     return {

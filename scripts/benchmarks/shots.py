@@ -39,7 +39,7 @@ NEEDS = {"local": "joblib", "gpus": "ray"}
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """The figures, and which demands they meet."""
+    """Return the figures, and which demands they meet."""
     clip = harness.needed(clip, "shots")
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
@@ -55,7 +55,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 
 def _by_shots(folder: Path) -> tuple[dict[str, float], dict[str, bool]]:
-    """One process with a thread, one with two, and two workers with a thread each."""
+    """Return one process with a thread, one with two, and two workers with a thread each."""
     dreamreel = [sys.executable, "-m", "pipeline", "input=clip.mp4", *WORDS]
     one = _timed([*dreamreel, "output=one.mp4"], folder, threads=1)
     both = _timed([*dreamreel, "output=both.mp4"], folder, threads=2)
@@ -80,7 +80,7 @@ def _by_shots(folder: Path) -> tuple[dict[str, float], dict[str, bool]]:
 
 
 def _overhead(folder: Path, words: tuple[str, ...]) -> float:
-    """Seconds that a sweep takes longer for each job, if a job does next to nothing."""
+    """Return seconds that a sweep takes longer for each job, if a job does next to nothing."""
     spans = []
     for _ in range(REPEATS):
         few, many = (_sweep(folder, words, jobs) for jobs in (FEW, MANY))
@@ -103,7 +103,7 @@ def _there(engine: str) -> bool:
 
 
 def _timed(command: list[str], folder: Path, *, threads: int) -> float:
-    """Seconds that the command takes."""
+    """Return seconds that the command takes."""
     environment: Mapping[str, str] = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     began = time.monotonic()
     subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL,

@@ -27,7 +27,7 @@ WIDTH = 160
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """The figures, and which demands they meet. clip: a real one, bikes.mp4 say."""
+    """Return the figures, and which demands they meet. clip: a real one, bikes.mp4 say."""
     clip = harness.needed(clip, "speed")
     ratios = _ratios(clip, out / "speed.mp4")
     ratio = statistics.median(ratios)
@@ -69,7 +69,7 @@ def _ratios(clip: Path, output: Path) -> list[float]:
 
 
 def _bare(gradient_fn: Gradient, source: Source, work: Mapping[str, int]) -> float:
-    """Seconds of so many forward and backward passes at each size, and of nothing else.
+    """Return seconds of so many forward and backward passes at each size, and of nothing else.
 
     work: as report.json has it, by width and height: 640x272.
     """
@@ -89,7 +89,7 @@ def _bare(gradient_fn: Gradient, source: Source, work: Mapping[str, int]) -> flo
 
 
 def _lengthened(clip: Path, output: Path) -> Path:
-    """The clip over and over, long enough."""
+    """Return the clip over and over, long enough."""
     with running(
         ["-y", "-stream_loop", "40", "-i", str(clip), "-frames:v", str(LONG), "-an",
          "-vf", f"scale={WIDTH}:-2", str(output)],
@@ -99,7 +99,7 @@ def _lengthened(clip: Path, output: Path) -> Path:
 
 
 def _peak_memory(clip: Path, output: Path, frames: int) -> int:
-    """The most bytes that a render of so many frames holds, in a process of its own."""
+    """Return the most bytes that a render of so many frames holds, in a process of its own."""
     words = [f"input={clip}", f"output={output}", f"frames={frames}", "overwrite=true"]
     subprocess.run([sys.executable, "-m", "pipeline", *words], check=True, capture_output=True)
     report = json.loads((output.with_name(output.name + ".render") / "report.json").read_text())

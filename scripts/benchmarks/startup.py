@@ -28,7 +28,7 @@ LATER, HELP, TAB = 2.0, 1.5, 0.7
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    """Return the figures, and which demands they meet. clip: a real one, bikes.mp4."""
     clip = harness.needed(clip, "startup")
     render = [f"input={clip}", f"output={out / 'startup.mp4'}", "overwrite=true", "width=640"]
     ways = {
@@ -65,5 +65,5 @@ def _seconds(words: list[str]) -> float:
     )
     seconds = time.perf_counter() - began
     if done.returncode:
-        raise UserError(f"{' '.join(words)}: must run, got {done.stderr.decode()[-300:]}; mend it")
+        raise UserError(f"{' '.join(words)}: must run, got {done.stderr.decode()[-300:]}; fix it")
     return seconds

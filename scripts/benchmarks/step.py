@@ -57,7 +57,7 @@ class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """The figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    """Return the figures, and which demands they meet. clip: a real one, bikes.mp4."""
     clip = harness.needed(clip, "step")
     told: dict[str, object] = {}
     met: dict[str, bool] = {}
@@ -83,7 +83,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 
 def _rows(name: str, words: Sequence[str]) -> dict[int, dict[str, float]]:
-    """The times of a network, and what they come to, by the number of threads."""
+    """Return the times of a network, and what they come to, by the number of threads."""
     picture = to_image(next(harness.stage("source", words).pictures()), harness.CPU)
     gradient_fn = harness.gradient(words)
     bare, ready = Bare.of(gradient_fn), picture.contiguous(memory_format=torch.channels_last)
@@ -110,7 +110,7 @@ class Bare:
 
     @staticmethod
     def of(gradient_fn: Gradient) -> Bare:
-        """What is run for this gradient, which is asked of one layer."""
+        """Return what is run for this gradient, which is asked of one layer."""
         model, (layer,) = gradient_fn.model, gradient_fn.objective.layers
         kind = model.kind if isinstance(model, ReducedPrecision) else torch.float32
         network = model.model if isinstance(model, ReducedPrecision) else model
@@ -153,7 +153,7 @@ def _rated(
 
 
 def _in_turns(ways: Sequence[Callable[[], object]]) -> list[float]:
-    """Seconds of each, the median of many rounds, so that all see the same load."""
+    """Return seconds of each, the median of many rounds, so that all see the same load."""
     spans: list[list[float]] = [[] for _ in ways]
     for turn in range(ROUNDS + 2):
         for way, found in zip(ways, spans, strict=True):
@@ -165,20 +165,20 @@ def _in_turns(ways: Sequence[Callable[[], object]]) -> list[float]:
 
 
 def _matrices(kind: torch.dtype) -> tuple[Callable[[], object], int]:
-    """A product of matrices, and its operations."""
+    """Return a product of matrices, and its operations."""
     one = torch.rand(SIDE, SIDE, dtype=kind)
     return partial(torch.mm, one, one), 2 * SIDE**3
 
 
 def _maps(kind: torch.dtype) -> tuple[Callable[[], object], int]:
-    """A dense convolution, which is as good as they come, and its operations."""
+    """Return a dense convolution, which is as good as they come, and its operations."""
     maps = torch.rand(1, 256, 64, 64, dtype=kind).contiguous(memory_format=torch.channels_last)
     weight = torch.rand(256, 256, 3, 3, dtype=kind).contiguous(memory_format=torch.channels_last)
     return partial(F.conv2d, maps, weight, padding=1), 2 * maps.numel() * 256 * 9
 
 
 def _memory() -> tuple[Callable[[], object], int]:
-    """A copy far larger than the caches, and its bytes, read and written."""
+    """Return a copy far larger than the caches, and its bytes, read and written."""
     source = torch.rand(1 << 26)
     target = torch.empty_like(source)
     return partial(target.copy_, source), 2 * source.numel() * source.itemsize

@@ -51,7 +51,7 @@ class FirstPicture:
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """The figures early and late, and which demands they meet."""
+    """Return the figures early and late, and which demands they meet."""
     source = out / "long.mkv"
     test = ["-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25", "-frames:v", str(FRAMES)]
     with running(["-y", *test, "-c:v", "ffv1", str(source)]) as process:
@@ -86,7 +86,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 
 def _saving(out: Path) -> float:
-    """Seconds that saving takes in the median, after each sixth frame of noise."""
+    """Return seconds that saving takes in the median, after each sixth frame of noise."""
     draw, took = torch.Generator().manual_seed(0), []
     picture = np.random.default_rng(0).integers(0, 256, (SAVED.height, SAVED.width, 3), np.uint8)
     size, state = (SAVED.height, SAVED.width), State()
@@ -142,7 +142,7 @@ def _within(looks: list[FirstPicture], first: int, end: int) -> list[FirstPictur
 
 
 def _pace(looks: list[FirstPicture], spans: range) -> float:
-    """Seconds a frame, in the median of the spans."""
+    """Return seconds a frame, in the median of the spans."""
     within = (_within(looks, first, first + spans.step) for first in spans)
     return statistics.median(
         (some[-1].seconds - some[0].seconds) / (some[-1].frames - some[0].frames) for some in within

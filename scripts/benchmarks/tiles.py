@@ -41,15 +41,15 @@ MEMORY = 0.75
 ALLOWED = 3e9
 """Bytes that a process may hold which dreams at the large size."""
 NEAR = 48
-"""Pixels on either side of a seam that it is held against."""
+"""Pixels on either side of a seam that it is compared with."""
 UNSEEN = 1 / 255 / 12**0.5
 """Deviation of what a picture loses by its rounding to 8 bits, of its range. Dreaming magnifies
 whatever differs at the start, and two dreams can be no more alike than that lets them be."""
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """The figures, and which demands they meet. clip: whose first frame to take for the photograph
-    of a cup.
+    """Return the figures, and which demands they meet. clip: whose first frame to take for the
+    photograph of a cup.
     """
     torch.set_num_threads(2)
     picture = _photograph(clip)
@@ -78,7 +78,7 @@ def _sized(picture: Picture, size: tuple[int, int]) -> Image:
 def _compared(
     gradient_fn: Gradient, picture: Picture, out: Path
 ) -> tuple[dict[str, object], dict[str, bool]]:
-    """One gradient and a whole dream in tiles against the same of the whole picture."""
+    """Return one gradient and a whole dream in tiles against the same of the whole picture."""
     image = _sized(picture, COMPARED)
     tiled, small = (
         replace(gradient_fn, tile_budget=TileBudget(side=side, bytes=None))
@@ -132,7 +132,9 @@ def _compared(
 
 
 def _there_and_back(image: Tensor) -> Tensor:
-    """The image carried by half a pixel and back, as dreams are carried: interpolation's error."""
+    """Return the image carried by half a pixel and back, as dreams are carried: interpolation's
+    error.
+    """
     grid = pixel_grid(image.shape[2], image.shape[3], harness.CPU)
     return sample(sample(image, grid + 0.5), grid - 0.5)
 
@@ -161,7 +163,7 @@ def _jumps(layer: Tensor, tiles: Sequence[Tile]) -> tuple[float, float]:
 
 
 def _timed(gradient_fn: Gradient, picture: Picture) -> tuple[dict[str, object], dict[str, bool]]:
-    """Seconds of a step at each size, the sizes in turns."""
+    """Return seconds of a step at each size, the sizes in turns."""
     once = ("dreamer.octaves=1", "dreamer.iterations=1")
     dreamer = harness.stage("dreamer", once)
     budget = TileBudget(side=None, bytes=MEMORY * GIB)
@@ -189,7 +191,7 @@ def _timed(gradient_fn: Gradient, picture: Picture) -> tuple[dict[str, object], 
 
 
 def _large(picture: Picture, out: Path) -> tuple[dict[str, object], dict[str, bool]]:
-    """The most bytes that a process holds which dreams a large still, by its own report."""
+    """Return the most bytes that a process holds which dreams a large still, by its own report."""
     still, output = out / "large.png", out / "large.dream.png"
     cv2.imwrite(str(still), to_picture(_sized(picture, LARGE))[:, :, ::-1])
     words = [f"input={still}", f"output={output}", "dreamer.iterations=2", "device=cpu"]

@@ -1,4 +1,4 @@
-"""What the user can mend: exactly one line that says how, exit code 2, nothing left behind."""
+"""What the user can fix: exactly one line that says how, exit code 2, nothing left behind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BAD_KEYS = [
     ("~dreamer.octaves", "dreamer.octaves", "must be given"),
     ("+dreamer=none", "dreamer", "without the +"),
     ("--multirn", "--multirn", "did you mean --multirun?"),
-    ("clip.mp4", "KEY=VALUE", "say input=clip.mp4"),
+    ("clip.mp4", "KEY=VALUE", "set input=clip.mp4"),
     ("=3", "KEY=VALUE", "no key"),
 ]
 BAD_CHOICES = [
@@ -45,10 +45,10 @@ BAD_CHOICES = [
     ("dreamer=", "dreamer", "none, octaves", "''"),
     ("dreamer=null", "dreamer", "none, octaves", "null"),
     ("dreamer={a:1}", "dreamer=none"),
-    ("dreamer.iterations=99999999999", "at most 10000", "say dreamer.iterations=20"),
-    ("flow.descents=99999999999", "at most 1000", "say flow.descents="),
+    ("dreamer.iterations=99999999999", "at most 10000", "set dreamer.iterations=20"),
+    ("flow.descents=99999999999", "at most 1000", "set flow.descents="),
     ("limits.memory=1e308", "limits.memory: must be at most"),
-    ("end=1e13", "end: must be at most 1e+09", "say end=null"),
+    ("end=1e13", "end: must be at most 1e+09", "set end=null"),
     ("limits=[]", "limits: must be of the kind that it is"),
     ("dreamer=[none,octaves]", "dreamer", "one choice"),
     ("model=torchvision", "model.name", "must be given"),
@@ -59,7 +59,7 @@ BAD_CHOICES = [
     ("dreamer._target_=pipeline.nothing.Here", "pipeline.nothing.Here"),
 ]
 BAD_VALUES = [
-    ("dreamer.octaves=0", "dreamer.octaves", "at least 1", "got 0", "say dreamer.octaves=4"),
+    ("dreamer.octaves=0", "dreamer.octaves", "at least 1", "got 0", "set dreamer.octaves=4"),
     ("dreamer.octaves=2.5", "dreamer.octaves", "a whole number", "2.5"),
     ("dreamer.octaves=many", "dreamer.octaves", "unknown variable 'many'"),
     ("dreamer.octaves=true", "dreamer.octaves", "a number", "true"),
@@ -98,12 +98,12 @@ BAD_VALUES = [
     ("precision=16", "precision: must be", "got 16"),
     ("compile=inductor", "compile: must be auto, graphs or none", "'inductor'", "compile=auto"),
     ("compile=graphs", "compile: graphs must go with an NVIDIA GPU", "got cpu", "compile=auto"),
-    ("tile=half", "tile: must be auto, null, or a number of pixels", "'half'", "say tile=auto"),
+    ("tile=half", "tile: must be auto, null, or a number of pixels", "'half'", "set tile=auto"),
     ("tile=0", "tile: must be", "got 0"),
     ("tile=true", "tile: must be", "True"),
-    ("tile=10", "tile: must be at least 192", "got 10", "say tile=auto"),
+    ("tile=10", "tile: must be at least 192", "got 10", "set tile=auto"),
     ("tile_memory=0", "tile_memory: must be auto or a number above 0, in GiB, got 0"),
-    ("tile_memory=much", "tile_memory: must be", "'much'", "say tile_memory=auto"),
+    ("tile_memory=much", "tile_memory: must be", "'much'", "set tile_memory=auto"),
     ("overwrite=maybe", "overwrite", "true or false", "maybe"),
     ("trust=5", "trust", "list"),
     ("objective.weights=[1,2]", "objective.weights", "one number a layer"),
@@ -187,7 +187,7 @@ def test_a_bad_output_is_refused_and_nothing_is_lost(
 def test_a_setting_of_another_choice_is_named_with_that_choice(unchanged: Path) -> None:
     line = run("input=clip.mp4", "dreamer=none", "dreamer.octaves=3", cwd=unchanged).line
     assert "dreamer.octaves" in line
-    assert "say dreamer=feedback or dreamer=octaves" in line
+    assert "set dreamer=feedback or dreamer=octaves" in line
 
 
 def test_nothing_at_all_is_answered_with_how_to_begin(unchanged: Path) -> None:

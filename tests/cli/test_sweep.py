@@ -261,7 +261,7 @@ def test_a_winner_is_rendered_whole_from_its_job_and_from_its_video(folder: Path
     for words, said in (
         ("from=clip.mp4", "got clip.mp4, which tells no settings; name another"),
         ("from=nix.mp4", "got nix.mp4, which is not there; check the name"),
-        ("from=mine", "got the whole sweep mine; say from=mine/look=lace"),
+        ("from=mine", "got the whole sweep mine; set from=mine/look=lace"),
     ):
         assert run(words, cwd=folder).line.endswith(said)
 
@@ -270,7 +270,7 @@ def test_what_only_a_sweep_has_a_use_for_is_refused_without_one(folder: Path) ->
     for word in ("sweep=mine", "hydra/launcher=local"):
         line = run("input=clip.mp4", "dreamer=none", word, cwd=folder).line
         key = word.partition("=")[0]
-        assert line == f"{key}: must go with a sweep, got a single render; say dreamreel -m ..."
+        assert line == f"{key}: must go with a sweep, got a single render; run dreamreel -m ..."
 
 
 def test_ctrl_c_in_the_last_frame_of_a_job_ends_the_sweep_behind_it(folder: Path) -> None:

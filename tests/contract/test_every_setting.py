@@ -46,7 +46,7 @@ VALUES = (
 )  # fmt: skip
 FEEDING = ("input", "frames", "start")
 MOMENT = {**dict.fromkeys(VARIABLES, 0.0), "rate": 25.0}
-REMEDY = re.compile(r"; say ([\w.]+)=(\S+)$")
+REMEDY = re.compile(r"; set ([\w.]+)=(\S+)$")
 CHOICES = [
     (group, path.stem)
     for group in (*FIXED, *CHANGING)

@@ -43,7 +43,7 @@ class Ran:
 
     @property
     def line(self) -> str:
-        """The one line on stderr of a run that the user has to mend."""
+        """The one line on stderr of a run that the user has to fix."""
         assert self.code == 2, f"exit code {self.code}, stderr:\n{self.err}"
         assert len(self.err.splitlines()) == 1, f"not one line on stderr:\n{self.err}"
         assert self.out == "", f"stdout:\n{self.out}"

@@ -389,4 +389,4 @@ def test_a_plus_too_many_is_one_line_with_a_remedy(folder: Path, word: str) -> N
     line = run("input=clip.mp4", word, cwd=folder).line
     key = word.lstrip("+").partition("=")[0]
     assert line.startswith(f"{key}: is ")
-    assert f"; say {key}=" in line
+    assert f"; set {key}=" in line

@@ -105,7 +105,7 @@ def test_killed_again_and_again_it_comes_out_the_same(apart: int, home: Path) ->
 
 
 def test_killed_each_time_after_as_many_calls_it_gets_to_its_end(home: Path) -> None:
-    """Whatever a run came to is kept: ninety calls suffice to begin, and for a frame more."""
+    """Whatever a run came to is kept: ninety calls are enough to begin, and for a frame more."""
     whole(renders.zoomed, home, 150)
     folder = home / "again"
     folder.mkdir()

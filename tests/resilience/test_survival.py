@@ -97,7 +97,7 @@ def test_other_settings_are_refused_by_name(
     line = run(*given, *words, cwd=folder).line
     assert line.startswith("output: what x.mp4.render holds must go on as it began, got ")
     assert told in line
-    assert line.endswith("; take that back, or say overwrite=true to start anew")
+    assert line.endswith("; take that back, or set overwrite=true to start over")
     goes_on(folder, whole)
 
 
@@ -118,7 +118,7 @@ def test_another_input_is_refused_by_name_and_with_leave_begun_anew(
     line = run("input=other.mkv", *WORDS[1:], cwd=folder).line
     assert "input=other.mkv (was clip.mkv)" in line
     ran = rendered(*WORDS, "overwrite=true", cwd=folder)
-    assert "starts anew, for other contents of input" in ran.err
+    assert "starts over, for other contents of input" in ran.err
     assert (folder / "x.mp4").read_bytes() != whole
 
 

@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to it")
 BAD_LIMITS = [
-    *((f"limits.{name}={value}", f"limits.{name}: must be ", f"say limits.{name}={default}")
+    *((f"limits.{name}={value}", f"limits.{name}: must be ", f"set limits.{name}={default}")
       for name, default in (("pixels", 67108864), ("frames", 5000000), ("gap_seconds", 300),
                             ("rate", 1000), ("stall_seconds", 60))
       for value in ("-1", "much", "null", "[1]")),

@@ -123,7 +123,7 @@ def test_the_camera_comes_to_move_as_it_did() -> None:
 
 
 def test_what_is_too_short_is_refused() -> None:
-    with pytest.raises(UserError, match=r"loop: needs .* got 30 frames; say loop_seconds"):
+    with pytest.raises(UserError, match=r"loop: needs .* got 30 frames; set loop_seconds"):
         SeamlessLoop(16).clip(CLIP)
     with pytest.raises(UserError, match=r"loop: needs .* got 12 frames"):
         shown(SeamlessLoop(8), [0] * 12)

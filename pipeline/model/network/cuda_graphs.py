@@ -32,18 +32,20 @@ class Capturer(Protocol):
     """Whatever can record what is done to tensors."""
 
     def __call__(self, work: Callable[[], T]) -> tuple[T, Callable[[], None]]:
-        """What the work gives, and how it is done again: on the same tensors, into the same."""
+        """Return what the work gives, and how it is done again: on the same tensors, into the
+        same."""
 
 
 def with_cuda_graphs(model: Model, name: str, device: torch.device) -> Model:
-    """The model, on this device already, run as CUDA graphs where it is asked for and can be.
+    """Return the model, on this device already, run as CUDA graphs where it is asked for and can
+    be.
 
     graphs: on an NVIDIA GPU. none: kernel by kernel. auto: graphs where there is such a GPU. Raises
     UserError.
     """
     if device.type != "cuda" and name == "graphs":
         raise UserError(
-            f"compile: graphs must go with an NVIDIA GPU, got {device}; say compile=auto"
+            f"compile: graphs must go with an NVIDIA GPU, got {device}; set compile=auto"
         )
     return (
         CudaGraphModel(model, CudaGraphs()) if device.type == "cuda" and name != "none" else model
@@ -67,7 +69,7 @@ class CudaGraphModel(ModelWrapper):
         self.turn = 0
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
-        """The activations of these layers, by name."""
+        """Return the activations of these layers, by name."""
         if not (torch.is_grad_enabled() and image.requires_grad):
             return self.model(image, layers)
         key = tuple(image.shape), tuple(layers)
@@ -84,12 +86,13 @@ class CudaGraphModel(ModelWrapper):
         return dict(zip(layers, seen, strict=True))
 
     def to(self, device: torch.device) -> Model:
-        """The same on this device; itself, if it is there already."""
+        """Return the same on this device; itself, if it is there already."""
         there = self.model.to(device)
         return self if there is self.model else with_cuda_graphs(there, NAMES[0], device)
 
     def _recorded(self, image: Image, layers: Sequence[str]) -> _Tape | None:
-        """What is done at this size; None = it can't be recorded, or memory does not suffice.
+        """Return what is done at this size; None = it can't be recorded, or memory does not
+        be enough.
 
         Then nothing is recorded any more, and what was is forgotten: whatever there is, is needed.
         """
@@ -122,7 +125,7 @@ class CudaGraphs:
         self._pool: Any = torch.cuda.graph_pool_handle()
 
     def __call__(self, work: Callable[[], T]) -> tuple[T, Callable[[], None]]:
-        """What the work gives once it is done, and how it is done."""
+        """Return what the work gives once it is done, and how it is done."""
         graph = torch.cuda.CUDAGraph()
         # others may use the GPU meanwhile: optical flow in its thread, say
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
@@ -170,7 +173,7 @@ class _Played(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, *wanted: Tensor | None) -> tuple[Tensor | None, ...]:
         if context.turn != context.model.turn:
-            raise RuntimeError("a recorded network was asked anew before the way back was gone")
+            raise RuntimeError("a recorded network was asked again before the way back was gone")
         tape, found = context.tape, []
         for index, want in enumerate(wanted):
             if want is not None:

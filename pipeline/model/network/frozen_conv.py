@@ -38,12 +38,12 @@ class FrozenConv:
     """How it finds back; None = as oneDNN."""
 
     def __call__(self, x: Tensor, padding: Amounts) -> Tensor:
-        """(1, C, H, W) -> (1, D, h, w). padding: rows and columns of zeros on both sides."""
+        """Return (1, C, H, W) -> (1, D, h, w). padding: rows and columns of zeros on both sides."""
         y: Tensor = _Function.apply(x, self, padding)
         return y
 
     def there(self, x: Tensor, padding: Amounts) -> Tensor:
-        """The same without a way back."""
+        """Return the same without a way back."""
         behind = ("none", []) if self.cap is None else ("hardtanh", [0.0, self.cap])
         y: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups, *behind, ""
@@ -51,7 +51,7 @@ class FrozenConv:
         return y
 
     def back(self, gradient: Tensor, shape: torch.Size, padding: Amounts) -> Tensor:
-        """The gradient in what went in, which had this shape, of that in what came out."""
+        """Return the gradient in what went in, which had this shape, of that in what came out."""
         if self.phases is not None:
             return self.phases.back(gradient, *shape[2:])
         kind = self.weight.dtype
@@ -67,7 +67,7 @@ class FrozenConv:
         return found.to(kind)
 
     def cut(self, gradient: Tensor, y: Tensor) -> Tensor:
-        """The gradient behind the ReLU, whose result y is, of that before it."""
+        """Return the gradient behind the ReLU, whose result y is, of that before it."""
         within = (gradient, y, 0.0, self.cap)
         cut = torch.ops.aten.hardtanh_backward
         found: Tensor = cut.grad_input(*within, grad_input=gradient) if self.alone else cut(*within)
@@ -127,7 +127,9 @@ class Phases:
         return Phases(kernel.contiguous(memory_format=torch.channels_last), first, last)
 
     def back(self, gradient: Tensor, height: int, width: int) -> Tensor:
-        """The gradient in the input, (1, C, height, width), of that in the result, (1, D, h, w)."""
+        """Return the gradient in the input, (1, C, height, width), of that in the result, (1, D, h,
+        w).
+        """
         rows, columns = -(-height // 2), -(-width // 2)
         beyond = (rows - gradient.shape[2] + self.last, columns - gradient.shape[3] + self.last)
         padding = max(-self.first, *beyond)

@@ -40,7 +40,8 @@ class FusedConv(nn.Module):
         self._frozen: dict[torch.dtype, FrozenConv] = {}
 
     def forward(self, x: Tensor) -> Tensor:
-        """(1, C, H, W) -> (1, D, h, w), in the numbers that autocast asks for, if it is on."""
+        """Return (1, C, H, W) -> (1, D, h, w), in the numbers that autocast asks for, if it is
+        on."""
         sides = zip(self.reach, x.shape[2:], strict=True)
         padding = [reach + side % 2 for reach, side in sides] if self.padded else self.padding
         kind = _kind(x)
@@ -50,7 +51,7 @@ class FusedConv(nn.Module):
         return y if self.cap is None else F.hardtanh(y, 0.0, self.cap)
 
     def _in(self, kind: torch.dtype) -> FrozenConv:
-        """The convolution in such numbers, made once."""
+        """Return the convolution in such numbers, made once."""
         if kind not in self._frozen:
             weight = self.weight.to(kind)
             phases = Phases.of(weight, self.padding[0]) if self.phased else None
@@ -62,7 +63,7 @@ class FusedConv(nn.Module):
 
 
 def _kind(x: Tensor) -> torch.dtype | None:
-    """The numbers that the convolution computes in; None = autocast's own way."""
+    """Return the numbers that the convolution computes in; None = autocast's own way."""
     if not torch.is_autocast_enabled("cpu"):
         return x.dtype
     kind = torch.get_autocast_dtype("cpu")
@@ -111,15 +112,15 @@ def fuse_passes(module: GraphModule) -> None:
 
 
 def _may_widen(convolution: nn.Conv2d) -> bool:
-    """Whether its padding can be its own: of a few channels a wider kernel costs more than a copy,
-    and only steps of two are met.
+    """Return whether its padding can be its own: of a few channels a wider kernel costs more than a
+    copy, and only steps of two are met.
     """
     depthwise = convolution.groups == convolution.in_channels
     return depthwise and convolution.stride == (2, 2) and not any(_amounts(convolution))
 
 
 def _has_phases(convolution: nn.Conv2d) -> bool:
-    """Whether the way back by phases is right, and quicker."""
+    """Return whether the way back by phases is right, and quicker."""
     (tall, wide), (rows, columns) = convolution.kernel_size, _amounts(convolution)
     simple = tall == wide and rows == columns and convolution.dilation == (1, 1)
     few = convolution.groups == 1 and convolution.in_channels <= FEW
@@ -127,5 +128,5 @@ def _has_phases(convolution: nn.Conv2d) -> bool:
 
 
 def _amounts(convolution: nn.Conv2d) -> list[int]:
-    """The rows and columns of zeros on both sides."""
+    """Return the rows and columns of zeros on both sides."""
     return [int(amount) for amount in convolution.padding]

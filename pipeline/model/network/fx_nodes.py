@@ -17,14 +17,14 @@ RELUS: Mapping[object, float] = {
 
 
 def module_of(module: GraphModule, node: object) -> nn.Module | None:
-    """What the node calls, if it calls a module."""
+    """Return what the node calls, if it calls a module."""
     if isinstance(node, Node) and node.op == "call_module":
         return module.get_submodule(str(node.target))
     return None
 
 
 def called_type(module: GraphModule, node: Node) -> object:
-    """The class of the module that the node calls, or the function; None = neither."""
+    """Return the class of the module that the node calls, or the function; None = neither."""
     if node.op == "call_function":
         return node.target
     found = module_of(module, node)

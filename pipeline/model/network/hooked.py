@@ -26,7 +26,8 @@ class HookedNetwork:
     def cut(
         self, layers: Sequence[str], device: torch.device
     ) -> Callable[[Tensor], Mapping[str, object]]:
-        """What gives the outputs of these layers by name, in the order in which they are run.
+        """Return what gives the outputs of these layers by name, in the order in which they are
+        run.
 
         A layer that is run several times counts at its first time. The module is on the device.
         """

@@ -29,21 +29,21 @@ class Sides:
     """The one side, of a square, that a network can look at at all; None = any."""
 
     def of(self, size: Size) -> Size:
-        """The size that a picture of this size is brought to."""
+        """Return the size that a picture of this size is brought to."""
         if self.only is not None:
             return self.only, self.only
         height, width = (-(-side // self.whole) * self.whole for side in size)
         return height, width
 
     def scaled(self, image: Image) -> Image:
-        """The image, scaled where the network looks at one size only."""
+        """Return the image, scaled where the network looks at one size only."""
         if self.only is None:
             return image
         return F.interpolate(image, (self.only, self.only), mode="bilinear",
                              align_corners=False, antialias=True)  # fmt: skip
 
     def filled(self, normalised: Tensor) -> Tensor:
-        """The same with zeros, the mean of all pictures, at the right and at the bottom."""
+        """Return the same with zeros, the mean of all pictures, at the right and at the bottom."""
         height, width = normalised.shape[2:]
         whole = self.of((height, width))
         if whole == (height, width):
@@ -62,7 +62,8 @@ class Sides:
 
 @torch.no_grad()
 def sides_of(module: nn.Module, only: int) -> Sides:
-    """What this network can look at, found by trying. only: its own side, where nothing else goes.
+    """Return what this network can look at, found by trying. only: its own side, where nothing else
+    goes.
 
     A network says so itself nowhere; what it cannot do, it fails at in its own way.
     """

@@ -29,7 +29,9 @@ class Layout:
     tokens."""
 
     def read(self, output: Tensor, size: Size) -> Tensor:
-        """The output as (1, C, h, w), or (1, C) of a layer without a map. size: the picture's."""
+        """Return the output as (1, C, h, w), or (1, C) of a layer without a map. size: the
+        picture's.
+        """
         if self.placeless is None:
             return output if self.axis == 1 else output.movedim(self.axis, 1)
         tokens = output.movedim(self.axis, 1)[:, :, self.placeless :]
@@ -45,7 +47,7 @@ def grid(count: int, size: Size) -> Size:
 
 
 def layout_of(shapes: Sequence[Sequence[int]], sizes: Sequence[Size]) -> Layout | None:
-    """How outputs of these two shapes, of pictures of two sizes, are read; None = as no map.
+    """Return how outputs of these two shapes, of pictures of two sizes, are read; None = as no map.
 
     Channels are what does not change with the size. Two equal sizes leave only the form to go by.
     """

@@ -72,7 +72,7 @@ class Network(nn.Module):
         self.register_buffer("_deviation", _by_channel(deviation))
 
     def forward(self, image: Image, layers: Sequence[str]) -> Activations:
-        """The activations of these layers, by name."""
+        """Return the activations of these layers, by name."""
         layouts = self._read(layers)
         outputs = self._outputs(image, layers)
         height, width = image.shape[2:]
@@ -81,7 +81,7 @@ class Network(nn.Module):
                 for layer, output in outputs.items()}  # fmt: skip
 
     def layers(self) -> list[str]:
-        """All layers that can be read by their dotted names, in the order of running."""
+        """Return all layers that can be read by their dotted names, in the order of running."""
         if not self._layers:
             found = self._tried(self._way.names)
             self._layers = [name for name, layout in found.items() if layout is not None]
@@ -93,11 +93,11 @@ class Network(nn.Module):
         return {} if self._classes is None else {self._last: self._classes}
 
     def channels(self, layer: str) -> int:
-        """How many channels this layer has."""
+        """Return how many channels this layer has."""
         return self._read([layer])[layer].channels
 
     def smallest_side(self, layers: Sequence[str]) -> int:
-        """The least side, in pixels, at which every layer still has a map of 3 x 3.
+        """Return the least side, in pixels, at which every layer still has a map of 3 x 3.
 
         A layer without a map (a class score) counts as the smallest map before it.
         """
@@ -120,7 +120,7 @@ class Network(nn.Module):
         return 512
 
     def _sides_of_maps(self, image: Image, layers: tuple[str, ...]) -> list[int]:
-        """The smaller side of each layer's map; of all maps where a layer has none."""
+        """Return the smaller side of each layer's map; of all maps where a layer has none."""
         activations = self(image, layers).values()
         if any(activation.ndim < 4 for activation in activations):
             activations = self(image, self._blocks).values()
@@ -128,7 +128,7 @@ class Network(nn.Module):
         return [min(a.shape[2:]) for a in activations if a.ndim == 4 and max(a.shape[2:]) > 1]
 
     def _outputs(self, image: Image, layers: Sequence[str]) -> Mapping[str, Any]:
-        """What the module itself gives at these layers."""
+        """Return what the module itself gives at these layers."""
         scaled = self._sides.scaled(image)
         ready: Tensor = _Ready.apply(scaled, self._mean, self._deviation)
         return self._cut(tuple(layers))(self._sides.filled(ready))
@@ -164,7 +164,9 @@ class Network(nn.Module):
         return next(name for name in reversed(self._way.names) if self._tried([name])[name])
 
     def _read(self, layers: Sequence[str]) -> Mapping[str, Layout]:
-        """How these layers are read. Raises UserError for one that is not there or has no map."""
+        """Return how these layers are read. Raises UserError for one that is not there or has no
+        map.
+        """
         missing = [layer for layer in layers if layer not in self._layouts]
         if missing:
             for layer in missing:
@@ -183,7 +185,9 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def _tried(self, layers: Sequence[str]) -> dict[str, Layout | None]:
-        """How these layers are read, None = not at all, found by a look at two small pictures."""
+        """Return how these layers are read, None = not at all, found by a look at two small
+        pictures.
+        """
         for pair in TRIED:
             sizes = [self._sides.of(size) for size in pair]
             try:
@@ -197,7 +201,9 @@ class Network(nn.Module):
         raise AssertionError("the last pair returns or raises")
 
     def _shapes(self, size: Size, layers: Sequence[str]) -> dict[str, Sequence[int]]:
-        """The shape of what each layer gives; (0,) of what is no tensor, or the same for all."""
+        """Return the shape of what each layer gives; (0,) of what is no tensor, or the same for
+        all.
+        """
         with torch.enable_grad():
             outputs = self._outputs(self._zeros(size).requires_grad_(), layers)
         return {layer: output.shape if isinstance(output, Tensor) and output.requires_grad else (0,)
@@ -227,15 +233,15 @@ class _Ready(torch.autograd.Function):
 
 
 def _by_channel(values: Sequence[float]) -> Tensor:
-    """These values, (1, 3, 1, 1); (1, 1, 1, 1) where all are the same, which a CPU takes a quarter
-    of the time for.
+    """Return these values, (1, 3, 1, 1); (1, 1, 1, 1) where all are the same, which a CPU takes a
+    quarter of the time for.
     """
     one = len(set(values)) == 1
     return torch.tensor(values[:1] if one else values).view(1, -1, 1, 1)
 
 
 def check_layer(layer: str, known: Sequence[str]) -> None:
-    """Nothing, if the layer is one of these names, or a block that holds some. Raises UserError."""
+    """Check that the layer is one of these names, or a block that holds some. Raises UserError."""
     # A block is asked for by its own name; fx names only what lies inside it.
     if layer in known or any(name.startswith(f"{layer}.") for name in known):
         return
@@ -246,6 +252,8 @@ def check_layer(layer: str, known: Sequence[str]) -> None:
 
 
 def near_names(name: str, known: Sequence[str]) -> str:
-    """Those of the known names that are most like it, or the first, with commas between them."""
+    """Return those of the known names that are most like it, or the first, with commas between
+    them.
+    """
     near = difflib.get_close_matches(name, dict.fromkeys(known), n=4, cutoff=0.3)
     return ", ".join(near or known[:6])

@@ -11,7 +11,8 @@ SHARE = 0.2
 
 
 def outline(layers: Sequence[str]) -> list[str]:
-    """The blocks that these dotted names fall into, in their order, each by a name one may ask for.
+    """Return the blocks that these dotted names fall into, in their order, each by a name one may
+    ask for.
 
     Where one module holds most of a network (blocks, features), its children stand for it.
     """
@@ -19,12 +20,13 @@ def outline(layers: Sequence[str]) -> list[str]:
 
 
 def is_map(activation: object) -> bool:
-    """Whether an activation has places, (1, C, h, w), rather than being a point or a list."""
+    """Return whether an activation has places, (1, C, h, w), rather than being a point or a
+    list."""
     return isinstance(activation, Tensor) and activation.ndim == 4 and min(activation.shape[2:]) > 1
 
 
 def _within(layers: Sequence[str], depth: int, most: float) -> list[str]:
-    """The same for names that are equal up to this depth."""
+    """Return the same for names that are equal up to this depth."""
     groups: dict[str, list[str]] = {}
     for layer in layers:
         groups.setdefault(".".join(layer.split(".")[: depth + 1]), []).append(layer)

@@ -22,7 +22,7 @@ NATIVE = ("avx512_bf16", "amx_bf16")
 
 
 def with_precision(model: Model, name: str, device: torch.device) -> Model:
-    """The model on this device, computed with that precision; it gives float32 all the same.
+    """Return the model on this device, computed with that precision; it gives float32 all the same.
 
     float32: all of it. tf32: products of 10 bits, sums in float32, on NVIDIA's GPUs from Ampere on.
     bf16, fp16: what torch's autocast holds to be safe, in such numbers. auto: tf32 where there is
@@ -34,7 +34,7 @@ def with_precision(model: Model, name: str, device: torch.device) -> Model:
     if name == "tf32" and not ampere:
         raise UserError(
             f"precision: tf32 must go with an NVIDIA GPU from Ampere on, got {device}; "
-            "say precision=auto"
+            "set precision=auto"
         )
     if name == "auto":
         name = "tf32" if ampere else "bf16" if has_bfloat16(device) else "float32"
@@ -47,7 +47,8 @@ def with_precision(model: Model, name: str, device: torch.device) -> Model:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether it is an x86 CPU that computes bfloat16 itself: another one is slower with it."""
+    """Return whether it is an x86 CPU that computes bfloat16 itself: another one is slower with
+    it."""
     # older torch does not tell
     told: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return device.type == "cpu" and any(told.get(name) for name in NATIVE)
@@ -65,7 +66,7 @@ class ReducedPrecision(ModelWrapper):
         self.kind = kind
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
-        """The activations, float32 again: what is made of them sums thousands."""
+        """Return the activations, float32 again: what is made of them sums thousands."""
         size: list[Tensor] = []
         narrow = self.kind == torch.float16
         entered: Tensor = _Entered.apply(image, size) if narrow else image
@@ -76,7 +77,7 @@ class ReducedPrecision(ModelWrapper):
         return dict(zip(layers, left, strict=True))
 
     def to(self, device: torch.device) -> Model:
-        """The same on this device; itself, if it is there already."""
+        """Return the same on this device; itself, if it is there already."""
         there = self.model.to(device)
         return self if there is self.model else ReducedPrecision(there, self.kind)
 

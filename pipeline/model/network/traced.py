@@ -44,7 +44,7 @@ class TracedNetwork:
     def cut(
         self, layers: Sequence[str], device: torch.device
     ) -> Callable[[Tensor], Mapping[str, object]]:
-        """What gives the outputs of these layers, by name."""
+        """Return what gives the outputs of these layers, by name."""
         extractor = create_feature_extractor(
             self._module, list(layers), tracer_kwargs=self._tracing, suppress_diff_warning=True
         )
@@ -67,7 +67,8 @@ class TracedNetwork:
 
 
 def inline_modules(module: nn.Module) -> nn.Module:
-    """The module with torchvision's ready-made blocks as plain sequences, under the same names.
+    """Return the module with torchvision's ready-made blocks as plain sequences, under the same
+    names.
 
     torchvision traces its own ops as leaves, and batch norms inside a leaf cannot be folded.
     """

@@ -20,13 +20,13 @@ class ModelWrapper:
         return self.model.scores
 
     def layers(self) -> Sequence[str]:
-        """The model's."""
+        """Return the model's."""
         return self.model.layers()
 
     def channels(self, layer: str) -> int:
-        """The model's."""
+        """Return the model's."""
         return self.model.channels(layer)
 
     def smallest_side(self, layers: Sequence[str]) -> int:
-        """The model's."""
+        """Return the model's."""
         return self.model.smallest_side(layers)

@@ -109,7 +109,7 @@ def test_a_file_without_its_key_is_answered_with_the_key(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("clip.mp4").touch()
-    with pytest.raises(UserError, match=r"say input=clip\.mp4"):
+    with pytest.raises(UserError, match=r"set input=clip\.mp4"):
         prepared(["clip.mp4"])
 
 
@@ -124,8 +124,8 @@ def test_an_unknown_name_is_answered_with_near_ones_or_with_where_they_stand() -
     assert did_you_mean("sed", known) == "did you mean seed?"
     assert "--help" in did_you_mean("xyz", known)
     assert "did you mean dreamer.octaves" in unknown_setting("dreamer.octavs", known)
-    assert unknown_setting("dreamer.octaves", known).endswith("say dreamer=octaves to have it")
-    assert unknown_setting("dreamer", known).endswith("say dreamer=octaves")
+    assert unknown_setting("dreamer.octaves", known).endswith("set dreamer=octaves to have it")
+    assert unknown_setting("dreamer", known).endswith("set dreamer=octaves")
 
 
 @pytest.mark.parametrize(
@@ -181,5 +181,5 @@ def test_an_animated_picture_is_a_video(tmp_path: Path, kind: str) -> None:
     "value", ["[1,2]", "[true]", "[dis,null]", "[[1]]", "[]", "${seed}", "[dis,{a:1}]"]
 )
 def test_the_value_of_a_group_is_a_name(value: str) -> None:
-    with pytest.raises(UserError, match=r"^flow: must be the name of a choice, got .*; say flow="):
+    with pytest.raises(UserError, match=r"^flow: must be the name of a choice, got .*; set flow="):
         prepared([f"flow={value}"], ["flow"])

@@ -206,7 +206,7 @@ def test_what_is_said_instead_is_taken(written: Any, change: dict[str, Any], wor
     text = yaml.safe_dump({**settings, **change}).replace("'2001-01-01'", "2001-01-01")
     path = Path(written(settings).partition("=")[2])
     path.write_text(text)
-    with pytest.raises(UserError, match=rf"say {word.partition('=')[0]}="):
+    with pytest.raises(UserError, match=rf"set {word.partition('=')[0]}="):
         settled(f"from={path}")
     assert composed(*prepared([word], GROUPS, overrides_of_result(path, [word])))
 

@@ -55,7 +55,7 @@ def test_text_that_looks_like_a_reference_is_not_resolved() -> None:
 
 def test_a_refused_value_is_named_with_rule_and_default() -> None:
     line = refusal({**NORM, "layers": []}, layers=["blocks.9"])
-    assert line == ("part.layers: must be a list of at least 1, got []; say part.layers=[blocks.9]")
+    assert line == ("part.layers: must be a list of at least 1, got []; set part.layers=[blocks.9]")
 
 
 def test_what_is_wrong_with_an_item_is_said_of_its_list() -> None:
@@ -70,7 +70,7 @@ def test_a_rule_about_two_settings_names_the_one_it_begins_with() -> None:
 
 def test_a_setting_that_another_key_feeds_is_called_by_that_key() -> None:
     line = refusal(FRAMES, frames="${frames}")
-    assert line == "frames: must be at least 1, got 0; say frames=null"
+    assert line == "frames: must be at least 1, got 0; set frames=null"
 
 
 def test_true_is_no_number() -> None:

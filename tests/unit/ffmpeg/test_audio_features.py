@@ -133,4 +133,4 @@ def test_a_track_of_silence_is_named(tmp_path: Path, caplog: pytest.LogCaptureFi
     clip = Clip(48, 64, Fraction(25), count=25, tracks=Tracks(path, 0.0, 1.0, ("pcm_s16le",)))
     assert audio_features.analyse_audio(clip, LIMITS).figures.max() == 0
     assert "a.wav: its first sound track (pcm_s16le) is silent" in caplog.text
-    assert "say audio=FILE" in caplog.text
+    assert "set audio=FILE" in caplog.text

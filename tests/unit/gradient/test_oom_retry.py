@@ -1,4 +1,4 @@
-"""Where memory does not suffice, the whole frame is dreamt again in smaller tiles."""
+"""Where memory is not enough, the whole frame is dreamt again in smaller tiles."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_frame_that_does_not_fit_is_dreamt_as_with_less_room_from_the_start(
     fallen = rendered(Small(most=150 * 150), TileBudget(None, 1e12))
     room = fallen[0].gradient.tile_budget
     assert [frame.state.step_bytes for frame in fallen] == [room.bytes] * 3
-    assert caplog.text.count("memory does not suffice for 192x160 pixels at once") == 1
+    assert caplog.text.count("memory is not enough for 192x160 pixels at once") == 1
     fitting = rendered(Small(most=1 << 40), TileBudget(None, room.bytes))
     for ours, theirs in zip(images(fallen), images(fitting), strict=True):
         assert torch.equal(ours, theirs)
@@ -135,7 +135,7 @@ def test_other_dreamers_fall_back_too(name: str, changes: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("error", [OUT, FOR_GOOD], ids=["out", "for_good"])
 def test_whoever_never_wants_tiles_is_told_instead(error: Exception) -> None:
-    with pytest.raises(UserError, match=r"^tile: must not be null .* say tile=auto"):
+    with pytest.raises(UserError, match=r"^tile: must not be null .* set tile=auto"):
         rendered(Small(most=100, error=error), None)
 
 
@@ -183,7 +183,7 @@ def test_a_render_that_is_held_to_little_memory_goes_on_in_tiles(
         assert ran.code == 0 or ran.line.startswith("limits.memory: must be enough")
         if ran.code == 0:
             log = (tmp_path / f"{limit}.mp4.render" / "render.log").read_text()
-            said = "memory does not suffice for 1920x1080 pixels at once: from here on"
+            said = "memory is not enough for 1920x1080 pixels at once: from here on"
             assert log.count(said) == 1
             assert "Traceback" not in log
             went_on += 1

@@ -65,7 +65,7 @@ def test_more_memory_than_allowed_is_taken_only_for_the_smallest_tiles_and_said(
 
 def test_tiles_too_small_for_what_layers_see_are_refused() -> None:
     TileBudget(192, None).log_tiling(NEED, 1000, 1000)
-    with pytest.raises(UserError, match=r"tile: must be at least 192 .* got 100; say tile=auto"):
+    with pytest.raises(UserError, match=r"tile: must be at least 192 .* got 100; set tile=auto"):
         TileBudget(100, None).log_tiling(NEED, 1000, 1000)
     TileBudget(100, None).log_tiling(NEED, 90, 90)  # no tile is needed
 

@@ -82,16 +82,16 @@ def test_a_fault_of_ours_leaves_its_traceback_and_no_video(tmp_path: Path) -> No
 
 
 def test_what_the_user_can_mend_keeps_what_is_done(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="mend me"):
-        rendered(tmp_path, dreamer=Breaking(UserError("mend me")))
+    with pytest.raises(UserError, match="fix me"):
+        rendered(tmp_path, dreamer=Breaking(UserError("fix me")))
     assert "x.mkv.render/state-00000000" in files(tmp_path)
     assert rendered(tmp_path).figures["frames"] == 3
     assert files(tmp_path) == {"clip.mp4", "x.mkv", "x.mkv.render", *BESIDE}
 
 
 def test_what_is_wrong_at_the_first_frame_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="mend me"):
-        rendered(tmp_path, dreamer=Breaking(UserError("mend me"), at=0))
+    with pytest.raises(UserError, match="fix me"):
+        rendered(tmp_path, dreamer=Breaking(UserError("fix me"), at=0))
     assert files(tmp_path) == {"clip.mp4"}
 
 

@@ -224,8 +224,8 @@ def test_other_settings_are_refused_by_name_and_with_leave_begin_anew(output: Pa
         record(Sheets(), output, made_of=other)
     assert str(refused.value) == (
         f"output: what {work_dir(output)} holds must go on as it began, got seed=2 (was 1), other "
-        "contents of input, more (was not there); take that back, or say overwrite=true to start "
-        "anew"
+        "contents of input, more (was not there); take that back, or set overwrite=true to start "
+        "over"
     )
     with recording(Sheets(), output) as started:
         assert started.state.index == 4
@@ -262,7 +262,7 @@ def test_inputs_that_change_meanwhile_are_refused_and_nothing_of_them_is_saved(
 def test_a_missing_segment_is_told(output: Path) -> None:
     record(Sheets(), output, until=7)
     (work_dir(output) / "segment-00000000-00000003").unlink()
-    with pytest.raises(UserError, match=r"must hold the 6 pictures made by now, got 0; say overw"):
+    with pytest.raises(UserError, match=r"must hold the 6 pictures made by now, got 0; set overw"):
         record(Sheets(), output)
 
 
