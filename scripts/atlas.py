@@ -118,8 +118,9 @@ def _strongest(model: Model, image: Image, layer: str, count: int) -> list[int]:
 
 def _labelled(picture: Picture, label: str) -> Picture:
     line = np.full((LINE, picture.shape[1], 3), 255, np.uint8)
-    cv2.putText(line, label, (4, LINE - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (20,) * 3, 1,
-                cv2.LINE_AA)  # fmt: skip
+    cv2.putText(
+        line, label, (4, LINE - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (20,) * 3, 1, cv2.LINE_AA
+    )
     return np.vstack([picture, line])
 
 

@@ -30,8 +30,9 @@ def main() -> None:
     arguments = parser.parse_args()
     count = max(1, round(arguments.seconds * arguments.rate))
     try:
-        curves = [parse(text, rate=float(arguments.rate), count=count)
-                  for text in arguments.schedules]  # fmt: skip
+        curves = [
+            parse(text, rate=float(arguments.rate), count=count) for text in arguments.schedules
+        ]
         clip = Clip(2, 2, arguments.rate, count)
         limits = limits_of(top_level_defaults()["limits"], {})
         audio = arguments.audio

@@ -35,12 +35,25 @@ def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("settings", nargs="+", metavar="KEY=VALUE", help="of dreamreel; input=...")
-    parser.add_argument("--least", type=_number, metavar="FRAMES",
-                        help="of a part: shots in a row go together; else in 64")  # fmt: skip
-    parser.add_argument("--longest", type=_number, metavar="FRAMES",
-                        help="of a part: a longer one is split, where no cut is too")  # fmt: skip
-    parser.add_argument("--run-up", type=_number, default=RUN_UP, metavar="FRAMES",
-                        help="dreamt before such a piece, not shown; else %(default)s")  # fmt: skip
+    parser.add_argument(
+        "--least",
+        type=_number,
+        metavar="FRAMES",
+        help="of a part: shots in a row go together; else in 64",
+    )
+    parser.add_argument(
+        "--longest",
+        type=_number,
+        metavar="FRAMES",
+        help="of a part: a longer one is split, where no cut is too",
+    )
+    parser.add_argument(
+        "--run-up",
+        type=_number,
+        default=RUN_UP,
+        metavar="FRAMES",
+        help="dreamt before such a piece, not shown; else %(default)s",
+    )
     asked = parser.parse_intermixed_args()
     try:
         find = partial(Shots.found, least=asked.least, longest=asked.longest, run_up=asked.run_up)
@@ -79,8 +92,10 @@ def render(settings: Sequence[str], find: Callable[..., Shots]) -> NoReturn:
     longest_first = sorted(shots.parts, key=lambda part: -part.count)
     ranges = f"part={','.join(map(str, longest_first))}"
     suffix = f"output=dream{output.suffix}"
-    sys.exit(_dreamreel("-m", *here, *engine, ranges, suffix, f"sweep={folder}")
-             or _dreamreel(*here, f"output={output}", f"shots={folder}"))  # fmt: skip
+    sys.exit(
+        _dreamreel("-m", *here, *engine, ranges, suffix, f"sweep={folder}")
+        or _dreamreel(*here, f"output={output}", f"shots={folder}")
+    )
 
 
 def _dreamreel(*words: str) -> str | int | None:

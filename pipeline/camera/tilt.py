@@ -34,8 +34,11 @@ class Tilt:
             math.radians(speed) / rate for speed in (self.up_per_second, self.right_per_second)
         )
         pitch = [[1, 0, 0], [0, math.cos(up), -math.sin(up)], [0, math.sin(up), math.cos(up)]]
-        yaw = [[math.cos(right), 0, math.sin(right)], [0, 1, 0],
-               [-math.sin(right), 0, math.cos(right)]]  # fmt: skip
+        yaw = [
+            [math.cos(right), 0, math.sin(right)],
+            [0, 1, 0],
+            [-math.sin(right), 0, math.cos(right)],
+        ]
         turn = positions.new_tensor(yaw) @ positions.new_tensor(pitch)
         depth = torch.full_like(positions[..., :1], focus)
         rays = torch.cat([positions, depth], dim=-1) @ turn.T

@@ -46,8 +46,9 @@ def _parser() -> argparse.ArgumentParser:
         "settings, and SWEEP/mosaic.mp4, all of them in one video.",
     )
     parser.add_argument("sweep", type=Path, metavar="SWEEP", help="the folder of a sweep")
-    parser.add_argument("--watch", action="store_true",
-                        help="go on until every job is done or has failed")  # fmt: skip
+    parser.add_argument(
+        "--watch", action="store_true", help="go on until every job is done or has failed"
+    )
     parser.add_argument("--no-mosaic", dest="mosaic", action="store_false", help="only the page")
     return parser
 

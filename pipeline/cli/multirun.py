@@ -36,8 +36,11 @@ SWEEPS = Path("sweeps")
 """Where sweeps without a name lie."""
 MOST_JOBS = 10_000
 """Of a sweep: its plan and its page hold all of them."""
-REASONS = {JobState.MISSING: "not begun", JobState.KILLED: "goes on with the same command",
-           JobState.STOPPED: "goes on with the same command"}  # fmt: skip
+REASONS = {
+    JobState.MISSING: "not begun",
+    JobState.KILLED: "goes on with the same command",
+    JobState.STOPPED: "goes on with the same command",
+}
 """What is said of jobs that say nothing themselves."""
 
 

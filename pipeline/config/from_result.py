@@ -231,8 +231,12 @@ def _set_by(path: Path) -> set[str]:
     if not isinstance(held, dict):
         return set()
     chosen = held.pop("defaults", None)
-    said = {str(key).rpartition("/")[2] for choice in (chosen if isinstance(chosen, list) else ())
-            if isinstance(choice, dict) for key in choice}  # fmt: skip
+    said = {
+        str(key).rpartition("/")[2]
+        for choice in (chosen if isinstance(chosen, list) else ())
+        if isinstance(choice, dict)
+        for key in choice
+    }
     said |= {key for key, _ in _leaves(held)}
     # the settings of an objective belong together
     return said | ({"objective"} & held.keys())

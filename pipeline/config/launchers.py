@@ -17,9 +17,11 @@ from pipeline.errors import UserError, printable
 SECONDS = 60
 """Within which Slurm's controller answers, or does not."""
 RAY, SLURM = "RayLauncher", "SlurmLauncher"
-PACKAGES = {"joblib": ("hydra_joblib_launcher", "local"),
-            "ray": ("hydra_ray_launcher", "ray"),
-            "submitit_slurm": ("hydra_submitit_launcher", "slurm")}  # fmt: skip
+PACKAGES = {
+    "joblib": ("hydra_joblib_launcher", "local"),
+    "ray": ("hydra_ray_launcher", "ray"),
+    "submitit_slurm": ("hydra_submitit_launcher", "slurm"),
+}
 """Hydra's name of the engine -> the package that brings it, and the extra that brings that."""
 
 

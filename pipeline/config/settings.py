@@ -175,8 +175,9 @@ def limits_of(node: object, defaults: Mapping[str, object]) -> Limits:
         raise UserError(
             f"limits: must be settings, got {node!r}; set limits.{next(iter(defaults))}=NUMBER"
         )
-    limits: Limits = build({TARGET: LIMITS, **node}, "limits", trusted=["pipeline"],
-                           defaults=defaults)  # fmt: skip
+    limits: Limits = build(
+        {TARGET: LIMITS, **node}, "limits", trusted=["pipeline"], defaults=defaults
+    )
     return limits
 
 

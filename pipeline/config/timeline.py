@@ -52,8 +52,14 @@ class Timeline:
         """Return the variables of schedules at this frame."""
         heard = {} if self.sound is None else self.sound.at(index)
         count, frame = self.count or 0, self.first + index
-        return {"t": float(frame / self.rate), "frame": frame, "rate": float(self.rate),
-                "count": count, "duration": float(count / self.rate), **heard}  # fmt: skip
+        return {
+            "t": float(frame / self.rate),
+            "frame": frame,
+            "rate": float(self.rate),
+            "count": count,
+            "duration": float(count / self.rate),
+            **heard,
+        }
 
     def check(self, count: int | None) -> None:
         """Try every frame, so that nothing fails in the middle. Raises UserError."""

@@ -102,8 +102,16 @@ class Octaves:
                 step.add_(upkeep * maturity)
             push = partial(penalties, source=resize(source, size)) if penalties.count else None
             base = resize(image, size)
-            _ascend(detail.add_(base), gradient_fn, resize(step, size).clamp_(min=0), count=count,
-                    jitter=jitter, shaping=self._shaping, push=push, rng=rng)  # fmt: skip
+            _ascend(
+                detail.add_(base),
+                gradient_fn,
+                resize(step, size).clamp_(min=0),
+                count=count,
+                jitter=jitter,
+                shaping=self._shaping,
+                push=push,
+                rng=rng,
+            )
             detail.sub_(base)
         # What was done for the new is a share of what the first frame gets: so much it has grown.
         grown = max(fresh / self.iterations, 1 / self.settling_frames)
@@ -131,8 +139,11 @@ class Octaves:
                 f"{width}x{height}; set width or height, or choose an earlier layer or less "
                 "dreamer.smoothing or dreamer.pyramid"
             )
-        fitting = [o for o in range(1, self.octaves + 1)
-                   if round(short / self.octave_scale ** (o - 1)) >= smallest_side]  # fmt: skip
+        fitting = [
+            o
+            for o in range(1, self.octaves + 1)
+            if round(short / self.octave_scale ** (o - 1)) >= smallest_side
+        ]
         if fitting[-1] == self.octaves:
             return self
         return dataclasses.replace(self, octaves=fitting[-1])
@@ -193,8 +204,10 @@ def roll(image: Tensor, down: int, right: int) -> Tensor:
     height, width = image.shape[2:]
     down, right = down % height, right % width
     moved = torch.empty_like(image)
-    for to, there in ((slice(down), slice(height - down, None)),
-                      (slice(down, None), slice(height - down))):  # fmt: skip
+    for to, there in (
+        (slice(down), slice(height - down, None)),
+        (slice(down, None), slice(height - down)),
+    ):
         moved[:, :, to, :right] = image[:, :, there, width - right :]
         moved[:, :, to, right:] = image[:, :, there, : width - right]
     return moved

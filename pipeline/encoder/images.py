@@ -48,8 +48,11 @@ JPEG = Format(".jpg", deep=False, alpha=False)
 TIFF = Format(".tif", deep=True, alpha=True)
 WEBP = Format(".webp", deep=False, alpha=True)
 SINGLE = {
-    ".png": PNG, ".jpg": JPEG, ".jpeg": JPEG, ".tif": TIFF, ".tiff": TIFF, ".webp": WEBP,
-}  # fmt: skip
+    ".png": PNG,
+    **dict.fromkeys((".jpg", ".jpeg"), JPEG),
+    **dict.fromkeys((".tif", ".tiff"), TIFF),
+    ".webp": WEBP,
+}
 """The format of a single picture by its suffix; a folder may be called anything else."""
 JPEG_BLOCK = 65519
 """The most bytes of a profile that OpenCV writes: one block, less its head (ICC.1:2022, B.4)."""

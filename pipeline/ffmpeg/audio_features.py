@@ -110,9 +110,11 @@ def analyse_audio(clip: Clip, limits: Limits) -> AudioFeatures:
     if not (levels[:, 0] > SILENCE).any():
         log.warning(
             "%s: its first sound track (%s) is silent where it is listened to, so %s stay 0; "
-            "set audio=FILE for another sound", printable(clip.tracks.path),
-            printable(clip.tracks.audio[0]), ", ".join(SOUND),
-        )  # fmt: skip
+            "set audio=FILE for another sound",
+            printable(clip.tracks.path),
+            printable(clip.tracks.audio[0]),
+            ", ".join(SOUND),
+        )
     step = HOP / HERTZ
     figures = [_released(_loudness(level), step) for level in levels.T]
     figures.append(_released(_onsets(flux, step), step))
@@ -133,8 +135,17 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
     )
     rest = b""
     with open_input(tracks.path) as file:
-        arguments = ["-copyts", *reading(file, limits, FORMATS), "-map", "0:a:0", "-af", chain,
-                     "-f", "f32le", "pipe:1"]  # fmt: skip
+        arguments = [
+            "-copyts",
+            *reading(file, limits, FORMATS),
+            "-map",
+            "0:a:0",
+            "-af",
+            chain,
+            "-f",
+            "f32le",
+            "pipe:1",
+        ]
         if tracks.seconds is not None:
             arguments[-3:-3] = ["-t", f"{tracks.seconds:.6f}"]
         with decoding(arguments, file, tracks.path, limits) as process:
@@ -241,7 +252,9 @@ def _highest(
     first = np.searchsorted(heard, at - span / 2, side="right")
     first = np.minimum(first, np.maximum(last - 1, 0))
     gone = at > (heard[-1] + HOP / HERTZ if len(heard) else -1)
-    return np.array([
-        0.0 if over or start == end else float(figure[start:end].max())
-        for start, end, over in zip(first, last, gone, strict=True)
-    ])  # fmt: skip
+    return np.array(
+        [
+            0.0 if over or start == end else float(figure[start:end].max())
+            for start, end, over in zip(first, last, gone, strict=True)
+        ]
+    )

@@ -34,8 +34,10 @@ SHOWN = ("bt470m", "bt470bg", "smpte240m", "iec61966-2-1")
 """Other transfers that players know: they are kept, and the result is tagged with them."""
 SCENE = ("linear", "log100", "log316")
 """Transfers that no player shows as they are, so they are converted to the usual one."""
-PRIMARIES = ("bt470m", "bt470bg", "smpte170m", "smpte240m", "film", "bt2020", "smpte428",
-             "smpte431", "smpte432", "jedec-p22", "ebu3213")  # fmt: skip
+PRIMARIES = (
+    *("bt470m", "bt470bg", "smpte170m", "smpte240m", "film", "bt2020", "smpte428", "smpte431"),
+    *("smpte432", "jedec-p22", "ebu3213"),
+)
 """Primaries that differ from BT.709's."""
 NO_YUV = re.compile(r"rgb|bgr|gbr|pal8|bayer|xyz|gray|mono|ya(8|16|f)")
 """Of a pixel format that holds no luma and chroma; yuv, nv, p0, uyvy, xv ... do."""

@@ -18,8 +18,9 @@ PARAMETER = re.compile(r"(?:no-)?([\w-]+)(?:=[\w.,+-]*)?", re.ASCII)
 """One of several that an option of Parameters holds, between colons."""
 TEXT_TYPES = ("string", "dictionary", "binary")
 """Types of options, as ffmpeg names them, whose value may be a file's name."""
-TEXTS = frozenset({"preset", "tune", "profile", "level", "psy-rd", "deblock", "partitions",
-                   "wpredp", "vendor"})  # fmt: skip
+TEXTS = frozenset(
+    {"preset", "tune", "profile", "level", "psy-rd", "deblock", "partitions", "wpredp", "vendor"}
+)
 """Options of text that name no file."""
 PARAMETERS = {
     "x264-params": """

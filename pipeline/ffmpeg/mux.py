@@ -84,8 +84,9 @@ def _mark_sphere(path: Path, layout: str) -> None:
     if path.suffix.lower() in spherical.SUFFIXES:
         spherical.write_spherical_tag(path, layout)
     else:
-        log.warning("%s: the tags of a 360-degree video are not kept; name an .mp4 or .mov",
-                    printable(path))  # fmt: skip
+        log.warning(
+            "%s: the tags of a 360-degree video are not kept; name an .mp4 or .mov", printable(path)
+        )
 
 
 def literal(path: Path) -> str:

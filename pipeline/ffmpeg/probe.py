@@ -115,8 +115,13 @@ def probe(path: Path, limits: Limits) -> StreamInfo:
         raise _too_large(path, f"{stream.width}x{stream.height}", limits)
     sound = max((other.end for other in streams if other.kind == "audio"), default=0.0)
     if sound > SHORT * stream.end:
-        log.warning("%s: its pictures (%d) end at %.3g s, its sound at %.3g s", printable(path),
-                    stream.pictures, stream.end, sound)  # fmt: skip
+        log.warning(
+            "%s: its pictures (%d) end at %.3g s, its sound at %.3g s",
+            printable(path),
+            stream.pictures,
+            stream.end,
+            sound,
+        )
     said, matches = _first_lines(path, limits, number)
     look = _look(path, said, *matches)
     config, picture, _ = _first_lines(path, limits, number, "-copyts")[1]
@@ -159,8 +164,11 @@ def _defaults(path: Path, limits: Limits) -> list[bool]:
     """Return of each video stream that is no cover art whether the file calls it its default."""
     nothing = ("-map", "0:V", "-c", "copy", "-t", "0", "-f", "null", "-")
     said = lines(path, ("-v", "info"), nothing, limits)
-    streams = [line for line in takewhile(lambda line: b"Output #" not in line, said)
-               if STREAM.match(line) and b"(attached pic)" not in line]  # fmt: skip
+    streams = [
+        line
+        for line in takewhile(lambda line: b"Output #" not in line, said)
+        if STREAM.match(line) and b"(attached pic)" not in line
+    ]
     return [b"(default)" in line for line in streams]
 
 
@@ -225,8 +233,12 @@ def _look(
     aspect = _ratio(across, down) or Fraction(1)
     span, matrix, primaries, transfer = (name.decode() for name in colours.groups())
     if transfer in UNKNOWN_TO_ZIMG:
-        log.warning("%s: its transfer, %s, cannot be converted, so it is taken for BT.709's; "
-                    "convert the file first", printable(path), transfer)  # fmt: skip
+        log.warning(
+            "%s: its transfer, %s, cannot be converted, so it is taken for BT.709's; "
+            "convert the file first",
+            printable(path),
+            transfer,
+        )
     return FirstPicture(
         time=_time(config, picture),
         claimed=_ratio(config[2], config[3]),
@@ -263,8 +275,10 @@ def _sphere(path: Path, said: Sequence[bytes]) -> str:
     if found is None:
         return ""
     if not UPRIGHT.match(found[1]):
-        log.warning("%s: the tags of its 360-degree projection are not kept; set them in the "
-                    "result", printable(path))  # fmt: skip
+        log.warning(
+            "%s: the tags of its 360-degree projection are not kept; set them in the result",
+            printable(path),
+        )
         return ""
     views = next(filter(None, map(VIEWS.match, inputs)), None)
     return "mono" if views is None else LAYOUTS[views[1]]

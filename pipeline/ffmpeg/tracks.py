@@ -72,8 +72,11 @@ def warn_of_dropped_tracks(tracks: Tracks) -> None:
     """Log that no track is kept."""
     kinds = [("sound", tracks.audio), ("subtitles", tracks.subtitles)]
     named = " and ".join(f"{kind} ({printable(', '.join(held))})" for kind, held in kinds if held)
-    log.warning("%s: %s can be neither copied nor encoded, so the result has none",
-                printable(tracks.path), named)  # fmt: skip
+    log.warning(
+        "%s: %s can be neither copied nor encoded, so the result has none",
+        printable(tracks.path),
+        named,
+    )
 
 
 @cache

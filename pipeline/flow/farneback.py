@@ -42,7 +42,15 @@ class Farneback:
     def _flow(self, one: Picture, other: Picture) -> FloatMap:
         deviation = 1.1 if self.neighbourhood == 5 else 1.5  # as OpenCV's manual pairs them
         flow = cv2.calcOpticalFlowFarneback(
-            one, other, np.zeros((*one.shape, 2), np.float32), 0.5, self.levels, self.window,
-            self.iterations, self.neighbourhood, deviation, 0,
-        )  # fmt: skip
+            one,
+            other,
+            np.zeros((*one.shape, 2), np.float32),
+            0.5,
+            self.levels,
+            self.window,
+            self.iterations,
+            self.neighbourhood,
+            deviation,
+            0,
+        )
         return np.asarray(flow, np.float32)

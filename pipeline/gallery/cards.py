@@ -161,20 +161,26 @@ def _report(work: Path) -> Figures:
     gain, seconds = _map(told.get("gain")), _map(told.get("seconds_per_frame"))
     count = partial(_count, told)
     return Figures(
-        frames=count("frames"), rate=_rate(told.get("rate")),
-        width=count("width"), height=count("height"),
-        gain=_number(gain.get("mean")), flicker=_number(told.get("flicker")),
-        seconds_per_frame=_number(seconds.get("total")), done=count("frames"),
-    )  # fmt: skip
+        frames=count("frames"),
+        rate=_rate(told.get("rate")),
+        width=count("width"),
+        height=count("height"),
+        gain=_number(gain.get("mean")),
+        flicker=_number(told.get("flicker")),
+        seconds_per_frame=_number(seconds.get("total")),
+        done=count("frames"),
+    )
 
 
 def _progress(work: Path) -> Figures:
     told = _read(work / "progress.json")
     return Figures(
-        frames=_count(told, "frames"), gain=_number(told.get("gain")),
+        frames=_count(told, "frames"),
+        gain=_number(told.get("gain")),
         seconds_per_frame=_number(told.get("seconds_per_frame")),
-        done=_count(told, "done"), left=_number(told.get("seconds_left")),
-    )  # fmt: skip
+        done=_count(told, "done"),
+        left=_number(told.get("seconds_left")),
+    )
 
 
 def _text(path: Path) -> str:

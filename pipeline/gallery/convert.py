@@ -55,8 +55,11 @@ def convert_preview(
             files = [stack.enter_context(path.open("rb")).fileno() for path in inputs]
         except OSError:
             return False
-        each = [word for file in files for word in
-                (*before, *_guarded(), "-threads", "1", "-fd", str(file), "-i", "fd:")]  # fmt: skip
+        each = [
+            word
+            for file in files
+            for word in (*before, *_guarded(), "-threads", "1", "-fd", str(file), "-i", "fd:")
+        ]
         piped = (*before, *_guarded(), "-f", "png_pipe", "-i", "pipe:0") if pictures else ()
         process = stack.enter_context(
             running(

@@ -32,10 +32,10 @@ class Kind(StrEnum):
 
 
 KINDS = {
-    ".mp4": Kind.VIDEO, ".webm": Kind.VIDEO,
-    ".mov": Kind.COPY, ".mkv": Kind.COPY, ".gif": Kind.COPY, ".tif": Kind.COPY, ".tiff": Kind.COPY,
-    ".png": Kind.PICTURE, ".jpg": Kind.PICTURE, ".jpeg": Kind.PICTURE, ".webp": Kind.PICTURE,
-}  # fmt: skip
+    **dict.fromkeys((".mp4", ".webm"), Kind.VIDEO),
+    **dict.fromkeys((".mov", ".mkv", ".gif", ".tif", ".tiff"), Kind.COPY),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), Kind.PICTURE),
+}
 """By the suffixes that INTERFACE names."""
 
 

@@ -31,8 +31,7 @@ SHAPE = 16 / 9
 LETTERING = 0.6
 """Height of the letters, as a share of their strip's."""
 GROUND, INK = (16, 16, 18), (222, 219, 214)
-CODEC = (*H264, "-crf", "18", "-threads", "2", "-flags", "+bitexact", "-fflags", "+bitexact",
-         *MP4)  # fmt: skip
+CODEC = (*H264, "-crf", "18", "-threads", "2", "-flags", "+bitexact", "-fflags", "+bitexact", *MP4)
 MADE_OF = "mosaic.txt"
 
 
@@ -143,9 +142,12 @@ def _video(card: Card, folder: Path) -> Path | None:
 
 
 def _made(
-    path: Path, done: Sequence[tuple[Card, Path]], labels: Sequence[str], folder: Path,
+    path: Path,
+    done: Sequence[tuple[Card, Path]],
+    labels: Sequence[str],
+    folder: Path,
     seconds: float,
-) -> bool:  # fmt: skip
+) -> bool:
     figures = next((card.figures for card, _ in done if card.figures.width), done[0][0].figures)
     cells = grid(len(done), figures.width or 640, figures.height or 360)
     rate = figures.rate or RATE
@@ -154,8 +156,14 @@ def _made(
         with disk_errors(sheet):
             add_label(cells, labels).save(sheet, "png", compress_level=1)
         # one thread for each filter: with one for each processor, hundreds of them find no room
-        options = ("-filter_complex_threads", "1", "-filter_complex",
-                   _filters(cells, len(done), str(rate)), "-map", "[out]")  # fmt: skip
+        options = (
+            "-filter_complex_threads",
+            "1",
+            "-filter_complex",
+            _filters(cells, len(done), str(rate)),
+            "-map",
+            "[out]",
+        )
         inputs = [*(video for _, video in done), sheet]
         return convert_preview(inputs, path, (*options, "-r", str(rate), *CODEC), seconds=seconds)
     finally:

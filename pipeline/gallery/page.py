@@ -98,17 +98,28 @@ def _told(sweep: Path, one: CardMedia, lines: dict[str, int]) -> dict[str, Any]:
     """Return a card, as the page reads it."""
     card, figures = one.card, one.card.figures
     return {
-        "name": card.name, "state": card.state, "line": card.line, "settings": card.settings,
-        "file": _address(sweep, one.file, card.media), "device": card.device,
+        "name": card.name,
+        "state": card.state,
+        "line": card.line,
+        "settings": card.settings,
+        "file": _address(sweep, one.file, card.media),
+        "device": card.device,
         "video": _address(sweep, one.video, card.media),
         "poster": _address(sweep, one.poster, None),
-        "frames": figures.frames, "seconds": figures.seconds,
+        "frames": figures.frames,
+        "seconds": figures.seconds,
         "rate": None if figures.rate is None else round(float(figures.rate), 3),
-        "width": figures.width, "height": figures.height, "gain": figures.gain,
-        "flicker": figures.flicker, "pace": figures.seconds_per_frame,
-        "done": figures.done, "left": figures.left, "again": card.again, "whole": card.whole,
+        "width": figures.width,
+        "height": figures.height,
+        "gain": figures.gain,
+        "flicker": figures.flicker,
+        "pace": figures.seconds_per_frame,
+        "done": figures.done,
+        "left": figures.left,
+        "again": card.again,
+        "whole": card.whole,
         "recipe": [lines.setdefault(line, len(lines)) for line in card.recipe],
-    }  # fmt: skip
+    }
 
 
 def _address(sweep: Path, path: Path | None, media: Media | None) -> str | None:
@@ -123,24 +134,34 @@ def _page(data: Mapping[str, Any]) -> str:
     style, script, template = _parts()
     return str(
         template.render(
-            data=data, json=htmlsafe_json_dumps(data), style=Markup(style), script=Markup(script),
-            style_digest=_digest(style), script_digest=_digest(script),
+            data=data,
+            json=htmlsafe_json_dumps(data),
+            style=Markup(style),
+            script=Markup(script),
+            style_digest=_digest(style),
+            script_digest=_digest(script),
         )
-    )  # fmt: skip
+    )
 
 
 @cache
 def _parts() -> tuple[str, str, Any]:
     """Style, script and template of every page."""
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, loader=FileSystemLoader(HERE),
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
+        autoescape=True,
+        undefined=StrictUndefined,
+        loader=FileSystemLoader(HERE),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     body = "\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
     script = f"'use strict';\n(() => {{\n{body}\n}})();\n"
-    return (HERE / "page.css").read_text("utf-8"), script, environment.get_template(
-        "page.html.jinja"
-    )  # fmt: skip
+    return (
+        (HERE / "page.css").read_text("utf-8"),
+        script,
+        environment.get_template("page.html.jinja"),
+    )
 
 
 def _digest(text: str) -> str:

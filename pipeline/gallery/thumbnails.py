@@ -76,8 +76,9 @@ def copy(media: Media, rate: Fraction | None, folder: Path) -> Path:
     options = ("-vf", SMALL_AND_EVEN, *COPY)
     if media.kind is Kind.FRAMES:
         before = ("-framerate", str(rate or RATE))
-        done = convert_preview([], path, options, before=before, pictures=numbered(media.path),
-                         seconds=SECONDS)  # fmt: skip
+        done = convert_preview(
+            [], path, options, before=before, pictures=numbered(media.path), seconds=SECONDS
+        )
     else:
         done = convert_preview([media.path], path, options, seconds=SECONDS)
     return path if done else _empty(path)

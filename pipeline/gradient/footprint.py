@@ -61,8 +61,9 @@ def footprint(model: Model, layers: Sequence[str], device: torch.device) -> Foot
     """Return what these layers take, measured with two small images."""
     small = -(-max(SIDE, model.smallest_side(layers)) // PERIOD) * PERIOD
     large = small + FURTHER
-    (few, held), (many, held_more) = (_looked(model, layers, side, device)
-                                      for side in (small, large))  # fmt: skip
+    (few, held), (many, held_more) = (
+        _looked(model, layers, side, device) for side in (small, large)
+    )
     steps = {layer: many[layer] - few[layer] for layer in layers}
     return Footprint(
         strides={layer: FURTHER // step if step else None for layer, step in steps.items()},

@@ -102,5 +102,8 @@ class TileBudget:
                 f"got {self.side}; set tile=auto, or choose earlier layers"
             )
         else:
-            log.warning("tile_memory: %.2f instead of %.2f, for these layers' smallest tiles",
-                        tall * wide * need.bytes / GIB, (self.bytes or 0) / GIB)  # fmt: skip
+            log.warning(
+                "tile_memory: %.2f instead of %.2f, for these layers' smallest tiles",
+                tall * wide * need.bytes / GIB,
+                (self.bytes or 0) / GIB,
+            )

@@ -38,8 +38,10 @@ class TilePass:
 
     def cores(self) -> dict[str, Tensor]:
         """Return the activations that count: of a map the core's, of a list all."""
-        return {layer: self.tile.core(self.seen[layer], stride) if stride else self.seen[layer]
-                for layer, stride in self.strides.items()}  # fmt: skip
+        return {
+            layer: self.tile.core(self.seen[layer], stride) if stride else self.seen[layer]
+            for layer, stride in self.strides.items()
+        }
 
     def share(self, layer: str) -> float:
         """Return how much of the whole image's activations they are."""

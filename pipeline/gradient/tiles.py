@@ -123,9 +123,10 @@ def tile_spans(length: int, count: int, margin: int) -> list[TileSpan]:
     starts = [PERIOD * (spare * k // max(1, count - 1)) for k in range(count)]
     # Two cores meet in the middle of what their tiles share.
     meets = [PERIOD * ((late + early + long) // (2 * PERIOD)) for early, late in pairwise(starts)]
-    return [TileSpan(start, start + long, first, last, length)
-            for start, (first, last) in zip(starts, pairwise([0, *meets, length]), strict=True)
-            ]  # fmt: skip
+    return [
+        TileSpan(start, start + long, first, last, length)
+        for start, (first, last) in zip(starts, pairwise([0, *meets, length]), strict=True)
+    ]
 
 
 def tile_side(length: int, count: int, margin: int) -> int:

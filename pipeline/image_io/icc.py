@@ -24,12 +24,17 @@ def to_srgb(picture: Picture, profile: bytes, path: Path) -> Picture:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         converted = ImageCms.profileToProfile(
-            Image.fromarray(picture), source, ImageCms.createProfile("sRGB"),
+            Image.fromarray(picture),
+            source,
+            ImageCms.createProfile("sRGB"),
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        )  # fmt: skip
+        )
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        log.warning("%s: its colour profile cannot be used, so its colours are taken for sRGB (%s)",
-                    printable(path), error)  # fmt: skip
+        log.warning(
+            "%s: its colour profile cannot be used, so its colours are taken for sRGB (%s)",
+            printable(path),
+            error,
+        )
         return picture
     assert converted is not None
     return np.asarray(converted, np.uint8)

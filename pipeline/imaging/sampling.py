@@ -134,8 +134,10 @@ def _by_opencv(image: Tensor, x: Axis, y: Axis) -> Tensor:
     reflect = cv2.BORDER_REFLECT
     line, restoring = (np.array([kernel], np.float32) for kernel in (_inverse_filter(), RESTORING))
     corners = [(x.numpy(), y.numpy()) for x, y in _corners(x, y)]
-    x, y = (axis._replace(share=_for_channels(axis.share), restored=_for_channels(axis.restored))
-            for axis in (x, y))  # fmt: skip
+    x, y = (
+        axis._replace(share=_for_channels(axis.share), restored=_for_channels(axis.restored))
+        for axis in (x, y)
+    )
     found = []
     for channels in torch.split(image[0], OPENCV_CHANNELS):
         count = len(channels)
@@ -143,11 +145,14 @@ def _by_opencv(image: Tensor, x: Axis, y: Axis) -> Tensor:
             channels = F.pad(channels, [0, 0, 0, 0, 0, OPENCV_CHANNELS - count])
         planes = channels.permute(1, 2, 0).contiguous().numpy()
         spline = cv2.sepFilter2D(planes, -1, line, line, borderType=reflect)
-        interpolated = [cv2.remap(spline, *place, cv2.INTER_LINEAR, borderMode=reflect)
-                        for place in corners]  # fmt: skip
+        interpolated = [
+            cv2.remap(spline, *place, cv2.INTER_LINEAR, borderMode=reflect) for place in corners
+        ]
         sampled = _blended([torch.from_numpy(one) for one in interpolated], x, y)
-        short = [cv2.filter2D(sampled.numpy(), -1, kernel, borderType=reflect)
-                 for kernel in (restoring, restoring.T)]  # fmt: skip
+        short = [
+            cv2.filter2D(sampled.numpy(), -1, kernel, borderType=reflect)
+            for kernel in (restoring, restoring.T)
+        ]
         for waves, axis in zip(short, (x, y), strict=True):
             sampled.addcmul_(torch.from_numpy(waves), axis.restored)
         found.append(sampled.permute(2, 0, 1)[:count])
@@ -165,10 +170,14 @@ def _by_torch(image: Tensor, x: Axis, y: Axis) -> Tensor:
     line = _numbers(_inverse_filter(), image.device)[None]
     restoring = _numbers(RESTORING, image.device)[None]
     spline = depthwise_conv(depthwise_conv(image, line, "symmetric"), line.mT, "symmetric")
-    grids = [torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)[None]
-             for x, y in _corners(x, y)]  # fmt: skip
-    interpolated = [F.grid_sample(spline, grid, padding_mode="reflection", align_corners=False)
-                    for grid in grids]  # fmt: skip
+    grids = [
+        torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)[None]
+        for x, y in _corners(x, y)
+    ]
+    interpolated = [
+        F.grid_sample(spline, grid, padding_mode="reflection", align_corners=False)
+        for grid in grids
+    ]
     sampled = _blended(interpolated, x, y)
     across, down = (
         depthwise_conv(sampled, kernel, "symmetric") for kernel in (restoring, restoring.mT)

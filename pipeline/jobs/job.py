@@ -292,8 +292,10 @@ def summary(outcome: RenderResult) -> str:
     drift: Any = figures.get("drift")  # an earlier version's report has none
     if drift:
         worst = max(drift, key=lambda shot: abs(math.log(float(shot["ratio"]))))
-        parts.append(f"{worst['band']} detail {worst['ratio']} times as strong at the end of the "
-                     f"shot from frame {worst['frame']}")  # fmt: skip
+        parts.append(
+            f"{worst['band']} detail {worst['ratio']} times as strong at the end of the "
+            f"shot from frame {worst['frame']}"
+        )
     seams: Any = figures.get("seams")  # an earlier version's report has none
     if seams:
         worst = max(seams, key=lambda seam: float(seam["difference"]))

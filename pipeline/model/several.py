@@ -47,8 +47,9 @@ class Several:
 
     def layers(self) -> list[str]:
         """Return all layers of all of them, model by model."""
-        return [f"{name}.{layer}" for name, model in self.models.items()
-                for layer in model.layers()]  # fmt: skip
+        return [
+            f"{name}.{layer}" for name, model in self.models.items() for layer in model.layers()
+        ]
 
     def channels(self, layer: str) -> int:
         """Return how many channels this layer has."""

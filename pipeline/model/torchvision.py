@@ -61,9 +61,14 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
         # it would undo these to have numbers in [-1, 1]; so they are as soon as both are left out
         module.transform_input, mean, deviation = False, HALVES, HALVES  # type: ignore[assignment]
     return network(
-        module, side=look.crop_size[0], mean=mean, deviation=deviation,
-        weights_sha256=sha256, classes=classes, headless=not count,
-    )  # fmt: skip
+        module,
+        side=look.crop_size[0],
+        mean=mean,
+        deviation=deviation,
+        weights_sha256=sha256,
+        classes=classes,
+        headless=not count,
+    )
 
 
 def bare_network(name: str, classes: int) -> nn.Module:

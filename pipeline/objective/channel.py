@@ -37,8 +37,9 @@ class Channel(AllLayers):
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """Return the mean over the channels and the map of each layer."""
-        return {layer: (1.0, activations[layer][:, list(self.channels)].mean())
-                for layer in self.layers}  # fmt: skip
+        return {
+            layer: (1.0, activations[layer][:, list(self.channels)].mean()) for layer in self.layers
+        }
 
 
 def check_channels(

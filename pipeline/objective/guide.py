@@ -74,8 +74,7 @@ class GuideMatch(AllLayers):
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """Return each layer's mean dot product of a place's features and those that fit it best."""
         sought = features(self, activations[self.layers[0]].device)
-        return {layer: (1.0, agreement(activations[layer], sought[layer]))
-                for layer in self.layers}  # fmt: skip
+        return {layer: (1.0, agreement(activations[layer], sought[layer])) for layer in self.layers}
 
 
 @lru_cache(maxsize=4)  # asked at every step, and again at every frame by one that is equal

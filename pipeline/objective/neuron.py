@@ -45,8 +45,9 @@ class Neuron(AllLayers):
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """Return the activation in each layer; of a layer without a map its only one."""
-        return {layer: (1.0, self._there(activations[layer][0, self.channel]))
-                for layer in self.layers}  # fmt: skip
+        return {
+            layer: (1.0, self._there(activations[layer][0, self.channel])) for layer in self.layers
+        }
 
     def _there(self, activation: Tensor) -> Tensor:
         sides = zip((self.y, self.x), activation.shape, strict=False)

@@ -54,8 +54,10 @@ class Norm:
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """Return each active layer's weight and mean square."""
-        return {layer: (weight, _MeanSquare.apply(activations[layer]))
-                for layer, weight in self._weights.items()}  # fmt: skip
+        return {
+            layer: (weight, _MeanSquare.apply(activations[layer]))
+            for layer, weight in self._weights.items()
+        }
 
     @property
     def _weights(self) -> dict[str, float]:

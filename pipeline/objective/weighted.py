@@ -74,5 +74,6 @@ class WeightedSum:
         }
 
     def _counting(self) -> list[tuple[str, float, BoundObjective]]:
-        return [(name, self.weights[name], aim) for name, aim in self.aims.items()
-                if self.weights[name]]  # fmt: skip
+        return [
+            (name, self.weights[name], aim) for name, aim in self.aims.items() if self.weights[name]
+        ]

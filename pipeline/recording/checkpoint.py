@@ -87,8 +87,10 @@ def _flat(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
         pictures |= {f"ends.{name}.{i}": one for i, one in enumerate(getattr(state.ends, name))}
     tensors |= {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in pictures.items()}
     return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, {
-        "index": state.index, "step_bytes": state.step_bytes, "age": state.age,
-    }  # fmt: skip
+        "index": state.index,
+        "step_bytes": state.step_bytes,
+        "age": state.age,
+    }
 
 
 def _state(
@@ -104,11 +106,23 @@ def _state(
         return [tensors[f"ends.{name}.{i}"] for i in range(count)]
 
     start, held = (tuple(one.numpy() for one in numbered(name)) for name in ("start", "held"))
-    memory = {name.removeprefix("memory."): tensor.to(device)
-              for name, tensor in tensors.items() if name.startswith("memory.")}  # fmt: skip
+    memory = {
+        name.removeprefix("memory."): tensor.to(device)
+        for name, tensor in tensors.items()
+        if name.startswith("memory.")
+    }
     picture = tensors["picture"].numpy() if "picture" in tensors else None
     ends = LoopBuffer(start, tuple(numbered("dreams")), held)
     places, shot = on_device("level.places"), on_device("level.shot")
     level = None if places is None or shot is None else LayerLevel(places, shot)
-    return State(numbers["index"], picture, on_device("dream"), on_device("maturity"), memory,
-                 ends, numbers["step_bytes"], level, numbers["age"])  # fmt: skip
+    return State(
+        numbers["index"],
+        picture,
+        on_device("dream"),
+        on_device("maturity"),
+        memory,
+        ends,
+        numbers["step_bytes"],
+        level,
+        numbers["age"],
+    )

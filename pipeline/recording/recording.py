@@ -61,8 +61,16 @@ PICTURES = ("state-*", "segment-*", "digest-*", EDGES, "last", "pictures-*")
 FACTS = ("progress.json", FIGURES, MADE_OF)
 OURS = (*PICTURES, "whole*", "partial*", f"*{TEMPORARY}", "check-*", *FACTS)
 """What only serves to go on, in the order in which it goes: without a state nothing goes on."""
-FILES = ("lock", COMPLETE, "report.json", "recipe.yaml", "render.log", "trace.json", *PICTURES,
-         *FACTS)  # fmt: skip
+FILES = (
+    "lock",
+    COMPLETE,
+    "report.json",
+    "recipe.yaml",
+    "render.log",
+    "trace.json",
+    *PICTURES,
+    *FACTS,
+)
 """What in the folder is a file, never anything else."""
 OF_A_PART = ("segment-*", "digest-*", EDGES, FIGURES)
 """What of it the whole is joined from."""
@@ -326,8 +334,11 @@ class Recording:
         lack = 0 if self._warned else missing_bytes(self.folder, segments, done, self.clip.count)
         if lack:
             self._warned = True
-            log.warning("output: %s will lack about %.1f MB for all frames; free some meanwhile",
-                        printable(self.folder), lack / MB)  # fmt: skip
+            log.warning(
+                "output: %s will lack about %.1f MB for all frames; free some meanwhile",
+                printable(self.folder),
+                lack / MB,
+            )
 
     def _states(self) -> list[Path]:
         """Return the states that are saved, the newest last."""

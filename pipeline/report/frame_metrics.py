@@ -53,8 +53,10 @@ def summarize(rows: Sequence[Row]) -> dict[str, object]:
     rows: of its frames, in order.
     """
     count = max(1, len(rows))
-    seconds = {stage: round(sum(row["seconds"][stage] for row in rows) / count, 5)
-               for stage in ("total", *STAGES)}  # fmt: skip
+    seconds = {
+        stage: round(sum(row["seconds"][stage] for row in rows) / count, 5)
+        for stage in ("total", *STAGES)
+    }
     steps = [row["steps"] for row in rows]
     after_first = steps[1:] or steps
     return {
@@ -89,8 +91,13 @@ def _work(rows: Iterable[Row]) -> dict[str, int]:
 def _gain(gains: Sequence[float]) -> dict[str, float] | None:
     if not gains:
         return None
-    figures = {"mean": statistics.fmean(gains), "min": min(gains), "max": max(gains),
-               "first": gains[0], "last": gains[-1]}  # fmt: skip
+    figures = {
+        "mean": statistics.fmean(gains),
+        "min": min(gains),
+        "max": max(gains),
+        "first": gains[0],
+        "last": gains[-1],
+    }
     return {name: round(value, 4) for name, value in figures.items()}
 
 
@@ -130,8 +137,9 @@ def _drift(rows: Sequence[Row]) -> list[dict[str, object]]:
                 ratios[band] = last / first
         worst = max(ratios, key=lambda band: abs(math.log(ratios[band])), default=None)
         if worst is not None and abs(math.log(ratios[worst])) > math.log(DRIFT):
-            found.append({"frame": shot[0]["index"], "band": worst,
-                          "ratio": round(ratios[worst], 3)})  # fmt: skip
+            found.append(
+                {"frame": shot[0]["index"], "band": worst, "ratio": round(ratios[worst], 3)}
+            )
     return found
 
 

@@ -63,10 +63,19 @@ class _Progress:
         self.said = now
         seconds = (now - self.began) / (done - self.first)
         left = None if self.total is None else max(0, self.total - done) * seconds
-        write_text(self.folder / "progress.json", json.dumps(
-            {"done": done, f"{unit}s": self.total, f"seconds_per_{unit}": round(seconds, 4),
-             "seconds_left": None if left is None else round(left, 1), "gain": gain},
-        ) + "\n")  # fmt: skip
+        write_text(
+            self.folder / "progress.json",
+            json.dumps(
+                {
+                    "done": done,
+                    f"{unit}s": self.total,
+                    f"seconds_per_{unit}": round(seconds, 4),
+                    "seconds_left": None if left is None else round(left, 1),
+                    "gain": gain,
+                },
+            )
+            + "\n",
+        )
         if self.bar.disable:
             total = "" if self.total is None else f" of {self.total}"
             ends = "" if left is None else f", {left:.0f} s left"

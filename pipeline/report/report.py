@@ -119,10 +119,15 @@ class Report:
         if self._model is None or self.before is None:
             return {}
         picture = self.before.picture
-        images = {"picture": None if picture is None else to_image(picture, self.device),
-                  "dream": self._image}  # fmt: skip
-        return {name: top_classes(self._model, image)
-                for name, image in images.items() if image is not None}  # fmt: skip
+        images = {
+            "picture": None if picture is None else to_image(picture, self.device),
+            "dream": self._image,
+        }
+        return {
+            name: top_classes(self._model, image)
+            for name, image in images.items()
+            if image is not None
+        }
 
     def _gained(self, dreamt: RenderedFrame) -> Row:
         """Of what is shown: where a mask leaves the picture as it is nothing is gained.

@@ -43,8 +43,9 @@ def _limiting(root: Path) -> Iterator[Path]:
             home, name = home / "memory", "memory.limit_in_bytes"
         # in a container the path may be the host's, of which only the end is seen: the root
         group = home / path.lstrip("/")
-        yield from (folder / name for folder in (group, *group.parents) if home in
-                    (folder, *folder.parents))  # fmt: skip
+        yield from (
+            folder / name for folder in (group, *group.parents) if home in (folder, *folder.parents)
+        )
 
 
 def limit_process(process: int, size: int) -> None:

@@ -28,8 +28,18 @@ from pipeline.storage.input_file import open_input
 
 log = logging.getLogger(__name__)
 
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params",
-            "state_dict_ema", "model_ema", "ema")  # fmt: skip
+WRAPPERS = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "network",
+    "weights",
+    "params",
+    "state_dict_ema",
+    "model_ema",
+    "ema",
+)
 """Under which names training scripts keep the weights in their checkpoints."""
 DEEPEST = 4
 """Wrappers within one another; a pickle may hold itself."""
@@ -60,8 +70,12 @@ def with_weights(
     try:
         network = build(weights=weights, progress=False)
     except (
-        urllib.error.URLError, OSError, RuntimeError, EOFError, pickle.UnpicklingError,
-    ) as error:  # fmt: skip
+        urllib.error.URLError,
+        OSError,
+        RuntimeError,
+        EOFError,
+        pickle.UnpicklingError,
+    ) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"{key}: the weights must be readable, downloaded once, got {reason!r}; "
@@ -91,15 +105,21 @@ def with_own_weights(
     network = build(count or 1)
     state = network.state_dict()
     if not count:
-        tensors |= {name: torch.zeros_like(tensor) for name, tensor in state.items()
-                    if name.startswith(_starts(head))}  # fmt: skip
+        tensors |= {
+            name: torch.zeros_like(tensor)
+            for name, tensor in state.items()
+            if name.startswith(_starts(head))
+        }
     _check_fit(tensors, state, f"{key}: must hold the weights of {name}, got {printable(path)}")
     # it keeps the versions of its parts, which files may lack
     state.update({name: tensor for name, tensor in tensors.items() if name in state})
     network.load_state_dict(state)
     if not count:
-        log.info("%s has no weights of %s: layers can be dreamt, classes cannot", printable(path),
-                 ", ".join(sorted(start.rstrip(".") for start in _starts(head))))  # fmt: skip
+        log.info(
+            "%s has no weights of %s: layers can be dreamt, classes cannot",
+            printable(path),
+            ", ".join(sorted(start.rstrip(".") for start in _starts(head))),
+        )
     return network, sha256, count
 
 
@@ -137,9 +157,11 @@ def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
     for _ in range(DEEPEST):
         if isinstance(held, Mapping) and (inner := _wrapped(held)) is not None:
             held = inner
-    found = {} if not isinstance(held, Mapping) else {
-        str(name): value for name, value in held.items() if isinstance(value, Tensor)
-    }  # fmt: skip
+    found = (
+        {}
+        if not isinstance(held, Mapping)
+        else {str(name): value for name, value in held.items() if isinstance(value, Tensor)}
+    )
     if not found:
         raise UserError(
             f"{key}: must hold tensors by name, got {printable(path)}, which holds something else; "

@@ -98,9 +98,12 @@ class Images:
             if picture is not None:
                 if picture.shape[:2] != self.shape and not is_reported:
                     is_reported = True
-                    log.warning("%s has %dx%d pixels, the first picture %dx%d; all are scaled to "
-                                "one size", printable(self._files[index]), *picture.shape[1::-1],
-                                *self.shape[::-1])  # fmt: skip
+                    log.warning(
+                        "%s has %dx%d pixels, the first picture %dx%d; all are scaled to one size",
+                        printable(self._files[index]),
+                        *picture.shape[1::-1],
+                        *self.shape[::-1],
+                    )
                 picture = resize_picture(picture, clip.height, clip.width)
             else:
                 log.warning(
@@ -201,8 +204,12 @@ def report_left_out(folder: Path, files: Sequence[Path]) -> None:
     visible = (file for file in folder.iterdir() if file.name[0] != "." and not file.is_dir())
     others = sorted((file for file in visible if not is_picture(file)), key=natural_order)
     if others:
-        log.info("%s: no pictures, so left out: %d files, such as %s", printable(folder),
-                 len(others), printable(Path(others[0].name)))  # fmt: skip
+        log.info(
+            "%s: no pictures, so left out: %d files, such as %s",
+            printable(folder),
+            len(others),
+            printable(Path(others[0].name)),
+        )
     _report_gaps(folder, _numbers(files))
 
 

@@ -68,8 +68,9 @@ class PictureMattes(Images):
         if brightest == 1:
             log.info("%s holds labels: all but black is taken for white", printable(self.path))
         elif share < FAINT:
-            log.warning("%s is nowhere brighter than %.1f %% of white",
-                        printable(self.path), 100 * share)  # fmt: skip
+            log.warning(
+                "%s is nowhere brighter than %.1f %% of white", printable(self.path), 100 * share
+            )
         return brightest == 1
 
     def _looked_at(self, file: Path) -> tuple[Pixels, int] | None:

@@ -192,9 +192,15 @@ class Video:
         height, width = self._size
         rate = self._facts.cadence.rate
         return filters(
-            self._facts, rate=rate, first=first, last=last, height=height, width=width,
-            deinterlace=self.deinterlace, alpha=alpha,
-        )  # fmt: skip
+            self._facts,
+            rate=rate,
+            first=first,
+            last=last,
+            height=height,
+            width=width,
+            deinterlace=self.deinterlace,
+            alpha=alpha,
+        )
 
     def _arguments(self, file: int, chain: str) -> list[str]:
         """ffmpeg's options to write what these filters give of the input as raw RGB."""
@@ -249,7 +255,13 @@ class Video:
         for match in filter(None, map(RESIZED.search, said)):
             width, height, wide, high = match.groups()
             if (width, height) != (wide, high):
-                log.warning("%s: its pictures change size from %sx%s to %sx%s on the way; all are "
-                            "scaled to the first one's", printable(self.path), width, height, wide,
-                            high)  # fmt: skip
+                log.warning(
+                    "%s: its pictures change size from %sx%s to %sx%s on the way; all are "
+                    "scaled to the first one's",
+                    printable(self.path),
+                    width,
+                    height,
+                    wide,
+                    high,
+                )
                 return

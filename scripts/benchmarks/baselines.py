@@ -32,8 +32,9 @@ class Usual:
 
     def __init__(self, blocks: nn.Module, mean: Sequence[float], deviation: Sequence[float]):
         self.blocks = blocks.eval().requires_grad_(True).to(harness.device)
-        self.mean, self.deviation = (torch.tensor(x, device=harness.device).view(1, 3, 1, 1)
-                                     for x in (mean, deviation))  # fmt: skip
+        self.mean, self.deviation = (
+            torch.tensor(x, device=harness.device).view(1, 3, 1, 1) for x in (mean, deviation)
+        )
 
     @torch.enable_grad()
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
@@ -49,11 +50,24 @@ class Usual:
 def octaves(iterations: int, count: int = OCTAVES) -> Octaves:
     """Return the field's settings: step .03, no smoothing, every octave again each frame."""
     return Octaves(
-        octaves=count, octave_scale=OCTAVE_SCALE, iterations=iterations, step_size=STEP, jitter=32,
-        smoothing=0, pyramid=0, falloff=0, decorrelation=0, total_variation=0, distance=0, chroma=0,
-        upkeep_iterations=0, upkeep_step_size=0, entering_iterations=0, entering_step_size=0,
+        octaves=count,
+        octave_scale=OCTAVE_SCALE,
+        iterations=iterations,
+        step_size=STEP,
+        jitter=32,
+        smoothing=0,
+        pyramid=0,
+        falloff=0,
+        decorrelation=0,
+        total_variation=0,
+        distance=0,
+        chroma=0,
+        upkeep_iterations=0,
+        upkeep_step_size=0,
+        entering_iterations=0,
+        entering_step_size=0,
         settling_frames=1,
-    )  # fmt: skip
+    )
 
 
 def canvas(image: Image) -> Canvas:

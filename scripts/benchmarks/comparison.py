@@ -45,10 +45,12 @@ DEMANDS = dict(zip(METHODS, (10.0, 4.0), strict=True))
 Table = Mapping[str, Mapping[str, float]]
 OURS = {
     "dreamreel, quality=draft": ("quality=draft",),
-    "dreamreel, draft with dreamer.upkeep_iterations=4":
-        ("quality=draft", "dreamer.upkeep_iterations=4"),
+    "dreamreel, draft with dreamer.upkeep_iterations=4": (
+        "quality=draft",
+        "dreamer.upkeep_iterations=4",
+    ),
     "dreamreel, defaults": (),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,11 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         told[peer.name] = table = {name: one.row for name, one in found.items()}
         print(f"\n{peer.name:50s} s/frame   gain  flicker  steps")
         for name, row in table.items():
-            print(f"{name:50s} {row['seconds a frame']:7.2f} {row['gain']:6.2f} "
-                  f"{row['flicker']:8.4f} {row['steps']:6.2f}", flush=True)  # fmt: skip
+            print(
+                f"{name:50s} {row['seconds a frame']:7.2f} {row['gain']:6.2f} "
+                f"{row['flicker']:8.4f} {row['steps']:6.2f}",
+                flush=True,
+            )
         equal = equal or {name: _equal(table, name) for name in METHODS}
         met |= _judged(peer.name, table, equal)
     return told, met
@@ -218,8 +223,9 @@ def _judge(window: Sequence[Frame], dreams: Sequence[Image], judge: Gradient, fo
     """Gain of the first of two frames, and flicker from there to the second, as report.json has
     them: with the render's own flow.
     """
-    pictures = [to_image(frame.picture, harness.device) for frame in window
-                if frame.picture is not None]  # fmt: skip
+    pictures = [
+        to_image(frame.picture, harness.device) for frame in window if frame.picture is not None
+    ]
     found.gains.append(float(judge.score(dreams[0]) / judge.score(pictures[0])))
     before, now = (dream - picture for dream, picture in zip(dreams, pictures, strict=True))
     motion = window[1].motion

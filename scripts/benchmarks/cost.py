@@ -89,9 +89,18 @@ def _repeated(clip: Path, output: Path) -> Path:
     small = ["-vf", "scale=160:-2", "-an"]
     for words in (
         ["-i", str(clip), "-frames:v", str(PERIOD), *small, str(piece)],
-        ["-stream_loop", str(LONG // PERIOD - 1), "-i", str(piece), "-frames:v", str(LONG),
-         "-c", "copy", str(output)],
-    ):  # fmt: skip
+        [
+            "-stream_loop",
+            str(LONG // PERIOD - 1),
+            "-i",
+            str(piece),
+            "-frames:v",
+            str(LONG),
+            "-c",
+            "copy",
+            str(output),
+        ],
+    ):
         with running(["-y", *words]) as process:
             process.popen.wait()
     return output

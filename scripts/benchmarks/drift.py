@@ -98,16 +98,20 @@ def run(
     torch.set_num_threads(2)
     figures: dict[str, object] = {}
     met: dict[str, bool] = {}
-    print(f"{'shot':34s} {'':7s} frame 20   72  149  last    low  high  off mean  trend  gain  "
-          "dreamt afresh")  # fmt: skip
+    print(
+        f"{'shot':34s} {'':7s} frame 20   72  149  last    low  high  off mean  trend  gain  "
+        "dreamt afresh"
+    )
     for name, shots in _renders(clip, names):
         for number, shot in enumerate(shots):
             if len(shot.energies) < SHORTEST:
                 continue
             label = name if len(shots) == 1 else f"{name} shot {number + 1}"
             rows = _judged(label, shot)
-            figures[label] = rows | {"gain": statistics.fmean(shot.gains),
-                                     "clipped": [shot.clipped[0], shot.clipped[-1]]}  # fmt: skip
+            figures[label] = rows | {
+                "gain": statistics.fmean(shot.gains),
+                "clipped": [shot.clipped[0], shot.clipped[-1]],
+            }
             _demand(met, label, shot, rows)
             if shot.pictures:
                 _sheet(out / f"drift-{label.replace(' ', '-').replace(',', '')}.png", shot)
@@ -193,13 +197,18 @@ def _judged(label: str, shot: Shot) -> dict[str, dict[str, float]]:
         mean = float(series.mean())
         rise = float(np.polyfit(np.arange(len(series)), series, 1)[0])
         rows[band] = row = {
-            "low": float(series.min()), "high": float(series.max()), "mean": mean,
+            "low": float(series.min()),
+            "high": float(series.max()),
+            "mean": mean,
             "off_mean": float(np.abs(series / mean - 1).max()),
             "trend": rise * (len(series) - 1) / mean,
-            **{str(frame): float(series[frame - SETTLED]) for frame in (20, 72, 149)
-               if frame - SETTLED < len(series)},
+            **{
+                str(frame): float(series[frame - SETTLED])
+                for frame in (20, 72, 149)
+                if frame - SETTLED < len(series)
+            },
             "last": float(series[-1]),
-        }  # fmt: skip
+        }
         if fresh is not None:
             of_band = fresh[:, BANDS.index(band)]
             row |= {"fresh_low": float(of_band.min()), "fresh_high": float(of_band.max())}

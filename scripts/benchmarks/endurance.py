@@ -54,10 +54,12 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         _sheet(out / f"endurance-{name}.png", life.pictures)
     told = _told(lives["governed"])
     met = {
-        f"{name} within +-15 % of its median ({told[name]['low']:+.3f} {told[name]['high']:+.3f})":
-        max(-told[name]["low"], told[name]["high"]) <= 0.15
+        f"{name} within +-15 % of its median ({told[name]['low']:+.3f} {told[name]['high']:+.3f})": max(
+            -told[name]["low"], told[name]["high"]
+        )
+        <= 0.15
         for name in HELD
-    }  # fmt: skip
+    }
     clipped, least = told["clipped"]["most"], told["distance"]["least"]
     met[f"clipped share {clipped:.3f} under 0.05"] = clipped < 0.05
     met[f"distance of frames {APART} apart at least half of that at 200 ({least:.2f})"] = (
@@ -95,14 +97,20 @@ def _told(life: Life) -> dict[str, dict[str, float]]:
     for name in HELD:
         values = np.array(life.vitals[name][SETTLED:])
         median = float(np.median(values))
-        told[name] = {"median": median, "low": float(values.min()) / median - 1,
-                      "high": float(values.max()) / median - 1}  # fmt: skip
+        told[name] = {
+            "median": median,
+            "low": float(values.min()) / median - 1,
+            "high": float(values.max()) / median - 1,
+        }
     told["clipped"] = {"most": max(life.vitals["clipped"][SETTLED:])}
     distances: npt.NDArray[np.float64] = np.array(life.distances)
     early = float(distances[EARLY.start - APART : EARLY.stop - APART].mean())
     later = np.convolve(distances[EARLY.stop - APART :], np.ones(WINDOW) / WINDOW, "valid")
-    told["distance"] = {"at_200": early, "least": float(later.min()) / early,
-                        "mean": float(later.mean()) / early}  # fmt: skip
+    told["distance"] = {
+        "at_200": early,
+        "least": float(later.min()) / early,
+        "mean": float(later.mean()) / early,
+    }
     return told
 
 

@@ -52,10 +52,14 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
             one, *_, other = [
                 gradient_fn(image)[0] for gradient_fn in gradients
             ]  # recorded at the second time
-            row = [milliseconds(work) / steps for way in ways for work, steps in (
-                (partial(bare, way, layer, image), 1),
-                (partial(baselines.dreamt, image, Gradient(way, aim), dreamer), STEPS),
-            )]  # fmt: skip
+            row = [
+                milliseconds(work) / steps
+                for way in ways
+                for work, steps in (
+                    (partial(bare, way, layer, image), 1),
+                    (partial(baselines.dreamt, image, Gradient(way, aim), dreamer), STEPS),
+                )
+            ]
             name = f"{peer.name}, {size[1]}x{size[0]}, {precision}"
             told[name] = row
             print(f"{name:55s}" + " ".join(f"{span:8.2f}" for span in row), flush=True)

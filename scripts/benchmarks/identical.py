@@ -70,8 +70,10 @@ def main() -> None:
     names = sorted({*found["before"], *found["after"]})
     same = {name: found["before"].get(name) == found["after"].get(name) for name in names}
     for name in names:
-        print(f"{name:44s} {found['after'].get(name, 'missing'):34s} "
-              f"{'identical' if same[name] else 'DIFFERS'}")  # fmt: skip
+        print(
+            f"{name:44s} {found['after'].get(name, 'missing'):34s} "
+            f"{'identical' if same[name] else 'DIFFERS'}"
+        )
     sys.exit(0 if all(same.values()) else 1)
 
 
@@ -125,8 +127,9 @@ def _absolute(words: Sequence[str], home: Path) -> list[str]:
 def _run(command: Sequence[str], code: Path, folder: Path) -> None:
     """Run this in the folder, with the package of that code."""
     environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": "2"}
-    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True,
-                         check=False)  # fmt: skip
+    ran = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     if ran.returncode:
         sys.exit(f"{' '.join(command)}: exit code {ran.returncode}\n{ran.stdout}{ran.stderr}")
 

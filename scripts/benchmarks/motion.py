@@ -36,10 +36,13 @@ SMALL = ("recipe=zoom", "width=320", "height=180")
 LARGE = ("width=480", "height=270")
 """In smaller pictures motifs cling to the edges, which every octave sees."""
 MOVES = {
-    "spiral": ("camera=spiral", f"camera.zoom_per_second={ZOOM}",
-               f"camera.degrees_per_second={DEGREES}"),
+    "spiral": (
+        "camera=spiral",
+        f"camera.zoom_per_second={ZOOM}",
+        f"camera.degrees_per_second={DEGREES}",
+    ),
     "pan": ("camera=pan", f"camera.right_per_second={RIGHT}", f"camera.down_per_second={DOWN}"),
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -70,8 +73,11 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         for name, words in MOVES.items():
             pictures = _shown(gradient_fn, rate, *LARGE, *words, seconds=SECONDS)
             measured = _registered(pictures, rate)
-            asked = {"zoom": ZOOM, "degrees": DEGREES} if name == "spiral" else (
-                {"right": RIGHT, "down": DOWN})  # fmt: skip
+            asked = (
+                {"zoom": ZOOM, "degrees": DEGREES}
+                if name == "spiral"
+                else ({"right": RIGHT, "down": DOWN})
+            )
             for what, wanted in asked.items():
                 got = measured[what]
                 off = got / wanted - 1
@@ -80,9 +86,12 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
                 met[f"{what} at {rate} frames/s within 2 % ({off:+.4f})"] = abs(off) <= 0.02
     for name, ratio, most in (
         ("loop: the seam's difference over the median one", _seam(gradient_fn), 1.2),
-        ("cross-fade of two layers: the largest difference over the median one",
-         _faded(gradient_fn), 1.5),
-    ):  # fmt: skip
+        (
+            "cross-fade of two layers: the largest difference over the median one",
+            _faded(gradient_fn),
+            1.5,
+        ),
+    ):
         print(f"{name}: {ratio:.3f}")
         figures[name] = ratio
         met[f"{name} {ratio:.3f} <= {most}"] = ratio <= most
@@ -136,8 +145,10 @@ def _seam(gradient_fn: Gradient) -> float:
 
 def _faded(gradient_fn: Gradient) -> float:
     """Return two layers, the one fading into the other within two seconds, grown before."""
-    words = ("objective.layers=[blocks.4,blocks.9]",
-             'objective.weights=["3s: 1, 5s: 0","3s: 0, 5s: 1"]')  # fmt: skip
+    words = (
+        "objective.layers=[blocks.4,blocks.9]",
+        'objective.weights=["3s: 1, 5s: 0","3s: 0, 5s: 1"]',
+    )
     pictures = _shown(gradient_fn, 30, *words, seconds=8)[GROWN * 30 :]
     most = max(_difference(one, other) for one, other in pairwise(pictures))
     return most / _median(pictures)

@@ -35,20 +35,25 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     clip = harness.needed(clip, "pareto")
     torch.set_num_threads(2)
     peer = comparison.lite0()
-    methods = {_told(name, n): partial(method, iterations=n)
-               for name, (_, method) in FIELD.items() for n in EACH}  # fmt: skip
+    methods = {
+        _told(name, n): partial(method, iterations=n)
+        for name, (_, method) in FIELD.items()
+        for n in EACH
+    }
     words = [f"input={clip}", f"frames={comparison.FRAMES}"]
     found = comparison.compared(peer, words, out, methods, OURS)
     rows = {name: one.row for name, one in found.items()}
     for name, row in rows.items():
-        print(f"{name:36s} {row['seconds a frame']:6.2f} s, gain {row['gain']:5.2f}, "
-              f"flicker {row['flicker']:.4f}")  # fmt: skip
+        print(
+            f"{name:36s} {row['seconds a frame']:6.2f} s, gain {row['gain']:5.2f}, "
+            f"flicker {row['flicker']:.4f}"
+        )
     _drawn(rows, out / "pareto.png")
     unbeaten = [name for name in methods if not any(_beats(rows[one], rows[name]) for one in OURS)]
     return dict(rows), {
         f"of {len(methods)} ways of the field, each has one of ours that is quicker, gains as much "
         f"and flickers less (not so: {', '.join(unbeaten) or 'none'})": not unbeaten,
-    }  # fmt: skip
+    }
 
 
 def _told(method: str, iterations: int) -> str:
@@ -72,16 +77,33 @@ def _drawn(rows: comparison.Table, path: Path) -> None:
     for axis, figure_name in zip(axes, ("gain", "flicker"), strict=True):
         for name, (mark, _) in FIELD.items():
             own = [rows[_told(name, iterations)] for iterations in EACH]
-            axis.plot([row["seconds a frame"] for row in own], [row[figure_name] for row in own],
-                      mark, linestyle=":", color="0.45", label=name)  # fmt: skip
-        ours = sorted((rows[name]["seconds a frame"], rows[name][figure_name], name)
-                      for name in OURS)  # fmt: skip
-        axis.plot([one[0] for one in ours], [one[1] for one in ours], "o-", color="tab:red",
-                  label="dreamreel")  # fmt: skip
+            axis.plot(
+                [row["seconds a frame"] for row in own],
+                [row[figure_name] for row in own],
+                mark,
+                linestyle=":",
+                color="0.45",
+                label=name,
+            )
+        ours = sorted(
+            (rows[name]["seconds a frame"], rows[name][figure_name], name) for name in OURS
+        )
+        axis.plot(
+            [one[0] for one in ours],
+            [one[1] for one in ours],
+            "o-",
+            color="tab:red",
+            label="dreamreel",
+        )
         for seconds, value, name in ours:
             if name in NAMED:
-                axis.annotate(name, (seconds, value), xytext=(5, -12), textcoords="offset points",
-                              color="tab:red")  # fmt: skip
+                axis.annotate(
+                    name,
+                    (seconds, value),
+                    xytext=(5, -12),
+                    textcoords="offset points",
+                    color="tab:red",
+                )
         axis.set_xscale("log")
         axis.set_xlabel("seconds a frame")
         axis.set_ylabel(figure_name)

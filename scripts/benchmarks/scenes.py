@@ -139,11 +139,13 @@ def _filmed(ground: Picture, looks: Sequence[FloatMap]) -> Scene:
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     shots = tuple(
         np.asarray(
-            cv2.warpAffine(ground, look[:2], (WIDTH, HEIGHT), flags=flags,
-                           borderMode=cv2.BORDER_REFLECT), np.uint8,
+            cv2.warpAffine(
+                ground, look[:2], (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REFLECT
+            ),
+            np.uint8,
         )
         for look in looks
-    )  # fmt: skip
+    )
     x, y = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
     here = np.stack([x, y, np.ones_like(x)], axis=-1).astype(np.float64)
     flows: list[FloatMap | None] = [None]

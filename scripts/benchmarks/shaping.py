@@ -80,6 +80,14 @@ def _row(measured: Measured, last: Picture, picture: torch.Tensor) -> dict[str, 
 def _labelled(picture: Picture, label: str) -> Picture:
     picture = picture.copy()
     for colour, width in ((0, 3), (255, 1)):
-        cv2.putText(picture, label, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (colour,) * 3, width,
-                    cv2.LINE_AA)  # fmt: skip
+        cv2.putText(
+            picture,
+            label,
+            (6, 16),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.45,
+            (colour,) * 3,
+            width,
+            cv2.LINE_AA,
+        )
     return picture

@@ -66,9 +66,12 @@ def _by_shots(folder: Path) -> tuple[dict[str, float], dict[str, bool]]:
     rows = [frame_metrics.read_rows(work_dir(job / "dream.mp4") / FIGURES) for job in jobs]
     work = sum(row["seconds"]["total"] for row in itertools.chain(*rows))
     found = {
-        "parts": len(jobs), "one process, one thread": one, "one process, two threads": both,
-        "two workers": shots, "work in the parts": work,
-    }  # fmt: skip
+        "parts": len(jobs),
+        "one process, one thread": one,
+        "one process, two threads": both,
+        "two workers": shots,
+        "work in the parts": work,
+    }
     for label, value in found.items():
         print(f"{label}: {value:.1f}")
     same = (folder / "one.mp4").read_bytes() == (folder / "shots.mp4").read_bytes()
@@ -76,7 +79,7 @@ def _by_shots(folder: Path) -> tuple[dict[str, float], dict[str, bool]]:
         "the bytes are those of one process": same,
         f"two workers take {shots / both:.3f} <= {SLACK} times as long as one process with both "
         f"cores (half of the work in the parts is {work / 2 / both:.3f})": shots <= SLACK * both,
-    }  # fmt: skip
+    }
 
 
 def _overhead(folder: Path, words: tuple[str, ...]) -> float:
@@ -106,6 +109,12 @@ def _timed(command: list[str], folder: Path, *, threads: int) -> float:
     """Return seconds that the command takes."""
     environment: Mapping[str, str] = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     began = time.monotonic()
-    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)  # fmt: skip
+    subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     return time.monotonic() - began

@@ -34,8 +34,10 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     long_clip = _lengthened(clip, out / "long.mp4")
     memory = [_peak_memory(long_clip, out / "memory.mp4", frames) for frames in (SHORT, LONG)]
     growth = memory[1] / memory[0]
-    held = [f"{frames} frames {bytes_ / 2**20:.0f} MiB"
-            for frames, bytes_ in zip((SHORT, LONG), memory, strict=True)]  # fmt: skip
+    held = [
+        f"{frames} frames {bytes_ / 2**20:.0f} MiB"
+        for frames, bytes_ in zip((SHORT, LONG), memory, strict=True)
+    ]
     print(f"peak memory: {', '.join(held)}")
     figures: dict[str, object] = {"ratios": ratios, "peak_memory_bytes": memory}
     return figures, {
@@ -60,10 +62,15 @@ def _ratios(clip: Path, output: Path) -> list[float]:
         behind = _bare(gradient_fn, source, told["steps_at_size"])
         bare = (before + behind) / 2
         ratios.append(wall / bare)
-        shares = ", ".join(f"{name} {spent * told['frames'] / bare:.3f}"
-                           for name, spent in told["seconds_per_frame"].items())  # fmt: skip
-        print(f"round {turn + 1}: render / bare steps {ratios[-1]:.3f} ({shares}), "
-              f"bare steps behind / before {behind / before:.3f}", flush=True)  # fmt: skip
+        shares = ", ".join(
+            f"{name} {spent * told['frames'] / bare:.3f}"
+            for name, spent in told["seconds_per_frame"].items()
+        )
+        print(
+            f"round {turn + 1}: render / bare steps {ratios[-1]:.3f} ({shares}), "
+            f"bare steps behind / before {behind / before:.3f}",
+            flush=True,
+        )
         before = behind
     return ratios
 
@@ -91,9 +98,20 @@ def _bare(gradient_fn: Gradient, source: Source, work: Mapping[str, int]) -> flo
 def _lengthened(clip: Path, output: Path) -> Path:
     """Return the clip over and over, long enough."""
     with running(
-        ["-y", "-stream_loop", "40", "-i", str(clip), "-frames:v", str(LONG), "-an",
-         "-vf", f"scale={WIDTH}:-2", str(output)],
-    ) as process:  # fmt: skip
+        [
+            "-y",
+            "-stream_loop",
+            "40",
+            "-i",
+            str(clip),
+            "-frames:v",
+            str(LONG),
+            "-an",
+            "-vf",
+            f"scale={WIDTH}:-2",
+            str(output),
+        ],
+    ) as process:
         process.popen.wait()
     return output
 

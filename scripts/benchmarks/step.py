@@ -65,15 +65,18 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     for peer, least in ((comparison.lite0(), None), (comparison.googlenet(out), LEAST)):
         for precision in PRECISIONS if has_bfloat16(harness.CPU) else PRECISIONS[:1]:
             name = f"{peer.name}, {precision}"
-            told[name] = rows = _rows(name, [f"input={clip}", "width=640", *peer.words,
-                                             f"precision={precision}"])  # fmt: skip
+            told[name] = rows = _rows(
+                name, [f"input={clip}", "width=640", *peer.words, f"precision={precision}"]
+            )
             best = rows[THREADS[-1]]
             met |= {
-                f"{name}: a step over the bare network {best['step over bare']:.3f} <= {MOST}":
-                    best["step over bare"] <= MOST,
-                f"{name}: as many threads as cores are quickest":
-                    best["bare ms"] == min(row["bare ms"] for row in rows.values()),
-            }  # fmt: skip
+                f"{name}: a step over the bare network {best['step over bare']:.3f} <= {MOST}": best[
+                    "step over bare"
+                ]
+                <= MOST,
+                f"{name}: as many threads as cores are quickest": best["bare ms"]
+                == min(row["bare ms"] for row in rows.values()),
+            }
             if least is not None:
                 share = best["GFLOP/s"] / best["chip's GFLOP/s"]
                 met[f"{name}: sums over the chip's own rate {share:.2f} >= {least}"] = (
@@ -93,9 +96,11 @@ def _rows(name: str, words: Sequence[str]) -> dict[int, dict[str, float]]:
     for threads in THREADS:
         torch.set_num_threads(threads)
         rows[threads] = _rated(partial(bare, ready), step, bare.kind)
-        print(f"{name}, {threads} threads: "
-              + ", ".join(f"{key} {value:.3g}" for key, value in rows[threads].items()),
-              flush=True)  # fmt: skip
+        print(
+            f"{name}, {threads} threads: "
+            + ", ".join(f"{key} {value:.3g}" for key, value in rows[threads].items()),
+            flush=True,
+        )
     return rows
 
 
@@ -135,8 +140,10 @@ def _rated(
         bare()
     product, convolution, copy = _matrices(kind), _maps(kind), _memory()
     spans = _in_turns([bare, step, product[0], convolution[0], copy[0]])
-    rates = [amount / span for (_, amount), span
-             in zip((product, convolution, copy), spans[2:], strict=True)]  # fmt: skip
+    rates = [
+        amount / span
+        for (_, amount), span in zip((product, convolution, copy), spans[2:], strict=True)
+    ]
     peak, bandwidth = max(rates[:2]), rates[2]
     operations, bytes_ = (sum(column) for column in zip(*counted.rows, strict=True))
     # each operation takes as long as its sums or its memory, whichever is longer

@@ -24,8 +24,13 @@ from pipeline.state import State
 
 FRAMES = 10_000
 SIZE = "96x64"
-WORDS = ("dreamer.octaves=1", "dreamer.iterations=1", "dreamer.upkeep_iterations=1",
-         "objective.layers=[blocks.2]", "save_seconds=5")  # fmt: skip
+WORDS = (
+    "dreamer.octaves=1",
+    "dreamer.iterations=1",
+    "dreamer.upkeep_iterations=1",
+    "objective.layers=[blocks.2]",
+    "save_seconds=5",
+)
 """As little as can be called a dream; saved twelve times as often as usual."""
 EARLY, LATE = range(1000, 3000, 250), range(8000, 10_000, 250)
 """Frames whose figures are compared, in spans of 250: the median span is deaf to what else the
@@ -62,8 +67,9 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         looks = _looks(source, out / f"{name}.mp4", words)
         early, late = (_within(looks, some.start, some.stop) for some in (EARLY, LATE))
         for figure in ("memory", "files", "threads", "children"):
-            one, other = (statistics.median(getattr(look, figure) for look in some)
-                          for some in (early, late))  # fmt: skip
+            one, other = (
+                statistics.median(getattr(look, figure) for look in some) for some in (early, late)
+            )
             figures[f"{name} {figure}"] = one, other
             print(f"{name}: {figure} {one:.0f} early, {other:.0f} late")
             most = 1.05 if figure == "memory" else 1.0
@@ -91,9 +97,15 @@ def _saving(out: Path) -> float:
     picture = np.random.default_rng(0).integers(0, 256, (SAVED.height, SAVED.width, 3), np.uint8)
     size, state = (SAVED.height, SAVED.width), State()
     with Recording(
-        out / "saved.mp4", harness.stage("encoder"), SAVED, {}, overwrite=True,
-        made_of=Fingerprint(), saving=Saving(60, float("inf")), device=harness.CPU,
-    ) as recording:  # fmt: skip
+        out / "saved.mp4",
+        harness.stage("encoder"),
+        SAVED,
+        {},
+        overwrite=True,
+        made_of=Fingerprint(),
+        saving=Saving(60, float("inf")),
+        device=harness.CPU,
+    ) as recording:
         for index in range(1, 6 * SAVES + 1):
             dream, maturity = (torch.rand(1, n, *size, generator=draw) for n in (3, 1))
             before, state = state, State(index, picture, dream, maturity)
@@ -108,8 +120,15 @@ def _saving(out: Path) -> float:
 
 def _looks(source: Path, output: Path, words: tuple[str, ...]) -> list[FirstPicture]:
     """Looks at a whole render, in a process of its own."""
-    command = [sys.executable, "-m", "pipeline", f"input={source}", f"output={output}",
-               "overwrite=true", *words]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline",
+        f"input={source}",
+        f"output={output}",
+        "overwrite=true",
+        *words,
+    ]
     rows = output.with_name(f"{output.name}.render") / "figures.jsonl"
     looks: list[FirstPicture] = []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
@@ -132,9 +151,13 @@ def _look(home: Path, frames: int) -> FirstPicture:
     told = dict(line.split(":", 1) for line in (home / "status").read_text().splitlines())
     children = sum(len(task.read_text().split()) for task in home.glob("task/*/children"))
     return FirstPicture(
-        time.monotonic(), frames, 1024 * int(told["VmRSS"].split()[0]),
-        len(list((home / "fd").iterdir())), int(told["Threads"]), children,
-    )  # fmt: skip
+        time.monotonic(),
+        frames,
+        1024 * int(told["VmRSS"].split()[0]),
+        len(list((home / "fd").iterdir())),
+        int(told["Threads"]),
+        children,
+    )
 
 
 def _within(looks: list[FirstPicture], first: int, end: int) -> list[FirstPicture]:

@@ -90,18 +90,31 @@ def _compared(
         float((found - whole_gradient).std() / whole_gradient.std())
         for found in (tiled_gradient, _there_and_back(whole_gradient))
     )
-    print(f"gradient in {len(tiles)} tiles: off by {off:.4f} of its deviation, half a pixel "
-          f"there and back by {moved_off:.4f}", flush=True)  # fmt: skip
-    figures: dict[str, object] = {"tiles": len(tiles), "gradient_off": off,
-                                  "gradient_off_by_interpolation": moved_off}  # fmt: skip
-    met = {f"a gradient in tiles off by {off:.4f} <= {moved_off:.4f}, by interpolation":
-           off <= moved_off}  # fmt: skip
+    print(
+        f"gradient in {len(tiles)} tiles: off by {off:.4f} of its deviation, half a pixel "
+        f"there and back by {moved_off:.4f}",
+        flush=True,
+    )
+    figures: dict[str, object] = {
+        "tiles": len(tiles),
+        "gradient_off": off,
+        "gradient_off_by_interpolation": moved_off,
+    }
+    met = {
+        f"a gradient in tiles off by {off:.4f} <= {moved_off:.4f}, by interpolation": off
+        <= moved_off
+    }
     noise = UNSEEN * torch.randn(image.shape, generator=torch.Generator().manual_seed(1))
     for name, words in {"jitter": (), "no_jitter": ("dreamer.jitter=0",)}.items():
         dreamer = harness.stage("dreamer", words)
-        whole, again, noisy = (_dreamt(dreamer, way, start) for way, start in (
-            (gradient_fn, image), (small, image), (gradient_fn, (image + noise).clamp_(0, 1))
-        ))  # fmt: skip
+        whole, again, noisy = (
+            _dreamt(dreamer, way, start)
+            for way, start in (
+                (gradient_fn, image),
+                (small, image),
+                (gradient_fn, (image + noise).clamp_(0, 1)),
+            )
+        )
         cv2.imwrite(str(out / f"tiles-{name}.png"), to_picture(again)[:, :, ::-1])
         cv2.imwrite(str(out / f"tiles-{name}-whole.png"), to_picture(whole)[:, :, ::-1])
         layers = [dream - image for dream in (whole, again)]
@@ -119,12 +132,14 @@ def _compared(
         print(f"{name:10s} {' '.join(f'{k} {v:.4f}' for k, v in found.items())}", flush=True)
         figures[name] = found
         excess = found["seam_energy"] / found["seam_energy_whole"]
-        met[f"{name}: energy at the seams over that beside them, in tiles over whole "
-            f"{excess:.3f} <= 1.05"] = excess <= 1.05  # fmt: skip
-        met[f"{name}: dream layer off by {found['layer_off']:.3f} <= "
-            f"{found['layer_off_by_noise']:.3f}, by noise as of 8 bits"] = (
-            found["layer_off"] <= found["layer_off_by_noise"]
-        )  # fmt: skip
+        met[
+            f"{name}: energy at the seams over that beside them, in tiles over whole "
+            f"{excess:.3f} <= 1.05"
+        ] = excess <= 1.05
+        met[
+            f"{name}: dream layer off by {found['layer_off']:.3f} <= "
+            f"{found['layer_off_by_noise']:.3f}, by noise as of 8 bits"
+        ] = found["layer_off"] <= found["layer_off_by_noise"]
         met[f"{name}: score over the whole's {found['score_over_whole']:.4f} within 0.01 of 1"] = (
             abs(found["score_over_whole"] - 1) <= 0.01
         )
@@ -152,8 +167,10 @@ def _jumps(layer: Tensor, tiles: Sequence[Tile]) -> tuple[float, float]:
     A seam lies where two cores meet; with jitter that is the middle of where it lies in turns.
     """
     here, beside = [], []
-    for axis, starts in ((2, {tile.rows.first for tile in tiles}),
-                         (3, {tile.columns.first for tile in tiles})):  # fmt: skip
+    for axis, starts in (
+        (2, {tile.rows.first for tile in tiles}),
+        (3, {tile.columns.first for tile in tiles}),
+    ):
         jumps = layer.diff(dim=axis).square().mean(dim=[d for d in range(4) if d != axis])
         for seam in starts - {0}:
             near = jumps[seam - 1 - NEAR : seam + NEAR]
@@ -167,8 +184,7 @@ def _timed(gradient_fn: Gradient, picture: Picture) -> tuple[dict[str, object], 
     once = ("dreamer.octaves=1", "dreamer.iterations=1")
     dreamer = harness.stage("dreamer", once)
     budget = TileBudget(side=None, bytes=MEMORY * GIB)
-    ways = {f"{w}x{h}": ((h, w), replace(gradient_fn, tile_budget=budget))
-            for h, w in TIMED}  # fmt: skip
+    ways = {f"{w}x{h}": ((h, w), replace(gradient_fn, tile_budget=budget)) for h, w in TIMED}
     ways["1920x1080 whole"] = (1080, 1920), gradient_fn
     spent: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(ROUNDS + 1):

@@ -104,8 +104,10 @@ class CudaGraphModel(ModelWrapper):
             self._tapes.clear()
             self._recorder = None
             if not is_out_of_memory(error):
-                log.warning("compile: none from here on, for this network cannot be recorded: %s",
-                            str(error).partition("\n")[0])  # fmt: skip
+                log.warning(
+                    "compile: none from here on, for this network cannot be recorded: %s",
+                    str(error).partition("\n")[0],
+                )
             return None
 
     def _keep(self, key: Key, tape: _Tape | None) -> None:
@@ -148,8 +150,10 @@ class _Tape:
         seen = [activations[layer] for layer in layers]
         self.wanted = [torch.zeros_like(each) for each in seen]
         # what the way there has saved must outlast each of them
-        backs = [recorder(partial(torch.autograd.grad, each, self.image, want, retain_graph=True))
-                 for each, want in zip(seen, self.wanted, strict=True)]  # fmt: skip
+        backs = [
+            recorder(partial(torch.autograd.grad, each, self.image, want, retain_graph=True))
+            for each, want in zip(seen, self.wanted, strict=True)
+        ]
         self.gradients = [gradient for (gradient,), _ in backs]
         self.backs = [back for _, back in backs]
         self.seen = tuple(each.detach() for each in seen)

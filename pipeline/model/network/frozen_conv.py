@@ -61,9 +61,18 @@ class FrozenConv:
         # of the input it only wants the form
         like = torch.empty(shape, dtype=gradient.dtype, memory_format=torch.channels_last)
         found: Tensor = torch.ops.aten.convolution_backward(
-            gradient, like, self.weight.to(gradient.dtype), None, self.stride, padding,
-            self.dilation, False, [0, 0], self.groups, [True, False, False],
-        )[0]  # fmt: skip
+            gradient,
+            like,
+            self.weight.to(gradient.dtype),
+            None,
+            self.stride,
+            padding,
+            self.dilation,
+            False,
+            [0, 0],
+            self.groups,
+            [True, False, False],
+        )[0]
         return found.to(kind)
 
     def cut(self, gradient: Tensor, y: Tensor) -> Tensor:

@@ -56,9 +56,15 @@ class FusedConv(nn.Module):
             weight = self.weight.to(kind)
             phases = Phases.of(weight, self.padding[0]) if self.phased else None
             self._frozen[kind] = FrozenConv(
-                weight=weight, bias=self.bias, stride=self.stride, dilation=self.dilation,
-                groups=self.groups, cap=self.cap, alone=self.alone, phases=phases,
-            )  # fmt: skip
+                weight=weight,
+                bias=self.bias,
+                stride=self.stride,
+                dilation=self.dilation,
+                groups=self.groups,
+                cap=self.cap,
+                alone=self.alone,
+                phases=phases,
+            )
         return self._frozen[kind]
 
 

@@ -11,8 +11,12 @@ from torch import nn
 from torch.fx import GraphModule, Node
 
 RELUS: Mapping[object, float] = {
-    nn.ReLU: math.inf, F.relu: math.inf, torch.relu: math.inf, nn.ReLU6: 6.0, F.relu6: 6.0,
-}  # fmt: skip
+    nn.ReLU: math.inf,
+    F.relu: math.inf,
+    torch.relu: math.inf,
+    nn.ReLU6: 6.0,
+    F.relu6: 6.0,
+}
 """What cuts numbers at 0, and at how much above, by the module's class or the function."""
 
 

@@ -39,8 +39,9 @@ class Sides:
         """Return the image, scaled where the network looks at one size only."""
         if self.only is None:
             return image
-        return F.interpolate(image, (self.only, self.only), mode="bilinear",
-                             align_corners=False, antialias=True)  # fmt: skip
+        return F.interpolate(
+            image, (self.only, self.only), mode="bilinear", align_corners=False, antialias=True
+        )
 
     def filled(self, normalised: Tensor) -> Tensor:
         """Return the same with zeros, the mean of all pictures, at the right and at the bottom."""
@@ -55,8 +56,10 @@ class Sides:
         whole = self.of(size)
         if self.only is not None or whole == size or activation.ndim != 4:
             return activation
-        rows, columns = (-(-places * side // filled) for places, side, filled
-                         in zip(activation.shape[2:], size, whole, strict=True))  # fmt: skip
+        rows, columns = (
+            -(-places * side // filled)
+            for places, side, filled in zip(activation.shape[2:], size, whole, strict=True)
+        )
         return activation[:, :, :rows, :columns]
 
 

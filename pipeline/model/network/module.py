@@ -60,8 +60,11 @@ class Network(nn.Module):
         self._classes = None if headless else tuple(classes)
         self._sides = sides or Sides()
         if self._sides.only is not None:
-            log.warning("model: looks at %dx%d pixels and no other size; every picture is scaled "
-                        "to that", self._sides.only, self._sides.only)  # fmt: skip
+            log.warning(
+                "model: looks at %dx%d pixels and no other size; every picture is scaled to that",
+                self._sides.only,
+                self._sides.only,
+            )
         self._module = inline_modules(module.eval().requires_grad_(False))
         self._leaves, self._functions = leaves, functions
         self._cuts: dict[tuple[torch.device, tuple[str, ...]], Cut] = {}
@@ -77,8 +80,10 @@ class Network(nn.Module):
         outputs = self._outputs(image, layers)
         height, width = image.shape[2:]
         whole = self._sides.of((height, width))
-        return {layer: self._sides.seen(layouts[layer].read(output, whole), (height, width))
-                for layer, output in outputs.items()}  # fmt: skip
+        return {
+            layer: self._sides.seen(layouts[layer].read(output, whole), (height, width))
+            for layer, output in outputs.items()
+        }
 
     def layers(self) -> list[str]:
         """Return all layers that can be read by their dotted names, in the order of running."""
@@ -172,8 +177,9 @@ class Network(nn.Module):
             for layer in missing:
                 check_layer(layer, self._way.names)
             self._layouts |= dict.fromkeys(missing) | self._tried(missing)
-        layouts = {layer: layout for layer in layers
-                   if (layout := self._layouts[layer]) is not None}  # fmt: skip
+        layouts = {
+            layer: layout for layer in layers if (layout := self._layouts[layer]) is not None
+        }
         for layer in layers:
             if layer not in layouts:
                 near = near_names(layer, [*self._blocks, *self.layers()])
@@ -196,8 +202,9 @@ class Network(nn.Module):
                 if pair == TRIED[-1]:
                     raise
                 continue
-            return {layer: layout_of((shape, second[layer]), sizes)
-                    for layer, shape in first.items()}  # fmt: skip
+            return {
+                layer: layout_of((shape, second[layer]), sizes) for layer, shape in first.items()
+            }
         raise AssertionError("the last pair returns or raises")
 
     def _shapes(self, size: Size, layers: Sequence[str]) -> dict[str, Sequence[int]]:
@@ -206,8 +213,10 @@ class Network(nn.Module):
         """
         with torch.enable_grad():
             outputs = self._outputs(self._zeros(size).requires_grad_(), layers)
-        return {layer: output.shape if isinstance(output, Tensor) and output.requires_grad else (0,)
-                for layer, output in outputs.items()}  # fmt: skip
+        return {
+            layer: output.shape if isinstance(output, Tensor) and output.requires_grad else (0,)
+            for layer, output in outputs.items()
+        }
 
 
 class _Ready(torch.autograd.Function):
