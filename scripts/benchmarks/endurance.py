@@ -53,13 +53,12 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
             print(f"{name:9s} {figure:10s} {' '.join(f'{k} {v:+.3f}' for k, v in values.items())}")
         _sheet(out / f"endurance-{name}.png", life.pictures)
     told = _told(lives["governed"])
-    met = {
-        f"{name} within +-15 % of its median ({told[name]['low']:+.3f} {told[name]['high']:+.3f})": max(
-            -told[name]["low"], told[name]["high"]
+    met = {}
+    for name in HELD:
+        low, high = told[name]["low"], told[name]["high"]
+        met[f"{name} within +-15 % of its median ({low:+.3f} {high:+.3f})"] = (
+            max(-low, high) <= 0.15
         )
-        <= 0.15
-        for name in HELD
-    }
     clipped, least = told["clipped"]["most"], told["distance"]["least"]
     met[f"clipped share {clipped:.3f} under 0.05"] = clipped < 0.05
     met[f"distance of frames {APART} apart at least half of that at 200 ({least:.2f})"] = (
