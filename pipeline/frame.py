@@ -154,7 +154,7 @@ def to_picture(image: Image, depth: int = 8) -> Picture:
     return picture
 
 
-def composite_over_grey(picture: Picture, alpha: Picture, behind: float) -> Picture:
+def composite_over_grey(picture: Picture, alpha: Picture, grey: float) -> Picture:
     """Return what is seen of a transparent picture before a grey wall, (H, W, 3) of the same depth.
 
     picture: (H, W, 3). alpha: (H, W) of the same type, at its peak opaque. behind: how bright the
@@ -162,7 +162,7 @@ def composite_over_grey(picture: Picture, alpha: Picture, behind: float) -> Pict
     """
     peak = int(np.iinfo(picture.dtype).max)
     share = alpha[..., None].astype(np.uint32)
-    seen = picture * share + (peak - share) * np.uint32(round(peak * behind))
+    seen = picture * share + (peak - share) * np.uint32(round(peak * grey))
     # halves up, and 65535 squared fits 32 bits only just: the half is added behind the division
     whole, rest = np.divmod(seen, np.uint32(peak))
     return (whole + (rest > peak // 2)).astype(picture.dtype)

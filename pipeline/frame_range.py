@@ -44,13 +44,13 @@ class FrameRange:
                 "loop: must be false where parts are rendered, got true; its end needs its start"
             )
         match = re.fullmatch(r"(\d{1,9})-(\d{1,9})(?:\+(\d{1,9}))?", str(text))
-        part = FrameRange(int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
-        if part is None or part.first >= part.last or part.begin < 0:
+        frames = FrameRange(int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+        if frames is None or frames.first >= frames.last or frames.begin < 0:
             raise UserError(
                 "part: must be the numbers of two frames, the second larger, and of frames to run "
                 f"up to the first, got {text!r}; set part=0-100 or part=100-200+48"
             )
-        return part
+        return frames
 
     def __str__(self) -> str:
         run_up = f"+{self.run_up}" if self.run_up else ""
@@ -81,7 +81,7 @@ class FrameRange:
 class _Within:
     cuts: Cuts
     source: Source
-    part: FrameRange
+    frames: FrameRange
     seen: int
 
     def __call__(
@@ -90,6 +90,6 @@ class _Within:
         """pictures: the source's, from its beginning; they are not asked for."""
         yield from repeat((None, Change.NONE), self.seen)
         late = self.cuts(self.source.pictures(start=self.seen))
-        for index, (picture, change) in enumerate(islice(late, self.part.last - self.seen)):
-            begins = self.part.run_up and self.seen + index == self.part.begin
+        for index, (picture, change) in enumerate(islice(late, self.frames.last - self.seen)):
+            begins = self.frames.run_up and self.seen + index == self.frames.begin
             yield picture, Change.CUT if begins else change

@@ -217,11 +217,11 @@ def _keyframes(text: str, rate: float, count: int | None) -> Schedule:
 
     def value(values: Mapping[str, float]) -> float:
         now = values["frame"]
-        behind = bisect.bisect_right(frames, now)
-        if behind in (0, len(frames)):
-            return keys[max(0, behind - 1)][0]
-        (start, way), (end, _) = keys[behind - 1], keys[behind]
-        share = float((now - frames[behind - 1]) / (frames[behind] - frames[behind - 1]))
+        after = bisect.bisect_right(frames, now)
+        if after in (0, len(frames)):
+            return keys[max(0, after - 1)][0]
+        (start, way), (end, _) = keys[after - 1], keys[after]
+        share = float((now - frames[after - 1]) / (frames[after] - frames[after - 1]))
         return mix(start, end, way(share))
 
     return Schedule(text, frozenset({"frame"}), value)
@@ -305,10 +305,9 @@ def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) ->
 
 def _unknown(kind: str, name: str, known: Collection[str], text: str, column: int) -> ScheduleError:
     near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.5)
-    remedy = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    fix = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
     return ScheduleError(
-        f"has an unknown {kind} {printable(name)!r} at column {column + 1} of {_short(text)}; "
-        f"{remedy}"
+        f"has an unknown {kind} {printable(name)!r} at column {column + 1} of {_short(text)}; {fix}"
     )
 
 

@@ -96,10 +96,12 @@ class PlannedSweep:
 
     def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
         """Say what all would take together; as of Sweep."""
-        told = [found for job in self.jobs if (found := read_forecast(self.folder / job.name))]
-        print(f"{printable(self.folder)}: {len(told)} of {len(self.jobs)} jobs {total_line(told)}")
+        found = [read_forecast(self.folder / job.name) for job in self.jobs]
+        forecasts = [forecast for forecast in found if forecast]
+        count = f"{len(forecasts)} of {len(self.jobs)} jobs"
+        print(f"{printable(self.folder)}: {count} {total_line(forecasts)}")
         if code in (0, 1, 2):
-            code = 0 if len(told) == len(self.jobs) else 1
+            code = 0 if len(forecasts) == len(self.jobs) else 1
         return code, line
 
 
@@ -123,8 +125,8 @@ class SweepCallback(Callback):
 
 def _begin(config: DictConfig) -> None:
     folder, overrides = Path(config.hydra.sweep.dir), _overrides(config)
-    engine: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
-    check_engine(engine)
+    launcher: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
+    check_engine(launcher)
     _check(config, Plan.of(overrides, _earlier(folder).keys).jobs)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -147,7 +149,7 @@ def _begin(config: DictConfig) -> None:
         return
     from pipeline.gallery import watch_sweep  # what --help and TAB do without
 
-    queue = Queue.of(folder) if kind_of(engine) == SLURM else None
+    queue = Queue.of(folder) if kind_of(launcher) == SLURM else None
     # parts of one video are to be joined, and nobody chooses among them
     gallery = None if plan.keys == ("part",) else watch_sweep(folder)
     STARTED.set(RunningSweep(folder, plan.jobs, queue, gallery))

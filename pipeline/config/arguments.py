@@ -229,5 +229,5 @@ def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:
     known = suffix in ENCODERS
     right = " or ".join(s or "nothing (a folder)" for s in (suffixes if known else ENCODERS))
     where = f" with encoder={choice}" if known else ""
-    remedy = f"rename it, or set encoder={ENCODERS[suffix]}" if known else "rename it"
-    raise UserError(f"output: must end in {right}{where}, got {printable(output)}; {remedy}")
+    fix = f"rename it, or set encoder={ENCODERS[suffix]}" if known else "rename it"
+    raise UserError(f"output: must end in {right}{where}, got {printable(output)}; {fix}")

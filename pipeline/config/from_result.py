@@ -71,8 +71,8 @@ def overrides_of_result(path: Path, arguments: Sequence[str]) -> list[str]:
     options, words = options_and_others(arguments)
     given = dict(argument.lstrip("+~").partition("=")[::2] for argument in words)
     apart = _said(given, settings, split_config_dir(options)[0])
-    face = [key for key in top_level_defaults() if key not in OF_THE_USER and key in settings]
-    found = [*_of_face(settings, face)]
+    general = [key for key in top_level_defaults() if key not in OF_THE_USER and key in settings]
+    found = [*_of_general(settings, general)]
     for group in GROUPS:
         if group not in apart:
             found += _of_group(group, settings)
@@ -148,14 +148,14 @@ def _of_video(path: Path) -> str:
     from pipeline.limits import Limits  # what --help and TAB do without
 
     limits = Limits(**top_level_defaults()["limits"])
-    told, size = [], 0
+    tags, size = [], 0
     with closing(lines(path, (), ("-f", "ffmetadata", "-"), limits)) as found:
         for line in found:
-            told.append(line)
+            tags.append(line)
             size += len(line) + 1
             if size > MOST_READ:
                 break
-    match = COMMENT.search(b"\n".join(told)[:MOST_READ].decode("utf-8", "replace"))
+    match = COMMENT.search(b"\n".join(tags)[:MOST_READ].decode("utf-8", "replace"))
     return re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL) if match else ""
 
 
@@ -167,16 +167,16 @@ def _check_regular(file: Path, path: Path) -> None:
 
 def _none(path: Path) -> UserError:
     if not path.exists():
-        got, remedy = f"{printable(path)}, which is not there", "check the name"
+        got, fix = f"{printable(path)}, which is not there", "check the name"
     elif (path / PLAN).exists():
         jobs = [job.name for job in read_plan(path).jobs]
         first = printable(path / jobs[0]) if jobs else "SWEEP/JOB"
-        got, remedy = f"the whole sweep {printable(path)}", f"set from={first}"
+        got, fix = f"the whole sweep {printable(path)}", f"set from={first}"
     else:
-        got, remedy = f"{printable(path)}, which tells no settings", "name another"
+        got, fix = f"{printable(path)}, which tells no settings", "name another"
     return UserError(
         f"{KEY}: must name a job of a sweep, a recipe.yaml, or a video or .png that dreamreel "
-        f"made, got {got}; {remedy}"
+        f"made, got {got}; {fix}"
     )
 
 
@@ -185,16 +185,16 @@ def _at_hand(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
     result tells their bare names.
     """
     found = {key: settings[key] for key in BESIDE if isinstance(settings.get(key), str)}
-    beside: dict[str, Any] = {
+    nearby: dict[str, Any] = {
         key: str(folder / name)
         for key, name in found.items()
         if not Path(name).exists() and (folder / name).exists()
     }
-    if "input" in beside:  # the source has its name too
+    if "input" in nearby:  # the source has its name too
         source = settings["source"]
-        named = {key: beside["input"] for key, value in source.items() if value == found["input"]}
-        beside["source"] = source | named
-    return settings | beside
+        named = {key: nearby["input"] for key, value in source.items() if value == found["input"]}
+        nearby["source"] = source | named
+    return settings | nearby
 
 
 def _said(given: Mapping[str, str], settings: Settings, folder: Path | None) -> set[str]:
@@ -248,7 +248,7 @@ def _covered(key: str, said: Collection[str]) -> bool:
     return any(".".join(parts[:end]) in said for end in range(1, len(parts) + 1))
 
 
-def _of_face(settings: Settings, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def _of_general(settings: Settings, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
     defaults = top_level_defaults()
     for key in keys:
         if settings[key] != defaults[key]:

@@ -111,8 +111,8 @@ def error_line(error: Exception) -> str:
         if group == "hydra/launcher" and (line := missing_extra(choice)):
             return line
         those = ", ".join(error.options)
-        remedy = did_you_mean(choice, error.options, "choose one of these")
-        return f"{group}: must be one of {those}, got {choice!r}; {remedy}"
+        fix = did_you_mean(choice, error.options, "choose one of these")
+        return f"{group}: must be one of {those}, got {choice!r}; {fix}"
     if unknown := re.search(r"Could not override '([^']+)'", text):
         return unknown_setting(unknown[1], _known())
     if isinstance(error, OverrideParseException):

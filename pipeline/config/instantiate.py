@@ -61,17 +61,17 @@ def build(
     target = resolve_target(node[TARGET], f"{key}.{TARGET}", trusted)
     _check_names(settings, key, inspect.signature(target).parameters)
     try:
-        part = _checked(target)(**settings)
+        stage = _checked(target)(**settings)
     except ValidationError as error:
         raise UserError(
             validation_errors.validation_line(key, error, settings, defaults)
         ) from error
     for name, value in settings.items():
         # pydantic takes true for 1, which nobody means who writes dreamer.octaves=true
-        if isinstance(value, bool) and type(getattr(part, name, value)) in (int, float):
-            whole, remedy = validation_errors.describe_setting(f"{key}.{name}", defaults.get(name))
-            raise UserError(f"{whole}: must be a number, got {str(value).lower()}; {remedy}")
-    return part
+        if isinstance(value, bool) and type(getattr(stage, name, value)) in (int, float):
+            whole, fix = validation_errors.describe_setting(f"{key}.{name}", defaults.get(name))
+            raise UserError(f"{whole}: must be a number, got {str(value).lower()}; {fix}")
+    return stage
 
 
 @dataclass(frozen=True)

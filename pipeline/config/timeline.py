@@ -43,10 +43,10 @@ class Timeline:
         """Return the parts as they are set at this frame. Raises UserError."""
         values = self.values(index)
         try:
-            parts: dict[str, Any] = {name: t.at(values) for name, t in self.templates.items()}
+            stages: dict[str, Any] = {name: t.at(values) for name, t in self.templates.items()}
         except UserError as error:
             raise UserError(_dated(str(error), values) if index else str(error)) from error
-        return Stages(**parts)
+        return Stages(**stages)
 
     def values(self, index: int) -> dict[str, float]:
         """Return the variables of schedules at this frame."""
@@ -97,5 +97,5 @@ def timeline(
 
 def _dated(line: str, values: Mapping[str, float]) -> str:
     """Return the line with the moment at which it came up, before its remedy."""
-    rule, semicolon, remedy = line.partition("; ")
-    return f"{rule} at {values['t']:.2f} s (frame {values['frame']:g}){semicolon}{remedy}"
+    rule, semicolon, fix = line.partition("; ")
+    return f"{rule} at {values['t']:.2f} s (frame {values['frame']:g}){semicolon}{fix}"

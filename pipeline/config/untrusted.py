@@ -49,7 +49,7 @@ class Schema:
     """The choices of each group, by its folder: "flow", "look", "quality/flow" ..."""
     keys: Mapping[str, frozenset[str]]
     """The settings of each group of parts."""
-    face: frozenset[str]
+    general: frozenset[str]
     """The settings that belong to no group."""
 
 
@@ -121,14 +121,14 @@ def check_calls(node: Any, key: str = "") -> None:
             )
 
 
-def check_plain(content: bytes, name: str, face: Iterable[str]) -> None:
+def check_plain(content: bytes, name: str, general: Iterable[str]) -> None:
     """Check that yaml is plain data. Raises UserError for aliases, tags, depth and references to
     anything but single settings, and yaml.YAMLError.
 
     name: of what holds it. face: settings that may be referred to.
     """
     try:
-        _check_plain(content, face)
+        _check_plain(content, general)
     except _RefusedError as error:
         raise UserError(f"{name} {error}") from error
 
@@ -153,7 +153,7 @@ def _read(
         raise _RefusedError(f"must not be named as {group}={path.stem}, which is ours; rename it")
     try:
         content = path.read_bytes()
-        _check_plain(content, schema.face)
+        _check_plain(content, schema.general)
         node = OmegaConf.create(content.decode())
         held = OmegaConf.to_container(node)
         is_mapping = _is_mapping(content)
@@ -231,8 +231,8 @@ def _check_key(key: object, value: object, schema: Schema, groups: Collection[st
                 f"choose one by 'override /{key}: CHOICE' in its defaults"
             )
         _check_group(str(key), value, schema)
-    elif key not in schema.face and key not in groups:
-        known = {*schema.face, *schema.keys} - {*OF_THE_USER}
+    elif key not in schema.general and key not in groups:
+        known = {*schema.general, *schema.keys} - {*OF_THE_USER}
         raise _RefusedError(f"sets what is no setting: {printable(key)}: {_unknown(key, known)}")
 
 
@@ -331,7 +331,7 @@ def _swept(held: Any) -> Iterator[str]:
     yield from names
 
 
-def _check_plain(content: bytes, face: Iterable[str]) -> None:
+def _check_plain(content: bytes, general: Iterable[str]) -> None:
     """Check that yaml is plain data. Raises _RefusedError and yaml.YAMLError."""
     depth = 0
     for event in yaml.parse(content, Loader=yaml.SafeLoader):
@@ -344,7 +344,7 @@ def _check_plain(content: bytes, face: Iterable[str]) -> None:
             rule, got = "have no tags", event.tag
         elif depth > DEEPEST:
             rule, got = f"be at most {DEEPEST} deep", "more"
-        elif "${" in text and not ((found := REFERENCE.fullmatch(text)) and found[1] in face):
+        elif "${" in text and not ((found := REFERENCE.fullmatch(text)) and found[1] in general):
             rule, got = "refer to nothing but single settings, ${frames} say", text
         else:
             continue

@@ -66,8 +66,8 @@ def validation_line(
     rule = f"each {rule}" if inside else rule
     got = "null" if value is None else printable(repr(value))
     got = "" if ", got " in rule else f", got {got}"
-    name, remedy = describe_setting(".".join([key, *names]), default)
-    return f"{name}: must {rule}{got}; {remedy}"
+    name, fix = describe_setting(".".join([key, *names]), default)
+    return f"{name}: must {rule}{got}; {fix}"
 
 
 def describe_setting(name: str, default: object) -> tuple[str, str]:
@@ -79,8 +79,8 @@ def describe_setting(name: str, default: object) -> tuple[str, str]:
         name = reference[1]
         usual = top_level_defaults().get(name)
         default = usual if usual is not None else "FILE" if name == "input" else "null"
-    told = default not in (None, "???")
-    return name, f"set {name}={_written(default)}" if told else "its yaml in conf/ says more"
+    has_default = default not in (None, "???")
+    return name, f"set {name}={_written(default)}" if has_default else "its yaml in conf/ says more"
 
 
 def _names(location: Sequence[int | str], settings: Mapping[str, Any]) -> list[str]:

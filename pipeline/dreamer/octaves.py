@@ -82,9 +82,9 @@ class Octaves:
         new = 1 - maturity
         # The work follows what is new: all of it on the first frame, none in a slow pan. Squared,
         # what is half grown counts a quarter; the power keeps a busy street affordable.
-        fresh = int(self.iterations * float(new.square().mean()) ** 1.5 + 1e-3)
-        counts = self._iterations(fresh, float(new.mean()), canvas.index)
-        growth = self.step_size if fresh else self.entering_step_size
+        new_steps = int(self.iterations * float(new.square().mean()) ** 1.5 + 1e-3)
+        counts = self._iterations(new_steps, float(new.mean()), canvas.index)
+        growth = self.step_size if new_steps else self.entering_step_size
         upkeep = self.upkeep_step_size * strength.full
         penalties = Penalties(self.total_variation, self.distance, self.chroma)
         source = image if canvas.picture is None else canvas.picture
@@ -98,7 +98,7 @@ class Octaves:
             jitter = round(self.jitter * size[0] / sizes[-1][0])
             # Smaller octaves leave what is mature as it is, or its motifs would never settle.
             step = growth * (strength.full if size == sizes[-1] else strength.smaller) * new
-            if fresh or size == sizes[-1]:
+            if new_steps or size == sizes[-1]:
                 step.add_(upkeep * maturity)
             push = partial(penalties, source=resize(source, size)) if penalties.count else None
             base = resize(image, size)
@@ -114,7 +114,7 @@ class Octaves:
             )
             detail.sub_(base)
         # What was done for the new is a share of what the first frame gets: so much it has grown.
-        grown = max(fresh / self.iterations, 1 / self.settling_frames)
+        grown = max(new_steps / self.iterations, 1 / self.settling_frames)
         return Dream(
             image=detail.add_(image).clamp_(0, 1),
             maturity=(maturity + grown).clamp_(max=1),
@@ -152,13 +152,13 @@ class Octaves:
     def _shaping(self) -> Shaping:
         return Shaping(self.smoothing, self.pyramid, self.falloff, self.decorrelation)
 
-    def _iterations(self, fresh: int, immature: float, index: int) -> Sequence[int]:
+    def _iterations(self, new_steps: int, immature: float, index: int) -> Sequence[int]:
         """Steps in each octave, the smallest first.
 
         fresh: what each gets for what is new. immature: share of the frame that has yet to grow.
         """
-        counts = [fresh] * self.octaves
-        if fresh < self.iterations:
+        counts = [new_steps] * self.octaves
+        if new_steps < self.iterations:
             counts[-1] += self.upkeep_iterations
             if self.octaves > 1 and immature > LEAST_NEW:
                 turn = index % (self.octaves - 1)

@@ -48,13 +48,13 @@ class Views:
         zoom, turn, right, down = torch.rand(4, generator=rng).tolist()
         share = self.smallest + zoom * (self.largest - self.smallest)
         angle = math.radians(self.degrees * (2 * turn - 1))
-        room = abs(1 - share)
+        margin = abs(1 - share)
         cos, sin = share * math.cos(angle), share * math.sin(angle)
         # in affine_grid's units, where each side reaches from -1 to 1
         matrix = image.new_tensor(
             [
-                [cos, -sin * height / width, room * (2 * right - 1)],
-                [sin * width / height, cos, room * (2 * down - 1)],
+                [cos, -sin * height / width, margin * (2 * right - 1)],
+                [sin * width / height, cos, margin * (2 * down - 1)],
             ]
         )
         grid = F.affine_grid(matrix[None], [1, 3, *self.size(height, width)], align_corners=False)

@@ -227,12 +227,12 @@ def _write_folder(segments: Sequence[Path], path: Path) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """Write the file so that it is whole or not there. Raises OSError."""
-    half = temporary_path(path)
+    temporary = temporary_path(path)
     try:
-        half.write_bytes(content)
-        commit(half, path)
+        temporary.write_bytes(content)
+        commit(temporary, path)
     finally:
-        half.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _cut_out(pixels: Pixels, cutout: Picture) -> Pixels:

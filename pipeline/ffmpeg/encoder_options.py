@@ -88,11 +88,11 @@ def check_options(
 
 def _check_parameters(key: str, text: str, known: Collection[str]) -> None:
     """Check that a text reads NAME=VALUE:NAME=VALUE with known names. Raises UserError."""
-    for part in text.split(":"):
-        found = PARAMETER.fullmatch(part)
-        if found is None or not {found[1], part.partition("=")[0]} & {*known}:
-            remedy = did_you_mean(part.partition("=")[0], known, "leave it out")
+    for option in text.split(":"):
+        found = PARAMETER.fullmatch(option)
+        if found is None or not {found[1], option.partition("=")[0]} & {*known}:
+            fix = did_you_mean(option.partition("=")[0], known, "leave it out")
             raise UserError(
                 f"encoder.options.{key}: must read NAME=VALUE:NAME=VALUE with names that are "
-                f"allowed, got {printable(part)[:80]!r}; {remedy}"
+                f"allowed, got {printable(option)[:80]!r}; {fix}"
             )

@@ -55,11 +55,18 @@ def mux(
     """
     with concat_list(segments) as (joint, folder):
         held = count_frames(joint, segments[0], clip.rate, folder)
-        told = "" if clip.tracks is None else _told(clip.tracks)
-        video, muxer = _video(clip, held, tag), _muxer(told, container)
+        description = "" if clip.tracks is None else _description(clip.tracks)
+        video, muxer = _video(clip, held, tag), _muxer(description, container)
         for sound in AudioTrack:
             options = [*video, *_beside(clip, held, container, sound)]
-            options += [*_dated(told), *_tags(metadata), "-bitexact", *muxer, "-y", literal(path)]
+            options += [
+                *_dated(description),
+                *_tags(metadata),
+                "-bitexact",
+                *muxer,
+                "-y",
+                literal(path),
+            ]
             try:
                 _run(joint, clip.tracks, options, path, folder)
                 break
@@ -151,27 +158,27 @@ def _beside(clip: Clip, held: Tally, container: Container, sound: AudioTrack) ->
     return options
 
 
-def _dated(told: str) -> list[str]:
+def _dated(description: str) -> list[str]:
     """Return options that keep the date, which ffmpeg leaves out of what it copies from other
     files.
     """
-    found = CREATED.search(told)
+    found = CREATED.search(description)
     return [] if found is None else ["-metadata", f"creation_time={found[1]}"]
 
 
-def _muxer(told: str, container: Container) -> list[str]:
+def _muxer(description: str, container: Container) -> list[str]:
     """Return options of the container's muxer. told: the tags of the input.
 
     Phones tell place, make, model and date under names of their own, which .mp4 and .mov have no
     usual place for: where there are such, all tags are written by their names.
     """
     options = list(container.muxer)
-    if FLAGS in options and PHONE.search(told):
+    if FLAGS in options and PHONE.search(description):
         options[options.index(FLAGS) + 1] += "+use_metadata_tags"
     return options
 
 
-def _told(tracks: Tracks) -> str:
+def _description(tracks: Tracks) -> str:
     """Return the tags of the file, as ffmpeg writes them."""
     with _opened(tracks) as (source, descriptors):
         # mapped by hand, or the date is left out here too

@@ -157,29 +157,29 @@ def _status(folder: Path) -> Status:
 
 
 def _report(work: Path) -> Figures:
-    told = _read(work / "report.json")
-    gain, seconds = _map(told.get("gain")), _map(told.get("seconds_per_frame"))
-    count = partial(_count, told)
+    content = _read(work / "report.json")
+    gain, seconds = _map(content.get("gain")), _map(content.get("seconds_per_frame"))
+    count = partial(_count, content)
     return Figures(
         frames=count("frames"),
-        rate=_rate(told.get("rate")),
+        rate=_rate(content.get("rate")),
         width=count("width"),
         height=count("height"),
         gain=_number(gain.get("mean")),
-        flicker=_number(told.get("flicker")),
+        flicker=_number(content.get("flicker")),
         seconds_per_frame=_number(seconds.get("total")),
         done=count("frames"),
     )
 
 
 def _progress(work: Path) -> Figures:
-    told = _read(work / "progress.json")
+    content = _read(work / "progress.json")
     return Figures(
-        frames=_count(told, "frames"),
-        gain=_number(told.get("gain")),
-        seconds_per_frame=_number(told.get("seconds_per_frame")),
-        done=_count(told, "done"),
-        left=_number(told.get("seconds_left")),
+        frames=_count(content, "frames"),
+        gain=_number(content.get("gain")),
+        seconds_per_frame=_number(content.get("seconds_per_frame")),
+        done=_count(content, "done"),
+        left=_number(content.get("seconds_left")),
     )
 
 
@@ -212,8 +212,8 @@ def _number(value: object) -> float | None:
     return value if abs(value) < 1e12 and math.isfinite(value) else None
 
 
-def _count(told: Mapping[str, Any], name: str) -> int | None:
-    value = told.get(name)
+def _count(content: Mapping[str, Any], name: str) -> int | None:
+    value = content.get(name)
     return value if type(value) is int and 0 < value < 1 << 31 else None
 
 

@@ -48,9 +48,9 @@ def convert_preview(
     that are one more input, at the options' rate. seconds: after which it is given up. What went
     while we looked is not made. Raises UserError where the disk does not do its part.
     """
-    half = temporary_path(target)
+    temporary = temporary_path(target)
     with disk_errors(target), ExitStack() as stack:
-        stack.callback(half.unlink, missing_ok=True)
+        stack.callback(temporary.unlink, missing_ok=True)
         try:
             files = [stack.enter_context(path.open("rb")).fileno() for path in inputs]
         except OSError:
@@ -63,7 +63,7 @@ def convert_preview(
         piped = (*before, *_guarded(), "-f", "png_pipe", "-i", "pipe:0") if pictures else ()
         process = stack.enter_context(
             running(
-                [*each, *piped, *options, f"file:{half}"],
+                [*each, *piped, *options, f"file:{temporary}"],
                 stdin=subprocess.PIPE if pictures else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=files,
@@ -77,14 +77,14 @@ def convert_preview(
         except subprocess.TimeoutExpired:
             log.info("%s: not made within %g s", printable(target), seconds)
             return False
-        if ended or not half.exists() or not half.stat().st_size:
+        if ended or not temporary.exists() or not temporary.stat().st_size:
             log.info(
                 "%s: not made: %s",
                 printable(target),
                 printable(" ".join(process.complaints())[:300]),
             )
             return False
-        half.replace(target)
+        temporary.replace(target)
     return True
 
 

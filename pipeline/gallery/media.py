@@ -105,8 +105,8 @@ def _media(path: Path, *, partial: bool) -> Media | None:
     facts = _facts(path)
     if facts is None:  # it went while we looked
         return None
-    told = f"{facts.st_mtime_ns} {facts.st_size}"
-    return Media(path, kind, hashlib.sha1(told.encode()).hexdigest()[:8], partial)
+    state = f"{facts.st_mtime_ns} {facts.st_size}"
+    return Media(path, kind, hashlib.sha1(state.encode()).hexdigest()[:8], partial)
 
 
 def _facts(path: Path) -> os.stat_result | None:

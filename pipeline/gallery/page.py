@@ -89,12 +89,12 @@ def page_data(sweep: Path, plan: Plan, every: Sequence[CardMedia], *, live: bool
         "live": live,
         "keys": [printable_text(key) for key in plan.keys],
         "mosaic": f"./{MOSAIC}?v={mosaic.lstat().st_mtime_ns:x}" if is_plain(mosaic) else None,
-        "cards": [_told(sweep, one, lines) for one in every],
+        "cards": [_card_data(sweep, one, lines) for one in every],
         "lines": list(lines),
     }
 
 
-def _told(sweep: Path, one: CardMedia, lines: dict[str, int]) -> dict[str, Any]:
+def _card_data(sweep: Path, one: CardMedia, lines: dict[str, int]) -> dict[str, Any]:
     """Return a card, as the page reads it."""
     card, figures = one.card, one.card.figures
     return {
@@ -131,7 +131,7 @@ def _address(sweep: Path, path: Path | None, media: Media | None) -> str | None:
 
 
 def _page(data: Mapping[str, Any]) -> str:
-    style, script, template = _parts()
+    style, script, template = _assets()
     return str(
         template.render(
             data=data,
@@ -145,7 +145,7 @@ def _page(data: Mapping[str, Any]) -> str:
 
 
 @cache
-def _parts() -> tuple[str, str, Any]:
+def _assets() -> tuple[str, str, Any]:
     """Style, script and template of every page."""
     environment = Environment(
         autoescape=True,

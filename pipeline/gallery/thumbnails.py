@@ -92,10 +92,10 @@ def tidy(folder: Path, kept: Collection[Path]) -> None:
 
 
 def _name(media: Media, suffix: str) -> str:
-    told = f"{media.path.parent.name}/{media.path.name} {media.version} {media.partial}"
+    identity = f"{media.path.parent.name}/{media.path.name} {media.version} {media.partial}"
     if media.partial:
-        told = f"{media.path.parent.parent.name}/{told}"
-    return f"{hashlib.sha1(told.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.{suffix}"
+        identity = f"{media.path.parent.parent.name}/{identity}"
+    return f"{hashlib.sha1(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.{suffix}"
 
 
 def _empty(path: Path) -> Path:

@@ -33,8 +33,8 @@ class TilePass:
     @staticmethod
     def of(image: Image, tile: Tile, model: Model, strides: Strides) -> TilePass:
         """Return the model's view of this tile of an image (1, 3, H, W)."""
-        part = tile.of(image).detach().requires_grad_(torch.is_grad_enabled())
-        return TilePass(tile, part, model(part, list(strides)), strides)
+        pixels = tile.of(image).detach().requires_grad_(torch.is_grad_enabled())
+        return TilePass(tile, pixels, model(pixels, list(strides)), strides)
 
     def cores(self) -> dict[str, Tensor]:
         """Return the activations that count: of a map the core's, of a list all."""

@@ -27,7 +27,7 @@ def fill_transparent(colours: Picture, alpha: Picture) -> Picture:
     return whole.astype(colours.dtype)
 
 
-def _spread(weighed: Layer, share: Layer) -> Layer:
+def _spread(weighted: Layer, share: Layer) -> Layer:
     """Colours everywhere from colours times their share, each from as near as there are any.
 
     weighed: (H, W, 3). share: (H, W, 1), 0..1. Halved until all is one pixel, and on the way back
@@ -35,13 +35,13 @@ def _spread(weighed: Layer, share: Layer) -> Layer:
     """
     height, width = share.shape[:2]
     if height == width == 1:
-        return np.asarray(weighed / np.maximum(share, np.float32(1e-6)), np.float32)
+        return np.asarray(weighted / np.maximum(share, np.float32(1e-6)), np.float32)
     half = (width + 1) // 2, (height + 1) // 2
-    both = cv2.resize(np.dstack([weighed, share]), half, interpolation=cv2.INTER_AREA)
+    both = cv2.resize(np.dstack([weighted, share]), half, interpolation=cv2.INTER_AREA)
     colours, mean = both[..., :3], both[..., 3:]
     # a pixel that is seen fills its block, or what is near would drown in what is far
     coarser = np.minimum(4 * mean, 1).astype(np.float32)
     gain = coarser / np.maximum(mean, np.float32(1e-6))
     coarse = _spread((colours * gain).astype(np.float32), coarser)
-    behind = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(weighed + (1 - share) * behind, np.float32)
+    background = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(weighted + (1 - share) * background, np.float32)

@@ -44,9 +44,9 @@ def _padded(image: Tensor, across: tuple[int, int], down: tuple[int, int], edge:
     """Return the image with so many pixels more (left, right) and (above, below)."""
     if edge != "symmetric":
         return F.pad(image, [*across, *down], mode=edge)
-    for dim, (before, behind) in ((2, down), (3, across)):
-        if before or behind:
+    for dim, (before, after) in ((2, down), (3, across)):
+        if before or after:
             side = image.shape[dim]
-            place = torch.arange(-before, side + behind, device=image.device) % (2 * side)
+            place = torch.arange(-before, side + after, device=image.device) % (2 * side)
             image = image.index_select(dim, torch.minimum(place, 2 * side - 1 - place))
     return image

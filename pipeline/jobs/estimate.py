@@ -178,8 +178,8 @@ def _rendered(job: Job, count: int) -> tuple[float, float, tuple[int, int]]:
             writer.write(kept.pictures[0])
         first = one.stat().st_size
         another = (all_.stat().st_size - first) // (count - 1)
-    begun, (_, ready), (_, ended) = spans[0]["warp"][0], spans[0]["encode"], spans[-1]["encode"]
-    return ready - begun, ended - ready, (first, another)
+    started, (_, ready), (_, ended) = spans[0]["warp"][0], spans[0]["encode"], spans[-1]["encode"]
+    return ready - started, ended - ready, (first, another)
 
 
 class _Writing(NullRecorder):

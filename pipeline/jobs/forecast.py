@@ -33,15 +33,15 @@ class Forecast:
     def line(self, output: Path) -> str:
         """Return what is said of it."""
         each = self.seconds / (self.frames or 1)
-        parts = [f"{each:.2f} s a frame", f"{self.steps:.1f} steps each"]
+        phrases = [f"{each:.2f} s a frame", f"{self.steps:.1f} steps each"]
         if self.frames is not None:
-            parts = [f"{self.frames} frame{'s' * (self.frames != 1)}", *parts]
-            parts.append(f"{clock(self.seconds)} in all")
-        parts.append(f"{self.memory / 1e9:.1f} GB of memory")
+            phrases = [f"{self.frames} frame{'s' * (self.frames != 1)}", *phrases]
+            phrases.append(f"{clock(self.seconds)} in all")
+        phrases.append(f"{self.memory / 1e9:.1f} GB of memory")
         if self.size is not None:
             each_ = "" if self.frames else " a frame"
-            parts.append(f"{self.size / 1e6:.1f} MB{each_}, twice that while it is joined")
-        return f"{printable(output)}: would take about {', '.join(parts)}"
+            phrases.append(f"{self.size / 1e6:.1f} MB{each_}, twice that while it is joined")
+        return f"{printable(output)}: would take about {', '.join(phrases)}"
 
     def write(self, folder: Path) -> None:
         """Note it there, for `read`. Raises UserError."""

@@ -86,11 +86,11 @@ class Job:
             self.clip,
             comment(self.embedded_settings),
             overwrite=self.overwrite,
-            made_of=self.fingerprint,
+            fingerprint=self.fingerprint,
             saving=self.saving,
             device=self.device,
             folder=self.work_dir,
-            part=self.frame_range,
+            frame_range=self.frame_range,
         )
 
     @property
@@ -283,21 +283,21 @@ def summary(outcome: RenderResult) -> str:
     gain: Any = figures["gain"]
     frames: Any = figures["frames"]
     dreamt: Any = frames + figures.get("loop_frames", 0)
-    parts = [f"{frames} frame{'' if frames == 1 else 's'}", f"{spent['total']:.2f} s a frame"]
-    parts.append(f"{spent['total'] * dreamt:.0f} s in all")
+    phrases = [f"{frames} frame{'' if frames == 1 else 's'}", f"{spent['total']:.2f} s a frame"]
+    phrases.append(f"{spent['total'] * dreamt:.0f} s in all")
     if gain is not None:
-        parts.append(f"gain {gain['mean']:.2f}")
+        phrases.append(f"gain {gain['mean']:.2f}")
     if figures["flicker"] is not None:
-        parts.append(f"flicker {figures['flicker']}")
+        phrases.append(f"flicker {figures['flicker']}")
     drift: Any = figures.get("drift")  # an earlier version's report has none
     if drift:
         worst = max(drift, key=lambda shot: abs(math.log(float(shot["ratio"]))))
-        parts.append(
+        phrases.append(
             f"{worst['band']} detail {worst['ratio']} times as strong at the end of the "
             f"shot from frame {worst['frame']}"
         )
     seams: Any = figures.get("seams")  # an earlier version's report has none
     if seams:
         worst = max(seams, key=lambda seam: float(seam["difference"]))
-        parts.append(f"seams {len(seams)}, the worst {worst['difference']} at {worst['frame']}")
-    return f"{printable(outcome.output)}: {', '.join(parts)}"
+        phrases.append(f"seams {len(seams)}, the worst {worst['difference']} at {worst['frame']}")
+    return f"{printable(outcome.output)}: {', '.join(phrases)}"

@@ -78,8 +78,8 @@ class Shots:
 
     def write(self, folder: Path) -> None:
         """Note them in the folder of their sweep. Raises UserError."""
-        told = {"parts": [str(part) for part in self.parts], "cuts": self.cuts}
-        write_text(folder / SHOTS, json.dumps(told) + "\n")
+        content = {"parts": [str(span) for span in self.parts], "cuts": self.cuts}
+        write_text(folder / SHOTS, json.dumps(content) + "\n")
 
 
 def _split(begins: Sequence[int], count: int, longest: int) -> Iterator[int]:
@@ -92,9 +92,9 @@ def _split(begins: Sequence[int], count: int, longest: int) -> Iterator[int]:
 def read_shots(folder: Path) -> Shots:
     """Return the shots that are noted there. Raises UserError."""
     try:
-        told = json.loads((folder / SHOTS).read_text("utf-8"))
-        parts = tuple(part for text in told["parts"] if (part := FrameRange.of(text)))
-        return Shots(parts, tuple(map(int, told["cuts"])))
+        content = json.loads((folder / SHOTS).read_text("utf-8"))
+        parts = tuple(span for text in content["parts"] if (span := FrameRange.of(text)))
+        return Shots(parts, tuple(map(int, content["cuts"])))
     except (OSError, ValueError, TypeError, KeyError, UserError) as error:
         raise UserError(
             f"shots: must be a folder that scripts/render_shots.py made, got {printable(folder)}; "
@@ -112,20 +112,20 @@ def check_cuts(shots: Shots, cuts: Sequence[int]) -> None:
         )
 
 
-def finished_work_dirs(folder: Path, shots: Shots, made_of: Fingerprint) -> list[Path]:
-    """Return the work folders of all parts, in order. made_of: what the whole depends on.
+def finished_work_dirs(folder: Path, shots: Shots, fingerprint: Fingerprint) -> list[Path]:
+    """Return the work folders of all parts, in order. fingerprint: what the whole depends on.
 
     Raises UserError if a part is not done, or was made of something else.
     """
     jobs = {job.settings(["part"]).get("part"): folder / job.name for job in read_plan(folder).jobs}
     works = []
-    for part in shots.parts:
-        job = jobs.get(str(part), folder)
+    for span in shots.parts:
+        job = jobs.get(str(span), folder)
         status = status_of(job)
-        if status.state is not JobState.DONE or status.made_of != binding_facts(made_of.facts):
+        if status.state is not JobState.DONE or status.made_of != binding_facts(fingerprint.facts):
             state = status.state if status.state is not JobState.DONE else "done with others"
             raise UserError(
-                f"shots: must all be done with these settings, got part {part} of "
+                f"shots: must all be done with these settings, got part {span} of "
                 f"{printable(folder)} "
                 f"{state}; run scripts/render_shots.py again"
             )
@@ -136,9 +136,9 @@ def finished_work_dirs(folder: Path, shots: Shots, made_of: Fingerprint) -> list
 def segments(works: Sequence[Path], shots: Shots) -> list[Path]:
     """Return the segments of all parts, in order. Raises UserError if one is missing."""
     found: list[Path] = []
-    for work, part in zip(works, shots.parts, strict=True):
-        held = closed_segments(work, part.first)
-        if not held or held[-1][0] != part.last:
+    for work, span in zip(works, shots.parts, strict=True):
+        held = closed_segments(work, span.first)
+        if not held or held[-1][0] != span.last:
             raise UserError(
                 f"shots: must hold all segments, got {printable(work)} without some; remove it "
                 "and run "

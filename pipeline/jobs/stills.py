@@ -153,13 +153,13 @@ def stills_summary(outcome: RenderResult) -> str:
     pictures, left_out = figures["pictures"].values(), figures["left_out"]
     seconds = [picture["seconds_per_frame"]["total"] for picture in pictures]
     gains = [picture["gain"]["mean"] for picture in pictures if picture["gain"] is not None]
-    parts = [f"{len(seconds)} pictures", f"{statistics.fmean(seconds):.2f} s a picture"]
-    parts.append(f"{sum(seconds):.0f} s in all")
+    phrases = [f"{len(seconds)} pictures", f"{statistics.fmean(seconds):.2f} s a picture"]
+    phrases.append(f"{sum(seconds):.0f} s in all")
     if gains:
-        parts.append(f"gain {statistics.fmean(gains):.2f}")
+        phrases.append(f"gain {statistics.fmean(gains):.2f}")
     if left_out:
-        parts.append(f"{len(left_out)} left out")
-    return f"{printable(outcome.output)}: {', '.join(parts)}"
+        phrases.append(f"{len(left_out)} left out")
+    return f"{printable(outcome.output)}: {', '.join(phrases)}"
 
 
 @dataclass
@@ -190,9 +190,9 @@ class _Album:
     def go_on(self) -> None:
         """Find what an earlier run of the very same has done. Raises UserError."""
         rows, made_of = self.work / FIGURES, self.work / MADE_OF
-        for half in self.work.glob(f"*{TEMPORARY}"):
-            remove(half)  # of those who were killed: the folder is ours
-        if not self.job.fingerprint.goes_on(made_of, overwrite=self.job.overwrite):
+        for temporary in self.work.glob(f"*{TEMPORARY}"):
+            remove(temporary)  # of those who were killed: the folder is ours
+        if not self.job.fingerprint.can_resume(made_of, overwrite=self.job.overwrite):
             rows.unlink(missing_ok=True)
             self.job.fingerprint.write(made_of)
         self._earlier = {row["input"]: row for row in written.read_rows(rows)}

@@ -81,9 +81,9 @@ def network(
     )
 
 
-def _timm(part: str = "") -> Any:
+def _timm(module: str = "") -> Any:
     """timm itself, or a part of it: imported when it is needed, for it need not be there."""
-    return importlib.import_module(f"timm{part}")
+    return importlib.import_module(f"timm{module}")
 
 
 def _check_name(name: str) -> None:

@@ -78,14 +78,14 @@ class GuideMatch(AllLayers):
 
 
 @lru_cache(maxsize=4)  # asked at every step, and again at every frame by one that is equal
-def features(aim: GuideMatch, device: torch.device) -> Activations:
+def features(match: GuideMatch, device: torch.device) -> Activations:
     """Return the activations of the guide, its shorter side brought to the aim's size."""
-    image = to_image(aim.guide.picture, device)
-    scale = aim.size / min(image.shape[2:])
+    image = to_image(match.guide.picture, device)
+    scale = match.size / min(image.shape[2:])
     sides = [round(side * scale) for side in image.shape[2:]]
     image = F.interpolate(image, sides, mode="bicubic", antialias=True).clamp_(0, 1)
     with torch.no_grad():
-        return aim.model(image, aim.layers)
+        return match.model(image, match.layers)
 
 
 def agreement(activation: Tensor, sought: Tensor) -> Tensor:

@@ -78,9 +78,9 @@ def class_number(name: str, classes: tuple[str, ...]) -> int:
     inside = [known for known in plain if wanted and re.search(rf"\b{re.escape(wanted)}\b", known)]
     near = [*inside, *difflib.get_close_matches(wanted, plain, n=6, cutoff=0.6)]
     those = ", ".join(list(dict.fromkeys(near))[:6])
-    remedy = f"near ones are {those}" if those else "a number will do too"
+    fix = f"near ones are {those}" if those else "a number will do too"
     rule = "one of the model's classes" if classes else "a number for a model without names"
-    raise UserError(f"objective.label: must be {rule}, got {printable(name)!r}; {remedy}")
+    raise UserError(f"objective.label: must be {rule}, got {printable(name)!r}; {fix}")
 
 
 def _plain(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import ConfigDict, FiniteFloat, SkipValidation
-from pydantic.dataclasses import dataclass as part
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 from torch import Tensor
 
 from pipeline.errors import UserError
@@ -15,7 +15,7 @@ from pipeline.model import Activations, Model
 from pipeline.objective import BoundObjective, Objective
 
 
-@part(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
+@pydantic_dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
 class Weighted:
     """terms: objectives by any names. weights: of them, by these names; negative = less of it,
     0 = not looked at, without one 1.
@@ -45,7 +45,7 @@ class Weighted:
 class WeightedSum:
     """The terms of several aims, by "name.term"."""
 
-    aims: Mapping[str, BoundObjective]
+    objectives: Mapping[str, BoundObjective]
     """Name -> bound objective."""
     weights: Mapping[str, float]
     """Name -> weight, negative for less of it."""
@@ -53,27 +53,37 @@ class WeightedSum:
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers of all aims, each once."""
-        return tuple(dict.fromkeys(layer for aim in self.aims.values() for layer in aim.layers))
+        return tuple(
+            dict.fromkeys(
+                layer for objective in self.objectives.values() for layer in objective.layers
+            )
+        )
 
     @property
     def active(self) -> tuple[str, ...]:
         """The active layers of the aims whose weight is not 0."""
-        return tuple(dict.fromkeys(layer for _, _, aim in self._counting() for layer in aim.active))
+        return tuple(
+            dict.fromkeys(
+                layer for _, _, objective in self._counting() for layer in objective.active
+            )
+        )
 
     @property
     def is_tileable(self) -> bool:
         """Whether all are that count."""
-        return all(aim.is_tileable for _, _, aim in self._counting())
+        return all(objective.is_tileable for _, _, objective in self._counting())
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
         """Return each aim's terms, with its weight on theirs."""
         return {
-            f"{name}.{part}": (weight * inner, score)
-            for name, weight, aim in self._counting()
-            for part, (inner, score) in aim.terms(activations).items()
+            f"{name}.{term}": (weight * inner, score)
+            for name, weight, objective in self._counting()
+            for term, (inner, score) in objective.terms(activations).items()
         }
 
     def _counting(self) -> list[tuple[str, float, BoundObjective]]:
         return [
-            (name, self.weights[name], aim) for name, aim in self.aims.items() if self.weights[name]
+            (name, self.weights[name], objective)
+            for name, objective in self.objectives.items()
+            if self.weights[name]
         ]

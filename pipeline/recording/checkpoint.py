@@ -34,18 +34,18 @@ class Checkpoint:
     """How many had been made before that frame."""
 
 
-def write_checkpoint(path: Path, saved: Checkpoint) -> None:
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write the file so that it is whole and on the disk, or not there. Raises OSError."""
-    tensors, numbers = _flat(saved.state)
-    facts = {**numbers, "digest": saved.digest, "pictures": saved.pictures}
-    half = temporary_path(path)
+    tensors, numbers = _flat(checkpoint.state)
+    facts = {**numbers, "digest": checkpoint.digest, "pictures": checkpoint.pictures}
+    temporary = temporary_path(path)
     try:
         # safetensors refuses tensors that share memory, as the picture and a dream of nothing may
         own = {name: tensor.clone() for name, tensor in tensors.items()}
-        half.write_bytes(save(own, {"dreamreel": json.dumps(facts)}))
-        commit(half, path)
+        temporary.write_bytes(save(own, {"dreamreel": json.dumps(facts)}))
+        commit(temporary, path)
     finally:
-        half.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path, device: torch.device) -> Checkpoint:
@@ -67,11 +67,11 @@ def read_checkpoint(path: Path, device: torch.device) -> Checkpoint:
 def digest(state: State) -> str:
     """Return a sha256 in hex: two states that differ in a bit have two."""
     tensors, numbers = _flat(state)
-    told = hashlib.sha256(json.dumps(numbers).encode())
+    hasher = hashlib.sha256(json.dumps(numbers).encode())
     for name, tensor in sorted(tensors.items()):
-        told.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        told.update(tensor.numpy().data)
-    return told.hexdigest()
+        hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        hasher.update(tensor.numpy().data)
+    return hasher.hexdigest()
 
 
 def _flat(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:

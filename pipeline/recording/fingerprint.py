@@ -84,7 +84,7 @@ class Fingerprint:
             if before.get(name) != self.facts.get(name)
         ]
 
-    def goes_on(self, path: Path, *, overwrite: bool) -> bool:
+    def can_resume(self, path: Path, *, overwrite: bool) -> bool:
         """Return whether what an earlier render left is of the very same making, as the file at
         path says.
 
@@ -154,13 +154,13 @@ def version_of(package: str) -> str:
 
 def contents(key: str, path: Path) -> FileContents:
     """Return what the file or files at path hold. Raises OSError."""
-    seen, told = file_marks(path), hashlib.sha256()
+    seen, hasher = file_marks(path), hashlib.sha256()
     for file in seen:
         with file.open("rb") as stream:
             held = hashlib.file_digest(stream, "sha256").hexdigest()
         # a file's own name is no part of what it holds, unless it says in which order it comes
-        told.update(f"{'' if len(seen) == 1 else repr(file.name)} {held}\n".encode())
-    return FileContents(key, path, told.hexdigest(), seen)
+        hasher.update(f"{'' if len(seen) == 1 else repr(file.name)} {held}\n".encode())
+    return FileContents(key, path, hasher.hexdigest(), seen)
 
 
 def file_marks(path: Path) -> Marks:
@@ -184,10 +184,10 @@ def code(package: str) -> str:
         return "missing"
     file = Path(found.origin)
     files = sorted(file.parent.rglob("*.py")) if found.submodule_search_locations else [file]
-    told = hashlib.sha256()
+    hasher = hashlib.sha256()
     for one in files:
-        told.update(f"{one.relative_to(file.parent)}\0".encode() + one.read_bytes() + b"\0")
-    return told.hexdigest()
+        hasher.update(f"{one.relative_to(file.parent)}\0".encode() + one.read_bytes() + b"\0")
+    return hasher.hexdigest()
 
 
 def _files(path: Path) -> list[Path]:
@@ -224,6 +224,6 @@ def _difference(name: str, before: str | None, now: str | None) -> str:
 @cache
 def _processor() -> str:
     """Return the name of the processor."""
-    told = PROCESSORS.read_text() if PROCESSORS.exists() else ""
-    named = re.search(r"^model name\s*:\s*(.+)$", told, re.MULTILINE)
+    listing = PROCESSORS.read_text() if PROCESSORS.exists() else ""
+    named = re.search(r"^model name\s*:\s*(.+)$", listing, re.MULTILINE)
     return named[1] if named else platform.processor() or platform.machine()

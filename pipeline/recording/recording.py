@@ -72,7 +72,7 @@ FILES = (
     *FACTS,
 )
 """What in the folder is a file, never anything else."""
-OF_A_PART = ("segment-*", "digest-*", EDGES, FIGURES)
+OF_A_RANGE = ("segment-*", "digest-*", EDGES, FIGURES)
 """What of it the whole is joined from."""
 
 
@@ -103,17 +103,22 @@ class Recording:
         metadata: Mapping[str, str],
         *,
         overwrite: bool,
-        made_of: Fingerprint,
+        fingerprint: Fingerprint,
         saving: Saving,
         device: torch.device,
         folder: Path | None = None,
-        part: FrameRange | None = None,
+        frame_range: FrameRange | None = None,
     ) -> None:
         self.output, self.folder = output, folder or work_dir(output)
         self.encoder, self.clip, self.metadata = encoder, clip, metadata
-        self.overwrite, self.made_of, self.saving, self.device = overwrite, made_of, saving, device
-        first, begin = (0, 0) if part is None else (part.first, part.begin)
-        self.state, self._part = State(index=begin), part
+        self.overwrite, self.fingerprint, self.saving, self.device = (
+            overwrite,
+            fingerprint,
+            saving,
+            device,
+        )
+        first, begin = (0, 0) if frame_range is None else (frame_range.first, frame_range.begin)
+        self.state, self._frame_range = State(index=begin), frame_range
         self.is_complete = False
         partial = self.folder / f"partial{output.suffix}"
         self._partial = Preview(partial, encoder, clip, metadata)
@@ -162,7 +167,7 @@ class Recording:
                 "overwrite=true to start over"
             )
         self._digest, number = None, self._count
-        if self._part is None or before.index >= self._part.first:
+        if self._frame_range is None or before.index >= self._frame_range.first:
             self._take(pictures, starts_shot=starts_shot)
         self._unsaved, self._frames = (before, state, number), state.index
         if time.monotonic() - self._saved_at >= self.saving.seconds:
@@ -179,11 +184,11 @@ class Recording:
         if self._unsaved is None:
             return
         before, state, number = self._unsaved
-        self.made_of.check()
+        self.fingerprint.check()
         older = self._states()
         newest = self.folder / f"state-{before.index:08d}"
         with disk_errors(self.folder):
-            self._segments.settle()
+            self._segments.sync()
             checkpoint.write_checkpoint(newest, Checkpoint(before, digest(state), number))
             for path in older:
                 if path != newest:
@@ -203,7 +208,7 @@ class Recording:
         """
         self.save()
         with disk_errors(self.folder):
-            self._segments.take_up()
+            self._segments.resume()
             segments = self._segments.all()
         line = f"stopped behind frame {self._frames}"
         if segments:
@@ -214,9 +219,9 @@ class Recording:
     def finish(self, rest: Iterable[Picture] = ()) -> None:
         """Close the last segment, join all, and rename the result to `output`."""
         self.save()
-        self.made_of.check()  # the sound comes from there now
+        self.fingerprint.check()  # the sound comes from there now
         self._take(rest)
-        if self._part is not None:
+        if self._frame_range is not None:
             with disk_errors(self.folder):
                 self._segments.close()
         whole = self.folder / f"whole{self.output.suffix}"
@@ -253,16 +258,20 @@ class Recording:
 
     def _is_the_same(self) -> bool:
         """Return whether the output that is complete is what is asked for. Raises UserError."""
-        made_of = self.folder / MADE_OF
-        return not made_of.exists() or self.made_of.goes_on(made_of, overwrite=self.overwrite)
+        fingerprint = self.folder / MADE_OF
+        return not fingerprint.exists() or self.fingerprint.can_resume(
+            fingerprint, overwrite=self.overwrite
+        )
 
     def _begin(self) -> None:
         """Take up what an earlier render left, or make sure that nothing of it is in the way."""
         for pattern in (f"*{TEMPORARY}", "check-*"):
-            for half in self.folder.glob(pattern):
-                remove(half)  # of those who were killed: the folder is ours
-        made_of = self.folder / MADE_OF
-        if not self._states() or not self.made_of.goes_on(made_of, overwrite=self.overwrite):
+            for temporary in self.folder.glob(pattern):
+                remove(temporary)  # of those who were killed: the folder is ours
+        fingerprint = self.folder / MADE_OF
+        if not self._states() or not self.fingerprint.can_resume(
+            fingerprint, overwrite=self.overwrite
+        ):
             self._tidy()
         check_rename(self.output, self.folder)
         check_disk(self.folder, self.clip, self.saving.segment_frames)
@@ -270,13 +279,13 @@ class Recording:
         if self._states():
             self._go_on()
         else:
-            self.made_of.write(made_of)
+            self.fingerprint.write(fingerprint)
 
     def _restart(self) -> None:
         """Remove what an earlier render left."""
         self._tidy()
-        self._segments.take_up()  # of which there are none any more
-        self.made_of.write(self.folder / MADE_OF)
+        self._segments.resume()  # of which there are none any more
+        self.fingerprint.write(self.folder / MADE_OF)
 
     def _go_on(self) -> None:
         """Continue an earlier render, or restart where it is damaged and may be replaced.
@@ -300,14 +309,14 @@ class Recording:
         with disk_errors(self.folder):
             for path in older:
                 path.unlink()
-            damaged = self._segments.damaged()
+            damaged = self._segments.find_damaged()
             if damaged is not None:
                 log.warning("%s is damaged, so all is rendered again", printable(damaged))
                 self._restart()
                 return
             before = checkpoint.read_checkpoint(newest, self.device)
             self.state, self._digest, self._count = before.state, before.digest, before.pictures
-            self._segments.take_up()
+            self._segments.resume()
         if self._segments.count < self._count:
             raise UserError(
                 f"output: {printable(self.folder)} must hold the {self._count} pictures made by "
@@ -346,7 +355,7 @@ class Recording:
 
     def _tidy(self) -> None:
         """Remove what only serves to go on; of a part that is done, what the whole needs stays."""
-        stay = OF_A_PART if self._part is not None and self.is_complete else ()
+        stay = OF_A_RANGE if self._frame_range is not None and self.is_complete else ()
         for pattern in OURS:
             if pattern in stay:
                 continue

@@ -24,28 +24,28 @@ EDGES = "edge-*"
 def write_edge(layer: Tensor, frame: int, folder: Path) -> None:
     """Keep the dream layer before that frame, (1, 3, H, W), in half precision. Raises UserError."""
     path = _edge(folder, frame)
-    half = temporary_path(path)
+    temporary = temporary_path(path)
     with disk_errors(folder):
         try:
-            with half.open("wb") as file:
+            with temporary.open("wb") as file:
                 np.save(file, layer.half().cpu().numpy())
-            commit(half, path)
+            commit(temporary, path)
         finally:
-            half.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
-def measure_seams(works: Sequence[Path], parts: Sequence[FrameRange]) -> list[Seam]:
+def measure_seams(works: Sequence[Path], ranges: Sequence[FrameRange]) -> list[Seam]:
     """Return the seams, in order: the flicker between the two dreams of the very same frame, the
     one before it, by the part that ends there and by the run-up.
 
     works: the parts' folders. Raises UserError if what was kept is missing.
     """
     seams = []
-    for (before, _), (work, part) in pairwise(zip(works, parts, strict=True)):
-        if part.run_up:
-            one, other = (_read(_edge(folder, part.first)) for folder in (before, work))
+    for (before, _), (work, span) in pairwise(zip(works, ranges, strict=True)):
+        if span.run_up:
+            one, other = (_read(_edge(folder, span.first)) for folder in (before, work))
             difference = float(flicker(one, other, torch.ones_like(one[:, :1])))
-            seams.append({"frame": part.first, "difference": round(difference, 5)})
+            seams.append({"frame": span.first, "difference": round(difference, 5)})
     return seams
 
 

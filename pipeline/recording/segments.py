@@ -48,7 +48,7 @@ class Segments:
         self._writer: Writer | None = None
         self._written = 0
 
-    def take_up(self) -> None:
+    def resume(self) -> None:
         """Go on behind the pictures that are there."""
         self.stop()
         first = self.end
@@ -76,21 +76,21 @@ class Segments:
             self._begin_again(error)
             self._close()
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Let no picture that was taken be lost."""
-        self._spool.settle()
+        self._spool.sync()
 
     def full(self) -> list[Path]:
         """Return the segments that are closed, in order."""
         return [path for _, path in closed_segments(self._folder, self.first)]
 
-    def damaged(self) -> Path | None:
+    def find_damaged(self) -> Path | None:
         """Return the first closed segment that is no longer what was written; None if all are
         whole.
         """
         for path in self.full():
-            told = _digest_of(path)  # those that were adopted have none
-            if told.exists() and told.read_text("ascii", "replace") != _digest(path):
+            digest = _digest_of(path)  # those that were adopted have none
+            if digest.exists() and digest.read_text("ascii", "replace") != _digest(path):
                 return path
         return None
 
@@ -120,8 +120,8 @@ class Segments:
     def _begin_again(self, error: KilledError) -> None:
         """Hand the pictures of the open segment to another encoder; once, for there is a reason."""
         log.warning("%s: its segment is begun again", str(error).partition("; ")[0])
-        self.settle()
-        self.take_up()
+        self.sync()
+        self.resume()
 
     def _closed(self) -> list[Path]:
         segments, end = self.full(), self.end

@@ -48,7 +48,7 @@ class Spool:
             rest = rest[self._file.write(rest) :]
         self._count += 1
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Let all that was written count: it is on the disk."""
         if self._file is None:
             return

@@ -30,9 +30,9 @@ def top_classes(model: Model, image: Image, count: int = 5) -> dict[str, float]:
         return {}
     scale = SIDE / min(image.shape[2:])
     size = [min(LONGEST, round(side * scale)) for side in image.shape[2:]]
-    shown = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
+    resized = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
     shares: dict[str, list[float]] = {}
-    for layer, scores in model(shown, list(named)).items():
+    for layer, scores in model(resized, list(named)).items():
         classes = named[layer]
         if scores.shape == (1, len(classes)):  # else it is no list of classes
             likely = dict(zip(classes, scores[0].softmax(dim=0).tolist(), strict=True))

@@ -68,7 +68,7 @@ class _Profile:
                 begin, end = spans[stage]
                 self._sums[stage] += end - begin
                 self._ended = max(self._ended, end)
-                at, till = (round(1e6 * (moment - self._began)) for moment in spans[stage])
+                at, till = (round(1e6 * (instant - self._began)) for instant in spans[stage])
                 lane = len(LANES) + self._free(begin, end) if stage == "flow" else number
                 self._event("X", lane, name=stage, ts=at, dur=till - at, args={"frame": index})
 

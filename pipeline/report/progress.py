@@ -55,8 +55,8 @@ class _Progress:
         """One more is done, with this gain if it was measured."""
         self.done += 1
         done, now, unit = self.done, time.monotonic(), self.unit
-        shown = "" if gain is None else f"gain {gain:.2f}"
-        self.bar.set_postfix_str(shown, refresh=False)
+        postfix = "" if gain is None else f"gain {gain:.2f}"
+        self.bar.set_postfix_str(postfix, refresh=False)
         self.bar.update()
         if now - self.said < LINE_SECONDS and done > self.first + 1:
             return
@@ -79,7 +79,7 @@ class _Progress:
         if self.bar.disable:
             total = "" if self.total is None else f" of {self.total}"
             ends = "" if left is None else f", {left:.0f} s left"
-            gained = f", {shown}" if shown else ""
+            gained = f", {postfix}" if postfix else ""
             log.info("%s %d%s, %.2f s a %s%s%s", unit, done, total, seconds, unit, ends, gained)
 
 

@@ -98,8 +98,8 @@ class Report:
         if index % EVERY == 1:
             row |= self._flickered(dreamt)
         if dreamt.frame.picture is None:
-            told = asdict(image_statistics(dream.image)).items()
-            row["vitals"] = {name: round(float(value), 5) for name, value in told}
+            statistics = asdict(image_statistics(dream.image)).items()
+            row["vitals"] = {name: round(float(value), 5) for name, value in statistics}
             row["vitals"]["strength"] = round(float(dreamt.canvas.strength.full.mean()), 4)
         spans = {stage: dreamt.spans.get(stage, (0.0, 0.0)) for stage in STAGES}
         row["seconds"] = {stage: end - begin for stage, (begin, end) in spans.items()}

@@ -23,13 +23,13 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f"{os.getpid()}-{time.monotonic_ns()}{TEMPORARY}")
 
 
-def commit(half: Path, path: Path) -> None:
+def commit(temporary: Path, path: Path) -> None:
     """Let the finished half file count as path: it and its name are on the disk afterwards.
 
     Raises OSError.
     """
-    fsync(half)
-    half.replace(path)
+    fsync(temporary)
+    temporary.replace(path)
     fsync(path.parent)
 
 

@@ -29,13 +29,13 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
 
     durable: so that it is on the disk afterwards, even where the power fails.
     """
-    half = temporary_path(path)
+    temporary = temporary_path(path)
     with _written(path):
         try:
-            half.write_text(text, encoding="utf-8")
-            commit(half, path) if durable else half.replace(path)
+            temporary.write_text(text, encoding="utf-8")
+            commit(temporary, path) if durable else temporary.replace(path)
         finally:
-            half.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

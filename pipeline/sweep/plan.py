@@ -135,11 +135,11 @@ def read_plan(folder: Path) -> Plan:
     """Return the plan of a sweep. Raises UserError if the folder holds none."""
     path = folder / PLAN
     try:
-        told = parse_json(path)
+        content = parse_json(path)
         jobs = [
-            SweepJob(str(job["name"]), tuple(map(str, job["overrides"]))) for job in told["jobs"]
+            SweepJob(str(job["name"]), tuple(map(str, job["overrides"]))) for job in content["jobs"]
         ]
-        return Plan(tuple(map(str, told["keys"])), tuple(jobs))
+        return Plan(tuple(map(str, content["keys"])), tuple(jobs))
     except OSError as error:
         raise UserError(
             f"sweep: must be the folder of one, got {printable(folder)} without {PLAN}; "
@@ -180,8 +180,8 @@ def status_of(job: Path) -> Status:
     """Return what became of the job in that folder; of one that cannot be read, that it is
     missing."""
     try:
-        told = parse_json(job / STATUS)
-        status = Status(**{**told, "state": JobState(told["state"])})
+        content = parse_json(job / STATUS)
+        status = Status(**{**content, "state": JobState(content["state"])})
         if not all(isinstance(text, str) for text in (status.line, status.output, status.device)):
             return Status(JobState.MISSING)
     except (OSError, ValueError, KeyError, TypeError):

@@ -102,7 +102,7 @@ def _saving(out: Path) -> float:
         SAVED,
         {},
         overwrite=True,
-        made_of=Fingerprint(),
+        fingerprint=Fingerprint(),
         saving=Saving(60, float("inf")),
         device=harness.CPU,
     ) as recording:

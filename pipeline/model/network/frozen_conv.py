@@ -44,9 +44,9 @@ class FrozenConv:
 
     def there(self, x: Tensor, padding: Amounts) -> Tensor:
         """Return the same without a way back."""
-        behind = ("none", []) if self.cap is None else ("hardtanh", [0.0, self.cap])
+        post = ("none", []) if self.cap is None else ("hardtanh", [0.0, self.cap])
         y: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups, *behind, ""
+            x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups, *post, ""
         )
         return y
 

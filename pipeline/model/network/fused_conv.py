@@ -96,20 +96,20 @@ def fuse_passes(module: GraphModule) -> None:
             continue
         if calls[node.target] > 1 or convolution._forward_hooks or convolution._forward_pre_hooks:
             continue
-        (before,), behind = node.all_input_nodes, next(iter(node.users))
+        (before,), after = node.all_input_nodes, next(iter(node.users))
         padding = module_of(module, before) if len(before.users) == 1 else None
         padded = isinstance(padding, SamePadding) and _may_widen(convolution)
         # a ReLU of no number is no number, one that is done as it is written is 0
         sound = all(bool(weights.isfinite().all()) for weights in convolution.parameters())
-        cap = RELUS.get(called_type(module, behind)) if sound and len(node.users) == 1 else None
+        cap = RELUS.get(called_type(module, after)) if sound and len(node.users) == 1 else None
         whole = FusedConv(convolution, padded=padded, cap=cap, phased=_has_phases(convolution))
         module.set_submodule(str(node.target), whole)
         if padded:
             node.replace_input_with(before, before.args[0])
             module.graph.erase_node(before)
         if cap is not None:
-            behind.replace_all_uses_with(node)
-            module.graph.erase_node(behind)
+            after.replace_all_uses_with(node)
+            module.graph.erase_node(after)
     for node in module.graph.nodes:
         fused, users = module_of(module, node), [module_of(module, user) for user in node.users]
         if isinstance(fused, FusedConv):

@@ -34,8 +34,8 @@ def pool_first(module: GraphModule) -> None:
         users = list(pool.users)
         pool.replace_input_with(relu, before)
         with module.graph.inserting_after(pool):
-            behind = module.graph.node_copy(relu, {before: pool}.__getitem__)
+            moved_relu = module.graph.node_copy(relu, {before: pool}.__getitem__)
         for user in users:
-            user.replace_input_with(pool, behind)
+            user.replace_input_with(pool, moved_relu)
         module.graph.erase_node(relu)
     module.recompile()

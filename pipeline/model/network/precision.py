@@ -50,8 +50,8 @@ def has_bfloat16(device: torch.device) -> bool:
     """Return whether it is an x86 CPU that computes bfloat16 itself: another one is slower with
     it."""
     # older torch does not tell
-    told: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return device.type == "cpu" and any(told.get(name) for name in NATIVE)
+    capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device.type == "cpu" and any(capabilities.get(name) for name in NATIVE)
 
 
 class ReducedPrecision(ModelWrapper):

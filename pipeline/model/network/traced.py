@@ -88,9 +88,9 @@ def _keep_from_being_overwritten(extractor: GraphModule) -> None:
     output = next(node for node in extractor.graph.nodes if node.op == "output")
     for wanted in output.all_input_nodes:
         for user in list(wanted.users):  # a change of kwargs takes it out and in
-            if (behind := module_of(extractor, user)) is not None:
-                if getattr(behind, "inplace", False):
-                    behind.inplace = False  # type: ignore[assignment]
+            if (following := module_of(extractor, user)) is not None:
+                if getattr(following, "inplace", False):
+                    following.inplace = False  # type: ignore[assignment]
             elif user.kwargs.get("inplace"):
                 user.kwargs = {**user.kwargs, "inplace": False}
     extractor.recompile()

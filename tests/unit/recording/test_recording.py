@@ -115,7 +115,7 @@ def recording(
         encoder.output = output
     return Recording(
         output, encoder, replace(CLIP, count=count), {"comment": "a test"}, overwrite=overwrite,
-        made_of=made_of, saving=Saving(3, seconds), device=torch.device("cpu"),
+        fingerprint=made_of, saving=Saving(3, seconds), device=torch.device("cpu"),
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def test_what_was_settled_is_found_again_in_one_row(spool: Spool, tmp_path: Path
     for first, last in ((2, 4), (4, 5), (5, 9)):
         for number in range(first, last):
             spool.append(PICTURES[number], number)
-        spool.settle()
+        spool.sync()
     again = Spool(tmp_path, CLIP)
     assert again.end(2) == 9
     assert again.end(0) == 0  # nothing is there that begins with it
@@ -42,7 +42,7 @@ def test_what_was_not_settled_does_not_count(spool: Spool, tmp_path: Path) -> No
     assert Spool(tmp_path, CLIP).end(0) == 0
     spool.close()
     assert names(tmp_path) == []
-    spool.settle()  # and now there is nothing to settle
+    spool.sync()  # and now there is nothing to settle
     assert names(tmp_path) == []
 
 
@@ -53,7 +53,7 @@ def test_a_part_of_a_picture_is_cut_off(
     (half,) = tmp_path.iterdir()
     with half.open("ab") as file:  # as a write that was interrupted leaves it
         file.write(b"half a picture")
-    spool.settle()
+    spool.sync()
     assert names(tmp_path) == ["pictures-00000000-00000001"]
     assert (tmp_path / "pictures-00000000-00000001").read_bytes() == PICTURES[0].tobytes()
 
@@ -61,7 +61,7 @@ def test_a_part_of_a_picture_is_cut_off(
 def test_pieces_go_when_they_are_in_a_segment(spool: Spool, tmp_path: Path) -> None:
     for number in range(4):
         spool.append(PICTURES[number], number)
-        spool.settle()
+        spool.sync()
     spool.append(PICTURES[4], 4)
     spool.clear(before=3)
     assert names(tmp_path) == ["pictures-00000003-00000004"]
@@ -74,7 +74,7 @@ def test_pictures_of_16_bits_are_kept_too(tmp_path: Path) -> None:
     deep = np.random.default_rng(0).integers(0, 65536, (16, 32, 3), np.uint16)
     spool = Spool(tmp_path, Clip(16, 32, Fraction(1), depth=16))
     spool.append(deep, 0)
-    spool.settle()
+    spool.sync()
     (back,) = spool.pictures(0)
     assert back.dtype == np.uint16
     assert np.array_equal(back, deep)
