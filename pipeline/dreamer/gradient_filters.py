@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.dreamer.smoothing import cascade_kernel, cascade_radius
 from pipeline.imaging.convolution import depthwise_conv
 from pipeline.imaging.natural_images import color_correlation, decay_power
 
@@ -16,6 +16,8 @@ BINOMIAL = (1, 4, 6, 4, 1)
 """Of the pyramid's blur (Burt and Adelson 1983)."""
 TINY = 1e-12
 """A flat picture may have no gradient at all."""
+CASCADE = (1.0, 2.0, 4.0)
+"""The widths of the Gaussians, as multiples of the given one."""
 
 
 @dataclass(frozen=True)
@@ -110,3 +112,24 @@ def _blurred(image: Tensor) -> Tensor:
 def _doubled(coarse: Tensor, like: Tensor) -> Tensor:
     """Return the smaller image at the size of `like`."""
     return F.interpolate(coarse, like.shape[2:], mode="bilinear", align_corners=False)
+
+
+@lru_cache(maxsize=8)  # asked for at every step
+def cascade_kernel(sigma: float, device: torch.device) -> Tensor:
+    """Return the mean of three Gaussians of sigma, 2 sigma and 4 sigma pixels, (k, k), sums to 1.
+
+    It ends at one and a half deviations of the widest: what lies further out is not seen.
+    """
+    radius = cascade_radius(sigma)
+    square = torch.arange(-radius, radius + 1, dtype=torch.float32).square()
+    kernel = torch.zeros(2 * radius + 1, 2 * radius + 1)
+    for times in CASCADE:
+        line = torch.exp(-square / (2 * (times * sigma) ** 2))
+        line = line / line.sum()
+        kernel += torch.outer(line, line) / len(CASCADE)
+    return kernel.to(device)
+
+
+def cascade_radius(sigma: float) -> int:
+    """Return how many pixels on either side the kernel reaches."""
+    return max(1, round(1.5 * CASCADE[-1] * sigma))

@@ -22,8 +22,8 @@ from pydantic.dataclasses import dataclass
 from pipeline.encoder import Writer
 from pipeline.errors import UserError, printable
 from pipeline.frame import Clip, Picture, composite_over_grey, to_uint8
-from pipeline.image_io import tiff_tags
 from pipeline.image_io.png import add_png_tags, read_pngs
+from pipeline.image_io.tiff import add_tiff_tags
 from pipeline.storage.atomic import commit, disk_errors, fsync, temporary_path
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ class Images:
             pixels = to_uint8(pixels)
         if form is TIFF:
             content = _encoded(pixels, form, self._options[form])
-            return tiff_tags.add_tiff_tags(content, profile, alpha=pixels.shape[2] == 4)
+            return add_tiff_tags(content, profile, alpha=pixels.shape[2] == 4)
         if form is JPEG and len(profile) > JPEG_BLOCK:
             log.warning("the colour profile is left out: a JPEG has %d bytes for it", JPEG_BLOCK)
             profile = b""

@@ -18,7 +18,14 @@ from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.probe import picture_area
 from pipeline.frame import Picture, composite_over_grey, to_uint8
 from pipeline.image_io.icc import to_srgb
-from pipeline.image_io.tiff import Directory, directory
+from pipeline.image_io.tiff import (
+    EXTRA_SAMPLES,
+    ICC_PROFILE,
+    MULTIPLIED,
+    STRAIGHT,
+    Directory,
+    directory,
+)
 from pipeline.limits import Limits
 from pipeline.storage.input_file import open_input
 
@@ -26,10 +33,6 @@ log = logging.getLogger(__name__)
 
 ORIENTATION = 0x0112
 """The EXIF tag that tells how the camera was held, 1..8."""
-EXTRA_SAMPLES, ICC_PROFILE = 338, 34675
-"""TIFF's tags for what a fourth channel means, and for what colours mean."""
-MULTIPLIED, STRAIGHT = 1, 2
-"""A fourth channel that the colours are multiplied with already, and one that they are not."""
 
 Pixels = npt.NDArray[Any]
 

@@ -1,4 +1,7 @@
-"""The first directory of a TIFF, which an EXIF block is too (TIFF 6.0, section 2)."""
+"""The first directory of a TIFF, which an EXIF block is too: read, and written with more tags.
+
+TIFF 6.0, section 2. OpenCV writes the pixels of a TIFF, but nothing of what its colours mean.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,13 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SHORT = 3
-"""The kind of a field of whole numbers of two bytes."""
+SHORT, UNDEFINED = 3, 7
+"""Kinds of fields: whole numbers of two bytes, and any bytes."""
+EXTRA_SAMPLES, ICC_PROFILE = 338, 34675
+"""Tags of what a fourth channel means, and of what colours mean."""
+MULTIPLIED, STRAIGHT = 1, 2
+"""A fourth channel that the colours are multiplied with already, and one that they are not (TIFF
+6.0, section 18)."""
 
 
 @dataclass(frozen=True)
@@ -54,3 +62,27 @@ def directory(block: bytes) -> Directory:
     except struct.error:
         pass  # cut short: a picture that lies on its side is better than none
     return Directory(block, order, fields, following)
+
+
+def add_tiff_tags(tiff: bytes, profile: bytes, *, alpha: bool) -> bytes:
+    """Return the little-endian TIFF with its ICC profile, and with what its fourth channel means.
+
+    Its directory is written again at the end, where there is room for more fields.
+    """
+    (at,) = struct.unpack_from("<I", tiff, 4)
+    (count,) = struct.unpack_from("<H", tiff, at)
+    fields = [tiff[place : place + 12] for place in range(at + 2, at + 2 + 12 * count, 12)]
+    whole = _even(tiff)
+    if alpha:
+        fields.append(struct.pack("<HHIHxx", EXTRA_SAMPLES, SHORT, 1, STRAIGHT))
+    if profile:
+        fields.append(struct.pack("<HHII", ICC_PROFILE, UNDEFINED, len(profile), len(whole)))
+        whole = _even(whole + profile)
+    fields.sort(key=lambda field: struct.unpack_from("<H", field))
+    end = struct.pack("<H", len(fields)) + b"".join(fields) + bytes(4)
+    return whole[:4] + struct.pack("<I", len(whole)) + whole[8:] + end
+
+
+def _even(content: bytes) -> bytes:
+    """Return the bytes up to a place that a directory may begin at."""
+    return content + bytes(len(content) % 2)
