@@ -1,4 +1,4 @@
-"""What a dream starts from: the picture with the carried dream layer on it."""
+"""The canvas that a dream starts from: the picture with the carried dream layer on it."""
 
 from __future__ import annotations
 

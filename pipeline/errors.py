@@ -1,4 +1,4 @@
-"""What the user can fix, and what went wrong beside the way."""
+"""The error that a user can fix, and how names of theirs are printed in it."""
 
 from __future__ import annotations
 

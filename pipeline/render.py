@@ -67,7 +67,7 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class RenderedFrame:
-    """One finished frame, for whoever shows progress, previews or figures."""
+    """One finished frame, for callers that show progress, previews or metrics."""
 
     frame: Frame
     """What was known before it was dreamt."""
@@ -94,7 +94,7 @@ def render(
     """Dream every frame on top of the last dream, warped along the motion; yield it once recorded.
 
     recorder: entered by the caller, complete when the iterator is exhausted; where it has an
-    earlier render's state, that one goes on. seed: of the randomness of every frame. Raises
+    earlier render's state, that render is resumed. seed: of the randomness of every frame. Raises
     UserError for what the user can fix.
     """
     clip, loop, model = pipeline.clip, pipeline.loop, pipeline.model.to(device)

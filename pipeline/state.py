@@ -14,7 +14,7 @@ from pipeline.imaging.layer_level import LayerLevel
 
 @dataclass(frozen=True)
 class LoopBuffer:
-    """What a seamless loop keeps of its beginning and its end."""
+    """The pictures and dreams that a seamless loop keeps of its beginning and its end."""
 
     start: tuple[Picture, ...] = ()
     """The first pictures, (H, W, 3), which are shown only as what the end fades into."""

@@ -5,7 +5,7 @@ python scripts/render_shots.py input=feature.mp4 output=dream.mp4 hydra/launcher
 python scripts/render_shots.py input=clip.mp4 hydra/launcher=local --least 60
 
 Nothing is carried across a cut, so every byte is the one that a single process would have made. The
-same command goes on, whatever happened. A shot that is too long for one job is split by --longest:
+same command resumes, whatever happened. A shot that is too long for one job is split by --longest:
 each piece then grows its own dream in frames before it, which are not shown, and the report says
 how far the dreams on both sides of a seam are from one another.
 """

@@ -28,7 +28,8 @@ from pipeline.errors import UserError, printable
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 our fault, 2 the user can fix it, 130 Ctrl-C.
+    """Run the command line and exit: 0 done, 1 an internal error, 2 an error that the user can
+    fix, 130 Ctrl-C.
 
     A sweep: 1 if a job of it is not done. What an earlier call in this process left is forgotten.
     """
@@ -67,9 +68,9 @@ def _run() -> tuple[Any, str | None]:
             reason = printable(" ".join(str(error).split())[:300])
             return 1, (
                 f"hydra/launcher: must run all jobs, got {type(error).__name__}: {reason}; "
-                "the same command goes on"
+                "the same command resumes"
             )
-        return 1, f"a fault of ours, please report it:\n{traceback.format_exc()}"
+        return 1, f"internal error, please report it:\n{traceback.format_exc()}"
     return 0, None
 
 

@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 from pipeline.errors import UserError
 
 STOPPED = {
-    130: "stopped at once; the same command goes on from what was saved before, if there is any",
-    129: "ended with its terminal; the same command goes on",
-    143: "ended from outside; the same command goes on",
+    130: "stopped at once; the same command resumes from what was saved before, if anything was",
+    129: "ended with its terminal; the same command resumes",
+    143: "ended from outside; the same command resumes",
 }
 """Exit code -> the line that goes with it."""
 

@@ -38,8 +38,8 @@ MOST_JOBS = 10_000
 """Of a sweep: its plan and its page hold all of them."""
 REASONS = {
     JobState.MISSING: "not begun",
-    JobState.KILLED: "goes on with the same command",
-    JobState.STOPPED: "goes on with the same command",
+    JobState.KILLED: "the same command resumes it",
+    JobState.STOPPED: "the same command resumes it",
 }
 """What is said of jobs that say nothing themselves."""
 
@@ -120,7 +120,7 @@ class SweepCallback(Callback):
         except (UserError, HydraException, OmegaConfBaseException) as error:
             end(2, error_line(error))
         except Exception:
-            end(1, f"a fault of ours, please report it:\n{traceback.format_exc()}")
+            end(1, f"internal error, please report it:\n{traceback.format_exc()}")
 
 
 def _begin(config: DictConfig) -> None:

@@ -51,7 +51,7 @@ def task(cfg: DictConfig) -> None:
             # raised on, Hydra would print two lines of its own before ours
             end(2, str(error))
         except Exception:
-            end(1, f"a fault of ours, please report it:\n{traceback.format_exc()}")
+            end(1, f"internal error, please report it:\n{traceback.format_exc()}")
 
 
 def _check_single(cfg: DictConfig, launcher: str) -> None:
@@ -72,10 +72,10 @@ def _job(cfg: DictConfig, folder: Path) -> None:
     except UserError as error:
         log.error("%s", error)
     except Exception:
-        log.error("a fault of ours, please report it:\n%s", traceback.format_exc())
+        log.error("internal error, please report it:\n%s", traceback.format_exc())
     else:
         if job.stop:
-            raise KeyboardInterrupt("stopped behind that job; the same command goes on")
+            raise KeyboardInterrupt("stopped after that job; the same command resumes")
 
 
 def _rendered(cfg: DictConfig, job: RunningJob | None = None) -> str:

@@ -1,4 +1,4 @@
-"""What an earlier result was made by, for a command to start from: from=SWEEP/JOB, from=x.mp4."""
+"""Settings of an earlier result, for a command to start from: from=SWEEP/JOB, from=x.mp4."""
 
 from __future__ import annotations
 

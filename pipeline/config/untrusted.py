@@ -221,7 +221,7 @@ def _check_key(key: object, value: object, schema: Schema, groups: Collection[st
     """
     if key in OF_THE_USER:
         raise _RefusedError(
-            f"must not set {key}, which only the user may set; leave it out, and say "
+            f"must not set {key}, which only the user may set; leave it out, and set "
             f"{key}= on the command line"
         )
     if key in schema.keys:

@@ -1,4 +1,4 @@
-"""What a picture is made of while it is optimised: pixels, waves, or only the waves' phases.
+"""Parametrisations of an image that is optimised: pixels, waves, or only the waves' phases.
 
 Olah, Mordvintsev, Schubert 2017, "Feature Visualization": the same gradient leads to another
 picture in another parametrisation. All of them mix their three channels to colours as photographs

@@ -1,4 +1,4 @@
-"""What a network would most like to see, out of noise: feature visualisation.
+"""Feature visualisation: an image out of noise that maximises an objective.
 
 Olah, Mordvintsev, Schubert 2017, "Feature Visualization": Adam on a parametrisation of the image,
 seen through random views.

@@ -1,4 +1,4 @@
-"""What is heard at each frame, as numbers from 0 to 1 that schedules can use."""
+"""Audio features of each frame, as numbers from 0 to 1 that schedules can use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a video file says of itself, asked of ffmpeg in its machine-readable formats.
+"""Facts about a video file, asked of ffmpeg in its machine-readable formats.
 
 Nothing is believed of a header that the packets or the first decoded picture can tell.
 """

@@ -1,4 +1,4 @@
-"""What a network asks of tiles: how far apart the places of its layers lie, and what it holds."""
+"""What tiles must fit: the strides of a network's layers, and the memory of a step."""
 
 from __future__ import annotations
 

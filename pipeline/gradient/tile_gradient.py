@@ -1,4 +1,4 @@
-"""What a network sees of one tile of an image, and the way back from there to the pixels."""
+"""Activations of one tile of an image, and their gradient in the pixels."""
 
 from __future__ import annotations
 

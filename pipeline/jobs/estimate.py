@@ -1,4 +1,4 @@
-"""What a render will take, time, memory and disk, told from a few of its frames.
+"""Estimates what a render will take, time, memory and disk, from a few of its frames.
 
 How many steps a frame gets hangs on how much of it is new, so frames from all over the video are
 walked through with everything but the network, and a step of that is timed at every size. The first

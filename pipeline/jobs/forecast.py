@@ -1,4 +1,4 @@
-"""What a render would take, as it is told and noted. Importing this costs nothing."""
+"""The estimate of a render, as it is printed and stored. Importing this costs nothing."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ class _Album:
             return ""
         return (
             f"stopped; {len(self.figures)} pictures are done, in {printable(self.job.output)}; "
-            "the same command goes on"
+            "the same command resumes"
         )
 
     def go_on(self) -> None:
@@ -254,7 +254,7 @@ class _Album:
 def _folders(album: _Album) -> Iterator[None]:
     """The folder of the results and the one beside it; gone again if nothing came of it.
 
-    After a fault of ours the log that tells of it stays. Raises UserError.
+    After an internal error the log that tells of it stays. Raises UserError.
     """
     made = [folder for folder in (album.job.output, album.work) if not folder.exists()]
     ours = False

@@ -16,7 +16,7 @@ from pipeline.model import Activations, Model
 
 
 class BoundObjective(Protocol):
-    """What is climbed: a score of activations. It knows layer names, never a model."""
+    """An objective bound to a model: a score of activations. It knows layer names only."""
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ class AllLayers:
 
 
 class Objective(Protocol):
-    """What a user asks for."""
+    """An objective as it is configured, before it is bound to a model."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> BoundObjective:
         """Return what that is in this model, with this guide beside the input.

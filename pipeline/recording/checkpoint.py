@@ -1,4 +1,4 @@
-"""The state of a render as a file, from which it goes on: every number bit for bit."""
+"""The state of a render as a file, from which it is resumed: every number bit for bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a result is made of, by name: if none of it differs, every bit comes out the same."""
+"""Everything that a result depends on, by name: if none differs, every bit is the same."""
 
 from __future__ import annotations
 

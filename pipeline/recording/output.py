@@ -47,7 +47,7 @@ def check_output_free(output: Path, folder: Path, *, overwrite: bool) -> None:
         )
     if not overwrite:
         raise UserError(
-            f"output: must not exist yet, got {printable(output)}; name another or say "
+            f"output: must not exist yet, got {printable(output)}; name another or set "
             "overwrite=true"
         )
     if output.is_dir():

@@ -1,4 +1,4 @@
-"""The file that shows what is done so far, sound and all, while a render goes on."""
+"""The file that shows what is done so far, with sound, while a render runs."""
 
 from __future__ import annotations
 

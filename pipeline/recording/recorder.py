@@ -1,4 +1,4 @@
-"""Contract: what a render hands its pictures to, and goes on from."""
+"""Contract: what a render hands its pictures to, and is resumed from."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Recorder(Protocol):
 
 
 class NullRecorder:
-    """A Recorder that keeps nothing: for whoever looks at the frames that `render` yields."""
+    """A Recorder that keeps nothing: for callers that use the frames that `render` yields."""
 
     def __init__(self, state: State | None = None) -> None:
         self.state = state or State()

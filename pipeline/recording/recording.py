@@ -1,6 +1,6 @@
-"""What a render leaves on the disk: what it needs to go on, and one complete file at the end.
+"""The files of a render: what is needed to resume it, and one complete result at the end.
 
-Killed at any moment it goes on from there, and every byte comes out as if it never had been. To
+Killed at any moment it is resumed, and every byte comes out as if it never had been killed. To
 that end no file that counts is ever changed: each is written aside, flushed and renamed, and what
 lies in the folder says how far the render is.
 
@@ -9,7 +9,7 @@ lies in the folder says how far the render is.
     pictures-A-B ...    those from number A to before B that are in no segment yet, as they are
     edge-N              of a part, the dream layer before frame N: what seams are told from
     state-N             all that frame N depends on, and what it came to
-    made_of.json        what the bytes depend on: only the same goes on
+    made_of.json        what the bytes depend on: only the same is resumed
     complete.json       which file is the whole, whatever it is called by now
 """
 
@@ -60,7 +60,7 @@ FIGURES = "figures.jsonl"
 PICTURES = ("state-*", "segment-*", "digest-*", EDGES, "last", "pictures-*")
 FACTS = ("progress.json", FIGURES, MADE_OF)
 OURS = (*PICTURES, "whole*", "partial*", f"*{TEMPORARY}", "check-*", *FACTS)
-"""What only serves to go on, in the order in which it goes: without a state nothing goes on."""
+"""What only serves to resume, in the order of its removal: without a state nothing is resumed."""
 FILES = (
     "lock",
     COMPLETE,
@@ -163,7 +163,7 @@ class Recording:
         if self._digest is not None and digest(state) != self._digest:
             raise UserError(
                 f"output: frame {before.index} must come out as it was saved in "
-                f"{printable(self.folder)}, got other bits; go on where it was begun, or say "
+                f"{printable(self.folder)}, got other bits; resume it where it was started, or set "
                 "overwrite=true to start over"
             )
         self._digest, number = None, self._count
@@ -210,11 +210,11 @@ class Recording:
         with disk_errors(self.folder):
             self._segments.resume()
             segments = self._segments.all()
-        line = f"stopped behind frame {self._frames}"
+        line = f"stopped after frame {self._frames}"
         if segments:
             self._partial.make(segments, self._segments.count - self._segments.first)
             line += f", {printable(self._partial.path)} shows what is done"
-        return f"{line}; the same command goes on"
+        return f"{line}; the same command resumes"
 
     def finish(self, rest: Iterable[Picture] = ()) -> None:
         """Close the last segment, join all, and rename the result to `output`."""
@@ -252,7 +252,7 @@ class Recording:
                 self._tidy()
                 fault = isinstance(error, Exception) and not isinstance(error, UserError)
                 if self._is_new and not self.is_complete and not fault:
-                    remove(self.folder)  # but of a fault of ours the log in it tells
+                    remove(self.folder)  # after an internal error the log in it stays
         if not self._states():
             remove(self.folder / COMPLETE)  # the very last: until then all is known to be well
 
@@ -324,7 +324,7 @@ class Recording:
                 f"got {self._segments.count}; set overwrite=true to start over"
             )
         total = "" if self.clip.count is None else f" of {self.clip.count}"
-        log.info("goes on behind frame %d%s", self.state.index, total)
+        log.info("resumes after frame %d%s", self.state.index, total)
 
     def _take(self, pictures: Iterable[Picture], *, starts_shot: bool = False) -> None:
         """Record these pictures, but those that an earlier render has recorded."""

@@ -1,4 +1,4 @@
-"""What a network takes a picture for: its top classes."""
+"""The top classes of a network for a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a render is, for whoever waits for it; and whether they still do."""
+"""Progress of a render on the terminal and in progress.json, and Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a render came to: figures gathered frame by frame, written as report.json."""
+"""The metrics of a render, gathered frame by frame and written as report.json."""
 
 from __future__ import annotations
 

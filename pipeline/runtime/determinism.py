@@ -1,4 +1,4 @@
-"""The same bits every time: what a GPU must be told so that a render can go on where it was."""
+"""Deterministic kernels on a GPU, without which no render could be resumed bit for bit."""
 
 from __future__ import annotations
 

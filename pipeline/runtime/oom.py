@@ -1,4 +1,4 @@
-"""What it looks like when memory is not enough, and what the user is told then."""
+"""Recognises errors that mean out of memory, and makes one line for the user of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One render an output: whoever works in a folder keeps all others out."""
+"""One render per output: a lock on its work folder."""
 
 from __future__ import annotations
 

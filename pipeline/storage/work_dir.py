@@ -1,4 +1,4 @@
-"""What a render notes beside its output: settings, progress and figures as files, and a log."""
+"""The work folder of a render: its path, its json and text files, and its log."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def log_to(folder: Path) -> Iterator[None]:
         if not isinstance(error, UserError):
             # to the file alone: whoever called us says it on stderr
             facts = {"name": __name__, "levelno": logging.CRITICAL, "levelname": "CRITICAL"}
-            facts |= {"msg": "a fault of ours ended the render", "exc_info": sys.exc_info()}
+            facts |= {"msg": "an internal error ended the render", "exc_info": sys.exc_info()}
             handler.handle(logging.makeLogRecord(facts))
         raise
     finally:

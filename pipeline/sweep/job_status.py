@@ -86,7 +86,7 @@ def run_job(folder: Path) -> Iterator[RunningJob]:
             raise
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-            job.ended(JobState.FAILED, f"a fault of ours, see its log: {reason}")
+            job.ended(JobState.FAILED, f"internal error, see its log: {reason}")
             raise
         except BaseException:
             with suppress(UserError):  # a full disk must not hide why it stopped

@@ -2,7 +2,7 @@
 
 sweep.json          its jobs, and the settings in which they differ
 JOB/status.json     what became of that one so far
-JOB/lock            held by whoever works on it
+JOB/lock            held while a process works on it
 JOB/dream.mp4       what it made, beside dream.mp4.render as with any render
 """
 
@@ -36,7 +36,7 @@ class JobState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
-    """By the user, or from outside; it goes on."""
+    """By the user, or from outside; it can be resumed."""
     RUNNING = "running"
     KILLED = "killed"
     """It was running, and nobody works on it any more."""

@@ -88,5 +88,5 @@ def _numbers(folder: Path) -> set[str]:
 def _lost(number: int, frame: FrameType | None) -> None:
     raise UserError(
         "hydra/launcher: must bring each job to its end, but Slurm has none any more; what was "
-        "killed is told, and the same command goes on with it"
+        "killed is told, and the same command resumes with it"
     )

@@ -1,4 +1,4 @@
-"""The field's usual ways to dream over a video, written again, to hold ours against."""
+"""Common methods of dreaming over a video, implemented for comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a whole render costs beside its gradient steps, and what memory a long one takes."""
+"""The cost of a whole render beyond its gradient steps, and the memory of a long one."""
 
 from __future__ import annotations
 

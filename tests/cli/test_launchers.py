@@ -141,7 +141,7 @@ def test_a_job_of_rays_that_is_killed_goes_on_to_the_same_bytes(folder: Path) ->
     os.kill(int((job / NAME).read_text()), signal.SIGKILL)
     ran = ended(process)
     assert ran.code == 0, ran.err
-    assert "goes on behind frame" in ran.out + ran.err
+    assert "resumes after frame" in ran.out + ran.err
     assert (job / "dream.mp4").read_bytes() == uninterrupted(folder, *words, "seed=2")
 
 
@@ -163,7 +163,7 @@ def test_a_job_of_slurms_that_runs_out_of_time_goes_on_to_the_same_bytes(
     assert ran.code == 0, ran.err
     job = folder / "mine" / "only"
     said = "".join(path.read_text() for path in (folder / "mine").glob(".submitit/*/*.err"))
-    assert "goes on behind frame" in said
+    assert "resumes after frame" in said
     assert (job / "dream.mp4").read_bytes() == uninterrupted(folder, *words)
 
 

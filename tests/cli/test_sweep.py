@@ -285,4 +285,4 @@ def test_ctrl_c_in_the_last_frame_of_a_job_ends_the_sweep_behind_it(folder: Path
     assert states(folder / "mine") == {
         "seed=1": JobState.DONE, "seed=2": JobState.MISSING, "seed=3": JobState.MISSING
     }, ran.err  # fmt: skip
-    assert "stopped behind that job; the same command goes on" in ran.err
+    assert "stopped after that job; the same command resumes" in ran.err

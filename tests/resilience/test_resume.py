@@ -1,4 +1,4 @@
-"""Ended at a frame, the same command goes on and every byte is the same, whatever carries state."""
+"""Ended at a frame, the same command resumes and every byte is the same, whatever carries state."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 def goes_on(folder: Path, whole: bytes) -> None:
     """The same command goes on, and its bytes are those."""
     ran = rendered(*WORDS, cwd=folder)
-    assert "goes on behind frame 6 of 12" in ran.err
+    assert "resumes after frame 6 of 12" in ran.err
     assert (folder / "x.mp4").read_bytes() == whole
     assert files(folder / "x.mp4.render") == LEFT
 
@@ -103,7 +103,7 @@ def test_other_settings_are_refused_by_name(
 
 def test_what_makes_no_other_picture_may_be_said_anew(folder: Path, whole: bytes) -> None:
     ran = rendered(*WORDS, "save_seconds=1", "limits.frames=99", "device=cpu", cwd=folder)
-    assert "goes on behind frame 6 of 12" in ran.err
+    assert "resumes after frame 6 of 12" in ran.err
     assert (folder / "x.mp4").read_bytes() == whole
 
 
@@ -136,7 +136,7 @@ def test_other_weights_are_refused_by_name(tmp_path: Path) -> None:
     shutil.copy(tmp_path / "1.pth", tmp_path / "w.pth")
     assert "got other contents of " in run(*words, cwd=tmp_path).line
     shutil.copy(tmp_path / "0.pth", tmp_path / "w.pth")
-    assert "goes on behind frame 2" in rendered(*words, cwd=tmp_path).err
+    assert "resumes after frame 2" in rendered(*words, cwd=tmp_path).err
 
 
 def test_other_code_is_refused_by_name(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a node of a traced module calls."""
+"""The module or function that a node of a traced module calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Model needs that only changes how another one looks."""
+"""Base of a Model around another one, which answers all but the activations."""
 
 from __future__ import annotations
 

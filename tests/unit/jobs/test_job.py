@@ -108,7 +108,7 @@ def test_ctrl_c_finishes_the_frame_and_the_same_goes_on(tmp_path: Path, signals:
     pressed: list[int] = []
     before = signal.getsignal(signal.SIGINT)
     partial = tmp_path / "x.mkv.render" / "partial.mkv"
-    with pytest.raises(KeyboardInterrupt, match=rf"^stopped behind frame 2, {partial} shows what"):
+    with pytest.raises(KeyboardInterrupt, match=rf"^stopped after frame 2, {partial} shows what"):
         rendered(tmp_path, dreamer=Pressing(ValueError()))
     assert pressed == [1]
     assert signal.getsignal(signal.SIGINT) is before
@@ -138,7 +138,7 @@ def test_the_command_line_ends_with_1_after_a_fault_of_ours(
         main()
     assert end.value.code == 1
     told = capsys.readouterr().err
-    assert told.startswith("a fault of ours, please report it")
+    assert told.startswith("internal error, please report it")
     assert told.rstrip().endswith("ZeroDivisionError: of all numbers")
     log = (tmp_path / "clip.dream.mp4.render" / "render.log").read_text()
     assert "ZeroDivisionError: of all numbers" in log

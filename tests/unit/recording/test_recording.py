@@ -323,7 +323,7 @@ def test_what_is_done_can_be_watched_meanwhile_and_when_it_is_stopped(output: Pa
         assert partial.read_bytes() == WHOLE[: 3 * PICTURES[0].nbytes]  # the one full segment
         line = started.stop()
     assert partial.read_bytes() == WHOLE[: 5 * PICTURES[0].nbytes]
-    assert line == f"stopped behind frame 5, {partial} shows what is done; the same command goes on"
+    assert line == f"stopped after frame 5, {partial} shows what is done; the same command resumes"
     record(Sheets(), output)
     assert output.read_bytes() == WHOLE
     assert kept(output) == set()
