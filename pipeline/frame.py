@@ -26,7 +26,7 @@ Image: TypeAlias = Tensor
 Span: TypeAlias = tuple[float, float]
 """When something began and ended, in seconds of time.perf_counter."""
 Memory: TypeAlias = Mapping[str, Tensor]
-"""What a dreamer keeps from frame to frame beside its image, by names of its own: momentum, say."""
+"""State that a dreamer keeps from frame to frame in addition to its image: momentum, say."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Tracks:
-    """What a video file holds beside its picture, to be laid beside the dream."""
+    """The sound and subtitles of a video file, to be muxed with the dream."""
 
     path: Path
     """The file."""

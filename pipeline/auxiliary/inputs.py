@@ -1,4 +1,4 @@
-"""What goes beside the input, in step with it: the mask and the guide."""
+"""The auxiliary inputs of a render, in step with its input: the mask and the guide."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.frame import Frame, Guide
 
 @dataclass(frozen=True)
 class AuxiliaryInputs:
-    """Called with the frames, the same ones with what goes beside them; None = nothing does."""
+    """The mask and the guide of a render. Called with frames, it yields them with both attached."""
 
     mask: Mask | None = None
     """Where, and how strongly, to dream; None = everywhere."""
@@ -36,7 +36,7 @@ class AuxiliaryInputs:
 
 
 NO_INPUTS = AuxiliaryInputs()
-"""Nothing beside the input."""
+"""Neither mask nor guide."""
 
 
 def _guided(frames: Iterable[Frame], track: SyncedPictures) -> Generator[Frame, None, None]:

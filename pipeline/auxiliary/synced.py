@@ -1,4 +1,4 @@
-"""A file whose pictures go beside the input, in step with it.
+"""A file whose pictures are kept in step with the input.
 
 A picture stays for the whole render. Of a video, a folder or a numbered pattern every frame has the
 picture nearest to its own time; behind the last one, that one stays.
@@ -24,7 +24,7 @@ TIE = 1e-6
 
 @dataclass(frozen=True)
 class SyncedPictures:
-    """The pictures of one file beside the input."""
+    """The pictures of one file, each at the frame of its time."""
 
     key: str
     """The setting that names the file."""

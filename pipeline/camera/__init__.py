@@ -1,4 +1,4 @@
-"""Contract: the motion that is prescribed, beside the one that was filmed. One file a family."""
+"""Contract: motion that is prescribed, in addition to what was filmed. One file per family."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the files that go beside the input: what the keys mask and guide name."""
+"""Builds the auxiliary inputs: readers of the files that mask and guide name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WHOLE = dict.fromkeys(("start", "end", "frames", "height", "width"))
 def auxiliary_inputs_of(
     settings: Mapping[str, Any], source: Any, yaml: Yaml, *, trusted: Sequence[str]
 ) -> AuxiliaryInputs:
-    """Return what goes beside this source. settings: of the whole render, resolved.
+    """Return the auxiliary inputs for this source. settings: of the whole render, resolved.
 
     Raises UserError for a file that cannot be read, and for a mask of another shape.
     """

@@ -1,4 +1,4 @@
-"""The end of the way: segments become one file, with sound, subtitles, chapters and tags beside.
+"""Joins segments to one file, with sound, subtitles, chapters and tags.
 
 The pictures are copied, never encoded again (a GIF excepted: see `gif`).
 """
@@ -47,7 +47,7 @@ def mux(
     tag: str | None,
     metadata: Mapping[str, str],
 ) -> None:
-    """Write the segments as one file at path, with clip's tracks beside them.
+    """Write the segments as one file at path, with the clip's tracks.
 
     Sound that the container takes is copied, or encoded where copying fails; where that fails too
     all tracks are left out, for they must not cost the pictures. tag: four letters for the codec,

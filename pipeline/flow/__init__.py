@@ -33,7 +33,7 @@ class Flow(Protocol):
 
 
 def parallel_flows(clip: Clip, device: torch.device) -> int:
-    """Return how many frames' motion is best looked for beside the dream, where that is on this
+    """Return how many frames' motion is best found in parallel with the dream, if that is on this
     device; 0 = none, but when it is asked for.
 
     A CPU that dreams has no core to spare: all wait for the one that is taken away. Measured on two

@@ -55,7 +55,7 @@ class Objective(Protocol):
     """An objective as it is configured, before it is bound to a model."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> BoundObjective:
-        """Return what that is in this model, with this guide beside the input.
+        """Return what that is in this model, with this guide.
 
         Raises UserError for what the model does not have, and for a guide that is needed and not
         there.

@@ -83,7 +83,7 @@ class Saving:
     segment_frames: int
     """The most pictures a segment; another number makes other bytes."""
     seconds: float
-    """Of work that a kill may cost, beside the frame in hand."""
+    """Of work that a kill may cost, in addition to the current frame."""
 
 
 class Recording:
