@@ -89,7 +89,7 @@ def label(plan: Plan, card: Card) -> str:
     return "   ".join(said) or card.name
 
 
-def grid(count: int, width: int, height: int) -> Grid:
+def grid_of(count: int, width: int, height: int) -> Grid:
     """For so many cells of that shape, none larger, pixels: near to 16:9, and few left empty."""
 
     def strip_of(columns: int) -> int:
@@ -149,7 +149,7 @@ def _made(
     seconds: float,
 ) -> bool:
     figures = next((card.figures for card, _ in done if card.figures.width), done[0][0].figures)
-    cells = grid(len(done), figures.width or 640, figures.height or 360)
+    cells = grid_of(len(done), figures.width or 640, figures.height or 360)
     rate = figures.rate or RATE
     sheet = temporary_path(folder / MADE_OF)
     try:

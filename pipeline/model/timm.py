@@ -49,7 +49,7 @@ def named(*, name: str, weights: Path | None, labels: Path | None) -> Network:
         classes = ()
     if labels is not None:
         classes = read_labels(labels, count, "model.labels")
-    return network(module, weights_sha256=sha256, classes=classes, headless=not count)
+    return timm_network(module, weights_sha256=sha256, classes=classes, headless=not count)
 
 
 def built(name: str, **settings: Any) -> Any:
@@ -63,7 +63,7 @@ def built(name: str, **settings: Any) -> Any:
     raise AssertionError("the last one returns or raises")
 
 
-def network(
+def timm_network(
     module: Any, *, weights_sha256: str, classes: Sequence[str], headless: bool = False
 ) -> Network:
     """Return one of timm's modules as a Model. headless: whether it tells nothing apart."""

@@ -60,7 +60,7 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
     if getattr(module, "transform_input", False):
         # it would undo these to have numbers in [-1, 1]; so they are as soon as both are left out
         module.transform_input, mean, deviation = False, HALVES, HALVES  # type: ignore[assignment]
-    return network(
+    return torchvision_network(
         module,
         side=look.crop_size[0],
         mean=mean,
@@ -82,7 +82,7 @@ def bare_network(name: str, classes: int) -> nn.Module:
     return module
 
 
-def network(module: nn.Module, *, side: int, **settings: Any) -> Network:
+def torchvision_network(module: nn.Module, *, side: int, **settings: Any) -> Network:
     """Return one of torchvision's modules as a Model. side: of the pictures that it was trained
     on."""
     if isinstance(module, VisionTransformer):

@@ -60,7 +60,7 @@ def frame_at(seconds: float, rate: Fraction) -> int:
     return math.floor(Fraction(seconds) * rate + Fraction(1, 2))
 
 
-def count_frames(total: int | None, first: int, last: int | None) -> int | None:
+def frames_between(total: int | None, first: int, last: int | None) -> int | None:
     """Return how many frames lie from `first` to before `last`, None = unknown before the end."""
     if total is None:
         return None if last is None else last - first

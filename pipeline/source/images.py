@@ -21,7 +21,7 @@ from pipeline.frame import Clip, Picture
 from pipeline.image_io.reader import read
 from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.limits import Limits, Positive
-from pipeline.source.extent import check_order, count_frames, dream_size, extent
+from pipeline.source.extent import check_order, dream_size, extent, frames_between
 from pipeline.storage.input_file import require_path
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Images:
             limits=self.limits,
             unit=self._unit,
         )
-        count = count_frames(len(self._files), first, last)
+        count = frames_between(len(self._files), first, last)
         self.limits.check_frames("input", count)
         return Clip(*size, rate=self.rate, count=count)
 

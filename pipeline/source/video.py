@@ -29,7 +29,7 @@ from pipeline.ffmpeg.probe import StreamInfo, probe
 from pipeline.ffmpeg.process import Process
 from pipeline.frame import Clip, Picture, Tracks
 from pipeline.limits import Limits, Positive
-from pipeline.source.extent import check_order, count_frames, dream_size, extent
+from pipeline.source.extent import check_order, dream_size, extent, frames_between
 from pipeline.storage.input_file import open_input, require_path
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Video:
         """
         facts, (first, last) = self._facts, self._extent
         cadence = facts.cadence
-        self._check(facts, count_frames(cadence.total, first, last))
+        self._check(facts, frames_between(cadence.total, first, last))
         height, width = self._size
         rest = None if last is None else float((last - first) / cadence.rate)
         offset = float(facts.origin + first / cadence.rate)
@@ -92,7 +92,7 @@ class Video:
             height=height,
             width=width,
             rate=cadence.rate,
-            count=count_frames(cadence.total, first, last),
+            count=frames_between(cadence.total, first, last),
             tracks=Tracks(self.path, offset, rest, facts.audio, facts.subtitles),
             transfer=transfer_of(facts.look),
             sphere=facts.look.sphere,

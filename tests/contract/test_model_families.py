@@ -21,8 +21,8 @@ from pipeline.model.network.hooked import HookedNetwork
 from pipeline.model.network.module import Network
 from pipeline.model.network.traced import TracedNetwork
 from pipeline.model.timm import built
-from pipeline.model.timm import network as of_timm
-from pipeline.model.torchvision import AnySize, bare_network, network
+from pipeline.model.timm import timm_network as of_timm
+from pipeline.model.torchvision import AnySize, bare_network, torchvision_network
 from pipeline.objective.norm import Norm
 
 LOOK = {"mean": [0.5] * 3, "deviation": [0.25] * 3, "weights_sha256": "", "classes": ["x"] * 7}
@@ -40,7 +40,7 @@ TIMM = (
 
 
 def classifier(name: str) -> Network:
-    return network(awake(bare_network(name, 7)), side=224, **LOOK)
+    return torchvision_network(awake(bare_network(name, 7)), side=224, **LOOK)
 
 
 def awake(module: nn.Module) -> nn.Module:

@@ -13,7 +13,7 @@ from helpers.sweeps import clip, data_of, finish, first, leave, plan, run_on
 
 from pipeline.gallery import write, write_mosaic
 from pipeline.gallery.media import Kind, Media
-from pipeline.gallery.mosaic import MOST, grid
+from pipeline.gallery.mosaic import MOST, grid_of
 from pipeline.gallery.thumbnails import copy, poster
 from pipeline.sweep.plan import JobState, Status
 
@@ -116,7 +116,7 @@ def test_the_mosaic_has_each_job_in_its_cell_and_holds_the_shorter_ones(tmp_path
         finish(sweep / job.name, media)
     path = write_mosaic(sweep)
     assert path == sweep / "mosaic.mp4"
-    cells = grid(4, 160, 90)
+    cells = grid_of(4, 160, 90)
     assert (cells.columns, cells.rows, cells.width, cells.height, cells.strip) == (
         2,
         2,
@@ -161,7 +161,7 @@ def test_the_mosaic_is_the_same_each_time_and_made_anew_only_for_another(
 
 @pytest.mark.parametrize(("count", "height"), [(1, 360), (2, 360), (7, 360), (9, 1136), (144, 360)])
 def test_a_mosaic_fits_a_large_screen(count: int, height: int) -> None:
-    cells = grid(count, 640, height)
+    cells = grid_of(count, 640, height)
     assert cells.columns * cells.rows >= count > cells.columns * (cells.rows - 1)
     assert cells.columns * cells.width <= 3840
     assert cells.rows * (cells.height + cells.strip) <= 2160
@@ -188,7 +188,7 @@ def test_as_many_jobs_as_fit_are_in_one_mosaic(tmp_path: Path, red: Path) -> Non
         finish(tmp_path / "s" / job.name, red)
     path = write_mosaic(tmp_path / "s")
     assert path is not None
-    cells = grid(MOST, 160, 90)
+    cells = grid_of(MOST, 160, 90)
     height, width = cells.rows * (cells.height + cells.strip), cells.columns * cells.width
     last = frames_of(path, height, width)[-1]
     for index in (0, MOST // 2, MOST - 1):
