@@ -201,7 +201,7 @@ def test_without_a_gpu_ray_does_not_wait_for_one(folder: Path) -> None:
     words = ("hydra/launcher=gpus", "+hydra.launcher.ray.init.num_gpus=0")
     ran = sweep(*words, "input=1.mp4", "seed=1,2", cwd=folder)
     assert ran.code == 2, ran.err
-    assert "must find 1 GPU a job for gpus, got 0 in all; say hydra/launcher=local" in ran.err
+    assert "must find 1 GPU a job for gpus, got 0 in all; set hydra/launcher=local" in ran.err
     assert not (folder / "mine").exists()
 
 

@@ -220,7 +220,7 @@ def test_weights_that_cannot_be_fetched_are_one_line_with_the_address(
         part("model", "timm", name="resnet18.a1_in1k")
     assert str(error.value) == (
         "model: the weights must be readable, downloaded once, got 'no network'; fetch "
-        "https://huggingface.co/timm/resnet18.a1_in1k/resolve/main/model.safetensors and say "
+        "https://huggingface.co/timm/resnet18.a1_in1k/resolve/main/model.safetensors and set "
         "model.weights=FILE, or use model=efficientnet_lite0, which needs none"
     )
 

@@ -124,5 +124,5 @@ def test_what_lies_free_in_a_process_that_is_held_may_be_used_for_anything() -> 
 
 @LINUX
 def test_less_than_the_program_itself_takes_is_refused_with_what_it_needs() -> None:
-    with pytest.raises(UserError, match=r"limits\.memory: must be at least .* got 0\.001; say"):
+    with pytest.raises(UserError, match=r"limits\.memory: must be at least .* got 0\.001; set"):
         limit_this_process(GIB // 1000)
