@@ -51,6 +51,9 @@ UNKNOWN_TO_ZIMG = ("smpte428",)
 """Transfers that no filter converts."""
 SHORT = 2
 """Times as long as the pictures sound may last before that is reported."""
+TRIES = 4
+"""How often the first picture is decoded, if some of its lines are missing: of a damaged file a
+decoder that runs ahead may complain in the middle of a line of another thread."""
 
 
 @dataclass(frozen=True)
@@ -201,17 +204,21 @@ def _first_lines(
     after = ("-map", f"0:V:{number}", "-frames:v", "1", "-vf", "showinfo=checksum=0")
     # no metadata on the way out: a title may look like a line of showinfo
     quiet = ("-map_metadata", "-1", "-map_chapters", "-1", "-f", "null", "-")
-    said = list(lines(path, ("-v", "info", *options), (*after, *quiet), limits))
-    _check_kind(path, said)
-    # the latest wins, for the same reason: metadata of the input is printed before
-    found = [
-        next((match for line in reversed(said) if (match := form.match(line))), None)
-        for form in (CONFIG, PICTURE, COLOURS)
-    ]
-    matches = [match for match in found if match is not None]
-    if len(matches) < len(found):
-        raise _unreadable(path, [line.decode("utf-8", "replace") for line in said], limits)
-    return said, matches
+    forms = (CONFIG, PICTURE, COLOURS)
+    for _ in range(TRIES):
+        said = list(lines(path, ("-v", "info", *options), (*after, *quiet), limits))
+        _check_kind(path, said)
+        # the latest wins, for the same reason: metadata of the input is printed before
+        found = [
+            next((match for line in reversed(said) if (match := form.match(line))), None)
+            for form in forms
+        ]
+        matches = [match for match in found if match is not None]
+        if len(matches) == len(forms):
+            return said, matches
+        if not matches:
+            break
+    raise _unreadable(path, [line.decode("utf-8", "replace") for line in said], limits)
 
 
 def _time(config: re.Match[bytes], picture: re.Match[bytes]) -> Fraction:

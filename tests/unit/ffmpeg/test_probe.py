@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from helpers.clips import FFV1, LIMITS, MPEG2, X264, counted, run
 
 from pipeline.errors import UserError
+from pipeline.ffmpeg import probe as probe_module
 from pipeline.ffmpeg.frame_rate import cadence
 from pipeline.ffmpeg.packets import parse_packets
 from pipeline.ffmpeg.probe import _check_kind, _sphere, probe
@@ -28,6 +31,26 @@ def test_the_rate_is_exact_though_clocks_tick_in_milliseconds(
     assert facts.cadence.rate == Fraction(rate)
     assert facts.cadence.total == 20
     assert facts.cadence.steady
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_complaint_in_the_middle_of_a_line_is_no_reason_to_refuse_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    whole, torn = probe_module.lines, []
+
+    def interleaved(*arguments: Any) -> Iterator[bytes]:
+        for line in whole(*arguments):
+            # as where the decoder of the next picture complains while another thread writes
+            if b" color_range:" in line and len(torn) < times:
+                torn.append(line)
+                line = line.replace(b" color_range:", b"[ffv1 @ 0x1] slice CRC mismatch\n")
+            yield line
+
+    monkeypatch.setattr(probe_module, "lines", interleaved)
+    facts = probe(counted(tmp_path / "a.mkv", *FFV1), LIMITS)
+    assert len(torn) == times
+    assert facts.cadence.rate == 25
 
 
 @pytest.mark.parametrize("name", ["a.h264", "a.mpg", "a.flv", "a.nut"])
