@@ -125,7 +125,7 @@ def check_plain(content: bytes, name: str, general: Iterable[str]) -> None:
     """Check that yaml is plain data. Raises UserError for aliases, tags, depth and references to
     anything but single settings, and yaml.YAMLError.
 
-    name: of what holds it. face: settings that may be referred to.
+    name: of what holds it. general: settings that may be referred to.
     """
     try:
         _check_plain(content, general)

@@ -36,7 +36,7 @@ KINDS = {
     **dict.fromkeys((".mov", ".mkv", ".gif", ".tif", ".tiff"), Kind.COPY),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), Kind.PICTURE),
 }
-"""By the suffixes that INTERFACE names."""
+"""Suffix of an output -> how a browser can show it."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def append_row(path: Path, row: Row) -> None:
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, object]:
-    """Return the figures of the render by INTERFACE's names; what was not measured is None.
+    """Return the metrics of the render by their names in report.json; what was not measured is None.
 
     rows: of its frames, in order.
     """

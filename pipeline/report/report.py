@@ -71,7 +71,7 @@ class Report:
             frame_metrics.append_row(self.file, row)
 
     def figures(self) -> dict[str, object]:
-        """Return the figures by INTERFACE's names; what was not measured is None."""
+        """Return the metrics by their names in report.json; what was not measured is None."""
         clip, rows = (
             self.source.clip,
             self._rows if self.file is None else frame_metrics.read_rows(self.file),

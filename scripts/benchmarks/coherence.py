@@ -37,7 +37,7 @@ class Measured:
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Print FIELD.md's table; the figures, and which demands they meet."""
+    """Print the table of methods; return the figures, and which demands they meet."""
     torch.set_num_threads(2)
     gradient_fn = harness.gradient()
     footage = scenes.moving(FRAMES)
