@@ -48,7 +48,8 @@ def append_row(path: Path, row: Row) -> None:
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, object]:
-    """Return the metrics of the render by their names in report.json; what was not measured is None.
+    """Return the metrics of the render by their names in report.json; what was not measured is
+    None.
 
     rows: of its frames, in order.
     """
