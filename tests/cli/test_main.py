@@ -111,7 +111,7 @@ def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
         assert line, "it did not go on"
     again.kill()
     ended(again)
-    assert int(line.split()[4]) == saved[0]
+    assert int(line.split()[3]) == saved[0]
 
 
 def running_below(parent: int) -> list[str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from helpers.clips import FFV1, counted
 from helpers.clips import run as ffmpeg
-from helpers.command_line import files, rendered
+from helpers.command_line import TOY, files, rendered
 
-QUICK = ("dreamer=none", "flow=none", "cuts=none", "frames=2")
+QUICK = ("dreamer=none", "flow=none", "cuts=none", "frames=2", *TOY)
 NAMES = [
     "clip (1).mp4",
     "a,b.mp4",

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from helpers.clips import FFV1, counted, video_comment, write
 from helpers.clips import run as ffmpeg
-from helpers.command_line import files, rendered
+from helpers.command_line import TOY, files, rendered
 from helpers.picture_files import save
 
-QUICK = ("dreamer=none", "flow=none", "cuts=none")
+QUICK = ("dreamer=none", "flow=none", "cuts=none", *TOY)
 BESIDE = {"recipe.yaml", "render.log", "report.json"}
 
 

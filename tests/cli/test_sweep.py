@@ -78,6 +78,7 @@ def test_what_is_done_stays_and_what_changed_is_done_anew(folder: Path) -> None:
     assert "(was done)" not in changed.out
 
 
+@pytest.mark.slow
 def test_another_number_of_threads_makes_nothing_anew(folder: Path) -> None:
     rendered("-m", *QUICK, "seed=1,2", cwd=folder)
     command = ("-m", "pipeline", "-m", *QUICK, "seed=1,2")
@@ -86,6 +87,7 @@ def test_another_number_of_threads_makes_nothing_anew(folder: Path) -> None:
     assert again.out.count("(was done)") == 2
 
 
+@pytest.mark.slow
 def test_a_sweep_may_grow(folder: Path) -> None:
     rendered("-m", *QUICK, "seed=1,2", cwd=folder)
     rendered("-m", *QUICK, "seed=3", "width=64,96", cwd=folder)
@@ -95,6 +97,7 @@ def test_a_sweep_may_grow(folder: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_sweeps_that_begin_together_keep_all_jobs(folder: Path) -> None:
     (folder / "mine").mkdir()
     holder = os.open(folder / "mine", os.O_RDONLY)
@@ -175,6 +178,7 @@ def test_ctrl_c_ends_the_sweep_and_says_what_is_missing(folder: Path) -> None:
     assert states(folder / "mine") == {"seed=1": JobState.DONE, "seed=2": JobState.DONE}
 
 
+@pytest.mark.slow
 def test_who_looks_at_a_sweep_that_is_done_and_ends_it_loses_nothing(folder: Path) -> None:
     command = ("-m", "pipeline", "-m", *QUICK, "seed=1,2")
     assert ended(spawn(*command, cwd=folder)).code == 0
@@ -188,6 +192,7 @@ def test_who_looks_at_a_sweep_that_is_done_and_ends_it_loses_nothing(folder: Pat
     assert [status.read_bytes() for status in statuses] == before
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_killed_goes_on_and_the_killed_job_is_told(folder: Path) -> None:
     command = ("-m", "pipeline", "-m", "input=clip.mp4", "sweep=mine", "seed=1,2")
     process = spawn(*command, cwd=folder)

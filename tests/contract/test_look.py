@@ -58,6 +58,7 @@ def test_blocks_stand_for_their_operations_where_none_holds_most_of_a_network() 
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_atlas_has_a_tile_for_each_block_and_for_each_channel(photograph: Path) -> None:
     quick = ("--tile", "144", "dreamer.iterations=1", "dreamer.octaves=1")
     assert script("atlas.py", "input=cup.png", *quick, cwd=photograph.parent).returncode == 0
@@ -81,6 +82,7 @@ def test_an_atlas_can_be_guided(photograph: Path) -> None:
     assert cv2.absdiff(sheet[:64, :96], sheet[:64, 96 * 8 : 96 * 9]).mean() > 2
 
 
+@pytest.mark.slow
 def test_an_atlas_of_nothing_is_one_line(photograph: Path) -> None:
     for words, line in (
         (["input=no.png"], "No such file"),

@@ -29,6 +29,11 @@ PRELOADED = [
 _EXIT_CODES = threading.Lock()
 """Held while exit codes are read: starting a process reads those of all others, and a code that two
 threads read at once is 255 for one of them."""
+TOY = (
+    *("trust=[helpers]", "model._target_=helpers.stages.toy_network", "~model.version"),
+    "objective.layers=[second]",
+)
+"""A network that loads in no time, for runs in which it does not matter."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 """For torch: pictures are tiny, and threads that wait for a busy core take seconds a frame."""
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import pytest
 from helpers.clips import run as ffmpeg
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "plot_schedule.py"
@@ -26,6 +27,7 @@ def test_schedules_are_drawn_with_the_sound_that_they_hear(tmp_path: Path) -> No
     assert len({tuple(pixel) for pixel in picture.reshape(-1, 3).tolist()}) > 10
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
     for words, said in {
         ("1+",): "schedule: cannot be read at column",

@@ -35,6 +35,7 @@ def children(number: int) -> list[int]:
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").exists(), reason="children are found in /proc")
 @pytest.mark.parametrize("whom", ["the process", "its group"])
 def test_the_ffmpegs_of_who_is_killed_end_by_themselves(tmp_path: Path, whom: str) -> None:
@@ -62,6 +63,7 @@ def test_the_ffmpegs_of_who_is_killed_end_by_themselves(tmp_path: Path, whom: st
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_two_albums_of_one_output_do_each_other_no_harm(tmp_path: Path) -> None:
     (tmp_path / "stills").mkdir()
     for index in range(3):

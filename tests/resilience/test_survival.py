@@ -122,6 +122,7 @@ def test_another_input_is_refused_by_name_and_with_leave_begun_anew(
     assert (folder / "x.mp4").read_bytes() != whole
 
 
+@pytest.mark.slow
 def test_other_weights_are_refused_by_name(tmp_path: Path) -> None:
     clip(tmp_path)
     # a small network of torchvision's, with weights of one's own that are random
@@ -139,6 +140,7 @@ def test_other_weights_are_refused_by_name(tmp_path: Path) -> None:
     assert "resumes after frame 2" in rendered(*words, cwd=tmp_path).err
 
 
+@pytest.mark.slow
 def test_other_code_is_refused_by_name(tmp_path: Path) -> None:
     counted(tmp_path / "clip.mkv", *FFV1, frames=4)
     root = Path(__file__).parents[2]
@@ -170,6 +172,7 @@ def test_another_number_of_threads_is_refused_by_name(folder: Path, whole: bytes
     goes_on(folder, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["replaced", pytest.param("written into", marks=pytest.mark.slow)])
 def test_an_input_that_changes_meanwhile_is_refused_and_nothing_of_it_is_kept(
     tmp_path: Path, whole: bytes, how: str

@@ -59,6 +59,7 @@ def test_of_a_short_video_the_steps_are_those_that_it_takes(tmp_path: Path) -> N
     assert 0.3 < told.size / (tmp_path / "x.mp4").stat().st_size < 3
 
 
+@pytest.mark.slow
 def test_of_a_long_one_stretches_tell(tmp_path: Path) -> None:
     count = 2 * WINDOWS * LONG
     whole = job(video(footage(tmp_path / "clip.mkv", count)), tmp_path)

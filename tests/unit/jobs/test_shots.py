@@ -173,6 +173,7 @@ def content(output: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in files}
 
 
+@pytest.mark.slow
 def test_a_shot_that_is_split_says_how_far_its_dreams_are_apart(folder: Path) -> None:
     """With a run-up through the whole shot nothing is another dream; with a short one it is."""
     outputs = {"whole": (), "x": ("99",), "y": ("2",)}
