@@ -52,7 +52,7 @@ class Guide:
 
 @dataclass(frozen=True)
 class Frame:
-    """What is known of a frame before it is dreamt."""
+    """A frame before it is dreamt."""
 
     index: int
     """From 0 at the first frame of the render."""

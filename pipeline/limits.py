@@ -16,7 +16,7 @@ Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class Limits:
-    """What no input may ask for more of."""
+    """Upper limits of inputs and results."""
 
     pixels: Annotated[int, Field(ge=256, lt=2**31)]
     """Of a picture."""

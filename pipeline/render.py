@@ -70,19 +70,19 @@ class RenderedFrame:
     """One finished frame, for callers that show progress, previews or metrics."""
 
     frame: Frame
-    """What was known before it was dreamt."""
+    """The frame before it was dreamt."""
     canvas: Canvas
-    """What the last dream was carried to."""
+    """The canvas that it was dreamt on."""
     steady: bool
     """Whether dreamer and objective are set as in the frame before."""
     gradient: Gradient
-    """What was climbed."""
+    """The gradient that was climbed."""
     dream: Dream
-    """What came of it."""
+    """The dream itself."""
     image: Image
-    """What is seen of the dream, (1, 3, H, W) in [0, 1]."""
+    """The dream as it is shown, (1, 3, H, W) in [0, 1]."""
     state: State
-    """What the next frame starts from."""
+    """The state after it."""
     spans: Mapping[str, Span]
     """When each stage was at work, by its name. Decode and flow were beside the others, or within
     wait, which is for them."""

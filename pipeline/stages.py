@@ -13,18 +13,18 @@ from pipeline.warp import Warp
 
 @dataclass(frozen=True)
 class Stages:
-    """What one frame is made with."""
+    """The stages of one frame."""
 
     camera: Camera
     """The motion that is prescribed."""
     warp: Warp
-    """What carries the last dream layer."""
+    """Carries the last dream layer."""
     governor: Governor
-    """What keeps a carried dream in shape."""
+    """Corrects a dream that is carried for long."""
     dreamer: Dreamer
-    """What climbs the gradient."""
+    """Climbs the gradient."""
     objective: Objective
-    """What there should be more of."""
+    """Scores activations."""
 
     def dreams_like(self, other: Stages) -> bool:
         """Return whether dreamer and objective are set as there."""

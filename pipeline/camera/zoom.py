@@ -15,7 +15,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class Zoom:
-    """What is carried grows about a point and turns about it."""
+    """Enlarges and turns the carried dream about a point."""
 
     zoom_per_second: Annotated[float, Field(ge=0.01, le=100)]
     """Factor by which it grows in a second; 1 = stays, below 1 = flies out."""

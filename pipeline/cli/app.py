@@ -31,7 +31,7 @@ def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 an internal error, 2 an error that the user can
     fix, 130 Ctrl-C.
 
-    A sweep: 1 if a job of it is not done. What an earlier call in this process left is forgotten.
+    A sweep: 1 if a job of it is not done. State of an earlier call in this process is reset.
     """
     open_standard_files()
     GlobalHydra.instance().clear()

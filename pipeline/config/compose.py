@@ -147,7 +147,7 @@ def compose_config(
     folder: Path | None = None,
     own_process: bool = False,
 ) -> Job:
-    """Return the job that this configuration describes. What is wrong is found before it costs.
+    """Return the job that this configuration describes; errors are found before anything costs.
 
     choices: group -> what was chosen for it. folder: of a sweep's job, where its output must lie;
     None = it is none. own_process: whether to limit the memory of this process to limits.memory.

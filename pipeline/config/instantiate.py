@@ -76,7 +76,7 @@ def build(
 
 @dataclass(frozen=True)
 class ScheduledConfig:
-    """What a stage is made from whose numbers may change over time: text where a number belongs is
+    """Settings of a stage whose numbers may change over time: text where a number belongs is
     a schedule.
     """
 
@@ -87,7 +87,7 @@ class ScheduledConfig:
     trusted: Sequence[str]
     """Packages whose code they may name."""
     defaults: Mapping[str, Any]
-    """What the yaml of this choice gives, for remedies."""
+    """Settings in the yaml of this choice, for error messages."""
     names: frozenset[str]
     """The variables that the schedules use."""
     constant: Any = None

@@ -37,7 +37,7 @@ class GeneralSettings:
     compile: str
     """How the network runs, one of cuda_graphs.NAMES."""
     limits: Limits
-    """What no input may ask for more of."""
+    """Upper limits of inputs and results."""
     tile_budget: TileBudget | None
     """How large tiles may be; None = the whole picture is one."""
     saving: Saving

@@ -18,7 +18,7 @@ UNKNOWN = 36000
 
 
 class AudioVariables(Protocol):
-    """What is heard."""
+    """The audio variables of schedules."""
 
     def at(self, index: int) -> Mapping[str, float]:
         """Return every variable of schedule.SOUND at the frame of that index."""

@@ -36,7 +36,7 @@ class Adaptive:
     least_change: Annotated[float, Field(gt=0, le=255)]
     """Mean change of hue, saturation and brightness, 0..255, below which nothing is a cut."""
     flash_frames: Annotated[int, Field(ge=0, le=30)]
-    """What is gone after at most so many frames was a flash; 0 = there are none."""
+    """Longest flash in frames: a change back after at most so many is no cut; 0 = no flashes."""
 
     def __call__(
         self, pictures: Iterable[Picture | None]

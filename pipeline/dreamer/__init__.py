@@ -18,7 +18,7 @@ GradientFn: TypeAlias = Callable[[Image], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Dream:
-    """What came of one frame's dreaming."""
+    """The result of dreaming one frame."""
 
     image: Image
     """(1, 3, H, W) in [0, 1]."""
@@ -27,7 +27,7 @@ class Dream:
     work: Mapping[tuple[int, int], int]
     """How many gradient steps were taken at each size, (height, width) in pixels."""
     memory: Memory = field(default_factory=dict)
-    """What the dreamer is to be given again at the next frame."""
+    """State of the dreamer, which it is given at the next frame."""
     step_bytes: float | None = None
     """That a gradient step was allowed to hold; None = any number."""
 

@@ -39,7 +39,7 @@ class Visualise:
     """
 
     parametrisation: SkipValidation[Parametrisation]
-    """What the image is computed from."""
+    """Maps parameters to the image."""
     views: Views
     """Random views that the network sees it through."""
     iterations: Annotated[int, Field(ge=1, le=1_000_000)]

@@ -26,7 +26,7 @@ RATE = re.compile(r"[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?")
 
 @dataclass(frozen=True)
 class Figures:
-    """What the report says, or while a job runs its progress; None = it does not."""
+    """Metrics of a job from its report, or from its progress while it runs; None = unknown."""
 
     frames: int | None = None
     """Of the result."""
@@ -64,15 +64,15 @@ class Card:
     state: JobState
     """How the job stands."""
     line: str
-    """What it came to, or why it did not."""
+    """Its summary, or the reason of its failure."""
     settings: tuple[str | None, ...]
     """The job's values of the keys that differ, None where it sets none."""
     figures: Figures
-    """What its report says."""
+    """Its metrics."""
     media: Media | None
-    """What it made, None = nothing yet."""
+    """Its result, None = there is none yet."""
     device: str
-    """What computed it, empty = unknown."""
+    """The device that computed it, empty = unknown."""
     recipe: tuple[str, ...]
     """The resolved settings as yaml, line by line."""
     again: str

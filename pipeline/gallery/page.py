@@ -39,11 +39,11 @@ class CardMedia:
     """Paths of what shows a card, None = there is none; an empty file is none either."""
 
     card: Card
-    """What is shown."""
+    """The card that it belongs to."""
     file: Path | None
     """The file itself."""
     video: Path | None
-    """What a browser plays."""
+    """A video that browsers play."""
     poster: Path | None
     """The picture that stands for it."""
 

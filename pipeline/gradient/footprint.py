@@ -21,7 +21,7 @@ FURTHER = 3 * PERIOD
 
 @dataclass(frozen=True)
 class Footprint:
-    """What one gradient step of some layers takes."""
+    """Strides and memory of one gradient step of some layers."""
 
     strides: Mapping[str, int | None]
     """Layer -> pixels between two places; None = it has none (class scores)."""

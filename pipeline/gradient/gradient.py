@@ -33,7 +33,7 @@ class Gradient:
     model: Model
     """The network."""
     objective: BoundObjective
-    """What there should be more of, bound to that model."""
+    """The objective, bound to that model."""
     tile_budget: TileBudget | None = None
     """How much of an image the network may hold at once; None = all of it."""
 
@@ -146,7 +146,7 @@ class Gradient:
 
 @dataclass(frozen=True)
 class _TermGradients:
-    """What a term of an objective asks of activations."""
+    """Gradients of one term of an objective in the activations."""
 
     weight: float
     score: Tensor

@@ -39,7 +39,7 @@ Pixels = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class ImageFile:
-    """What a picture file holds, upright."""
+    """The content of a picture file, upright."""
 
     colours: Picture
     """(H, W, 3) uint8 or uint16 RGB."""

@@ -24,7 +24,7 @@ BAND_LIMITS = (0.56, 2.25)
 
 @dataclass(frozen=True)
 class ImageStatistics:
-    """What an image looks like, each a scalar ()."""
+    """Statistics of an image, each a scalar ()."""
 
     luminance: Tensor
     """Mean luminance, in [0, 1]."""

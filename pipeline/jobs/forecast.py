@@ -17,7 +17,7 @@ FILE = "plan.json"
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a render is expected to take."""
+    """The expected cost of a render."""
 
     frames: int | None
     """That are dreamt, None = unknown before the end; then seconds and size are a frame's."""

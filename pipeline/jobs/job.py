@@ -44,9 +44,9 @@ class Job:
     """A render that can be run: its pipeline, and everything around it."""
 
     pipeline: Pipeline
-    """What frames are made with."""
+    """The stages."""
     encoder: Encoder
-    """What the pictures are written with."""
+    """Writes the pictures."""
     output: Path
     """The file or folder to make."""
     overwrite: bool
@@ -62,7 +62,7 @@ class Job:
     embedded_settings: str
     """That part of it which makes the pictures, as yaml; it goes into the result."""
     fingerprint: Fingerprint
-    """What every byte of the result depends on."""
+    """Everything that the bytes of the result depend on."""
     work_dir: Path | None = None
     """Where to work, None = beside the output."""
     frame_range: FrameRange | None = None
@@ -141,12 +141,12 @@ class Job:
 
 @dataclass(frozen=True)
 class RenderResult:
-    """What a job came to: the file, and the figures of its report.json."""
+    """The result of a job: the file, and the metrics of its report.json."""
 
     output: Path
     """The file or folder that was made."""
     figures: Mapping[str, object]
-    """What report.json says."""
+    """The content of report.json."""
     stop: bool = False
     """Whether the user pressed Ctrl-C when there was nothing left to stop."""
 

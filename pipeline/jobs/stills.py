@@ -94,10 +94,10 @@ def check_stills_output(output: Path, stills: StillCollection, *, overwrite: boo
 def run_stills(job: Job) -> RenderResult:
     """Dream each of the job's stills into the folder `output`; leave out what cannot be read.
 
-    What is left beside the output is as of `job.run`; report.json has the figures of each picture.
-    Of an earlier run of the very same that did not come to its end the pictures stay. Raises
-    UserError, and KeyboardInterrupt after the picture during which the user pressed Ctrl-C, with
-    the line that says how to go on.
+    It leaves the same files beside the output as `job.run`; report.json has the figures of each
+    picture. Of an earlier run of the very same that did not come to its end the pictures stay.
+    Raises UserError, and KeyboardInterrupt after the picture during which the user pressed Ctrl-C,
+    with the line that says how to go on.
     """
     assert job.stills is not None
     pipeline = job.pipeline

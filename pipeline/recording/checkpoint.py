@@ -24,7 +24,7 @@ from pipeline.storage.atomic import commit, temporary_path
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds."""
+    """The content of a checkpoint file."""
 
     state: State
     """Before the newest frame."""

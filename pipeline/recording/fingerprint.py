@@ -40,7 +40,7 @@ Marks = Mapping[Path, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class FileContents:
-    """What a setting's file holds: it, all files of a folder, or all of a numbered pattern."""
+    """The contents of a setting's file, of all files of a folder, or of a numbered pattern."""
 
     key: str
     """The setting."""
@@ -49,7 +49,7 @@ class FileContents:
     sha256: str
     """Of names and contents, in hex."""
     marks: Marks
-    """What the system tells of each file."""
+    """File -> what the system tells of it."""
 
     def check(self) -> None:
         """Check that it still holds the same. Raises UserError."""
@@ -69,10 +69,10 @@ class FileContents:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What every byte of a result depends on."""
+    """Everything that the bytes of a result depend on."""
 
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What the pictures depend on, by name."""
+    """Name -> fact that the pictures depend on."""
     inputs: Sequence[FileContents] = ()
     """The files that they come from."""
 

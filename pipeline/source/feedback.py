@@ -54,7 +54,7 @@ class Feedback:
     contrast: Annotated[float, Field(ge=0, le=0.5)]
     """Its deviation, in [0, 1]."""
     limits: Limits
-    """What the result may not exceed."""
+    """Upper limits of the result."""
 
     def __post_init__(self) -> None:
         self.limits.check_frames("frames", self.frames)
@@ -130,7 +130,7 @@ def noise(height: int, width: int, *, seed: int, contrast: float) -> Picture:
     """
     white = np.random.default_rng(seed).standard_normal((3, height, width))
     down, across = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
-    # What is as long as the picture would be a cast over all of it.
+    # A wave as long as the picture would be a cast over all of it.
     frequency = np.maximum(np.hypot(down, across), 1 / min(height, width))
     clouds = np.fft.irfft2(np.fft.rfft2(white) / frequency, s=(height, width))
     colours = np.einsum("ij,jhw->hwi", np.array(COLOURS), clouds)

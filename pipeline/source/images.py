@@ -58,7 +58,7 @@ class Images:
     width: Side | None
     """Pixels of the result; one given keeps the first picture's shape."""
     limits: Limits
-    """What the input may not exceed."""
+    """Upper limits of the input."""
 
     _unit: ClassVar[int] = 2
     """What both sides are multiples of: usual video formats have half as many colour samples."""

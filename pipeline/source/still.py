@@ -43,7 +43,7 @@ class Still:
     alpha: Transparency
     """Whether what is transparent stays so, or is seen before black or white."""
     limits: Limits
-    """What the input may not exceed."""
+    """Upper limits of the input."""
 
     @property
     def clip(self) -> Clip:

@@ -67,7 +67,7 @@ class Video:
     deinterlace: Deinterlace
     """Which pictures are woven of two fields."""
     limits: Limits
-    """What the input may not exceed."""
+    """Upper limits of the input."""
 
     _unit: ClassVar[int] = 2
     """What both sides are multiples of: usual video formats have half as many colour samples."""

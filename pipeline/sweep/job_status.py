@@ -33,7 +33,7 @@ class RunningJob:
     began: float
     """Seconds since 1970."""
     line: str = ""
-    """What it came to, known in the end."""
+    """Its summary, known in the end."""
     status: Status | None = None
     """As it is noted, None = nothing is yet, and what stands there is true."""
     stop: bool = False

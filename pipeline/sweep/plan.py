@@ -55,7 +55,7 @@ class Status:
     state: JobState
     """Of the job."""
     line: str = ""
-    """What it came to, or why it did not."""
+    """Its summary, or the reason of its failure."""
     output: str = ""
     """The name of what it makes, empty = unknown."""
     began: float | None = None
@@ -63,11 +63,11 @@ class Status:
     ended: float | None = None
     """Seconds since 1970, None = not yet."""
     device: str = ""
-    """What computes."""
+    """The device."""
     gpus: str = ""
     """Those that the engine let it see, by their numbers there, empty = all."""
     made_of: Mapping[str, str] = field(default_factory=dict)
-    """What the result depends on, by name, whatever computes it."""
+    """Name -> fact that the result depends on, whatever computes it."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ import torch
 from benchmarks import harness
 from pipeline.frame import Picture
 from pipeline.gradient import Gradient
+from pipeline.recording.recorder import NullRecorder
 from pipeline.seamless_loop import SeamlessLoop
 from pipeline.state import State
 
@@ -45,12 +45,12 @@ MOVES = {
 }
 
 
-@dataclass
-class Shown:
+class Shown(NullRecorder):
     """Takes the pictures that a viewer sees."""
 
-    pictures: list[Picture] = field(default_factory=list)
-    state: State = field(default_factory=State)
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures: list[Picture] = []
 
     def add(
         self, pictures: Sequence[Picture], before: State, state: State, *, starts_shot: bool = False
