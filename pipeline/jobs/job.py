@@ -130,6 +130,7 @@ class Job:
             report = self.report(recording)
             if not recording.is_complete:
                 write_recipe(self, recording)
+                check_fit(self)
                 yield from self.frames(recording, report)
             write_report(self, recording, report)
 
