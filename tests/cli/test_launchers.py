@@ -22,7 +22,7 @@ from pipeline.sweep.plan import JobState, Status, read_plan, status_of
 
 RAY = ("hydra/launcher=gpus", "+hydra.launcher.ray.init.num_gpus=2")
 SLURM = ("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1")
-START = Path(__file__).parent / "cluster" / "slurm.sh"
+START = Path(__file__).parents[1] / "helpers" / "cluster" / "slurm.sh"
 LITTLE = ("dreamer.octaves=1", "dreamer.iterations=1", "dreamer.upkeep_iterations=1")
 MINUTES = 8
 """Many times longer than a sweep here takes."""
