@@ -157,7 +157,7 @@ def to_picture(image: Image, depth: int = 8) -> Picture:
 def composite_over_grey(picture: Picture, alpha: Picture, grey: float) -> Picture:
     """Return what is seen of a transparent picture before a grey wall, (H, W, 3) of the same depth.
 
-    picture: (H, W, 3). alpha: (H, W) of the same type, at its peak opaque. behind: how bright the
+    picture: (H, W, 3). alpha: (H, W) of the same type, at its peak opaque. grey: how bright the
     wall is, 0 black .. 1 white.
     """
     peak = int(np.iinfo(picture.dtype).max)

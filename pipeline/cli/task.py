@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.cli.exit_codes import end, print_line
-from pipeline.config.hydra_config import error_line
 from pipeline.errors import UserError, printable
 from pipeline.sweep.job_status import RunningJob, run_job
 
@@ -82,11 +79,8 @@ def _rendered(cfg: DictConfig, job: RunningJob | None = None) -> str:
     """Render; what it came to. Raises UserError for all that the user can fix."""
     from pipeline.runtime.oom import oom_as_user_error  # and with it torch
 
-    try:
-        with oom_as_user_error():
-            line = _run(cfg, job)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(error_line(error)) from error
+    with oom_as_user_error():
+        line = _run(cfg, job)
     print_line(line)
     return line
 

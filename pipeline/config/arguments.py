@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from pipeline.config import from_result, untrusted
-from pipeline.config.hydra_config import config_dir, schema
+from pipeline.config.hydra_config import CHANGING, config_dir, schema
 from pipeline.config.hydra_flags import split_options
 from pipeline.errors import UserError, printable
 from pipeline.image_io.suffixes import SUFFIXES, is_pictures
@@ -46,7 +46,7 @@ ENCODERS = {
 OWN_SOURCE = ("zoom", "still", "visualise")
 """Recipes that say themselves what becomes of a picture."""
 
-CHANGING = ("camera.", "warp.", "governor.", "dreamer.", "objective.")
+SCHEDULED = tuple(f"{group}." for group in CHANGING)
 """How settings begin that may change over time."""
 SCHEDULE = re.compile(r"[()*+/:<>%]|\S \S")
 """What makes a value an expression or keyframes."""
@@ -151,7 +151,7 @@ def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
         )
     if key in groups and equals and NO_TEXT.fullmatch(value):
         return f"{key}={quote(value)}"  # a choice by that name is looked for, and not found
-    if equals and key.lstrip("+").startswith(CHANGING) and not is_quoted(value):
+    if equals and key.lstrip("+").startswith(SCHEDULED) and not is_quoted(value):
         return f"{key}={_scheduled(value, sweeping=sweeping)}"
     if not equals or key.lstrip("+") not in PATHS or value in ("", "null") or is_quoted(value):
         return argument

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -52,12 +52,19 @@ from pipeline.render import Pipeline
 from pipeline.runtime.determinism import use_deterministic_kernels
 from pipeline.runtime.malloc import keep_freed_memory
 from pipeline.runtime.memory_limit import limit_this_process
-from pipeline.schedule import SOUND, VARIABLES, Schedule, parse
+from pipeline.schedule import VARIABLES, Schedule, parse
 from pipeline.seamless_loop import SeamlessLoop
 from pipeline.source import Source, StillCollection
 
 RATE = Fraction(25)
 """Frames a second, where settings are tried without a video."""
+TRIAL = {
+    **dict.fromkeys(VARIABLES, 0.0),
+    "rate": float(RATE),
+    "count": 250.0,
+    "duration": 10.0,
+}
+"""The variables of schedules at the first frame of such a trial."""
 
 
 def compose(*overrides: str) -> Job:
@@ -105,14 +112,13 @@ def compose_stage(group: str, *overrides: str) -> Any:
     stage = _Builder(settings, choices, trusted)
     if group not in CHANGING:
         return stage.build(group)
-    variables = {**dict.fromkeys(VARIABLES, 0.0), "rate": float(RATE)}
-    return stage.scheduled(partial(parse, rate=float(RATE), count=None))[group].at(variables)
+    return stage.trial(group)
 
 
 def settings_of(cfg: DictConfig) -> dict[str, Any]:
     """Return all settings, resolved. Raises UserError."""
-    check_keys(cfg)
     try:
+        check_keys(cfg)
         settings: Any = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise UserError(error_line(error)) from error
@@ -132,12 +138,10 @@ def check(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     if settings["output"] is not None:
         _check_bare(Path(str(settings["output"])))
     stage = _Builder(settings, choices, general.trusted)
-    for group in ("source", "cuts", "flow", "encoder"):
+    for group in FIXED:
         stage.build(group)
-    read = partial(parse, rate=float(RATE), count=None)
-    silence, length = dict.fromkeys(SOUND, 0.0), {"count": 250.0, "duration": 10.0}
-    for scheduled in stage.scheduled(read).values():
-        scheduled.at({**length, "t": 0.0, "frame": 0, "rate": float(RATE), **silence})
+    for group in CHANGING:
+        stage.trial(group)
 
 
 def compose_config(
@@ -159,7 +163,8 @@ def compose_config(
     limits, tile_budget, named = general.limits, general.tile_budget, files(settings)
     if own_process and device.type == "cpu":  # others reserve addresses without end
         limit_this_process(limits.bytes)
-        tile_budget = None if tile_budget is None else tile_budget.in_process_of(limits.bytes)
+        if tile_budget is not None:
+            tile_budget = replace(tile_budget, process_bytes=limits.bytes)
     # what lies in a sweep's own folder may be replaced
     overwrite = general.overwrite or folder is not None or general.plan
     stage = _Builder(settings, choices, general.trusted)
@@ -169,8 +174,9 @@ def compose_config(
         clip = with_audio(clip, Path(str(settings["audio"])), limits)
     first = schedule_start_of(settings["schedule_start"], clip.rate)
     count = None if clip.count is None else first + clip.count
+    read = partial(parse, rate=float(clip.rate), count=count)
     stages_at = timeline(
-        stage.scheduled(partial(parse, rate=float(clip.rate), count=count)),
+        {group: stage.scheduled(group, read) for group in CHANGING},
         clip,
         partial(analyse_audio, limits=limits),
         first=first,
@@ -238,18 +244,22 @@ class _Builder:
         defaults = self._defaults(group)
         return build(self.settings[group], group, trusted=self.trusted, defaults=defaults)
 
-    def scheduled(self, read: Callable[[str], Schedule]) -> dict[str, ScheduledConfig]:
-        """Return what each stage that may change over time is made from. Raises UserError."""
-        return {
-            group: ScheduledConfig.of(
-                self.settings[group],
-                group,
-                read,
-                trusted=self.trusted,
-                defaults=self._defaults(group),
-            )
-            for group in CHANGING
-        }
+    def scheduled(self, group: str, read: Callable[[str], Schedule]) -> ScheduledConfig:
+        """Return what a stage that may change over time is made from. Raises UserError."""
+        return ScheduledConfig.of(
+            self.settings[group],
+            group,
+            read,
+            trusted=self.trusted,
+            defaults=self._defaults(group),
+        )
+
+    def trial(self, group: str) -> Any:
+        """Return a stage that may change over time at the first frame, tried without a video.
+
+        Raises UserError.
+        """
+        return self.scheduled(group, partial(parse, rate=float(RATE), count=None)).at(TRIAL)
 
     def _defaults(self, group: str) -> dict[str, Any]:
         """Return what the yaml of the group's choice gives."""

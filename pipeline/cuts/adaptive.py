@@ -86,8 +86,8 @@ class Adaptive:
             before = downscaled(picture)
 
     def _left(self, before: Picture, picture: Picture) -> bool:
-        """Return whether the picture is of another shot than the one before it, as `small` made
-        that.
+        """Return whether the picture is of another shot than the one before it, as `downscaled`
+        made that.
         """
         return _differ(before, downscaled(picture), self.least_change)
 
@@ -136,7 +136,7 @@ def _marked(
 
 
 def _differ(one: Picture, other: Picture, threshold: float) -> bool:
-    """Return whether two pictures, as `small` makes them, belong to different shots."""
+    """Return whether two pictures, as `downscaled` makes them, belong to different shots."""
     detector = ContentDetector(threshold=threshold, min_scene_len=0)
     detector.process_frame(FrameTimecode(0, 25.0), one)
     return bool(detector.process_frame(FrameTimecode(1, 25.0), other))

@@ -155,7 +155,8 @@ class Octaves:
     def _iterations(self, new_steps: int, immature: float, index: int) -> Sequence[int]:
         """Steps in each octave, the smallest first.
 
-        fresh: what each gets for what is new. immature: share of the frame that has yet to grow.
+        new_steps: what each gets for what is new. immature: share of the frame that has yet to
+        grow.
         """
         counts = [new_steps] * self.octaves
         if new_steps < self.iterations:

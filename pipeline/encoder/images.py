@@ -65,7 +65,7 @@ DIGITS = 6
 class Images:
     """An Encoder. Sound and subtitles have no place in pictures and are left out.
 
-    What a format has no room for goes: it is rounded to 8 bits, and what is transparent is seen
+    A format without room for it gets 8 bits and no transparency: transparent pixels are seen
     over black.
     """
 

@@ -167,7 +167,7 @@ def _dated(description: str) -> list[str]:
 
 
 def _muxer(description: str, container: Container) -> list[str]:
-    """Return options of the container's muxer. told: the tags of the input.
+    """Return options of the container's muxer. description: the tags of the input.
 
     Phones tell place, make, model and date under names of their own, which .mp4 and .mov have no
     usual place for: where there are such, all tags are written by their names.

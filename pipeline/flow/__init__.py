@@ -110,8 +110,8 @@ def _raised(failure: Exception, flow: Flow) -> Frame:
 def _unmoved(
     pictures: Iterable[tuple[Picture | None, Change]], rate: Fraction, start: int
 ) -> Iterator[Callable[[Flow], Frame]]:
-    """Yield what makes each frame whole, given the flow; last of all what raises a failure, if
-    there was one: it is for whoever comes to it.
+    """Yield a function for each frame that completes it with the flow; last of all one that raises
+    the failure of the source, if there was one.
     """
     previous: Picture | None = None
     source = iter(pictures)

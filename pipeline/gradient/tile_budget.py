@@ -80,10 +80,6 @@ class TileBudget:
             return self
         return replace(self, bytes=most if self.bytes is None else min(most, self.bytes))
 
-    def in_process_of(self, size: int) -> TileBudget:
-        """Return the same, for a process that is limited to that many bytes."""
-        return replace(self, process_bytes=size)
-
     def log_tiling(self, need: Footprint, height: int, width: int) -> None:
         """Log how pictures of this size are cut, if so. Raises UserError where tiles are too small.
 

@@ -30,7 +30,7 @@ def fill_transparent(colours: Picture, alpha: Picture) -> Picture:
 def _spread(weighted: Layer, share: Layer) -> Layer:
     """Colours everywhere from colours times their share, each from as near as there are any.
 
-    weighed: (H, W, 3). share: (H, W, 1), 0..1. Halved until all is one pixel, and on the way back
+    weighted: (H, W, 3). share: (H, W, 1), 0..1. Halved until all is one pixel, and on the way back
     each level is laid over the coarser one (pull-push: Gortler et al. 1996, The Lumigraph, 3.4).
     """
     height, width = share.shape[:2]

@@ -72,7 +72,7 @@ def needs_guide(objective: Objective, model: Model) -> bool:
 
 
 def total(terms: Iterable[tuple[float, Tensor]]) -> Tensor:
-    """Return the weighted sum of an aim's terms, a differentiable scalar ()."""
+    """Return the weighted sum of an objective's terms, a differentiable scalar ()."""
     return functools.reduce(torch.add, (weight * score for weight, score in terms))
 
 

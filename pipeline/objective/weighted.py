@@ -43,7 +43,7 @@ class Weighted:
 
 @dataclass(frozen=True)
 class WeightedSum:
-    """The terms of several aims, by "name.term"."""
+    """The terms of several objectives, by "name.term"."""
 
     objectives: Mapping[str, BoundObjective]
     """Name -> bound objective."""
@@ -52,7 +52,7 @@ class WeightedSum:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers of all aims, each once."""
+        """The layers of all objectives, each once."""
         return tuple(
             dict.fromkeys(
                 layer for objective in self.objectives.values() for layer in objective.layers
@@ -61,7 +61,7 @@ class WeightedSum:
 
     @property
     def active(self) -> tuple[str, ...]:
-        """The active layers of the aims whose weight is not 0."""
+        """The active layers of the objectives whose weight is not 0."""
         return tuple(
             dict.fromkeys(
                 layer for _, _, objective in self._counting() for layer in objective.active
@@ -74,7 +74,7 @@ class WeightedSum:
         return all(objective.is_tileable for _, _, objective in self._counting())
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
-        """Return each aim's terms, with its weight on theirs."""
+        """Return each objective's terms, with its weight on theirs."""
         return {
             f"{name}.{term}": (weight * inner, score)
             for name, weight, objective in self._counting()

@@ -91,8 +91,8 @@ class Recording:
 
     Entered, it has made sure that the whole chain works, sound and tags included, and that what an
     earlier render left is of the very same making. Left before `finish`, it keeps what is needed
-    to go on, if there is any. folder: where it works, None = the output's own. part: of the whole,
-    which this is; its segments stay, for the whole to be joined from. Raises UserError.
+    to go on, if there is any. folder: where it works, None = the output's own. frame_range: of the
+    whole, which this is; its segments stay, for the whole to be joined from. Raises UserError.
     """
 
     def __init__(
@@ -146,9 +146,9 @@ class Recording:
         self._lock.enter_context(locked(self.folder))
         try:
             pictures = complete_count(self.folder, self.output)
-            self.is_complete = pictures is not None and self._is_the_same()
-            if self.is_complete:
-                self._count = self._segments.first + (pictures or 0)
+            if pictures is not None and self._is_the_same():
+                self.is_complete = True
+                self._count = self._segments.first + pictures
             else:
                 self._begin()
         except BaseException as error:

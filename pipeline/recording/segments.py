@@ -40,7 +40,7 @@ class Segments:
     ) -> None:
         self.first, self.count = first, first
         """Number of the first picture, and behind the last that was taken; only those up to the
-        last `settle` survive whatever comes.
+        last `sync` survive whatever comes.
         """
         self._folder, self._encoder, self._clip, self._length = folder, encoder, clip, length
         self._last = folder / "last"

@@ -1,4 +1,4 @@
-"""What the user can fix: exactly one line that says how, exit code 2, nothing left behind."""
+"""Errors that the user can fix: one line that says how, exit code 2, nothing left behind."""
 
 from __future__ import annotations
 
