@@ -1,14 +1,15 @@
-"""Dream over a video: the way of a frame.
+"""DeepDream for video and animation. Each frame passes through these stages:
 
-    source   decodes a picture                                            (CPU, ahead in a thread)
-    cuts     says where a new shot begins
-    flow     finds where each pixel was one frame ago
-    camera   prescribes where each pixel was one frame ago
-    warp     carries the last dream layer along both onto the picture     (device)
-    dreamer  climbs the gradient of an objective of a model's activations
-    encoder  writes the dream, and at the end the sound beside it         (ffmpeg)
+    source    decodes the picture                                         (CPU, ahead in a thread)
+    cuts      detects where a new shot starts
+    flow      estimates where each pixel was one frame ago
+    camera    prescribes where each pixel was one frame ago               (device)
+    warp      moves the last dream layer along both, onto the picture     (device)
+    governor  stabilises a dream that is carried over many frames         (device)
+    dreamer   climbs the gradient of a score of a model's activations     (device)
+    encoder   writes the dream and, at the end, adds the sound            (ffmpeg)
 
-`pipeline.render.render` is that way as one loop, `compose` what makes everything that it needs.
+`pipeline.render.render` is the loop over the frames; `compose` builds everything that it needs.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def compose(*overrides: str) -> Job:
-    """Return the job that these settings describe: `compose("input=clip.mp4", "look=lace").run()`.
+    """Return the job for these settings: `compose("input=clip.mp4", "look=lace").run()`.
 
     overrides: KEY=VALUE as on the command line. See `pipeline.config.compose.compose`. Raises
-    UserError.
+    UserError for invalid settings.
     """
-    from pipeline.config import compose as root  # and with it torch: importing this costs nothing
+    from pipeline.config import compose as root  # imports torch, so `import pipeline` stays fast
 
     return root.compose(*overrides)

@@ -1,7 +1,7 @@
-"""The data that travels the way of a frame, and the two crossings between CPU and device.
+"""Data types of a frame, and the conversions between pictures on the CPU and images on the device.
 
-Pictures are uint8 (H, W, 3) RGB on the CPU, of a still maybe uint16; images are float32
-(1, 3, H, W) RGB in [0, 1] on the device. Height always stands before width.
+Pictures are uint8 (H, W, 3) RGB on the CPU, or uint16 for 16-bit stills; images are float32
+(1, 3, H, W) RGB in [0, 1] on the device. Height always precedes width.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import torch
 from torch import Tensor
 
 Picture: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
-"""(H, W, 3) uint8 RGB, 0..255, on the CPU; a still of 16 bits is uint16, 0..65535."""
+"""(H, W, 3) uint8 RGB, 0..255, on the CPU; uint16, 0..65535, for 16-bit stills."""
 FloatMap: TypeAlias = npt.NDArray[np.float32]
 """(H, W) or (H, W, 2) float32, on the CPU."""
 Image: TypeAlias = Tensor
 """(1, 3, H, W) float32 RGB in [0, 1], on the device."""
 Span: TypeAlias = tuple[float, float]
-"""When something began and ended, in seconds of time.perf_counter."""
+"""Start and end of a time span, in seconds of time.perf_counter."""
 Memory: TypeAlias = Mapping[str, Tensor]
-"""State that a dreamer keeps from frame to frame in addition to its image: momentum, say."""
+"""State that a dreamer keeps between frames in addition to its image, such as momentum."""
 
 
 @dataclass(frozen=True)
@@ -34,44 +34,47 @@ class Motion:
     """Where each pixel of a picture was one frame ago."""
 
     flow: FloatMap
-    """(H, W, 2) float32, pixels (dx, dy), backward: current[y, x] was previous[y+dy, x+dx]."""
+    """Backward flow, (H, W, 2) float32, pixels (dx, dy): current[y, x] was previous[y+dy, x+dx]."""
     confidence: FloatMap
-    """(H, W) float32 in [0, 1]; 0 = it was hidden, outside the frame, or in another shot."""
+    """Confidence in the flow, (H, W) float32 in [0, 1]; 0 where the pixel was hidden or outside the
+    frame."""
 
 
 @dataclass(frozen=True, eq=False)
 class Guide:
-    """A picture whose motifs are wanted, (H, W, 3) uint8 RGB, of any size.
+    """A picture whose motifs the dream should show, of any size.
 
-    Equal only to itself, so that what was found in it can be kept as long as it stays.
+    Compares by identity, so that results computed from it can be cached while it stays the same.
     """
 
     picture: Picture
-    """(H, W, 3) uint8 RGB."""
+    """The picture, (H, W, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame before it is dreamt."""
+    """A frame of the source with its motion, before the dream."""
 
     index: int
-    """From 0 at the first frame of the render."""
+    """Index of the frame, from 0 at the first frame of the render."""
     time: float
-    """Seconds since that frame."""
+    """Seconds since the first frame."""
     picture: Picture | None
-    """None where nothing was filmed."""
+    """The picture. None: there is no footage."""
     motion: Motion | None = None
-    """None where none was asked for, and at a cut."""
+    """Motion since the previous frame. None: not computed, or at a cut, in a flash or without
+    footage."""
     cut: bool = False
-    """Whether nothing may be carried into this frame."""
+    """Whether a new shot starts here, so that nothing may be carried into this frame."""
     flash: bool = False
-    """Whether something else is seen for a moment; the dream stays where it was."""
+    """Whether the frame is a flash: different content for a few frames, during which the dream is
+    kept in place."""
     mask: FloatMap | None = None
-    """(H, W) in [0, 1], how strongly to dream where; None = fully."""
+    """How strongly to dream at each pixel, (H, W) in [0, 1]. None: fully everywhere."""
     guide: Guide | None = None
-    """The picture to take motifs from, None = none."""
+    """Picture to take motifs from. None: no guide."""
     spans: Mapping[str, Span] = field(default_factory=dict)
-    """When each stage of making it was at work."""
+    """Start and end of each stage that prepared the frame, by name: decode, flow."""
 
 
 @dataclass(frozen=True)
@@ -79,97 +82,97 @@ class Tracks:
     """The sound and subtitles of a video file, to be muxed with the dream."""
 
     path: Path
-    """The file."""
+    """File that contains them."""
     offset: float = 0.0
-    """The file's own clock, in seconds, at frame 0 of the render."""
+    """Time in the file, in seconds, at frame 0 of the render."""
     seconds: float | None = None
-    """How much of it to keep; None = to its end."""
+    """Duration to keep, in seconds. None: to the end of the file."""
     audio: tuple[str, ...] = ()
-    """Codec of each audio stream, in the file's order, by ffmpeg's name."""
+    """ffmpeg's name of the codec of each audio stream, in the order of the file."""
     subtitles: tuple[str, ...] = ()
-    """Codec of each subtitle stream, in the file's order, by ffmpeg's name."""
+    """ffmpeg's name of the codec of each subtitle stream, in the order of the file."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The shape of a sequence of pictures."""
+    """Size, rate, length and format of a sequence of pictures."""
 
     height: int
-    """Pixels, even but of a still."""
+    """Height in pixels; even, except for stills."""
     width: int
-    """Pixels, even but of a still."""
+    """Width in pixels; even, except for stills."""
     rate: Fraction
-    """Frames a second, exact."""
+    """Frames per second, exact."""
     count: int | None = None
-    """Frames, None = unknown before the end; never trusted for memory or loops."""
+    """Number of frames. None: unknown before the end. Never relied on for memory or loops."""
     tracks: Tracks | None = None
-    """Sound and subtitles that go with it, if any."""
+    """Sound and subtitles of the clip, if any."""
     depth: int = 8
-    """Bits of a colour, 8, or 16 of a still."""
+    """Bits per colour channel: 8, or 16 for some stills."""
     cutout: Picture | None = field(default=None, compare=False)
-    """(H, W, 4) of that depth, a still with its transparency, which the dream gets too."""
+    """A transparent still, (H, W, 4) RGBA of this depth; its alpha is applied to the dream."""
     profile: bytes = b""
-    """ICC profile of a still's colours."""
+    """ICC profile of a still; empty: none."""
     transfer: str = "bt709"
-    """From the pictures' values to light, by ffmpeg's name."""
+    """ffmpeg's name of the transfer characteristic of the pictures (color_trc)."""
     sphere: str = ""
-    """Of a 360-degree video, the layout of its views: mono, top-bottom or left-right; empty = of
-    any other."""
+    """Layout of the views of a 360-degree video: mono, top-bottom or left-right; empty: not a
+    360-degree video."""
 
 
 def to_image(picture: Picture, device: torch.device | str) -> Image:
-    """Return the picture on the device: (1, 3, H, W) float32 in [0, 1] from (H, W, 3) of 8 or 16
-    bits.
+    """Return the picture on the device, (1, 3, H, W) float32 in [0, 1].
+
+    picture: (H, W, 3) with 8 or 16 bits.
     """
-    # unsigned numbers of two bytes are not known to every device
-    known = picture if picture.dtype == np.uint8 else picture.astype(np.int32)
-    channels = to_device(known, device).permute(2, 0, 1)[None]
-    # each colour on its own, as dreams are: what goes over both takes three times as long otherwise
+    # not every device supports uint16
+    supported = picture if picture.dtype == np.uint8 else picture.astype(np.int32)
+    channels = to_device(supported, device).permute(2, 0, 1)[None]
+    # contiguous channels, as in dreams: operations on both would otherwise take three times as long
     image = channels.to(torch.float32, memory_format=torch.contiguous_format)
     return image.div_(np.iinfo(picture.dtype).max)
 
 
 def to_device(numbers: npt.NDArray[Any], device: torch.device | str) -> Tensor:
-    """Return the same numbers on the device. The CPU does not wait for an NVIDIA GPU to have
-    them."""
+    """Return the array as a tensor on the device; a copy to an NVIDIA GPU is asynchronous."""
     device = torch.device(device)
     if device.type != "cuda":
         return torch.from_numpy(np.ascontiguousarray(numbers)).to(device)
-    # copied from pageable memory, torch would wait until the GPU has done all before
-    kind = torch.from_numpy(np.empty(0, numbers.dtype)).dtype
-    pinned = torch.empty(numbers.shape, dtype=kind, pin_memory=True)
-    # torch would wake all cores for this copy, and they are busy with optical flow
+    # a copy from pageable memory would wait until the GPU has finished all earlier work
+    tensor_dtype = torch.from_numpy(np.empty(0, numbers.dtype)).dtype
+    pinned = torch.empty(numbers.shape, dtype=tensor_dtype, pin_memory=True)
+    # numpy copies in one thread; torch would use all cores, which are busy with optical flow
     np.copyto(pinned.numpy(), numbers)
     return pinned.to(device, non_blocking=True)
 
 
 def to_picture(image: Image, depth: int = 8) -> Picture:
-    """Return the image rounded to `depth` bits on the CPU: (H, W, 3) from (1, 3, H, W) in [0, 1].
+    """Return the image as a picture on the CPU, (H, W, 3), rounded to `depth` bits.
 
-    depth: 8 gives uint8, 16 uint16.
+    image: (1, 3, H, W) in [0, 1]. depth: 8 for uint8, 16 for uint16.
     """
     tensor = image[0].detach().clamp(0, 1).mul(2**depth - 1).round_().permute(1, 2, 0)
-    whole = tensor.to(torch.uint8 if depth == 8 else torch.int32).contiguous().cpu().numpy()
-    picture: Picture = whole.astype(np.uint8 if depth == 8 else np.uint16, copy=False)
+    values = tensor.to(torch.uint8 if depth == 8 else torch.int32).contiguous().cpu().numpy()
+    picture: Picture = values.astype(np.uint8 if depth == 8 else np.uint16, copy=False)
     return picture
 
 
 def composite_over_grey(picture: Picture, alpha: Picture, grey: float) -> Picture:
-    """Return what is seen of a transparent picture before a grey wall, (H, W, 3) of the same depth.
+    """Return a transparent picture composited over a grey background, (H, W, 3), same dtype.
 
-    picture: (H, W, 3). alpha: (H, W) of the same type, at its peak opaque. grey: how bright the
-    wall is, 0 black .. 1 white.
+    picture: (H, W, 3). alpha: (H, W) of the same dtype; the maximum is opaque. grey: brightness of
+    the background, from 0 (black) to 1 (white).
     """
     peak = int(np.iinfo(picture.dtype).max)
-    share = alpha[..., None].astype(np.uint32)
-    seen = picture * share + (peak - share) * np.uint32(round(peak * grey))
-    # halves up, and 65535 squared fits 32 bits only just: the half is added behind the division
-    whole, rest = np.divmod(seen, np.uint32(peak))
-    return (whole + (rest > peak // 2)).astype(picture.dtype)
+    opacity = alpha[..., None].astype(np.uint32)
+    blended = picture * opacity + (peak - opacity) * np.uint32(round(peak * grey))
+    # rounds half up; it rounds after the division, as 65535 squared only just fits into 32 bits
+    values, remainder = np.divmod(blended, np.uint32(peak))
+    return (values + (remainder > peak // 2)).astype(picture.dtype)
 
 
 def to_uint8(picture: Picture) -> npt.NDArray[np.uint8]:
-    """Return the picture, of any number of channels, rounded to 8 bits if it has more."""
+    """Return the picture, with any number of channels, rounded to 8 bits if it has 16."""
     if picture.dtype == np.uint8:
         return picture.view(np.uint8)
     return np.asarray((picture.astype(np.uint32) + 128) // 257, np.uint8)

@@ -1,6 +1,7 @@
-"""A part of a render, from one cut to another: it comes out by itself as in the whole.
+"""A frame range of a render, which can be rendered by itself and joined with the others.
 
-One that begins within a shot does not: it begins a run-up earlier, for its dream to grow.
+A range between two cuts gives the same pictures as the full render. A range that starts within a
+shot does not: it starts with warm-up frames, in which its dream grows.
 """
 
 from __future__ import annotations
@@ -16,26 +17,28 @@ from pipeline.frame import Clip, Picture
 from pipeline.source import Source
 
 LEAD = 64
-"""Frames before a part among which its first are judged: more than a flash and its neighbours."""
+"""Number of frames decoded before a range, so that cuts are detected in it as in the full render:
+more than a flash and its neighbours."""
 
 
 @dataclass(frozen=True)
 class FrameRange:
-    """Frames of the whole, counted from 0: from `first` to before `last`."""
+    """Frames `first` to `last` (exclusive) of the full render, counted from 0."""
 
     first: int
-    """The first frame that is shown."""
+    """Index of the first frame in the output."""
     last: int
-    """The frame after the last that is shown."""
+    """Index after the last frame in the output."""
     run_up: int = 0
-    """Frames before those, which are dreamt and not shown; 0 where a shot begins."""
+    """Number of warm-up frames before `first`, which are dreamt but not in the output; 0 if a shot
+    starts at `first`."""
 
     @staticmethod
     def of(text: object, overlap: int = 0) -> FrameRange | None:
-        """Return the part that reads FIRST-LAST or FIRST-LAST+RUN_UP; None = there is none.
+        """Return the range written as FIRST-LAST or FIRST-LAST+RUN_UP; None if `text` is None.
 
-        overlap: frames that end and start of the whole share, which then has no parts. Raises
-        UserError.
+        overlap: number of frames that the end and the start of a seamless loop share; must be 0, as
+        a loop cannot be split. Raises UserError.
         """
         if text is None:
             return None
@@ -58,21 +61,23 @@ class FrameRange:
 
     @property
     def begin(self) -> int:
-        """The first frame that is dreamt."""
+        """Index of the first frame that is dreamt."""
         return self.first - self.run_up
 
     @property
     def count(self) -> int:
-        """Frames in it that are shown."""
+        """Number of frames in the output."""
         return self.last - self.first
 
     def clip(self, clip: Clip) -> Clip:
-        """Return the shape of it alone; what is heard is of the whole."""
+        """Return the clip of this range, without tracks: sound belongs to the full render."""
         return replace(clip, count=self.count, tracks=None)
 
     def within(self, cuts: Cuts, source: Source) -> Cuts:
-        """Return the same cuts of the same pictures, but nothing is seen of what lies long before
-        this part, or behind it: what is decoded only to be skipped is neither scaled nor looked at.
+        """Return cuts that skip the frames outside this range, with None as their picture.
+
+        Decoding starts LEAD frames before the range, and nothing earlier is scaled or searched for
+        cuts; it ends with the range. The first of the warm-up frames, if any, is a cut.
         """
         return _Within(cuts, source, self, max(0, self.begin - LEAD))
 
@@ -87,9 +92,12 @@ class _Within:
     def __call__(
         self, pictures: Iterable[Picture | None]
     ) -> Iterator[tuple[Picture | None, Change]]:
-        """pictures: the source's, from its beginning; they are not asked for."""
+        """Return the pictures with their changes, as `Cuts` does.
+
+        pictures: not used; the source is read again from frame `seen`.
+        """
         yield from repeat((None, Change.NONE), self.seen)
-        late = self.cuts(self.source.pictures(start=self.seen))
-        for index, (picture, change) in enumerate(islice(late, self.frames.last - self.seen)):
-            begins = self.frames.run_up and self.seen + index == self.frames.begin
-            yield picture, Change.CUT if begins else change
+        changes = self.cuts(self.source.pictures(start=self.seen))
+        for index, (picture, change) in enumerate(islice(changes, self.frames.last - self.seen)):
+            starts_warmup = self.frames.run_up and self.seen + index == self.frames.begin
+            yield picture, Change.CUT if starts_warmup else change

@@ -1,4 +1,4 @@
-"""What no input may ask for more of: conf/config.yaml has the figures."""
+"""Upper limits on inputs and results; conf/config.yaml has their defaults."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from pipeline.errors import UserError
 from pipeline.runtime.memory_limit import GIB, SHARE, available_memory
 
 Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
-"""Seconds, or so many a second: 31 years are enough, and leave room to count in microseconds."""
+"""Positive seconds, or frames per second: up to 31 years, which can be counted in microseconds."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Upper limits of inputs and results."""
+    """Upper limits on inputs and results."""
 
     pixels: Annotated[int, Field(ge=256, lt=2**31)]
-    """Of a picture."""
+    """Maximum number of pixels of a picture."""
     frames: Annotated[int, Field(ge=1, le=10**12)]
-    """Of the result."""
+    """Maximum number of frames of the result."""
     gap_seconds: Positive
-    """Between two pictures."""
+    """Longest gap between two pictures, in seconds."""
     rate: Positive
-    """Frames a second."""
+    """Highest frame rate, in frames per second."""
     stall_seconds: Positive
-    """Without a byte."""
+    """Longest time without a byte from a file or a decoder, in seconds."""
     memory: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None
-    """GiB that one process may hold, None = what the machine has to give."""
+    """Memory that one process may use, in GiB. None: nine tenths of the available memory."""
 
     @property
     def bytes(self) -> int:
-        """Of memory, that one process may hold."""
+        """Memory that one process may use, in bytes."""
         return round(SHARE * available_memory() if self.memory is None else self.memory * GIB)
 
     def check_frames(self, key: str, count: int | None) -> None:
-        """Check that so many frames may be made; None = unknown. Raises UserError.
+        """Raise UserError if `count` frames are more than allowed. None: unknown, always allowed.
 
-        key: the setting that asks for them.
+        key: the setting that determines the count.
         """
         if count is not None and count > self.frames:
             raise UserError(
@@ -48,9 +48,9 @@ class Limits:
             )
 
     def check_rate(self, key: str, rate: float) -> None:
-        """Check that so many frames may pass in a second. Raises UserError.
+        """Raise UserError if `rate`, in frames per second, is higher than allowed.
 
-        key: the setting that asks for them.
+        key: the setting that determines the rate.
         """
         if rate > self.rate:
             raise UserError(

@@ -1,4 +1,4 @@
-"""The loop: every frame dreamt, each on top of the last dream carried along the motion."""
+"""The main loop: every frame is dreamt on top of the last dream, warped along the motion."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ from pipeline.state import State
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Everything that frames are made with, built once: by `config.compose`, or by hand."""
+    """All stages of a render, built once by `config.compose` or by hand."""
 
     source: Source
-    """Where pictures come from."""
+    """Pictures to dream on."""
     clip: Clip
-    """The source's, with the sound that goes with it."""
+    """Size, rate and length of the source, with its sound."""
     cuts: Cuts
-    """Where shots begin."""
+    """Cut detection."""
     flow: Flow
-    """Where each pixel was one frame ago."""
+    """Estimate of where each pixel was one frame ago."""
     stages_at: Callable[[int], Stages]
     """Frame index -> the stages whose settings may change over time."""
     model: Model
-    """The network."""
+    """Network whose activations the objective scores."""
     auxiliary: AuxiliaryInputs = NO_INPUTS
-    """The mask and the guide."""
+    """Mask and guide."""
     tile_budget: TileBudget | None = None
-    """How much of a picture the network may hold at once, None = all."""
+    """How much of a picture the network may process at once. None: the full picture."""
     loop: SeamlessLoop = NO_LOOP
-    """Whether the end joins the start."""
+    """Cross-fade of the end into the start, if any."""
 
     @contextmanager
     def frames(self, start: int, device: torch.device) -> Iterator[Iterator[Frame]]:
-        """Decode, detect cuts, find the motion, and attach mask and guide; never look at a dream.
+        """Provide the frames from index `start` on: decoded, with cuts, motion, mask and guide.
 
-        start: index of the first frame. It runs ahead in a thread, unless the dream needs every
-        core.
+        As these do not depend on the dreams, a thread prepares them ahead of the loop, unless the
+        dream runs on the CPU and needs every core.
         """
         flows = parallel_flows(self.clip, device)
-        pictures = self.cuts(self.source.pictures())  # all: a cut stands out among others
-        moved = with_motion(pictures, self.flow, self.clip.rate, start=start, at_once=flows)
-        with prefetch(self.auxiliary(moved), ahead=2 if flows else 0) as frames:
+        pictures = self.cuts(self.source.pictures())  # from frame 0: cuts depend on earlier frames
+        motion_frames = with_motion(pictures, self.flow, self.clip.rate, start=start, at_once=flows)
+        with prefetch(self.auxiliary(motion_frames), ahead=2 if flows else 0) as frames:
             yield frames
 
 
@@ -70,37 +70,38 @@ class RenderedFrame:
     """One finished frame, for callers that show progress, previews or metrics."""
 
     frame: Frame
-    """The frame before it was dreamt."""
+    """The frame before the dream."""
     canvas: Canvas
-    """The canvas that it was dreamt on."""
+    """The canvas that the dream started from."""
     steady: bool
-    """Whether dreamer and objective are set as in the frame before."""
+    """Whether dreamer and objective have the same settings as in the previous frame."""
     gradient: Gradient
-    """The gradient that was climbed."""
+    """The gradient that the dreamer climbed."""
     dream: Dream
-    """The dream itself."""
+    """The dream, before it is composited through the mask."""
     image: Image
-    """The dream as it is shown, (1, 3, H, W) in [0, 1]."""
+    """The dream as shown in the output, (1, 3, H, W) in [0, 1]."""
     state: State
-    """The state after it."""
+    """The state after this frame."""
     spans: Mapping[str, Span]
-    """When each stage was at work, by its name. Decode and flow were beside the others, or within
-    wait, which is for them."""
+    """Start and end of each stage, by name. "wait" is the time that the loop waited for the frame;
+    "decode" and "flow" lie within it or, if prepared ahead, overlap the other stages."""
 
 
 def render(
     pipeline: Pipeline, recorder: Recorder, *, seed: int, device: torch.device
 ) -> Generator[RenderedFrame, None, None]:
-    """Dream every frame on top of the last dream, warped along the motion; yield it once recorded.
+    """Dream every frame on top of the last dream, warped along the motion; yield each one.
 
-    recorder: entered by the caller, complete when the iterator is exhausted; where it has an
-    earlier render's state, that render is resumed. seed: of the randomness of every frame. Raises
-    UserError for what the user can fix.
+    recorder: opened and closed by the caller. It gets each frame before the frame is yielded, and
+    its output is complete when the iterator is exhausted. If it has the state of an unfinished
+    render, that render is resumed. seed: seed of all randomness. Raises UserError for errors that
+    the user can fix.
     """
     clip, loop, model = pipeline.clip, pipeline.loop, pipeline.model.to(device)
     rate = float(clip.rate)
     state, recorder, timer = recorder.state, loop.record(recorder), StageTimer()
-    with pipeline.frames(state.index, device) as frames:  # decode, flow (CPU)
+    with pipeline.frames(state.index, device) as frames:  # decode, cuts, flow (CPU)
         for frame in timer.waiting(frames):
             stages = pipeline.stages_at(frame.index)
             steady = stages.dreams_like(pipeline.stages_at(max(0, frame.index - 1)))
@@ -118,20 +119,21 @@ def render(
                 image = canvas.composite(dream.image)
                 picture = to_picture(image, clip.depth)
             with timer("encode"):  # (ffmpeg)
-                before, state = state, state.after(frame, canvas, dream)
+                previous_state, state = state, state.after(frame, canvas, dream)
                 state = loop.keep(state, frame, image, picture)
-                recorder.add([picture], before, state, starts_shot=frame.cut)
+                recorder.add([picture], previous_state, state, starts_shot=frame.cut)
             gradient, spans = gradient.within(dream.step_bytes), {**frame.spans, **timer.spans}
             yield RenderedFrame(frame, canvas, steady, gradient, dream, image, state, spans)
     recorder.finish()
 
 
 def frame_rng(seed: int, frame: Frame, state: State) -> torch.Generator:
-    """Return the randomness of this frame: another one for each frame of a shot, whatever came
-    before the shot.
+    """Return the random generator of a frame, seeded from `seed` and its position in the shot.
 
-    With the same jitter at every frame the dream would settle into a pattern that only this jitter
-    sees: measured over a still picture, a gain of 2.4 for 3.1 after 150 frames, at one strength.
+    Without footage the frame index replaces the position. As positions count from the cut, a shot
+    is the same whatever precedes it. They differ from frame to frame because with the same jitter
+    in every frame the dream settles into a pattern that only this jitter reveals (measured over a
+    still picture: a gain of 2.4 instead of 3.1 after 150 frames, at equal strength of the layer).
     """
-    number = frame.index if frame.picture is None else 0 if frame.cut else state.age
-    return torch.Generator().manual_seed((seed + number * 0x9E3779B1) % 2**63)
+    position = frame.index if frame.picture is None else 0 if frame.cut else state.age
+    return torch.Generator().manual_seed((seed + position * 0x9E3779B1) % 2**63)

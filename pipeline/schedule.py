@@ -1,7 +1,7 @@
-"""A number over time: keyframes, or an expression of time and sound.
+"""Schedules: numbers that change over time, given as keyframes or as expressions of time and sound.
 
-Expressions are evaluated by simpleeval, whose tree is compared with a list of what is allowed
-before: nothing in them is ever run as code.
+Expressions are evaluated by simpleeval, after their syntax tree has been checked against an
+allow-list: nothing in them is ever run as code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipeline.errors import printable
 log = logging.getLogger(__name__)
 
 SOUND = ("envelope", "bass", "mid", "treble", "onset")
-"""The variables that tell of the sound."""
+"""Variables that describe the sound."""
 VARIABLES = {
     "t": "seconds since frame 0",
     "frame": "index of the frame, from 0",
@@ -39,53 +39,54 @@ VARIABLES = {
     "treble": "loudness from 2000 to 10000 Hz, 0..1",
     "onset": "1 where a beat or note begins, soon 0 again",
 }
-"""Every variable -> what it means."""
+"""Variable -> its meaning."""
 CONSTANTS = {"pi": math.pi, "tau": math.tau, "e": math.e}
 LONGEST = 1000
-"""Characters of a schedule; more is a slip or an attack."""
+"""Maximum number of characters of a schedule; a longer one is a mistake or an attack."""
 DEEPEST = 50
-"""Operations within one another; the evaluator recurses."""
+"""Maximum nesting depth of operations; the evaluator is recursive."""
 
 
 class ScheduleError(ValueError):
-    """What is wrong, as a predicate that reads well behind a key, and what to do about it."""
+    """An invalid schedule. The message is a predicate to be put after the key, with the fix."""
 
 
 def floor(x: float) -> float:
-    """Return the greatest whole number that is no greater than x."""
+    """Return the largest integer that is not greater than x."""
     return float(math.floor(x))
 
 
 def ceil(x: float) -> float:
-    """Return the least whole number that is no less than x."""
+    """Return the smallest integer that is not less than x."""
     return float(math.ceil(x))
 
 
 def clamp(x: float, low: float, high: float) -> float:
-    """x, but at least low and at most high."""
+    """Return x limited to the range from low to high."""
     return min(max(x, low), high)
 
 
 def smooth(x: float) -> float:
-    """From 0 to 1 as x goes from 0 to 1, beginning and ending gently (smoothstep)."""
+    """Return 0 for x <= 0, 1 for x >= 1, and a smooth transition in between (smoothstep)."""
     x = clamp(x, 0, 1)
     return x * x * (3 - 2 * x)
 
 
 def mix(a: float, b: float, x: float) -> float:
-    """a where x is 0, b where it is 1."""
+    """Return the linear interpolation from a at x = 0 to b at x = 1."""
     return a + (b - a) * x
 
 
 def saw(x: float) -> float:
-    """Return what stands behind the point: from 0 to 1 again and again."""
+    """Return the fractional part of x: a sawtooth wave that rises from 0 to 1 with period 1."""
     return x - math.floor(x)
 
 
 def tour(t: float, place: float, places: float, seconds: float) -> float:
-    """Return the weight of a place (0 .. places - 1) on a round trip of so many seconds.
+    """Return the weight of a place (0 .. places - 1) at time t of a round trip through all places.
 
-    Half of each stage is rest, half a gentle way to the next place; all weights sum to 1.
+    seconds: duration of the round trip. Half of the time is spent at the places, half in smooth
+    transitions to the next one. The weights of all places sum to 1.
     """
     stage = saw(t / seconds) * places
     away = abs(saw((stage - place) / places + 0.5) - 0.5) * places
@@ -108,7 +109,7 @@ ARITY = {
     "mix": (3, 3),
     "tour": (4, 4),
 }
-"""How many arguments a function takes: at least, at most."""
+"""Function name -> minimum and maximum number of arguments."""
 ALLOWED = (
     *(ast.Expression, ast.Constant, ast.Name, ast.Load, ast.Call, ast.IfExp),
     *(ast.UnaryOp, ast.UAdd, ast.USub, ast.Not, ast.BoolOp, ast.And, ast.Or),
@@ -121,32 +122,35 @@ KEY = re.compile(
     r"(?P<value>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<way>[a-z]*)\s*(?:,|$)"
 )
 KEYFRAMES = re.compile(r"\s*([a-z]+\s+)?[\d.]")
-"""How keyframes begin; other texts with a colon are expressions, and refused."""
+"""Start of a text that consists of keyframes; any other text is parsed as an expression."""
 WAYS: dict[str, Callable[[float], float]] = {
     "linear": lambda x: x,
     "smooth": smooth,
     "hold": lambda x: 0.0,
 }
-"""How a value goes on from its key to the next: share of the time -> share of the way."""
+"""Interpolation from one key to the next: elapsed share of the time -> share of the change."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A number over time; called with every variable's value."""
+    """A number that changes over time, as a function of the variables."""
 
     text: str
-    """As it was written."""
+    """Source text."""
     names: frozenset[str]
-    """The variables that it uses."""
+    """Variables that it uses."""
     _value: Callable[[Mapping[str, float]], Any] = field(repr=False, compare=False)
 
     def __call__(self, values: Mapping[str, float]) -> float:
-        """Return its value. Raises ScheduleError where that is no finite number."""
+        """Return the value. Raises ScheduleError if it is not a finite number.
+
+        values: variable -> its value, for at least the variables in `names`.
+        """
         try:
             value = self._value(values)
         except ScheduleError:
             raise
-        except Exception as error:  # a domain, a zero, an overflow, a limit of the evaluator
+        except Exception as error:  # domain error, division by zero, overflow, evaluator limit
             large = isinstance(error, OverflowError)
             raise ScheduleError(
                 "must have a value all the time, got "
@@ -162,10 +166,10 @@ class Schedule:
 
 
 def parse(text: str, *, rate: float, count: int | None) -> Schedule:
-    """Return the schedule that this text describes, found once and not at every frame.
+    """Return the schedule for a text, to be parsed once and evaluated at every frame.
 
-    rate: frames a second. count: frames of the render, None = unknown; that keys lie behind the
-    last is logged. Raises ScheduleError with the column, from 1, of what it does not understand.
+    rate: frames per second. count: number of frames of the render, None: unknown; keys after the
+    last frame are logged. Raises ScheduleError with the column, from 1, of a syntax error.
     """
     if not text.strip():
         raise ScheduleError("must be a number, keyframes or an expression, got nothing; say 1")
@@ -177,23 +181,27 @@ def parse(text: str, *, rate: float, count: int | None) -> Schedule:
 
 
 def _keyframes(text: str, rate: float, count: int | None) -> Schedule:
-    """Keys such as "0s: 1, 4s: 2 smooth, 200: 1": seconds or frames, a value, a way onwards."""
-    lead = re.match(r"\s*([a-z]+)\s+(?=[\d.])", text)
-    if lead and lead[1] not in WAYS:
-        raise _unknown("way", lead[1], WAYS, text, lead.start(1))
-    usual, at = (lead[1], lead.end()) if lead else ("linear", 0)
+    """Return the schedule for keyframes such as "0s: 1, 4s: 2 smooth, 200: 1".
+
+    A key consists of a time in seconds or frames, a value and, optionally, the interpolation to the
+    next key. A name in WAYS before the first key sets the default interpolation.
+    """
+    prefix = re.match(r"\s*([a-z]+)\s+(?=[\d.])", text)
+    if prefix and prefix[1] not in WAYS:
+        raise _unknown("way", prefix[1], WAYS, text, prefix.start(1))
+    default, position = (prefix[1], prefix.end()) if prefix else ("linear", 0)
     exact = Fraction(rate).limit_denominator(1001)
     frames: list[Fraction] = []
     keys: list[tuple[float, Callable[[float], float]]] = []
-    while text[at:].strip():
-        match = KEY.match(text, at)
+    while text[position:].strip():
+        match = KEY.match(text, position)
         if match is None:
-            at += len(text[at:]) - len(text[at:].lstrip())
+            position += len(text[position:]) - len(text[position:].lstrip())
             raise ScheduleError(
-                f"has no key at column {at + 1} of {_short(text)}; a key reads 4s: 1.06 or "
+                f"has no key at column {position + 1} of {_short(text)}; a key reads 4s: 1.06 or "
                 "100: 1.06, and may end in linear, smooth or hold"
             )
-        way = match["way"] or usual
+        way = match["way"] or default
         if way not in WAYS:
             raise _unknown("way", way, WAYS, text, match.start("way"))
         if not match["unit"] and "." in match["time"]:
@@ -201,16 +209,16 @@ def _keyframes(text: str, rate: float, count: int | None) -> Schedule:
                 f"must count frames in whole numbers, got {match['time']} at column "
                 f"{match.start('time') + 1} of {_short(text)}; say {match['time']}s for seconds"
             )
-        # in frames, and as a fraction: a key at frame 615 must not come one late
+        # an exact fraction: with rounding errors, a key could take effect one frame late
         frame = Fraction(match["time"]) * (exact if match["unit"] else 1)
-        where = f"{match['time']}{match['unit']} at column {match.start('time') + 1}"
+        key_time = f"{match['time']}{match['unit']} at column {match.start('time') + 1}"
         if frames and frame <= frames[-1]:
             raise ScheduleError(
-                f"must have keys in order of time, got {where} of {_short(text)}; sort them"
+                f"must have keys in order of time, got {key_time} of {_short(text)}; sort them"
             )
         frames.append(frame)
         keys.append((float(match["value"]), WAYS[way]))
-        at = match.end()
+        position = match.end()
 
     if count is not None and frames[-1] > count:
         log.info("%s has keys after the last frame, %d", _short(text), count)
@@ -228,7 +236,7 @@ def _keyframes(text: str, rate: float, count: int | None) -> Schedule:
 
 
 def _expression(text: str) -> Schedule:
-    # simpleeval strips, and a space in front would be an indent
+    # leading spaces, which simpleeval strips and the parser would take for indentation
     shift = len(text) - len(text.lstrip())
     try:
         tree = ast.parse(text.strip(), mode="eval")
@@ -253,14 +261,15 @@ def _expression(text: str) -> Schedule:
 
 @cache
 def _evaluator() -> SimpleEval:
-    # the bounds of simpleeval's own power are for whole numbers
+    # numbers are floats here, so the limits of simpleeval's own power are not needed
     operators = {**DEFAULT_OPERATORS, ast.Pow: operator.pow}
     return SimpleEval(operators=operators, functions=FUNCTIONS, names={})
 
 
 class _Floats(ast.NodeTransformer):
-    """Makes numbers floats, on which each operation takes one step: whole numbers may grow until
-    they fill memory."""
+    """Converts numbers to floats, on which operations take constant time: integers could grow until
+    they fill the memory.
+    """
 
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:
         assert isinstance(node.value, int | float)
@@ -272,7 +281,10 @@ class _Floats(ast.NodeTransformer):
 
 
 def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) -> None:
-    """Check that the tree holds only what is allowed; gathers its variables into `names`."""
+    """Raise ScheduleError unless the tree has only allowed nodes; add its variables to `names`.
+
+    text, shift: the expression and its number of leading spaces, for the column in the message.
+    """
     column = getattr(node, "col_offset", 0) + shift
     number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
     if not isinstance(node, ALLOWED) or (isinstance(node, ast.Constant) and not number):
@@ -287,11 +299,11 @@ def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) ->
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS:
             raise _unknown("function", name or "something else", FUNCTIONS, text, column)
-        least, most = ARITY[name]
-        if node.keywords or not least <= len(node.args) <= most:
-            wanted = str(least) if least == most else f"{least} or more"
+        minimum, maximum = ARITY[name]
+        if node.keywords or not minimum <= len(node.args) <= maximum:
+            expected = str(minimum) if minimum == maximum else f"{minimum} or more"
             raise ScheduleError(
-                f"must give {name}() {wanted} numbers, got {len(node.args) + len(node.keywords)} "
+                f"must give {name}() {expected} numbers, got {len(node.args) + len(node.keywords)} "
                 f"at column {column + 1} of {_short(text)}; fix the call"
             )
         children = list(node.args)
@@ -312,6 +324,6 @@ def _unknown(kind: str, name: str, known: Collection[str], text: str, column: in
 
 
 def _short(text: str) -> str:
-    """Return the text in quotes, fit for one line."""
+    """Return the text in quotes, shortened to fit on one line."""
     text = printable(text)
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,4 +1,4 @@
-"""Joins the end of a render to its own start, so that it can be played round and round."""
+"""Seamless loop: the end of a render fades into its start, so that it can be played endlessly."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from pipeline.stages import Stages
 from pipeline.state import LoopBuffer, State
 
 FADE_POWER = 6
-"""Of the share of the beginning in what is shown of a dream that was pulled to it."""
+"""Exponent of the start's weight in the cross-fade, for a dream that was pulled to the start."""
 
 
 @dataclass(frozen=True)
 class SeamlessLoop:
-    """Fades the last pictures into the first ones, which then need not be shown.
+    """Cross-fades the last pictures into the first ones, which are left out of the output.
 
-    Where nothing was filmed the dream itself is pulled there: what it is dreamt on comes to be the
-    beginning, more each frame, and grows into it. Footage is only faded.
+    Without footage the dream itself is pulled to the start as well: its canvas is blended with the
+    dream of the start, more in each frame, so that it grows into it. Footage is only cross-faded.
     """
 
     overlap: int
-    """Frames that are shared by end and start; 0 = nothing is joined."""
+    """Number of frames that end and start share; 0: no loop."""
     count: int | None = None
-    """Frames of the source, None = unknown; only a dream that feeds on itself must know."""
+    """Number of frames of the source. None: unknown; only a dream without footage needs it."""
 
     def share(self, index: int) -> float:
-        """Return how much of the frame of that index belongs to the beginning, 0..1."""
+        """Return the weight of the start in the canvas of the frame at this index, 0..1."""
         if self.overlap == 0 or self.count is None:
             return 0.0
-        within = index - (self.count - self.overlap) + 1
-        return smooth(min(1.0, max(0.0, within / self.overlap)))
+        elapsed = index - (self.count - self.overlap) + 1
+        return smooth(min(1.0, max(0.0, elapsed / self.overlap)))
 
     def clip(self, clip: Clip) -> Clip:
-        """Return the shape of what is shown of the clip. Raises UserError if it is too short."""
+        """Return the clip of the output. Raises UserError if the source's clip is too short."""
         if self.overlap == 0:
             return clip
         if clip.count is not None and clip.count < 2 * self.overlap:
@@ -50,14 +50,14 @@ class SeamlessLoop:
         count = None if clip.count is None else clip.count - self.overlap
         tracks = clip.tracks
         if tracks is not None:
-            # The first frame that is shown is the one behind those that end and start share.
-            begin = float(self.overlap / clip.rate)
-            seconds = None if tracks.seconds is None else tracks.seconds - begin
-            tracks = replace(tracks, offset=tracks.offset + begin, seconds=seconds)
+            # The output starts after the frames that end and start share.
+            skipped = float(self.overlap / clip.rate)
+            seconds = None if tracks.seconds is None else tracks.seconds - skipped
+            tracks = replace(tracks, offset=tracks.offset + skipped, seconds=seconds)
         return replace(clip, count=count, tracks=tracks)
 
     def blend_camera(self, stages_at: Callable[[int], Stages]) -> Callable[[int], Stages]:
-        """Return the same stages, but the camera comes to move as it did at the beginning."""
+        """Return the same stages with a camera whose moves at the end become those of the start."""
 
         def blended(index: int) -> Stages:
             stages, share = stages_at(index), self.share(index)
@@ -70,19 +70,19 @@ class SeamlessLoop:
         return blended
 
     def pull(self, canvas: Canvas, state: State) -> Canvas:
-        """Return the canvas with what it lacks of the beginning."""
+        """Return the canvas blended with the dream of the start, for a dream without footage."""
         index = canvas.index
         share, before = self.share(index), self.share(index - 1)
         if canvas.picture is not None or not share or self.count is None:
             return canvas
         target = state.ends.dreams[index - (self.count - self.overlap)].to(canvas.layer)
-        # What was carried has its share already.
+        # The carried layer has the previous frame's share already.
         return replace(canvas, layer=canvas.layer.lerp(target, (share - before) / (1 - before)))
 
     def keep(self, state: State, frame: Frame, image: Image, picture: Picture) -> State:
-        """Return the state with what the loop must find again of this frame.
+        """Return the state with the pictures and dreams that the loop needs later.
 
-        image: what is seen of the dream, (1, 3, H, W). picture: the same, (H, W, 3) uint8.
+        image: the dream as shown in the output, (1, 3, H, W). picture: the same, (H, W, 3) uint8.
         """
         ends = state.ends
         if self.overlap == 0:
@@ -92,35 +92,36 @@ class SeamlessLoop:
             return replace(state, ends=replace(ends, held=held))
         dreams = ends.dreams
         if frame.picture is None or frame.index == 0:
-            # Half precision: finer than a picture, at half the room of the dream.
+            # Half precision: finer than 8 bits, at half the memory of the dream.
             dreams = (*dreams, image.half().cpu())
         return replace(state, ends=LoopBuffer((*ends.start, picture), dreams))
 
     def record(self, recorder: Recorder) -> Recorder:
-        """Return a recorder that hands over to this one what the loop shows."""
+        """Return a recorder that passes the pictures of the loop to this one."""
         return _LoopRecorder(recorder, self) if self.overlap else recorder
 
     def rest(self, ends: LoopBuffer) -> Iterator[Picture]:
-        """Yield what is left when the source has ended: the end, fading into the beginning.
+        """Yield the last pictures of the output: the end, cross-faded into the start.
 
-        Raises UserError if the source was too short for that.
+        Raises UserError if the source was too short.
         """
         if len(ends.held) < self.overlap:
             raise _too_short(len(ends.start) + len(ends.held))
-        # A dream that was pulled there is nearly there: faded as early, it would be a ghost longer.
+        # A dream that was pulled to the start almost shows it: an early fade would only show a
+        # double image for longer.
         power = FADE_POWER if len(ends.dreams) == self.overlap > 1 else 1
         for index, (late, early) in enumerate(zip(ends.held, ends.start, strict=True)):
             share = smooth((index + 1) / self.overlap) ** power
-            mixed = (1 - share) * late.astype(np.float32) + share * early
-            yield np.asarray(np.rint(mixed), np.uint8)
+            blend = (1 - share) * late.astype(np.float32) + share * early
+            yield np.asarray(np.rint(blend), np.uint8)
 
 
 NO_LOOP = SeamlessLoop(0)
-"""The end joins nothing."""
+"""No loop."""
 
 
 class _LoopRecorder:
-    """A Recorder that holds back what may be the end, and leaves out what the end fades into."""
+    """A Recorder that holds back the last pictures and leaves out those that they fade into."""
 
     def __init__(self, recorder: Recorder, loop: SeamlessLoop) -> None:
         self.state = recorder.state
@@ -129,19 +130,19 @@ class _LoopRecorder:
     def add(
         self, pictures: Sequence[Picture], before: State, state: State, *, starts_shot: bool = False
     ) -> None:
-        """Record a frame; of its pictures and those held back, what can be shown by now."""
+        """Record a frame with the oldest picture held back, once there are `overlap` of them."""
         full = len(before.ends.held) == self._loop.overlap
         self._recorder.add(before.ends.held[:1] if full else (), before, state)
         self.state = state
 
     def finish(self, rest: Iterable[Picture] = ()) -> None:
-        """Complete the output with the end, fading into the beginning."""
+        """Complete the output with the end, cross-faded into the start."""
         self._recorder.finish(self._loop.rest(self.state.ends))
 
 
 @dataclass(frozen=True)
 class _Between:
-    """A camera on its way from one move to another, which was made `ago` frames earlier."""
+    """A camera in transition from one move to another, which was made `ago` frames earlier."""
 
     late: Camera
     early: Camera
@@ -154,7 +155,7 @@ class _Between:
 
 
 def _too_short(frames: int) -> UserError:
-    """Return the error for a source of so few frames."""
+    """Return the error for a source with too few frames for the loop."""
     return UserError(
         f"loop: needs an input twice as long as loop_seconds, got {frames} frames; "
         "set loop_seconds=0.5, or give a longer one"

@@ -1,4 +1,4 @@
-"""The parts whose settings may change over time, together."""
+"""The stages whose settings may change over time."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class Stages:
     """The stages of one frame."""
 
     camera: Camera
-    """The motion that is prescribed."""
+    """Prescribes motion in addition to that of the footage."""
     warp: Warp
-    """Carries the last dream layer."""
+    """Carries the last dream layer along the motion."""
     governor: Governor
     """Corrects a dream that is carried for long."""
     dreamer: Dreamer
-    """Climbs the gradient."""
+    """Climbs the gradient of the objective."""
     objective: Objective
-    """Scores activations."""
+    """Scores the activations of the model."""
 
     def dreams_like(self, other: Stages) -> bool:
-        """Return whether dreamer and objective are set as there."""
+        """Return whether dreamer and objective have the same settings as those of `other`."""
         return (self.dreamer, self.objective) == (other.dreamer, other.objective)

@@ -1,4 +1,4 @@
-"""All that the next frame depends on, passed on from frame to frame."""
+"""The state that is passed from frame to frame."""
 
 from __future__ import annotations
 
@@ -14,50 +14,51 @@ from pipeline.imaging.layer_level import LayerLevel
 
 @dataclass(frozen=True)
 class LoopBuffer:
-    """The pictures and dreams that a seamless loop keeps of its beginning and its end."""
+    """The pictures and dreams that a seamless loop keeps from its start and its end."""
 
     start: tuple[Picture, ...] = ()
-    """The first pictures, (H, W, 3), which are shown only as what the end fades into."""
+    """First pictures, (H, W, 3), which are in the output only where the end fades into them."""
     dreams: tuple[Tensor, ...] = ()
-    """Those of them that the end is pulled to, (1, 3, H, W) of half precision on the CPU."""
+    """Dreams of the first pictures that the end is pulled to, (1, 3, H, W) in half precision on the
+    CPU."""
     held: tuple[Picture, ...] = ()
-    """The newest pictures, not shown yet, for they may be the end."""
+    """Newest pictures, (H, W, 3), held back from the output as they may be the end."""
 
 
 @dataclass(frozen=True)
 class State:
-    """All that the next frame depends on, and so all that a render must find again to go on."""
+    """Everything that the next frame depends on; with it a render can be resumed."""
 
     index: int = 0
-    """Of the next frame."""
+    """Index of the next frame."""
     picture: Picture | None = None
-    """The last one, (H, W, 3), if one was filmed."""
+    """Last picture, (H, W, 3), if there was footage."""
     dream: Image | None = None
-    """The last one, (1, 3, H, W) float32, never through 8 bits."""
+    """Last dream, (1, 3, H, W) float32, never rounded to 8 bits."""
     maturity: Tensor | None = None
-    """(1, 1, H, W) float32 in [0, 1], how far the dream at each pixel has grown: 0 = nothing yet,
-    1 = full strength."""
+    """How far the dream has grown at each pixel, (1, 1, H, W) float32: 0 = nothing yet, 1 = full
+    strength."""
     memory: Memory = field(default_factory=dict)
-    """The dreamer's own."""
+    """State of the dreamer."""
     ends: LoopBuffer = LoopBuffer()
-    """The seamless loop's."""
+    """State of the seamless loop."""
     step_bytes: float | None = None
-    """That a gradient step may hold; None = as it was asked for."""
+    """Memory that a gradient step may use, in bytes. None: as set in the tile budget."""
     level: LayerLevel | None = None
-    """The strength that the dream layer is to keep, None = as it is."""
+    """Strength that the dream layer should keep. None: that of the layer as it is."""
     age: int = 0
-    """Frames that were dreamt since the shot began."""
+    """Number of frames dreamt since the shot started."""
 
     def after(self, frame: Frame, canvas: Canvas, dream: Dream) -> State:
-        """Return the state that the frame after this one starts from.
+        """Return the state after this frame.
 
-        A flash leaves the dream where it was: it is shown on the flash, and goes on after it.
+        The dream of a flash is not carried: the next frame starts from the dream before the flash.
         """
-        now = replace(self, index=frame.index + 1, step_bytes=dream.step_bytes)
+        state = replace(self, index=frame.index + 1, step_bytes=dream.step_bytes)
         if frame.flash:
-            return now
+            return state
         return replace(
-            now,
+            state,
             picture=frame.picture,
             dream=dream.image,
             maturity=dream.maturity,

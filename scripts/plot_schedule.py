@@ -1,4 +1,4 @@
-"""Draws schedules: python scripts/plot_schedule.py '0s: 1, 4s: 2' '1 + bass' --audio song.mp3.
+"""Plot schedules: python scripts/plot_schedule.py '0s: 1, 4s: 2' '1 + bass' --audio song.mp3.
 
 Needs matplotlib: pip install 'dreamreel[plot]'.
 """
@@ -20,7 +20,7 @@ from pipeline.schedule import SOUND, Schedule, ScheduleError, parse
 
 
 def main() -> None:
-    """Write one picture with a curve for each schedule over the whole video."""
+    """Write a plot with one curve per schedule over the whole video."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("schedules", nargs="+", metavar="SCHEDULE")
     parser.add_argument("--seconds", type=float, default=10, help="length of the video (10)")
@@ -46,20 +46,22 @@ def main() -> None:
 
 
 def values(schedule: Schedule, clip: Clip, heard: AudioFeatures | None) -> list[float]:
-    """Return the schedule's value at each frame. Raises ScheduleError, and UserError without a
-    sound.
+    """Return the value of the schedule at each frame.
+
+    heard: the audio features; None: there is no sound. Raises ScheduleError, and UserError if the
+    schedule needs sound and there is none.
     """
     assert clip.count is not None
     if heard is None and schedule.names & set(SOUND):
         raise UserError(
             f"audio: must be given for {schedule.text!r}, got nothing; add --audio FILE"
         )
-    moments = Timeline({}, clip.rate, heard, clip.count)
-    return [schedule(moments.values(index)) for index in range(clip.count)]
+    variables = Timeline({}, clip.rate, heard, clip.count)
+    return [schedule(variables.values(index)) for index in range(clip.count)]
 
 
 def draw(curves: list[Schedule], clip: Clip, heard: AudioFeatures | None, out: Path) -> None:
-    """One line a schedule, over seconds."""
+    """Write a plot with one curve per schedule over time in seconds."""
     import matplotlib
 
     matplotlib.use("Agg")

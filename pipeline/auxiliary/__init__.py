@@ -1,1 +1,1 @@
-"""Mask and guide, in step with the input."""
+"""The auxiliary inputs of a render: mask and guide."""

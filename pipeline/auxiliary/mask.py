@@ -1,4 +1,4 @@
-"""Where, and how strongly, to dream."""
+"""Mask of where, and how strongly, to dream."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from pipeline.frame import FloatMap, Frame, Picture
 from pipeline.imaging.metrics import blur
 
 OFF = 2
-"""Pixels that a side may be off: rounded when it was scaled, and once more to be even."""
+"""Allowed rounding error of a side in pixels: from scaling, and from making the side even."""
 
 
 @dataclass(frozen=True)
 class Mask:
-    """Says how strongly to dream where, from pictures whose first channel says it."""
+    """How strongly to dream at each pixel, from the first channel of a track of pictures."""
 
     track: SyncedPictures
     """The pictures of the mask."""
     invert: bool
-    """Whether white means not at all."""
+    """Whether to dream where the mask is black instead of white."""
     feather: float
-    """Pixels of the frame, deviation of the Gaussian that edges are softened by; it ends at three
-    times as many."""
+    """Standard deviation, in pixels of the frame, of the Gaussian that softens edges; it is
+    truncated at three deviations. 0: no softening."""
 
     def along(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Yield the frames with their mask, the very same array as long as it stays."""
-        before, field = None, None
+        """Yield the frames with their mask, the same array as long as the picture is the same."""
+        previous, field = None, None
         for frame, picture in self.track.along(frames):
-            if picture is not before:
-                before, field = picture, self.field(picture)
+            if picture is not previous:
+                previous, field = picture, self.field(picture)
             yield replace(frame, mask=field)
 
     def field(self, picture: Picture) -> FloatMap:
-        """Return (H, W) in [0, 1] from a picture (H, W, 3)."""
+        """Return the mask, (H, W) in [0, 1], from a picture, (H, W, 3) uint8."""
         grey = picture[..., 0].astype(np.float32) / np.float32(255)
         grey = 1 - grey if self.invert else grey
         if self.feather:
-            # zeros stay zeros beyond the kernel's end, bit for bit
+            # the kernel is finite: pixels whose whole neighbourhood is zero stay exactly zero
             grey = blur(torch.from_numpy(grey)[None, None], self.feather)[0, 0].clamp_(0, 1).numpy()
         return grey
 
 
 def check_shape(mask: tuple[int, int], *shapes: tuple[int, int]) -> None:
-    """Check that a mask of that height and width fits pictures of one of these.
+    """Raise UserError unless the mask has the aspect ratio of one of the shapes.
 
-    Raises UserError naming the first of them.
+    mask, shapes: (height, width) in pixels. The error names the first of the shapes.
     """
     for height, width in shapes:
         down, across = mask[0] / height, mask[1] / width

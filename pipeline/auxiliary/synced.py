@@ -1,7 +1,7 @@
-"""A file whose pictures are kept in step with the input.
+"""Pictures of a file that are synchronised with the input.
 
-A picture stays for the whole render. Of a video, a folder or a numbered pattern every frame has the
-picture nearest to its own time; behind the last one, that one stays.
+A single picture is used for the whole render. From a video, a folder or a numbered pattern, each
+frame gets the picture nearest to its time; after the end, the last picture is repeated.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from pipeline.source import Source
 log = logging.getLogger(__name__)
 
 TIE = 1e-6
-"""Pictures: a time so near to the middle between two lies there, and the later one is taken."""
+"""Tolerance in pictures: a time this close to halfway between two of them gets the later one."""
 
 
 @dataclass(frozen=True)
 class SyncedPictures:
-    """The pictures of one file, each at the frame of its time."""
+    """The pictures of one file, synchronised with the frames of the input."""
 
     key: str
-    """The setting that names the file."""
+    """Setting that names the file, for messages."""
     source: Source
-    """Of the pictures."""
+    """Source of the pictures."""
     start: float = 0.0
-    """Seconds of the file at the first frame."""
+    """Time in the file, in seconds, at the first frame."""
 
     def along(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, Picture], None, None]:
-        """Yield each frame with its picture, the very same object as long as it stays.
+        """Yield each frame with its picture, the same object as long as it is the nearest.
 
-        Raises UserError if the file breaks in a way that leaves nothing to show.
+        Raises UserError if the file is too damaged to yield a picture.
         """
         with errors_of(self.key):
             clip = self.source.clip
@@ -44,16 +44,16 @@ class SyncedPictures:
         def nearest(seconds: float) -> int:
             return math.floor((self.start + seconds) * float(clip.rate) + 0.5 + TIE)
 
-        here = nearest(0.0) if clip.count is None else min(nearest(0.0), clip.count - 1)
-        with closing(self._endless(here)) as pictures:
+        position = nearest(0.0) if clip.count is None else min(nearest(0.0), clip.count - 1)
+        with closing(self._endless(position)) as pictures:
             picture = next(pictures)
             for frame in frames:
-                while here < nearest(frame.time):
-                    picture, here = next(pictures), here + 1
+                while position < nearest(frame.time):
+                    picture, position = next(pictures), position + 1
                 yield frame, picture
 
     def _endless(self, first: int) -> Generator[Picture, None, None]:
-        """Yield the pictures from that one on, and then the last of them without end."""
+        """Yield the pictures from index `first` on, then repeat the last one forever."""
         picture = None
         with errors_of(self.key):
             for following in self.source.pictures(first):

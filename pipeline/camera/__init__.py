@@ -1,4 +1,4 @@
-"""Contract: motion that is prescribed, in addition to what was filmed. One file per family."""
+"""Contract of cameras: prescribed motion, added to that of the footage. One file per family."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from torch import Tensor
 
 
 class Camera(Protocol):
-    """A map on pixel positions: where I look now -> where that was one frame ago."""
+    """Maps pixel positions to those of the same content one frame ago."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """Return the positions of one frame ago, (1, H, W, 2), from positions of now, the same
-        shape.
+        """Return where these positions were one frame ago, (1, H, W, 2), same shape.
 
-        Positions are pixels (x, y) from the picture's centre. time: seconds since frame 0; rate:
-        frames a second, so that a speed per second becomes one per frame.
+        positions: (x, y) in pixels from the centre of the picture. time: seconds since frame 0.
+        rate: frames per second, which converts speeds per second to speeds per frame.
         """

@@ -1,4 +1,4 @@
-"""Moves over the dream sideways, up or down."""
+"""Pan: moves the camera sideways, up or down over the dream."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Pan:
-    """The camera moves; what is carried moves the other way, mirrored in at the far edge."""
+    """Moves the camera at constant speed: the dream moves in the opposite direction."""
 
     right_per_second: FiniteFloat
-    """Widths of the picture a second; negative = to the left."""
+    """Speed to the right, in picture widths per second; negative = to the left."""
     down_per_second: FiniteFloat
-    """Heights a second; negative = up."""
+    """Speed downwards, in picture heights per second; negative = upwards."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """Return where these positions were one frame ago: further along the camera's way."""
+        """Return where these positions were one frame ago: shifted in the camera's direction."""
         height, width = positions.shape[1:3]
-        moved = [self.right_per_second * width / rate, self.down_per_second * height / rate]
-        return positions + positions.new_tensor(moved)
+        shift = [self.right_per_second * width / rate, self.down_per_second * height / rate]
+        return positions + positions.new_tensor(shift)

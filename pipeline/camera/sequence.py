@@ -1,4 +1,4 @@
-"""Several moves at once, one behind the other."""
+"""Sequence: several camera moves combined."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pipeline.camera import Camera
 
 @dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
 class Sequence:
-    """Several camera moves, one after the other on the same positions."""
+    """Applies several camera moves, one after the other, in every frame."""
 
     moves: dict[str, SkipValidation[Camera]]
-    """Name -> move, made in their order; none = the camera stands still."""
+    """Name -> move, in the order in which they are applied; empty: the camera does not move."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """Return where these positions were one frame ago, through all moves."""
+        """Return where these positions were one frame ago, after all moves."""
         for move in self.moves.values():
             positions = move(positions, time, rate)
         return positions

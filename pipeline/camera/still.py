@@ -9,8 +9,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Still:
-    """All that moves is what was filmed."""
+    """Adds no motion to that of the footage."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """Return the positions themselves."""
+        """Return the positions unchanged."""
         return positions

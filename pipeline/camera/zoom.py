@@ -1,4 +1,4 @@
-"""Flies into the dream, turning if asked: zoom and spiral are one family."""
+"""Zoom: enlarges the dream and, for a spiral, rotates it as well."""
 
 from __future__ import annotations
 
@@ -15,24 +15,23 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class Zoom:
-    """Enlarges and turns the carried dream about a point."""
+    """Enlarges and rotates the carried dream around a fixed point."""
 
     zoom_per_second: Annotated[float, Field(ge=0.01, le=100)]
-    """Factor by which it grows in a second; 1 = stays, below 1 = flies out."""
+    """Factor by which the dream grows per second; 1 = no zoom, below 1 = zooms out."""
     degrees_per_second: FiniteFloat
-    """Degrees that it turns in a second, clockwise."""
+    """Clockwise rotation of the dream, in degrees per second."""
     centre: tuple[Share, Share]
-    """The point that stands still, (x, y) in shares of width and height from the top left."""
+    """Fixed point (x, y), as shares of width and height from the top left corner."""
 
     def __call__(self, positions: Tensor, time: float, rate: float) -> Tensor:
-        """Return where these positions were one frame ago: nearer to the centre, and turned
-        back."""
+        """Return where these positions were one frame ago: turned back, nearer to the centre."""
         height, width = positions.shape[1:3]
         x, y = self.centre
         centre = positions.new_tensor([(x - 0.5) * width, (y - 0.5) * height])
-        # Rows times a matrix that turns by minus the angle; y points down, so plus is clockwise.
+        # Row vectors times this matrix rotate by -angle; as y points down, +angle is clockwise.
         angle = math.radians(self.degrees_per_second) / rate
         cosine, sine = math.cos(angle), math.sin(angle)
-        turn = positions.new_tensor([[cosine, -sine], [sine, cosine]])
+        rotation = positions.new_tensor([[cosine, -sine], [sine, cosine]])
         factor = self.zoom_per_second ** (1 / rate)
-        return torch.matmul(positions - centre, turn / factor) + centre
+        return torch.matmul(positions - centre, rotation / factor) + centre

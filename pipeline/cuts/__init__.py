@@ -1,4 +1,4 @@
-"""Contract: where a new shot begins, so that nothing of the old one is carried into it."""
+"""Contract of cut detection, so that nothing is carried over from one shot to the next."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from pipeline.frame import Picture
 
 
 class Change(Enum):
-    """How a picture follows the one before it."""
+    """Relation of a picture to the one before it."""
 
     NONE = "none"
+    """The shot continues."""
     CUT = "cut"
+    """A new shot starts."""
     FLASH = "flash"
-    """For some frames something else is seen, then the shot goes on."""
+    """Different content for a few frames, after which the shot continues."""
 
 
 class Cuts(Protocol):
-    """Looks at pictures in order, some frames ahead."""
+    """Detects cuts in a sequence of pictures, reading some frames ahead."""
 
     def __call__(
         self, pictures: Iterable[Picture | None]
     ) -> Iterator[tuple[Picture | None, Change]]:
-        """Return the same pictures, (H, W, 3) uint8, each with how it follows the one before.
+        """Return the same pictures, each with its relation to the one before.
 
-        None, where nothing is filmed any more, is passed on as Change.NONE.
+        None, for a frame after the end of the footage, is returned with Change.NONE.
         """

@@ -1,6 +1,7 @@
-"""Cuts by PySceneDetect's adaptive detector, which a fast camera does not fool.
+"""Cut detection by PySceneDetect's adaptive detector, which fast camera motion does not mislead.
 
-A cut is a frame whose change of hue, saturation and brightness stands out among its neighbours'.
+A cut is a frame whose change of hue, saturation and brightness clearly exceeds that of its
+neighbours.
 """
 
 from __future__ import annotations
@@ -22,47 +23,46 @@ from pipeline.frame import Picture, to_uint8
 T = TypeVar("T")
 
 NEIGHBOURS = 2
-"""Frames on either side that a change is compared with."""
+"""Number of frames on either side with whose change a frame's change is compared."""
 LOOKED_AT = 256
-"""Pixels of the longer side at which pictures are compared; more tells no more."""
+"""Longer side in pixels of the pictures that are compared; larger ones give no better result."""
 
 
 @dataclass(frozen=True)
 class Adaptive:
-    """Finds cuts and flashes."""
+    """Detects cuts and flashes."""
 
     ratio: Annotated[float, Field(gt=1)]
-    """Factor over its neighbours' mean from which a change may be a cut."""
+    """Smallest ratio of a frame's change to the mean change of its neighbours that may be a cut."""
     least_change: Annotated[float, Field(gt=0, le=255)]
-    """Mean change of hue, saturation and brightness, 0..255, below which nothing is a cut."""
+    """Smallest mean change of hue, saturation and brightness, 0..255, that may be a cut."""
     flash_frames: Annotated[int, Field(ge=0, le=30)]
-    """Longest flash in frames: a change back after at most so many is no cut; 0 = no flashes."""
+    """Maximum length of a flash in frames; a longer one is two cuts. 0: no flashes."""
 
     def __call__(
         self, pictures: Iterable[Picture | None]
     ) -> Iterator[tuple[Picture | None, Change]]:
-        """Yield the pictures with the changes among them; holds at most flash_frames + 3 of
-        them."""
+        """Yield each picture with its change. Reads flash_frames + 3 pictures ahead."""
         source = iter(pictures)
         rest: list[None] = []
 
-        def filmed() -> Iterator[Picture]:
+        def footage() -> Iterator[Picture]:
             for picture in source:
                 if picture is None:
                     rest.append(picture)
                     return
                 yield picture
 
-        yield from self._shots(filmed())
-        for nothing in chain(rest, source):
-            yield nothing, Change.NONE
+        yield from self._shots(footage())
+        for missing in chain(rest, source):
+            yield missing, Change.NONE
 
     def _shots(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Change]]:
-        marked = _marked(pictures, self.ratio, self.least_change)
+        marked = _with_jumps(pictures, self.ratio, self.least_change)
         ahead: deque[tuple[Picture, bool]] = deque()
         before: Picture | None = None
         flashing = 0
-        for item in _then(marked, self.flash_frames + 1):
+        for item in _pad_with_none(marked, self.flash_frames + 1):
             if item is not None:
                 ahead.append(item)
                 if len(ahead) <= self.flash_frames + 1:
@@ -70,7 +70,7 @@ class Adaptive:
             if not ahead:
                 return
             picture, jump = ahead.popleft()
-            # Behind a flash the shot jumps too, but back to what was before.
+            # The end of a flash is a jump too, but back to the picture before it, so it is no cut.
             if flashing == 0 and jump and before is not None and self._left(before, picture):
                 later = [downscaled(following) for following, _ in ahead]
                 flashing = self._lasts(before, later)
@@ -86,13 +86,14 @@ class Adaptive:
             before = downscaled(picture)
 
     def _left(self, before: Picture, picture: Picture) -> bool:
-        """Return whether the picture is of another shot than the one before it, as `downscaled`
-        made that.
-        """
+        """Return whether the picture is from a different shot than the downscaled one before it."""
         return _differ(before, downscaled(picture), self.least_change)
 
     def _lasts(self, before: Picture, later: list[Picture]) -> int:
-        """For how many frames it flashes, until a later picture is like the one before; or 0."""
+        """Return the length of a flash in frames: until a later picture resembles `before`.
+
+        Returns 0 if there is no flash. before, later: downscaled pictures.
+        """
         for frames, picture in enumerate(later[: self.flash_frames], start=1):
             if not _differ(before, picture, self.least_change):
                 return frames
@@ -100,16 +101,16 @@ class Adaptive:
 
 
 def downscaled(picture: Picture) -> Picture:
-    """Return the picture at the size at which it is compared, (h, w, 3) uint8, in OpenCV's BGR."""
+    """Return the picture scaled down for comparison: (h, w, 3) uint8 in OpenCV's BGR order."""
     scale = min(1.0, LOOKED_AT / max(picture.shape[:2]))
     shrunk = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(to_uint8(shrunk.astype(picture.dtype, copy=False))[..., ::-1])
 
 
-def _marked(
+def _with_jumps(
     pictures: Iterable[Picture], ratio: float, least_change: float
 ) -> Iterator[tuple[Picture, bool]]:
-    """Yield each picture with whether it stands out from the one before."""
+    """Yield each picture with whether the detector finds a cut at it."""
     detector = AdaptiveDetector(
         adaptive_threshold=ratio,
         min_scene_len=1,
@@ -119,30 +120,30 @@ def _marked(
     waiting: deque[Picture] = deque()
     clock = 0
     last: Picture | None = None
-    for picture in _then(pictures, NEIGHBOURS):
+    for picture in _pad_with_none(pictures, NEIGHBOURS):
         if picture is not None:
             waiting.append(picture)
             last = downscaled(picture)
         if last is None:
             return
-        # The detector judges a frame only between two neighbours on either side: before the first
-        # and behind the last it is shown them again.
+        # The detector needs NEIGHBOURS frames before and after a frame to judge it, so the first
+        # and the last picture are repeated.
         for _ in range(NEIGHBOURS + 1 if clock == 0 else 1):
             found = detector.process_frame(FrameTimecode(clock, 25.0), last)
             clock += 1
-        # A single picture is fewer than there are neighbours to make up for behind it.
+        # A single picture is followed by more padding than there are pictures waiting.
         if waiting and (len(waiting) > NEIGHBOURS or picture is None):
             yield waiting.popleft(), bool(found)
 
 
 def _differ(one: Picture, other: Picture, threshold: float) -> bool:
-    """Return whether two pictures, as `downscaled` makes them, belong to different shots."""
+    """Return whether two downscaled pictures belong to different shots."""
     detector = ContentDetector(threshold=threshold, min_scene_len=0)
     detector.process_frame(FrameTimecode(0, 25.0), one)
     return bool(detector.process_frame(FrameTimecode(1, 25.0), other))
 
 
-def _then(items: Iterable[T], count: int) -> Iterator[T | None]:
+def _pad_with_none(items: Iterable[T], count: int) -> Iterator[T | None]:
     """Yield the items, then None `count` times."""
     yield from items
     for _ in range(count):

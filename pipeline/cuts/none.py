@@ -1,4 +1,4 @@
-"""No cuts are looked for: the whole video is one shot."""
+"""No cut detection: the whole video is one shot."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pipeline.frame import Picture
 
 @dataclass(frozen=True)
 class OneShot:
-    """Says of every picture that it goes on."""
+    """Treats all pictures as one shot."""
 
     def __call__(
         self, pictures: Iterable[Picture | None]
     ) -> Iterator[tuple[Picture | None, Change]]:
-        """Yield the pictures with no change among them."""
+        """Yield each picture with Change.NONE."""
         for picture in pictures:
             yield picture, Change.NONE

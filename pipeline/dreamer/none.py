@@ -1,4 +1,4 @@
-"""No dream: the picture passes through, for checking what goes in and what comes out."""
+"""No dream: pictures pass through unchanged, to check decoding and encoding."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipeline.frame import Memory
 
 @dataclass(frozen=True)
 class Nothing:
-    """Leaves every frame as it was filmed; the layer that it leaves to be carried is zero."""
+    """Leaves every frame as it is, so that the carried dream layer is zero."""
 
     def __call__(
         self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
     ) -> Dream:
-        """Return the image itself."""
+        """Return the image of the canvas as the dream."""
         return Dream(canvas.image, canvas.maturity, work={})
 
     def fit(self, height: int, width: int, smallest_side: int) -> Nothing:
-        """Return itself: it fits any size."""
+        """Return itself, as it fits any size."""
         return self

@@ -1,7 +1,7 @@
-"""Gradient ascent over octaves, the smallest first, and only as much of it as a frame needs.
+"""Gradient ascent over octaves, the smallest first, with only as many steps as a frame needs.
 
-Mordvintsev, Olah, Tyka 2015, google/deepdream: what grew in a smaller octave is carried up as
-detail, `x = base + upsampled detail`, so that the source stays sharp.
+Mordvintsev, Olah, Tyka 2015, google/deepdream: what the dream added in a smaller octave is passed
+on to the next one as detail, `x = base + upsampled detail`, so the source stays sharp.
 """
 
 from __future__ import annotations
@@ -30,58 +30,60 @@ Step = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=50)]
 
 LEAST_NEW = 0.002
-"""Share of the frame below which what is new is noise of the flow, not worth an octave."""
+"""Immature share of the frame below which no smaller octave is dreamt: it is noise of the flow."""
 
 
 @dataclass(frozen=True)
 class Octaves:
-    """Gradient ascent over octaves: full work where nothing was dreamt yet, upkeep elsewhere."""
+    """Gradient ascent over octaves: all steps on new content, and a few upkeep steps elsewhere."""
 
     octaves: Annotated[int, Field(ge=1, le=20)]
-    """How many sizes."""
+    """Number of octaves (sizes of the picture)."""
     octave_scale: Annotated[float, Field(gt=1, le=4)]
-    """Factor by which each is smaller than the next."""
+    """Ratio of the sizes of adjacent octaves."""
     iterations: Annotated[int, Field(ge=1, le=10_000)]
-    """Steps in each octave where all is new: in the first frame, after a cut."""
+    """Steps per octave where all content is new: in the first frame and after a cut."""
     step_size: Step
-    """How far a step goes, as the deviation of what it adds, in [0, 1] of the picture's range."""
+    """Standard deviation of what a step adds, for pictures in [0, 1]."""
     jitter: Count
-    """Pixels that the image is rolled by at most before each step, so that the network's grid
-    leaves no pattern; less in smaller octaves."""
+    """Maximum shift of the image before each step, in pixels at full size and proportionally less
+    in smaller octaves; it keeps the network's sampling grid from leaving a pattern."""
     smoothing: Annotated[float, Field(ge=0, le=4)]
-    """Pixels, deviation of the finest Gaussian that a gradient is softened with; 0 = none."""
+    """Standard deviation in pixels of the finest Gaussian that smooths the gradient; 0: none."""
     pyramid: Annotated[int, Field(ge=0, le=8)]
-    """Bands of a Laplacian pyramid of the gradient that are brought to one strength; 0 = none."""
+    """Bands of the gradient's Laplacian pyramid that are normalized to equal strength; 0: none."""
     falloff: Annotated[float, Field(ge=0, le=2)]
-    """Each wave of the gradient is multiplied by 1 / frequency to this power; 0 = not at all."""
+    """Exponent p of the factor 1 / frequency^p on each frequency of the gradient; 0: no change."""
     decorrelation: Annotated[float, Field(ge=0, le=1)]
-    """Share of the gradient's colours that is mixed as in photographs; 0 = none."""
+    """Share of the gradient whose colours are mixed as they are in photographs; 0: none."""
     total_variation: Annotated[float, Field(ge=0, le=2)]
-    """Weight of the penalty on differences between neighbours; see Penalties."""
+    """Weight of the penalty on differences between neighbouring pixels; see Penalties."""
     distance: Weight
-    """Weight of the penalty on the distance from the source."""
+    """Weight of the penalty on the difference from the source."""
     chroma: Weight
-    """Weight of the penalty on the distance in colour."""
+    """Weight of the penalty on the difference from the source in colour alone."""
     upkeep_iterations: Count
-    """Steps in the full-size octave on a carried frame."""
+    """Steps at full size on a carried frame."""
     upkeep_step_size: Step
-    """How far those go where the dream is mature."""
+    """Step size, as `step_size`, where the dream is mature."""
     entering_iterations: Count
-    """Steps in one smaller octave of a carried frame, in turns, where it is not mature."""
+    """Steps in one of the smaller octaves, a different one in each frame, for immature content."""
     entering_step_size: Step
-    """How far steps of any size go there."""
+    """Step size, as `step_size`, where a carried frame is immature; `step_size` itself applies to
+    frames with so much new content that every octave is dreamt."""
     settling_frames: Annotated[int, Field(ge=1, le=10_000)]
-    """Frames that a dream takes to mature."""
+    """Number of frames in which new content matures."""
 
     def __call__(
         self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
     ) -> Dream:
-        """Return the dream, and how many steps it took."""
+        """Return the dream with its maturity and the number of steps at each size."""
         image, maturity, strength = canvas.image, canvas.maturity, canvas.step_strength
         sizes = self.sizes(*image.shape[2:])
         new = 1 - maturity
-        # The work follows what is new: all of it on the first frame, none in a slow pan. Squared,
-        # what is half grown counts a quarter; the power keeps a busy street affordable.
+        # The number of steps depends on the amount of new content: all on the first frame, none in
+        # a slow pan. Squared, so that half-grown content counts a quarter; the exponent keeps
+        # scenes with much motion affordable.
         new_steps = int(self.iterations * float(new.square().mean()) ** 1.5 + 1e-3)
         counts = self._iterations(new_steps, float(new.mean()), canvas.index)
         growth = self.step_size if new_steps else self.entering_step_size
@@ -96,7 +98,7 @@ class Octaves:
             if count == 0:
                 continue
             jitter = round(self.jitter * size[0] / sizes[-1][0])
-            # Smaller octaves leave what is mature as it is, or its motifs would never settle.
+            # Smaller octaves leave mature content unchanged, or its motifs would never settle.
             step = growth * (strength.full if size == sizes[-1] else strength.smaller) * new
             if new_steps or size == sizes[-1]:
                 step.add_(upkeep * maturity)
@@ -113,24 +115,25 @@ class Octaves:
                 rng=rng,
             )
             detail.sub_(base)
-        # What was done for the new is a share of what the first frame gets: so much it has grown.
-        grown = max(new_steps / self.iterations, 1 / self.settling_frames)
+        # Maturity grows by the ratio of these steps to those of a first frame, or at least
+        # fast enough to be complete after settling_frames.
+        added_maturity = max(new_steps / self.iterations, 1 / self.settling_frames)
         return Dream(
             image=detail.add_(image).clamp_(0, 1),
-            maturity=(maturity + grown).clamp_(max=1),
+            maturity=(maturity + added_maturity).clamp_(max=1),
             work=work,
         )
 
     def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
-        """Return height and width of each octave in pixels, the smallest first, the frame's own
-        last.
-        """
-        shrunk = [self.octave_scale**k for k in reversed(range(self.octaves))]
-        return [(max(1, round(height / s)), max(1, round(width / s))) for s in shrunk]
+        """Return (height, width) of each octave in pixels, from the smallest to the full size."""
+        scales = [self.octave_scale**k for k in reversed(range(self.octaves))]
+        return [(max(1, round(height / s)), max(1, round(width / s))) for s in scales]
 
     def fit(self, height: int, width: int, smallest_side: int) -> Octaves:
-        """Return the same with as many octaves as fit between the picture's size and
-        smallest_side."""
+        """Return the same dreamer without the octaves that would be smaller than `smallest_side`.
+
+        height, width, smallest_side: in pixels. Raises UserError if the picture itself is smaller.
+        """
         short = min(height, width)
         smallest_side = max(smallest_side, self._shaping.least_side)
         if short < smallest_side:
@@ -153,10 +156,9 @@ class Octaves:
         return Shaping(self.smoothing, self.pyramid, self.falloff, self.decorrelation)
 
     def _iterations(self, new_steps: int, immature: float, index: int) -> Sequence[int]:
-        """Steps in each octave, the smallest first.
+        """Return the number of steps in each octave, the smallest first.
 
-        new_steps: what each gets for what is new. immature: share of the frame that has yet to
-        grow.
+        new_steps: steps in every octave for new content. immature: immature share of the frame.
         """
         counts = [new_steps] * self.octaves
         if new_steps < self.iterations:
@@ -178,17 +180,17 @@ def _ascend(
     push: Callable[[Image], Tensor] | None,
     rng: torch.Generator,
 ) -> None:
-    """Take the image `count` steps up the gradient, in place: at 3840x2160 a copy is 100 MB.
+    """Take `count` steps up the gradient, in place: at 3840x2160 a copy of the image is 100 MB.
 
-    step: (1, 1, H, W), how far to go at each pixel. The gradient is divided by its deviation over
-    the whole frame, so that a step means the same in every layer, octave and picture. push: what
-    penalties add to that.
+    step: (1, 1, H, W), step size at each pixel. The gradient is divided by its standard deviation
+    over the frame, so that the step size means the same for every layer, octave and picture. push:
+    image -> direction added by the penalties, None: no penalties.
     """
     for _ in range(count):
         dy, dx = torch.randint(-jitter, jitter + 1, (2,), generator=rng).tolist()
         gradient, _ = gradient_fn(roll(image, dy, dx))
         gradient = shaping(roll(gradient, -dy, -dx))
-        # A flat picture may have no gradient at all; then it stays as it is.
+        # The gradient of a flat picture may be 0; then TINY keeps the picture unchanged.
         pushed = None if push is None else push(image)
         image.addcmul_(gradient, step / (deviation(gradient) + TINY))
         if pushed is not None:
@@ -197,25 +199,24 @@ def _ascend(
 
 
 def roll(image: Tensor, down: int, right: int) -> Tensor:
-    """Return (1, C, H, W) moved by so many pixels; what leaves at one edge comes in at the
-    other."""
+    """Return the image (1, C, H, W) rolled cyclically by `down` and `right` pixels."""
     if image.device.type != "cpu":
         return torch.roll(image, (down, right), dims=(2, 3))
-    # there torch rolls first the rows and then the columns of all, which costs 2 % of a step
+    # on the CPU torch rolls the rows and then the columns in two passes, which costs 2 % of a step
     height, width = image.shape[2:]
     down, right = down % height, right % width
-    moved = torch.empty_like(image)
-    for to, there in (
+    rolled = torch.empty_like(image)
+    for target, origin in (
         (slice(down), slice(height - down, None)),
         (slice(down, None), slice(height - down)),
     ):
-        moved[:, :, to, :right] = image[:, :, there, width - right :]
-        moved[:, :, to, right:] = image[:, :, there, : width - right]
-    return moved
+        rolled[:, :, target, :right] = image[:, :, origin, width - right :]
+        rolled[:, :, target, right:] = image[:, :, origin, : width - right]
+    return rolled
 
 
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return (1, C, h, w) brought to `size` (height, width), bicubic, without aliasing."""
+    """Return the image (1, C, h, w) resized to (height, width), bicubic and antialiased."""
     if image.shape[2:] == size:
         return image
     return F.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True)

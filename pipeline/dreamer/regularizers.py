@@ -1,7 +1,7 @@
-"""What holds a dream back: gradients that lead away from noise, from odd colours, or to the source.
+"""Regularizers: penalties on noise, on the distance from the source and on colour changes.
 
-Each is the gradient of a penalty, added to a gradient of deviation 1. Towards the source, not
-towards grey: so a dream is held back without darkening.
+Their gradients are added to a dream's gradient with standard deviation 1. They pull towards the
+source instead of towards grey, so the dream is weakened without becoming darker.
 """
 
 from __future__ import annotations
@@ -15,30 +15,31 @@ from torch import Tensor
 from pipeline.frame import Image
 
 SOFT = 0.1
-"""Of the range [0, 1]: differences below it are no edges, and are evened out in proportion. If it
-were smaller, a step of 0.01 would overshoot at a weight of 1."""
+"""Difference between neighbours, for values in [0, 1], below which they are smoothed in proportion
+to it instead of at a constant rate. If it were smaller, a step of 0.01 with weight 1 would
+overshoot."""
 
 
 @dataclass(frozen=True)
 class Penalties:
-    """Weights, 0 = not at all."""
+    """Weights of the penalties; 0: none."""
 
     total_variation: float
-    """Weight of differences between neighbours."""
+    """Weight of the differences between neighbouring pixels."""
     distance: float
-    """Weight of the difference from the source; at 10 a dream ends about 0.1 away."""
+    """Weight of the difference from the source; 10 keeps a dream within about 0.1 of it."""
     chroma: float
-    """Weight of the difference in colour alone."""
+    """Weight of the difference from the source in colour alone."""
 
     @property
     def count(self) -> bool:
-        """Whether any of them does."""
+        """Whether any weight is not 0."""
         return any((self.total_variation, self.distance, self.chroma))
 
     def __call__(self, image: Image, source: Image) -> Tensor:
-        """Return where they push, of the image's shape (1, 3, H, W).
+        """Return the direction that reduces the penalties, (1, 3, H, W) as the image.
 
-        source: what was filmed there, of the same size.
+        source: the picture without the dream, same size.
         """
         away = source - image
         colour = away - away.mean(dim=1, keepdim=True)
@@ -51,10 +52,10 @@ class Penalties:
 
 
 def total_variation_gradient(image: Image) -> Tensor:
-    """Return the way down the total variation (Rudin, Osher, Fatemi 1992), (1, 3, H, W), about
-    -2..2.
+    """Return the negative gradient of the total variation, (1, 3, H, W), about -2..2.
 
-    The divergence of the differences divided by their length, which is rounded off near 0.
+    Rudin, Osher, Fatemi 1992: the divergence of the normalized differences, whose length is
+    smoothed near 0.
     """
     right = F.pad(image[..., :, 1:] - image[..., :, :-1], [0, 1, 0, 0])
     down = F.pad(image[..., 1:, :] - image[..., :-1, :], [0, 0, 0, 1])

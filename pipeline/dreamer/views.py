@@ -1,7 +1,7 @@
-"""Random views of a picture: what holds in all of them is seen, not hidden in single pixels.
+"""Random views of a picture, so that the optimisation finds motifs instead of noise.
 
-Olah, Mordvintsev, Schubert 2017, "Feature Visualization", on transformation robustness; cut-outs
-of very different sizes and noise as Fel et al. 2023 (MACO).
+Transformation robustness, Olah, Mordvintsev, Schubert 2017, "Feature Visualization"; crops of very
+different sizes and added noise as in Fel et al. 2023 (MACO).
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ Share = Annotated[float, Field(gt=0, le=2)]
 
 @dataclass(frozen=True)
 class Views:
-    """Random views of an image: a part of it, turned, noisy, at the size of the network's input."""
+    """Random views of an image: rotated crops with noise, at the size of the network's input."""
 
     smallest: Share
-    """The smallest side of a view, as a share of the picture's."""
+    """Smallest crop, as a share of the picture's sides."""
     largest: Share
-    """The largest side of a view, as a share of the picture's; beyond its edges lies its mirror
-    image."""
+    """Largest crop, as a share of the picture's sides; the picture is mirrored at its edges."""
     degrees: Annotated[float, Field(ge=0, le=180)]
-    """By which it is turned at most, either way."""
+    """Largest rotation in either direction, in degrees."""
     noise: Annotated[float, Field(ge=0, le=1)]
-    """Standard deviation of what is added to each value in [0, 1]."""
+    """Standard deviation of the noise added to each value, for images in [0, 1]."""
     side: Annotated[int, Field(ge=16, le=10_000)]
-    """Pixels, the shorter side of a view as the network sees it."""
+    """Shorter side of a view in pixels, as the network sees it."""
 
     def __post_init__(self) -> None:
         if self.smallest > self.largest:
@@ -43,14 +42,14 @@ class Views:
             )
 
     def __call__(self, image: Image, rng: torch.Generator) -> Image:
-        """Return a view, (1, 3, h, w), of the image (1, 3, H, W); differentiable."""
+        """Return a random view (1, 3, h, w) of the image (1, 3, H, W); differentiable."""
         height, width = image.shape[2:]
-        zoom, turn, right, down = torch.rand(4, generator=rng).tolist()
+        zoom, rotation, right, down = torch.rand(4, generator=rng).tolist()
         share = self.smallest + zoom * (self.largest - self.smallest)
-        angle = math.radians(self.degrees * (2 * turn - 1))
+        angle = math.radians(self.degrees * (2 * rotation - 1))
         margin = abs(1 - share)
         cos, sin = share * math.cos(angle), share * math.sin(angle)
-        # in affine_grid's units, where each side reaches from -1 to 1
+        # in the coordinates of affine_grid: -1 to 1 on both axes
         matrix = image.new_tensor(
             [
                 [cos, -sin * height / width, margin * (2 * right - 1)],
@@ -58,17 +57,17 @@ class Views:
             ]
         )
         grid = F.affine_grid(matrix[None], [1, 3, *self.size(height, width)], align_corners=False)
-        # not warp.sample: what is never carried needs no cubic, whose way back is slow
+        # bilinear: a view is never carried, so it needs no cubic sampling, whose gradient is slow
         view = F.grid_sample(
             image, grid, mode="bilinear", padding_mode="reflection", align_corners=False
         )
         return view + self._noise_like(view, rng)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Return height and width of a view in pixels."""
+        """Return the (height, width) of a view in pixels."""
         scale = self.side / min(height, width)
         return round(height * scale), round(width * scale)
 
     def _noise_like(self, view: Tensor, rng: torch.Generator) -> Tensor:
-        # drawn on the CPU, so that a seed means the same on every device
+        # drawn on the CPU, so that a seed gives the same noise on every device
         return self.noise * torch.randn(view.shape, generator=rng).to(view.device)

@@ -1,7 +1,7 @@
-"""Feature visualisation: an image out of noise that maximises an objective.
+"""Feature visualisation: an image, optimised from noise, that maximises an objective.
 
 Olah, Mordvintsev, Schubert 2017, "Feature Visualization": Adam on a parametrisation of the image,
-seen through random views.
+which the network sees in random views.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from pipeline.frame import Memory
 log = logging.getLogger(__name__)
 
 SILENCE = 10.0
-"""Seconds after which a frame that takes long says how far it is."""
+"""Seconds between log lines about the progress of a frame."""
 TINY = 1e-12
-"""A mask may be black all over."""
+"""Added to the denominator: a mask may be black everywhere."""
 
 
 @dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
 class Visualise:
-    """Climbs in the numbers of a parametrisation, a share of the way in each frame.
+    """Optimises the parameters of an image, with a share of the steps in each frame.
 
-    What is carried from frame to frame is the image, and Adam's moments beside it: a camera may
-    move the image, and the momentum goes on as if it had not.
+    The image and Adam's moments are carried from frame to frame. A camera moves only the image, not
+    the moments.
     """
 
     parametrisation: SkipValidation[Parametrisation]
-    """Maps parameters to the image."""
+    """Mapping between parameters and image."""
     views: Views
-    """Random views that the network sees it through."""
+    """Random views in which the network sees the image."""
     iterations: Annotated[int, Field(ge=1, le=1_000_000)]
-    """Steps in all."""
+    """Total number of steps."""
     snapshots: Annotated[int, Field(ge=1)] | None
-    """Frames that the steps are shared by; None = all in one."""
+    """Number of frames over which the steps are distributed. None: all in the first frame."""
     step_size: Annotated[float, Field(gt=0, le=10)]
-    """Learning rate of Adam, in the parametrisation's units."""
+    """Learning rate of Adam, in the units of the parametrisation."""
     views_a_step: Annotated[int, Field(ge=1, le=1000)]
-    """Views whose gradients are averaged in a step."""
+    """Number of views per step, whose gradients are summed; Adam is invariant to their scale."""
 
     def __call__(
         self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
@@ -58,17 +58,17 @@ class Visualise:
         image, strength = canvas.image, canvas.step_strength
         width, count = image.shape[3], self._share(canvas.index)
         numbers = self.parametrisation.parameters(image).requires_grad_(True)
-        most = strength.full.max()
-        rate, weight = self.step_size * float(most), strength.full / (most + TINY)
+        maximum = strength.full.max()
+        rate, weight = self.step_size * float(maximum), strength.full / (maximum + TINY)
         optimiser = torch.optim.Adam([numbers], lr=rate, maximize=True)
-        # in place, and the last frame's state must stay as it was
+        # cloned, as Adam updates in place and the last frame's state must not change
         optimiser.state[numbers].update({name: value.clone() for name, value in memory.items()})
-        said = time.monotonic()
+        last_log = time.monotonic()
         for step in range(count):
             numbers.grad = self._climb(numbers, width, gradient_fn, rng, weight)
             optimiser.step()
-            if time.monotonic() - said > SILENCE:
-                said = time.monotonic()
+            if time.monotonic() - last_log > SILENCE:
+                last_log = time.monotonic()
                 log.info("step %d of %d", step + 1, count)
         with torch.no_grad():
             dream = self.parametrisation.image(numbers, width).clamp_(0, 1)
@@ -80,7 +80,7 @@ class Visualise:
         )
 
     def fit(self, height: int, width: int, smallest_side: int) -> Visualise:
-        """Return itself. Raises UserError where a view is too small for the layers."""
+        """Return itself. Raises UserError if the views are too small for the layers."""
         if self.views.side < smallest_side:
             raise UserError(
                 f"dreamer.views.side: must be at least {smallest_side} for these layers, got "
@@ -89,7 +89,7 @@ class Visualise:
         return self
 
     def _share(self, index: int) -> int:
-        """Steps of this frame: so many in all by then, less those made before."""
+        """Return the number of steps in the frame at this index."""
         frames = self.snapshots or 1
         by_now = min(index + 1, frames) * self.iterations // frames
         return by_now - min(index, frames) * self.iterations // frames
@@ -102,14 +102,15 @@ class Visualise:
         rng: torch.Generator,
         weight: Tensor,
     ) -> Tensor:
-        """Return the gradient in the numbers, the sum of what several views give; weight: of each
-        pixel.
+        """Return the gradient with respect to the parameters, summed over several views.
+
+        weight: (1, 1, H, W) or (), factor on the gradient at each pixel.
         """
         image = self.parametrisation.image(numbers, width)
-        total = torch.zeros_like(image)
+        image_gradient = torch.zeros_like(image)
         for _ in range(self.views_a_step):
             view = self.views(image, rng)
-            # back in two legs: through the network, then through the view
-            upwards, _ = gradient_fn(view)
-            total += torch.autograd.grad(view, image, upwards, retain_graph=True)[0]
-        return torch.autograd.grad(image, numbers, total * weight)[0]
+            # backpropagate in two parts: through the network, then through the view
+            view_gradient, _ = gradient_fn(view)
+            image_gradient += torch.autograd.grad(view, image, view_gradient, retain_graph=True)[0]
+        return torch.autograd.grad(image, numbers, image_gradient * weight)[0]

@@ -1,4 +1,4 @@
-"""Contract: how the dream is written. One file a way; a codec is data in conf/encoder/."""
+"""Contract of the encoders, which write the result. Codecs are configured in conf/encoder/."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from pipeline.frame import Clip, Picture
 
 
 class Writer(Protocol):
-    """Takes pictures one by one; what it wrote counts only after `close` returned."""
+    """Writes the pictures of a segment, which is complete only once `close` has returned."""
 
     def write(self, picture: Picture) -> None:
-        """Append (H, W, 3) RGB of the clip's depth; what has no room in the format goes.
+        """Append a picture, (H, W, 3) RGB of the clip's bit depth.
 
-        Raises UserError if the encoder died (a full disk, say), KilledError if it was killed.
+        Bit depth and transparency that the output format does not support are dropped.
+        Raises UserError if the encoder failed, on a full disk for example, and KilledError if it
+        was killed.
         """
 
     def close(self) -> None:
-        """Finish the segment and make sure that every picture is in it and on the disk.
+        """Finish the segment and check that it has every picture and is flushed to the disk.
 
-        Raises UserError if it is not, KilledError if the encoder was killed.
+        Raises UserError otherwise, and KilledError if the encoder was killed.
         """
 
     def stop(self) -> None:
-        """End at once and leave nothing running; the half-written segment goes."""
+        """Stop immediately, end all processes and remove the unfinished segment."""
 
     def __enter__(self) -> Self:
         return self
@@ -37,7 +39,7 @@ class Writer(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close after success, stop after an error."""
+        """Call `close` after success and `stop` after an error."""
         if kind is None:
             self.close()
         else:
@@ -45,33 +47,34 @@ class Writer(Protocol):
 
 
 class Encoder(Protocol):
-    """Writes segments, and joins them to the video that the user asked for."""
+    """Writes segments and joins them to the output."""
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """Suffixes of outputs that it can write, the usual one first; "" is a folder."""
+        """Suffixes of the outputs that it can write, the default first; "" is a folder."""
 
     def check(self, clip: Clip, folder: Path, suffix: str) -> None:
-        """Try the whole chain on two black frames in `folder`: encode, join, sound, tags.
+        """Try all steps on black pictures in `folder`: encode, join, add tracks and tags.
 
-        What would fail after the last frame fails here. Raises UserError. Leaves nothing behind.
+        Anything that would fail after the last frame fails here. Raises UserError. All files are
+        removed.
         """
 
     def open(self, path: Path, clip: Clip) -> Writer:
-        """Return a writer of one segment of pictures of clip's size and rate at `path`.
+        """Return a writer for one segment at `path`, with pictures of the clip's size and rate.
 
-        A segment is one file, whatever its suffix. It is written under another name that ends in
-        ".tmp", in the same folder, and appears at `path` in one rename when `close` returns. Its
-        name must be plain: letters, digits, "_", "-" and ".", the last not in front.
+        A segment is one file, whatever its suffix. It is written to a temporary file in the same
+        folder, with a name that ends in ".tmp", and renamed to `path` by `close`. Its name must be
+        plain: letters, digits, "_", "-" and ".", not starting with ".".
         """
 
     def join(
         self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]
     ) -> None:
-        """Join the segments, with clip's tracks beside them, to a complete file at `path`.
+        """Join the segments and the clip's tracks to a complete output at `path`.
 
-        segments: in order, in one folder, left as they are. A temporary file may stand beside.
-        `path` has the output's suffix, does not exist yet and is not the final name: the caller
-        renames it. metadata: tags to be written into the file, where it has a place for them;
-        "comment" and "title" have one in every video but a .gif. Raises UserError.
+        segments: in order, in one folder; they are not modified, but a temporary file may be
+        written next to them. path: has the suffix of the output and does not exist; the caller
+        renames it afterwards. metadata: tags to write, as far as the format supports them; every
+        video except a .gif supports "comment" and "title". Raises UserError.
         """

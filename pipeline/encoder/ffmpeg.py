@@ -1,4 +1,4 @@
-"""Video files by the bundled ffmpeg. The codec is data: one yaml in conf/encoder/ each."""
+"""Video files, written by the bundled ffmpeg. Each codec has a yaml file in conf/encoder/."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from pipeline.frame import Clip
 from pipeline.storage.atomic import disk_errors
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-# accurate_rnd and bitexact: the same bytes on every processor, and white stays white.
+# accurate_rnd and bitexact: white stays white, and the bytes are the same on every CPU.
 SCALING = "flags=bicubic+accurate_rnd+full_chroma_int+bitexact"
-# What ffmpeg and the encoders say of an option that they know not or that has no effect.
+# Messages of ffmpeg and the encoders about an option that is unknown or has no effect.
 IGNORED = re.compile("has not been used|Error parsing option|Unknown option", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class FFmpeg:
-    """An Encoder. Segments are files of one video track, joined without encoding again."""
+    """An Encoder of video files. Its segments have one video track and are joined by copying it."""
 
     suffixes: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Of outputs, see `container.CONTAINERS`."""
+    """Suffixes of outputs, see `container.CONTAINERS`."""
     codec: Word
-    """Of the pictures, by ffmpeg's name."""
+    """Video encoder, by ffmpeg's name."""
     pixel_format: Word
-    """By ffmpeg's name."""
+    """Pixel format, by ffmpeg's name."""
     tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{4}$")] | None
-    """Four letters by which players of .mp4 and .mov know the codec, None = ffmpeg's."""
+    """Four-letter code of the codec in .mp4 and .mov. None: ffmpeg's choice."""
     segment_format: Literal["mp4", "mov"]
-    """Container of the segments, one with exact times."""
+    """Container of the segments, which must have exact times."""
     options: Mapping[Word, bool | int | float | str]
-    """Of the codec."""
+    """Options of the codec."""
 
     @field_validator("suffixes")
     @classmethod
@@ -58,7 +58,7 @@ class FFmpeg:
         return suffixes
 
     def check(self, clip: Clip, folder: Path, suffix: str) -> None:
-        """Try the whole chain on two black frames in `folder`. Raises UserError."""
+        """Try all steps on two black pictures in `folder`. Raises UserError."""
         suffix = suffix.lower()
         if suffix not in self.suffixes:
             raise UserError(
@@ -87,16 +87,18 @@ class FFmpeg:
             self.join([segment], Path(name, f"check{suffix}"), trial, {"comment": "check"})
 
     def open(self, path: Path, clip: Clip) -> Segment:
-        """Return a writer of one segment at `path`. Raises UserError if its folder cannot be
-        used."""
+        """Return a writer for one segment at `path`.
+
+        Raises UserError if its folder cannot be used.
+        """
         return Segment(path, clip, self._arguments(clip))
 
     def join(
         self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]
     ) -> None:
-        """Join the segments and clip's tracks to a complete file at `path`. Raises UserError.
+        """Join the segments and the clip's tracks to a complete file at `path`. Raises UserError.
 
-        A .gif has no place for tracks and metadata.
+        A .gif has no tracks and no metadata.
         """
         container = CONTAINERS[path.suffix.lower()]
         with disk_errors(path):
@@ -106,17 +108,17 @@ class FFmpeg:
                 mux(segments, path, clip, container=container, tag=self.tag, metadata=metadata)
 
     def _arguments(self, clip: Clip) -> list[str]:
-        """Return what stands between ffmpeg's input and output: colours, codec, container."""
+        """Return ffmpeg's options between input and output: colours, codec and container."""
         if self.pixel_format.startswith(("rgb", "bgr", "gbr", "0rgb", "0bgr")):
-            # No range: ffv1 refuses the full one, which RGB has anyway.
+            # No range: ffv1 rejects full range, which RGB has anyway.
             scale, colours = f"scale={SCALING}", "colorspace=gbr"
         else:
             scale = f"scale=out_color_matrix=bt709:out_range=tv:{SCALING}"
             colours = "range=tv:colorspace=bt709"
-        # ffmpeg drops tags given as options of the output; those set by the last filter it writes.
+        # ffmpeg drops colour tags given as output options, but writes those of the last filter.
         tags = f"setparams={colours}:color_primaries=bt709:color_trc={clip.transfer}"
         arguments = ["-vf", f"{scale},format={self.pixel_format},{tags}"]
-        # "+": refuse a pixel format that the codec has not, where ffmpeg would take another.
+        # "+": fail if the codec lacks this pixel format; otherwise ffmpeg would choose another.
         arguments += ["-c:v", self.codec, "-pix_fmt", f"+{self.pixel_format}"]
         for key, value in self.options.items():
             text = str(int(value)) if isinstance(value, bool) else str(value)
@@ -127,7 +129,7 @@ class FFmpeg:
         return [*arguments, "-f", self.segment_format]
 
     def _check_encoding(self, path: Path, clip: Clip) -> None:
-        """Encode two black frames to path, listening to warnings too. Raises UserError."""
+        """Encode two black pictures to path. Raises UserError on errors and on ignored options."""
         black = np.zeros((clip.height, clip.width, 3), np.uint8)
         try:
             with Segment(path, clip, [*self._arguments(clip), "-v", "warning"]) as segment:
@@ -140,11 +142,10 @@ class FFmpeg:
             raise self._blamed(ignored)
 
     def _blamed(self, lines: Sequence[str]) -> UserError:
-        """Return the error that names the option which ffmpeg complains of, in ffmpeg's own
-        words."""
+        """Return the error that names the option that ffmpeg's message is about, and quotes it."""
         for line in lines:
             for key, value in self.options.items():
-                # x264-params and its like hold options of their own: "threads=4:open-gop=0".
+                # x264-params and similar options contain further ones: "threads=4:open-gop=0".
                 names = [key, *re.findall(r"([\w-]+)=", str(value))]
                 if any(re.search(rf"\b{re.escape(name)}\b", line) for name in names):
                     return UserError(
@@ -165,7 +166,7 @@ class FFmpeg:
 
 @cache
 def _options(codec: str) -> Mapping[str, str]:
-    """Return the options of a video encoder, its own and those that all have -> their types.
+    """Return the options of a video encoder -> their types, including those of all encoders.
 
     Raises UserError if the bundled ffmpeg has no such encoder.
     """
@@ -177,9 +178,9 @@ def _options(codec: str) -> Mapping[str, str]:
         )
     shared = re.search(r"^AVCodecContext AVOptions:\n((?: .*\n)+)", _help("full"), re.MULTILINE)
     text = own + (shared[1] if shared else "")
-    return dict(reversed(OPTION.findall(text)))  # its own come first
+    return dict(reversed(OPTION.findall(text)))  # its own types override the shared ones
 
 
 def _help(topic: str) -> str:
-    """Return what ffmpeg tells of a topic, at least one line."""
+    """Return ffmpeg's help on a topic, at least one line."""
     return output(["-h", topic]) or "it said nothing"

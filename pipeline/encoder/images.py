@@ -1,6 +1,6 @@
-"""A folder of numbered PNGs, or a single picture.
+"""Image files: a folder of numbered PNGs, or a single picture.
 
-A segment is one file, so that one rename lets it count: PNGs one after the other.
+A segment is a file of concatenated PNGs, so that it is completed by a single rename.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ Suffix = Literal["", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"]
 
 @dataclass(frozen=True)
 class Format:
-    """How OpenCV knows it, and what it has room for: 16 bits of a colour, transparency."""
+    """An image format: OpenCV's suffix for it, and its support for 16 bits and transparency."""
 
     suffix: str
-    """By which OpenCV knows the format."""
+    """Suffix by which OpenCV identifies the format."""
     deep: bool
-    """Whether a colour may have 16 bits."""
+    """Whether the format supports 16 bits per channel."""
     alpha: bool
-    """Whether it has transparency."""
+    """Whether the format supports transparency."""
 
 
 PNG = Format(".png", deep=True, alpha=True)
@@ -53,31 +53,34 @@ SINGLE = {
     **dict.fromkeys((".tif", ".tiff"), TIFF),
     ".webp": WEBP,
 }
-"""The format of a single picture by its suffix; a folder may be called anything else."""
+"""Formats of a single picture by its suffix; a folder has any other suffix or none."""
 JPEG_BLOCK = 65519
-"""The most bytes of a profile that OpenCV writes: one block, less its head (ICC.1:2022, B.4)."""
+"""Maximum size in bytes of a colour profile in a JPEG: OpenCV writes only one block.
+
+That is a block without its header (ICC.1:2022, B.4).
+"""
 Pixels = npt.NDArray[np.uint8 | np.uint16]
 DIGITS = 6
-"""Digits of a picture's number in a folder; more where a render has more pictures."""
+"""Minimum number of digits in the name of a picture in a folder."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """An Encoder. Sound and subtitles have no place in pictures and are left out.
+    """An Encoder of image files. Audio and subtitles are left out.
 
-    A format without room for it gets 8 bits and no transparency: transparent pixels are seen
-    over black.
+    For a format without 16 bits per channel pictures are reduced to 8 bits, and for one without
+    transparency they are composited over black.
     """
 
     suffixes: Annotated[tuple[Suffix, ...], Field(min_length=1)]
-    """Of outputs; an empty one is a folder, the others a single picture."""
+    """Suffixes of outputs; an empty one is a folder, the others are single pictures."""
     compression: Annotated[int, Field(ge=0, le=9)]
-    """Of a PNG, 0..9; all are lossless, 9 is the smallest and slowest."""
+    """Compression level of a PNG, 0..9: all are lossless, 9 is the smallest and slowest."""
     quality: Annotated[int, Field(ge=1, le=100)]
-    """Of a JPEG or WebP, 1..100."""
+    """Quality of a JPEG or WebP, 1..100."""
 
     def check(self, clip: Clip, folder: Path, suffix: str) -> None:
-        """Try the whole chain on black pictures in `folder`. Raises UserError."""
+        """Try all steps on one or two black pictures in `folder`. Raises UserError."""
         suffix = suffix.lower()
         if suffix not in self.suffixes:
             names = " or ".join(known or "nothing (a folder)" for known in self.suffixes)
@@ -86,9 +89,9 @@ class Images:
                 "rename it or choose another encoder"
             )
         if suffix and clip.count != 1:
-            held = "an unknown number" if clip.count is None else clip.count
+            number = "an unknown number" if clip.count is None else clip.count
             raise UserError(
-                f"output: a {suffix} file must hold one picture, got {held}; "
+                f"output: a {suffix} file must hold one picture, got {number}; "
                 "name a folder or a video, or set frames=1"
             )
         with (
@@ -102,16 +105,18 @@ class Images:
             self.join([segment], Path(name, f"check{suffix}"), clip, {"comment": "check"})
 
     def open(self, path: Path, clip: Clip) -> PictureSegment:
-        """Return a writer of one segment at `path`. Raises UserError if its folder cannot be
-        used."""
+        """Return a writer for one segment at `path`.
+
+        Raises UserError if its folder cannot be used.
+        """
         return PictureSegment(path, clip, self._options[PNG])
 
     def join(
         self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]
     ) -> None:
-        """Write the pictures into the new folder `path`, or the only one to the file `path`.
+        """Write the pictures to a new folder at `path`, or a single picture to a file at `path`.
 
-        metadata: tags of a single .png; elsewhere there is no place for them. Raises UserError.
+        metadata: tags, written only to a single .png. Raises UserError.
         """
         with disk_errors(path):
             if path.suffix.lower() in SINGLE:
@@ -134,24 +139,24 @@ class Images:
             _write(path, self._converted(png, form, clip.profile))
 
     def _converted(self, png: bytes, form: Format, profile: bytes) -> bytes:
-        """Return the PNG as a file of another format."""
+        """Return the PNG converted to another format, as the bytes of a file."""
         decoded: Any = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-        pixels: Pixels = decoded  # not None: its checksum was right
+        pixels: Pixels = decoded  # not None: its checksums were verified
         if pixels.shape[2] == 4 and not form.alpha:
             pixels = composite_over_grey(pixels[..., :3], pixels[..., 3], 0)
         if not form.deep:
             pixels = to_uint8(pixels)
         if form is TIFF:
-            content = _encoded(pixels, form, self._options[form])
+            content = _encode(pixels, form, self._options[form])
             return add_tiff_tags(content, profile, alpha=pixels.shape[2] == 4)
         if form is JPEG and len(profile) > JPEG_BLOCK:
             log.warning("the colour profile is left out: a JPEG has %d bytes for it", JPEG_BLOCK)
             profile = b""
-        return _encoded(pixels, form, self._options[form], profile)
+        return _encode(pixels, form, self._options[form], profile)
 
     @property
     def _options(self) -> Mapping[Format, Sequence[int]]:
-        """OpenCV's options. JPEG: colour at full resolution, for dreams are colourful."""
+        """OpenCV's options. JPEG: chroma at full resolution, because dreams are colourful."""
         full = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
         return {
             PNG: (cv2.IMWRITE_PNG_COMPRESSION, self.compression),
@@ -162,7 +167,7 @@ class Images:
 
 
 class PictureSegment(Writer):
-    """A Writer of one file of PNGs."""
+    """A Writer of a segment that is a file of concatenated PNGs."""
 
     def __init__(self, path: Path, clip: Clip, options: Sequence[int]) -> None:
         self._path = path
@@ -176,19 +181,22 @@ class PictureSegment(Writer):
             self._file = self._half.open("xb")
 
     def write(self, picture: Picture) -> None:
-        """Append (H, W, 3) RGB of the clip's depth. Raises UserError if the disk is full."""
+        """Append a picture, (H, W, 3) RGB of the clip's bit depth.
+
+        Raises UserError if the file cannot be written.
+        """
         if picture.shape != self._shape or 8 * picture.dtype.itemsize != self._depth:
             got = f"{picture.shape} {picture.dtype}"
             raise ValueError(f"a picture must be {self._shape} of {self._depth} bits, got {got}")
         pixels = picture[..., ::-1]
         if self._cutout is not None:
-            pixels = _cut_out(pixels, self._cutout)
+            pixels = _apply_cutout(pixels, self._cutout)
         with disk_errors(self._path):
-            self._file.write(_encoded(pixels, PNG, self._options))
+            self._file.write(_encode(pixels, PNG, self._options))
         self._written += 1
 
     def close(self) -> None:
-        """Let the segment count: every picture is in it and it is on the disk, or UserError."""
+        """Finish the segment. Raises UserError unless all pictures are in it and on the disk."""
         if not self._open:
             return
         try:
@@ -206,15 +214,15 @@ class PictureSegment(Writer):
             self.stop()
 
     def stop(self) -> None:
-        """End at once; the half file goes."""
+        """Stop and remove the temporary file, if any."""
         self._open = False
-        with suppress(OSError):  # the full disk that brought us here, again
+        with suppress(OSError):  # a full disk, which is already being reported
             self._file.close()
         self._half.unlink(missing_ok=True)
 
 
 def _write_folder(segments: Sequence[Path], path: Path) -> None:
-    """Make the folder and write every picture into it: 000000.png, 000001.png ..."""
+    """Create the folder and write every picture to it: 000000.png, 000001.png ..."""
     path.mkdir()
     try:
         for index, png in enumerate(read_pngs(segments)):
@@ -226,7 +234,7 @@ def _write_folder(segments: Sequence[Path], path: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write the file so that it is whole or not there. Raises OSError."""
+    """Write the file atomically. Raises OSError."""
     temporary = temporary_path(path)
     try:
         temporary.write_bytes(content)
@@ -235,20 +243,20 @@ def _write(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _cut_out(pixels: Pixels, cutout: Picture) -> Pixels:
-    """Return the pixels, (H, W, 3) BGR, as transparent as the cutout, (H, W, 4) RGBA, is.
+def _apply_cutout(pixels: Pixels, cutout: Picture) -> Pixels:
+    """Return the pixels, (H, W, 3) BGR, with the opacity of the cutout, (H, W, 4) RGBA, as BGRA.
 
-    Where nothing is seen they are as they were: no dream is hidden there.
+    Fully transparent pixels keep the cutout's colours, so that no dream is hidden there.
     """
     alpha = cutout[..., 3:]
     colours = np.where(alpha == 0, cutout[..., 2::-1], pixels)
     return np.dstack([colours, alpha])
 
 
-def _encoded(pixels: Pixels, form: Format, options: Sequence[int], profile: bytes = b"") -> bytes:
-    """Return the pixels, (H, W, 3 or 4) of 8 or 16 bits in BGR, as a file's bytes.
+def _encode(pixels: Pixels, form: Format, options: Sequence[int], profile: bytes = b"") -> bytes:
+    """Return the pixels, (H, W, 3 or 4) in BGR or BGRA of 8 or 16 bits, as the bytes of a file.
 
-    OpenCV's own writing to a file says nothing of a full disk and knows no odd file names.
+    cv2.imwrite is not used: it does not report a full disk and does not support all file names.
     """
     kinds = [cv2.IMAGE_METADATA_ICCP] if profile else []
     blocks = [np.frombuffer(profile, np.uint8)] if profile else []

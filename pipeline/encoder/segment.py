@@ -1,4 +1,4 @@
-"""One segment: pictures go into an ffmpeg of its own and count once they are on the disk."""
+"""Video segments, each encoded by its own ffmpeg process."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pipeline.storage.atomic import commit, disk_errors, temporary_path
 
 
 class Segment(Writer):
-    """A Writer. options: what stands between ffmpeg's input and its output.
+    """A Writer of a video file. options: ffmpeg's options between input and output.
 
-    complaints: what ffmpeg said; complete once the segment is closed.
+    complaints: ffmpeg's messages, complete once the segment is closed.
     """
 
     def __init__(self, path: Path, clip: Clip, options: Sequence[str]) -> None:
@@ -39,9 +39,10 @@ class Segment(Writer):
             self._process = self._stack.enter_context(run)
 
     def write(self, picture: Picture) -> None:
-        """Append (H, W, 3) RGB. Raises UserError if ffmpeg ended, on a full disk say.
+        """Append a picture, (H, W, 3) RGB.
 
-        A still loses what a video has no room for: it is seen over black, in 8 bits.
+        A still is reduced to 8 bits and composited over black if it has transparency. Raises
+        UserError if ffmpeg ended, on a full disk for example, and KilledError if it was killed.
         """
         if self._clip.cutout is not None:
             picture = composite_over_grey(picture, self._clip.cutout[..., 3], 0)
@@ -58,7 +59,7 @@ class Segment(Writer):
         self._written += 1
 
     def close(self) -> None:
-        """Let the segment count: every picture is in it and it is on the disk, or UserError."""
+        """Finish the segment. Raises UserError unless all pictures are in it and on the disk."""
         if not self._open:
             return
         try:
@@ -71,7 +72,7 @@ class Segment(Writer):
         if self._written == 0:
             raise ValueError("a segment must hold at least one picture, got none")
         assert self._process.popen.stdin is not None
-        with suppress(BrokenPipeError):  # its exit code tells why
+        with suppress(BrokenPipeError):  # the exit code gives the reason
             self._process.popen.stdin.close()
         self.complaints = check_exit(self._process, self._path)
         source = ["-i", f"file:{self._half.name}"]
@@ -87,7 +88,7 @@ class Segment(Writer):
         )
 
     def stop(self) -> None:
-        """End at once; the half file goes."""
+        """Stop immediately and remove the temporary file, if any."""
         self._open = False
         self._stack.close()
         self._half.unlink(missing_ok=True)

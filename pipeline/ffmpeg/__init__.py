@@ -1,1 +1,1 @@
-"""The bundled ffmpeg: processes, probing, decode filters, containers, tracks, sound."""
+"""The bundled ffmpeg: processes, probing, decode filters, containers, tracks, audio features."""

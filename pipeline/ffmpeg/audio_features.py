@@ -1,4 +1,4 @@
-"""Audio features of each frame, as numbers from 0 to 1 that schedules can use."""
+"""Audio features of each frame, as values in [0, 1] that schedules can use."""
 
 from __future__ import annotations
 
@@ -34,55 +34,56 @@ log = logging.getLogger(__name__)
 Samples = npt.NDArray[np.float32]
 
 HERTZ = 22_050
-"""Samples a second that are listened to."""
+"""Sample rate at which the audio is analysed, in Hz."""
 HOP = 512
-"""Samples between two looks at the spectrum: 23 ms."""
+"""Samples between the centres of two successive windows: 23 ms."""
 WINDOW = 2048
-"""Samples of a look, Hann: 93 ms, long enough to part bass from mid."""
+"""Length in samples of the Hann window for levels: 93 ms, enough to separate bass from mid."""
 SHORT = 1024
-"""Samples of a look for onsets, which a long one would blur."""
+"""Length in samples of the Hann window for onsets, which a longer one would blur."""
 BANDS = {"envelope": (20, 10_000), "bass": (20, 150), "mid": (150, 2000), "treble": (2000, 10_000)}
-"""Hz, from and to."""
+"""Lowest and highest frequency of each band, in Hz; the highest is excluded."""
 LOUD = 98
-"""Percentile of a figure that becomes 1: a single crash must not make all else small."""
+"""Percentile of a band's amplitude that maps to 1, so that one crash does not dwarf the rest."""
 SILENCE = 1e-3
-"""Amplitude, of 1, below which nothing is loud, however quiet the rest is: -60 dB."""
+"""Smallest amplitude that may map to 1, at a full scale of 1: -60 dB. Less is silence."""
 STEVENS = 0.6
-"""Loudness is about this power of the amplitude (Stevens 1955)."""
+"""Exponent of the power law from amplitude to loudness (Stevens 1955)."""
 RELEASE = 0.15
-"""Seconds in which a figure falls to a third; it rises at once."""
+"""Time constant in seconds with which a feature decays; it rises immediately."""
 LAG = 3
-"""Hops between the two looks that are compared for onsets."""
+"""Hops between the two spectra that are compared for onsets."""
 NEIGHBOURHOOD = 0.5
-"""Seconds around a moment whose mean change is no onset."""
+"""Length in seconds of the centred window whose mean flux is the baseline for onsets."""
 LEAST_FLUX = 0.02
-"""Mean rise of the logarithmic spectrum below which nothing is an onset."""
+"""Smallest excess of the flux over its baseline that is an onset."""
 FORMATS = f"{VIDEOS},{SOUNDS}"
-"""Formats that may hold sound."""
+"""Input formats that may contain audio."""
 
 
 @dataclass(frozen=True)
 class AudioFeatures:
-    """The audio variables of schedules at every frame."""
+    """The audio variables of schedules, for every frame."""
 
     figures: npt.NDArray[np.float32]
-    """(frames, 5) float32 in [0, 1], a row a frame, columns as schedule.SOUND."""
+    """(frames, 5) float32 in [0, 1]: one row per frame, columns in the order of schedule.SOUND."""
 
     def at(self, index: int) -> dict[str, float]:
-        """Return the figures at the frame of that index; all 0 when the sound is over."""
+        """Return the features of the frame with this index by name; all 0 after the audio ends."""
         if index >= len(self.figures):
             return dict.fromkeys(SOUND, 0.0)
         return dict(zip(SOUND, self.figures[index].tolist(), strict=True))
 
 
 def with_audio(clip: Clip, audio: Path, limits: Limits) -> Clip:
-    """Return the clip with the sound of that file instead of its own. Raises UserError if it has
-    none.
+    """Return the clip with the audio of that file instead of its own tracks.
+
+    Raises UserError if the file has no audio.
     """
     options = ("-map", "0:a?", "-vn", "-sn", "-dn", "-c", "copy", "-f", "framecrc", "-")
     try:
         listed = list(lines(audio, (), options, limits, FORMATS))
-    except UserError as error:  # what opens files speaks of the input
+    except UserError as error:  # the error names the setting "input"
         raise UserError(str(error).replace("input:", "audio:", 1)) from None
     codecs = [re.fullmatch(rb"#codec_id \d+: *(.*)", line) for line in listed]
     found = tuple(match[1].decode() for match in codecs if match)
@@ -95,11 +96,11 @@ def with_audio(clip: Clip, audio: Path, limits: Limits) -> Clip:
 
 
 def analyse_audio(clip: Clip, limits: Limits) -> AudioFeatures:
-    """Return what the clip's first sound track is like at each frame.
+    """Return the features of the clip's first audio track at each frame.
 
-    envelope, bass, mid, treble: loudness of these bands, 1 where they are loudest. onset: how much
-    begins, after the spectral flux (Bello et al. 2005). A track that is silent all the time is
-    logged. Raises UserError if there is no sound.
+    envelope, bass, mid, treble: loudness of these bands, 1 where they are loudest. onset: strength
+    of the onsets, from the spectral flux (Bello et al. 2005). Logs a warning if the whole track is
+    silent. Raises UserError if there is no audio.
     """
     if clip.tracks is None or not clip.tracks.audio:
         raise UserError(
@@ -116,19 +117,21 @@ def analyse_audio(clip: Clip, limits: Limits) -> AudioFeatures:
             ", ".join(SOUND),
         )
     step = HOP / HERTZ
-    figures = [_released(_loudness(level), step) for level in levels.T]
-    figures.append(_released(_onsets(flux, step), step))
+    figures = [_with_decay(_loudness(level), step) for level in levels.T]
+    figures.append(_with_decay(_onsets(flux, step), step))
     heard = np.arange(len(flux)) * step
     count = math.ceil(len(flux) * step * clip.rate) if clip.count is None else clip.count
     at = np.arange(count) / float(clip.rate)
     columns = [np.interp(at, heard, figure, right=0) for figure in figures[:-1]]
-    columns.append(_highest(at, heard, figures[-1], 1 / float(clip.rate)))
+    columns.append(_window_maximum(at, heard, figures[-1], 1 / float(clip.rate)))
     return AudioFeatures(np.stack(columns, axis=1).astype(np.float32))
 
 
 def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Samples]:
-    """Yield the first sound track from frame 0 on, (samples, 2), in pieces of at most `size`
-    bytes."""
+    """Yield the first audio track from frame 0 on as arrays of shape (samples, 2).
+
+    size: maximum number of bytes in an array.
+    """
     chain = (
         f"asetpts=PTS-{tracks.offset:.9f}/TB,atrim=start=0,"
         f"aresample={HERTZ}:async=1:first_pts=0,aformat=sample_fmts=flt:channel_layouts=stereo"
@@ -156,9 +159,9 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
                 piece = os.read(pipe, size)
                 if not piece:
                     break
-                whole = len(rest + piece) // 8 * 8
-                yield np.frombuffer((rest + piece)[:whole], np.float32).reshape(-1, 2)
-                rest = (rest + piece)[whole:]
+                complete = len(rest + piece) // 8 * 8
+                yield np.frombuffer((rest + piece)[:complete], np.float32).reshape(-1, 2)
+                rest = (rest + piece)[complete:]
             process.popen.wait()
             if process.starved:
                 raise memory_limit_error(tracks.path, limits)
@@ -166,24 +169,24 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
 
 
 def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return amplitudes of the bands, (hops, 4), and the flux, (hops,), each hop centred on its
-    sample.
+    """Return the amplitudes of the bands, (hops, 4), and the spectral flux, (hops,).
 
-    Of the power of both channels, not of their mix, in which opposite phases cancel.
+    The window of each hop is centred on its sample. The power of both channels is added: in a
+    mono mix, opposite phases would cancel.
     """
     frequencies = np.fft.rfftfreq(WINDOW, 1 / HERTZ)
-    among = [(frequencies >= low) & (frequencies < high) for low, high in BANDS.values()]
+    masks = [(frequencies >= low) & (frequencies < high) for low, high in BANDS.values()]
     long, short = np.hanning(WINDOW)[:, None], np.hanning(SHORT)[:, None]
     inner = slice((WINDOW - SHORT) // 2, (WINDOW + SHORT) // 2)
     before: deque[npt.NDArray[np.float64]] = deque(maxlen=LAG)
     levels: list[list[float]] = []
     flux: list[float] = []
-    for look in _looks(pieces):
+    for look in _windows(pieces):
         power = _power(look * long)
-        # so that a full-scale sine has amplitude 1
-        levels.append([math.sqrt(power[band].sum() / 1.5) * 2 / long.sum() for band in among])
+        # scaled so that a full-scale sine has amplitude 1
+        levels.append([math.sqrt(power[band].sum() / 1.5) * 2 / long.sum() for band in masks])
         spectrum = np.log1p(np.sqrt(_power(look[inner] * short)) * 100 / short.sum())
-        # Against a look that does not overlap with this one, or a hit would count in shares.
+        # Compared with a window that does not overlap, or a hit would be spread over several.
         rise = np.maximum(spectrum - before[0], 0) if before else np.zeros(1)
         flux.append(float(rise.mean()))
         before.append(spectrum)
@@ -191,13 +194,13 @@ def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.N
 
 
 def _power(look: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Return the power spectrum of samples (n, 2), the sum of the channels'."""
+    """Return the power spectrum of samples (n, 2), summed over the channels: (n // 2 + 1,)."""
     spectrum = np.fft.rfft(look, axis=0)
     return np.asarray((np.abs(spectrum).astype(np.float64) ** 2).sum(axis=1))
 
 
-def _looks(pieces: Iterator[Samples]) -> Iterator[Samples]:
-    """WINDOW samples around every HOP-th, silence beyond the ends."""
+def _windows(pieces: Iterator[Samples]) -> Iterator[Samples]:
+    """Yield the WINDOW samples centred on every HOP-th sample, padded with silence at both ends."""
     held = np.zeros((WINDOW // 2, 2), np.float32)
     for piece in pieces:
         held = np.concatenate([held, piece])
@@ -210,16 +213,16 @@ def _looks(pieces: Iterator[Samples]) -> Iterator[Samples]:
 
 
 def _loudness(level: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return a band's amplitudes as loudness in [0, 1]."""
+    """Return the loudness of a band in [0, 1] from its amplitudes."""
     loud = max(SILENCE, float(np.percentile(level, LOUD))) if len(level) else 1.0
     return np.asarray(np.clip(level / loud, 0, 1) ** STEVENS)
 
 
 def _onsets(flux: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
-    """Return how much more than usual begins, in [0, 1]."""
+    """Return the strength of onsets in [0, 1]: the excess of the flux over its local mean."""
     if not len(flux):
         return flux
-    # around each moment, so that the mean of a short sound is not that of silence beyond its ends
+    # divided by the samples that exist, so that the silence past the ends does not lower the mean
     width = min(round(NEIGHBOURHOOD / step), len(flux))
     kernel = np.ones(width)
     around = np.convolve(flux, kernel, "same") / np.convolve(np.ones_like(flux), kernel, "same")
@@ -230,8 +233,11 @@ def _onsets(flux: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float6
     return np.asarray(np.clip((above - LEAST_FLUX) / np.percentile(peaks, 80), 0, 1))
 
 
-def _released(figure: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
-    """Return the figure, falling slowly."""
+def _with_decay(figure: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
+    """Return the values with an immediate rise and an exponential decay.
+
+    step: seconds between two values.
+    """
     keep, held = math.exp(-step / RELEASE), 0.0
     out = np.empty_like(figure)
     for index, value in enumerate(figure):
@@ -239,22 +245,24 @@ def _released(figure: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.fl
     return out
 
 
-def _highest(
+def _window_maximum(
     at: npt.NDArray[np.floating],
     heard: npt.NDArray[np.floating],
     figure: npt.NDArray[np.float64],
     span: float,
 ) -> npt.NDArray[np.float64]:
-    """Return the most of the figure within `span` seconds around each time, so that no hit is
-    missed.
+    """Return the maximum of the values in a window around each time, so that no hit is missed.
+
+    at: centres of the windows, in seconds. heard: times of the values, in seconds. figure: the
+    values. span: length of a window in seconds. The result is 0 after the end of the values.
     """
     last = np.searchsorted(heard, at + span / 2, side="right")
     first = np.searchsorted(heard, at - span / 2, side="right")
     first = np.minimum(first, np.maximum(last - 1, 0))
-    gone = at > (heard[-1] + HOP / HERTZ if len(heard) else -1)
+    past_end = at > (heard[-1] + HOP / HERTZ if len(heard) else -1)
     return np.array(
         [
             0.0 if over or start == end else float(figure[start:end].max())
-            for start, end, over in zip(first, last, gone, strict=True)
+            for start, end, over in zip(first, last, past_end, strict=True)
         ]
     )

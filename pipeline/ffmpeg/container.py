@@ -1,4 +1,4 @@
-"""What each container takes: which sound and subtitles as they are, and what of the rest."""
+"""The codecs that each container can store, and how tracks in other codecs are converted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-# Pulse code: each is stored as it stands in .mp4 and .mov.
+# PCM codecs, which .mp4 and .mov store unchanged.
 PLAIN = frozenset(
     f"pcm_{kind}{end}" for kind in ("s16", "s24", "s32", "f32") for end in ("le", "be")
 )
@@ -31,32 +31,32 @@ TEXT = frozenset(
         "webvtt",
     ]
 )
-"""Subtitles made of words, which ffmpeg can turn into one another; the others are pictures."""
+"""Codecs of text subtitles, which ffmpeg converts into one another; all others are images."""
 
 
 @dataclass(frozen=True)
 class Container:
-    """A kind of file. All names are ffmpeg's."""
+    """A container format. All names are ffmpeg's."""
 
     muxer: tuple[str, ...]
     """Options of the muxer."""
     audio: frozenset[str] | None = frozenset()
-    """Codecs that it takes as they are, None = all."""
+    """Audio codecs that are copied. None: all."""
     sound: tuple[str, ...] = ()
-    """Options that encode any other codec."""
+    """Codec to which other audio is encoded, followed by its options."""
     layouts: str | None = None
-    """Layouts of loudspeakers that those can encode, None = all."""
+    """Channel layouts that this codec can encode, separated by "|". None: all."""
     subtitles: frozenset[str] = frozenset()
-    """Codecs of subtitles that it takes as they are."""
+    """Subtitle codecs that are copied."""
     text: str | None = None
-    """The codec of other subtitles, if they are text."""
+    """Codec to which other text subtitles are converted. None: they are dropped."""
     palette: bool = False
-    """Whether it has few colours and no sound; the pictures are encoded again from lossless
-    segments."""
+    """Whether it stores 256 colours and no audio, so the pictures of lossless segments are encoded
+    again."""
 
 
-# Measured by copying each codec into each container with the bundled ffmpeg. It also copies a few
-# into .mov (vorbis, dts, wma) that no player of .mov files knows: those are encoded.
+# Found by copying each codec into each container with the bundled ffmpeg. It also copies a few
+# into .mov (vorbis, dts, wma) that players of .mov files do not support: those are encoded.
 CONTAINERS: Mapping[str, Container] = {
     ".mp4": Container(
         muxer=("-f", "mp4", "-movflags", "+faststart", "-write_tmcd", "0"),
@@ -101,20 +101,24 @@ CONTAINERS: Mapping[str, Container] = {
         muxer=("-f", "webm"),
         audio=frozenset({"opus", "vorbis"}),
         sound=("libopus",),
-        # libopus refuses 5.1 with side speakers, which AC-3 and DTS have, and odder layouts.
+        # libopus rejects 5.1 with side speakers, which AC-3 and DTS use, and less common layouts.
         layouts="7.1|6.1|5.1|5.0|quad|3.0|stereo|mono",
         subtitles=frozenset({"webvtt"}),
         text="webvtt",
     ),
     ".gif": Container(muxer=("-f", "gif", "-loop", "0"), palette=True),
 }
-"""By the suffix of the output, in small letters."""
+"""Containers by the lower-case suffix of the output."""
 
 FINE = 10_000
+"""Smallest time scale of a video track, in ticks per second."""
 
 
 def timescale(rate: Fraction) -> int:
-    """Ticks a second of a video track in which every frame of this rate lasts whole ticks."""
+    """Return a time scale, in ticks/s, in which a frame lasts a whole number of ticks.
+
+    rate: frames/s.
+    """
     scale = rate.numerator
     while scale < FINE:
         scale *= 2

@@ -1,4 +1,4 @@
-"""The ffmpeg filters that make 8 bit RGB of square pixels from whatever a decoder gives."""
+"""The ffmpeg filters that convert decoded pictures to 8 bit RGB with square pixels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Literal
 from pipeline.ffmpeg.probe import FirstPicture, StreamInfo
 
 Deinterlace = Literal["auto", "always", "never"]
-"""Which pictures are deinterlaced: those that are marked as interlaced, all, or none."""
+"""Which pictures to deinterlace: those marked as interlaced, all, or none."""
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
-"""Without accurate_rnd 10 bit white is 253, and other CPUs give other pictures."""
+"""Options of the scale filter.
+
+Without accurate_rnd, 10 bit white becomes 253, and the result differs between CPUs.
+"""
 HD = 720
-"""Lines from which an untagged video is taken for BT.709, and for BT.601 below."""
+"""Smallest height in lines at which an untagged video is taken for BT.709; below, for BT.601."""
 MATRICES = {
     "bt709": "bt709",
     "smpte170m": "bt601",
@@ -23,26 +26,26 @@ MATRICES = {
     "bt2020nc": "bt2020",
     "bt2020c": "bt2020",
 }
-"""What the scale filter calls a matrix, by what showinfo calls it."""
+"""Names of matrices: as showinfo prints them -> as the scale filter takes them."""
 HDR = ("smpte2084", "arib-std-b67")
-"""Transfers that reach beyond what a usual screen shows: PQ and HLG."""
+"""Transfers that exceed the range of a standard screen: PQ and HLG."""
 WHITE = 203
-"""cd/m2 of a white page in HDR (ITU-R BT.2408), which becomes the white of the result."""
+"""Luminance of diffuse white in HDR, in cd/m2 (ITU-R BT.2408); it becomes white in the result."""
 USUAL = ("bt709", "smpte170m", "bt2020-10", "bt2020-12", "iec61966-2-4", "bt1361e", "unknown")
-"""Transfers of the same curve, from black to white; a result is tagged with the first."""
+"""Transfers with the same curve from black to white; the result is tagged with the first."""
 SHOWN = ("bt470m", "bt470bg", "smpte240m", "iec61966-2-1")
-"""Other transfers that players know: they are kept, and the result is tagged with them."""
+"""Other transfers that players support: they are kept, and the result is tagged with them."""
 SCENE = ("linear", "log100", "log316")
-"""Transfers that no player shows as they are, so they are converted to the usual one."""
+"""Transfers that players do not support, so they are converted to the first of USUAL."""
 PRIMARIES = (
     *("bt470m", "bt470bg", "smpte170m", "smpte240m", "film", "bt2020", "smpte428", "smpte431"),
     *("smpte432", "jedec-p22", "ebu3213"),
 )
-"""Primaries that differ from BT.709's."""
+"""Primaries that differ from those of BT.709."""
 NO_YUV = re.compile(r"rgb|bgr|gbr|pal8|bayer|xyz|gray|mono|ya(8|16|f)")
-"""Of a pixel format that holds no luma and chroma; yuv, nv, p0, uyvy, xv ... do."""
+"""Pattern of pixel formats that lack luma or chroma; yuv, nv, p0, uyvy, xv ... have both."""
 ALPHA = re.compile(r"yuva|gbrap|(^|\d)(rgba|bgra|argb|abgr)|ya(8|16|f)|pal8|ayuv|vuya|uyva")
-"""Of a pixel format that may be transparent."""
+"""Pattern of pixel formats with transparency."""
 
 
 def filters(
@@ -56,22 +59,22 @@ def filters(
     deinterlace: Deinterlace = "auto",
     alpha: bool = False,
 ) -> str:
-    """Return the filter chain from decoded pictures to frames [first, last) of height x width,
-    rgb24.
+    """Return the filter chain from decoded pictures to the frames [first, last) as rgb24.
 
-    alpha: of pictures that may be transparent, only how far they are not, as grey.
+    rate: frames/s of the result. last: None for all frames to the end. height, width: pixels of the
+    result. alpha: return the opacity as grey instead of the colours.
     """
     look = facts.look
     steps = []
-    marked = is_yuv(look.pixels) or look.pixels.startswith("gray")
-    if deinterlace == "always" or (deinterlace == "auto" and marked):
-        # where pictures change size or format on the way bwdif would end, or read stray memory;
-        # this gives it the first one's, and hands on untouched what already has them
+    may_be_interlaced = is_yuv(look.pixels) or look.pixels.startswith("gray")
+    if deinterlace == "always" or (deinterlace == "auto" and may_be_interlaced):
+        # bwdif stops, or reads invalid memory, where the size or format changes within the file.
+        # This converts to the first picture's and passes through pictures that already have them.
         steps.append(f"scale={look.width}:{look.height}:{EXACT}")
-        # whether a picture is interlaced stands in each; the others pass through unchanged
+        # each picture is marked as interlaced or not; those that are not pass through unchanged
         which = "all" if deinterlace == "always" else "interlaced"
         steps.append(f"bwdif=mode=send_frame:deint={which}")
-    # a grid that starts between two frames would round neighbours to the same one
+    # on a grid that starts between two frames, neighbours would be rounded to the same one
     steps += ["setpts=PTS-STARTPTS", f"fps={rate}", f"trim=start_frame={first}"]
     if last is not None:
         steps[-1] += f":end_frame={last}"
@@ -79,64 +82,63 @@ def filters(
     if alpha:
         steps += ["format=gbrap", "alphaextract"]
     elif look.transfer in HDR:
-        steps += _tone_mapped(look)
+        steps += _tone_map(look)
     else:
-        if _is_wide(look):
-            steps += _converted(look, facts.lines)
+        if _needs_conversion(look):
+            steps += _convert_to_bt709(look, facts.lines)
         if has_alpha(look.pixels):
-            # in 8 bits premultiply makes 254 of opaque white
+            # at 8 bits, premultiply would turn opaque white into 254
             steps += ["format=gbrap16le", "premultiply=inplace=1"]
     return ",".join([*steps, "format=rgb24"])
 
 
 def has_alpha(pixels: str) -> bool:
-    """Return whether pictures of this pixel format may be transparent; they are shown over
-    black."""
+    """Return whether this pixel format has transparency; its pictures are composited over black."""
     return ALPHA.search(pixels) is not None
 
 
 def is_yuv(pixels: str) -> bool:
-    """Return whether this pixel format holds luma and chroma."""
+    """Return whether this pixel format has luma and chroma."""
     return NO_YUV.search(pixels) is None
 
 
 def transfer_of(look: FirstPicture) -> str:
-    """Return the transfer of the result, by ffmpeg's name: the picture's, if players know it."""
+    """Return ffmpeg's name of the result's transfer: the picture's own if players support it."""
     usual = (*USUAL, *SCENE, *HDR)
     return USUAL[0] if look.transfer in usual or look.transfer not in SHOWN else look.transfer
 
 
 def _colours(look: FirstPicture, lines: int) -> str:
-    """Return the options that tell the scale filter what the numbers of a picture mean.
+    """Return the options that give the scale filter the matrix and range of a picture.
 
-    None where the pictures stay as they are until zscale converts them.
+    Empty if the picture has no matrix, or if zscale converts it later.
     """
-    if not is_yuv(look.pixels) or look.transfer in HDR or _is_wide(look):
+    if not is_yuv(look.pixels) or look.transfer in HDR or _needs_conversion(look):
         return ""
-    matrix = MATRICES.get(look.matrix, _untagged(lines))
+    matrix = MATRICES.get(look.matrix, _default_matrix(lines))
     return f"in_color_matrix={matrix}:in_range={'pc' if look.full else 'tv'}:"
 
 
-def _untagged(lines: int) -> str:
-    """Return the matrix that is meant where none is tagged."""
+def _default_matrix(lines: int) -> str:
+    """Return the matrix of a video without a tag, by its height in lines."""
     return "bt709" if lines >= HD else "bt601"
 
 
-def _is_wide(look: FirstPicture) -> bool:
-    """Return whether primaries or transfer differ from those of the result."""
+def _needs_conversion(look: FirstPicture) -> bool:
+    """Return whether the primaries or the transfer must be converted."""
     return look.primaries in PRIMARIES or look.transfer in SCENE
 
 
-def _converted(look: FirstPicture, lines: int) -> list[str]:
-    """From other primaries to those of BT.709, in linear light; RGB comes out.
+def _convert_to_bt709(look: FirstPicture, lines: int) -> list[str]:
+    """Return filters that convert to BT.709 primaries in linear light; their output is RGB.
 
-    Colours that BT.709 does not hold are clipped. The transfer is kept where players know it.
+    Colours outside BT.709 are clipped. The transfer is kept if players support it.
     """
     transfer = look.transfer if look.transfer in (*SHOWN, *SCENE) else USUAL[0]
     primaries = look.primaries if look.primaries in PRIMARIES else "bt709"
     tags = f"tin={transfer}:pin={primaries}:min=gbr:rin=pc"
     if is_yuv(look.pixels):
-        usual = {"bt601": "smpte170m"}.get(_untagged(lines), "bt709")
+        usual = {"bt601": "smpte170m"}.get(_default_matrix(lines), "bt709")
         matrix = look.matrix if look.matrix in MATRICES else usual
         tags = f"tin={transfer}:pin={primaries}:min={matrix}:rin={'pc' if look.full else 'tv'}"
     alpha = "a" if has_alpha(look.pixels) else ""
@@ -149,10 +151,10 @@ def _converted(look: FirstPicture, lines: int) -> list[str]:
     ]
 
 
-def _tone_mapped(look: FirstPicture) -> list[str]:
-    """From HDR to the colours and the gamma of a usual screen, highlights compressed.
+def _tone_map(look: FirstPicture) -> list[str]:
+    """Return filters that convert HDR to BT.709 and compress its highlights.
 
-    The curve is straight up to 0.3 of white, so most of a picture keeps its exact brightness.
+    The curve is linear up to 0.3 of white, so most of a picture keeps its exact brightness.
     """
     matrix = "2020_ncl" if look.matrix in ("unknown", "bt2020nc") else look.matrix
     primaries = "2020" if look.primaries in ("unknown", "bt2020") else look.primaries

@@ -1,4 +1,4 @@
-"""An input file, opened and handed to ffmpeg so that it can neither hang nor mislead."""
+"""Decoding of an input file by ffmpeg, with limits on its memory and on how long it may stall."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from pipeline.runtime.memory_limit import GIB
 from pipeline.storage.input_file import open_input
 
 PICTURES = "png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,ppm_pipe,pgm_pipe,pbm_pipe,j2k_pipe"
-"""Formats of single pictures that hold all they need, as VIDEOS are of videos."""
+"""Formats of single pictures that refer to no other file; VIDEOS are those of videos."""
 
 
 def reading(file: int, limits: Limits, formats: str = VIDEOS) -> list[str]:
-    """Return options that make ffmpeg read descriptor `file`: it never sees a name, nor opens
-    another.
+    """Return options that make ffmpeg read the descriptor `file`.
+
+    ffmpeg never sees a file name and opens no other file.
     """
     return [
         *input_options(formats),
@@ -36,9 +37,10 @@ def lines(
     limits: Limits,
     formats: str = VIDEOS,
 ) -> Generator[bytes, None, None]:
-    """Yield what ffmpeg writes on stdout, line by line, then on stderr.
+    """Yield the lines that ffmpeg writes to stdout, then those on stderr.
 
-    before, after: its options on either side of the input. Raises UserError if it stalls.
+    before, after: its options before and after the input. Raises UserError if ffmpeg stalls or is
+    killed, or if it needs more memory than the limits allow.
     """
     rest = b""
     with open_input(path) as file:
@@ -51,8 +53,8 @@ def lines(
                 chunk = os.read(pipe, 1 << 16)
                 if not chunk:
                     break
-                *whole, rest = (rest + chunk).split(b"\n")
-                yield from whole
+                *complete, rest = (rest + chunk).split(b"\n")
+                yield from complete
             process.popen.wait()
             if process.popen.returncode in STARVED:
                 raise memory_limit_error(path, limits)
@@ -62,9 +64,10 @@ def lines(
 
 @contextmanager
 def decoding(arguments: Sequence[str], file: int, path: Path, limits: Limits) -> Iterator[Process]:
-    """An ffmpeg that reads the descriptor `file`, and holds no more memory than the limits allow.
+    """Run an ffmpeg that reads the descriptor `file` and uses no more memory than the limits allow.
 
-    What it then fails in, or hangs for, is an error that names the limit. path: of the file.
+    path: path of the file, for messages. If ffmpeg ran out of memory, a UserError raised in the
+    block is replaced by one that names the limit.
     """
     with running(arguments, pass_fds=(file,), memory=limits.bytes) as process:
         try:
@@ -76,13 +79,13 @@ def decoding(arguments: Sequence[str], file: int, path: Path, limits: Limits) ->
 
 
 class TruncatedError(UserError):
-    """A decoder was ended from outside: what came of it is not all."""
+    """A decoder was killed, so its output is incomplete."""
 
 
 def check_not_killed(process: Process, path: Path) -> None:
-    """Check that the ffmpeg that has ended did so by itself. Raises CutOffError.
+    """Raise TruncatedError if the ended ffmpeg was killed.
 
-    path: of what it read.
+    path: path of the file that it read.
     """
     if process.was_killed:
         raise TruncatedError(
@@ -93,7 +96,7 @@ def check_not_killed(process: Process, path: Path) -> None:
 
 
 def memory_limit_error(path: Path, limits: Limits) -> UserError:
-    """Return the error for a file whose decoder wanted more memory than it may have."""
+    """Return the error for a file whose decoder needs more memory than the limits allow."""
     return UserError(
         f"input: must be decoded within limits.memory={limits.bytes / GIB:.3g} GiB, got "
         f"{printable(path)}, which takes more; raise the limit, or use another file"
@@ -101,20 +104,20 @@ def memory_limit_error(path: Path, limits: Limits) -> UserError:
 
 
 def wait(pipe: int, *, file: int, path: Path, seconds: float) -> None:
-    """Nothing, as soon as `pipe` has something to read or has ended.
+    """Return as soon as `pipe` has data to read or has ended.
 
-    file: the descriptor that the writer of `pipe` reads from; where the two share its position,
-    reading on counts as life: skipping to a late start gives no byte for minutes and is well.
-    Raises UserError after `seconds` without either.
+    file: descriptor that the writer of `pipe` reads from. Progress in reading it resets the timeout
+    where both share its position: skipping to a late start may produce no output for minutes.
+    Raises UserError after `seconds` with neither data nor progress.
     """
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
-    position, seen = os.lseek(file, 0, os.SEEK_CUR), time.monotonic()
+    position, changed = os.lseek(file, 0, os.SEEK_CUR), time.monotonic()
     while not poll.poll(1000 * min(1.0, seconds)):
-        here, now = os.lseek(file, 0, os.SEEK_CUR), time.monotonic()
-        if here != position:
-            position, seen = here, now
-        elif now - seen >= seconds:
+        current, now = os.lseek(file, 0, os.SEEK_CUR), time.monotonic()
+        if current != position:
+            position, changed = current, now
+        elif now - changed >= seconds:
             raise UserError(
                 f"input: must give a picture every limits.stall_seconds={seconds:g}, got nothing "
                 f"from {printable(path)}; repair the file, or raise the limit on a slow disk"

@@ -1,8 +1,8 @@
-"""Which options a codec may have, and what their values may look like.
+"""Validation of the options of a codec and of their values.
 
-Encoders have options that name files to write (`stats`, `csv`, `recon` ...), and settings may come
-from others. So options of text are taken from a list; the rest hold numbers and names by their
-type.
+Some options of encoders name files to write (`stats`, `csv`, `recon` ...), and settings may come
+from an untrusted source. Options that hold text are therefore limited to a list; all others hold
+numbers or names by their type.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections.abc import Collection, Mapping
 from pipeline.errors import UserError, did_you_mean, printable
 
 VALUE = re.compile(r"[\w.,:+-]*", re.ASCII)
-"""Of an option: numbers and names."""
+"""Pattern of an option's value: numbers and names."""
 PARAMETER = re.compile(r"(?:no-)?([\w-]+)(?:=[\w.,+-]*)?", re.ASCII)
-"""One of several that an option of Parameters holds, between colons."""
+"""Pattern of one parameter in the value of an option in PARAMETERS; colons separate them."""
 TEXT_TYPES = ("string", "dictionary", "binary")
-"""Types of options, as ffmpeg names them, whose value may be a file's name."""
+"""ffmpeg's names of the option types whose value may be a file name."""
 TEXTS = frozenset(
     {"preset", "tune", "profile", "level", "psy-rd", "deblock", "partitions", "wpredp", "vendor"}
 )
-"""Options of text that name no file."""
+"""Options of these types that do not name a file."""
 PARAMETERS = {
     "x264-params": """
         8x8dct aq-mode aq-strength aud b-adapt b-bias b-pyramid bframes bitrate bluray-compat cabac
@@ -52,18 +52,18 @@ PARAMETERS = {
         tile-rows tune variance-boost-strength variance-octile
     """,
 }
-"""Options that hold parameters of the encoder's own -> those that name no file."""
+"""Options that hold the encoder's own parameters -> those parameters that do not name a file."""
 OPTION = re.compile(r"^ +-(\S+) +<(\w+)> +E..V", re.MULTILINE)
-"""A line of ffmpeg's help: an option of a video encoder, and its type."""
+"""Pattern of a line in ffmpeg's help with an option of a video encoder and its type."""
 
 
 def check_options(
     options: Mapping[str, bool | int | float | str], known: Mapping[str, str], codec: str
 ) -> None:
-    """Check that the codec has all options, and that their values name no file.
+    """Raise UserError unless the codec has all options and their values name no file.
 
-    known: options of the codec -> their types. Names that mean something to ffmpeg itself (-f, -vf,
-    -i) are no options of a codec. Raises UserError.
+    known: options of the codec -> their types. ffmpeg's own options (-f, -vf, -i) are not options
+    of a codec, so they are rejected.
     """
     for key, value in options.items():
         if key not in known:
@@ -87,7 +87,7 @@ def check_options(
 
 
 def _check_parameters(key: str, text: str, known: Collection[str]) -> None:
-    """Check that a text reads NAME=VALUE:NAME=VALUE with known names. Raises UserError."""
+    """Raise UserError unless the text reads NAME=VALUE:NAME=VALUE with known names."""
     for option in text.split(":"):
         found = PARAMETER.fullmatch(option)
         if found is None or not {found[1], option.partition("=")[0]} & {*known}:

@@ -1,4 +1,4 @@
-"""GIF: 256 colours chosen from the whole video, then every picture painted with them."""
+"""GIF output: one palette of 256 colours for the whole video, applied to every picture."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pipeline.frame import Clip
 from pipeline.storage.atomic import fsync, temporary_path
 
 FASTEST = 50
-"""Frames a second: a GIF counts hundredths, and players slow down what is shorter than two."""
+"""Maximum frames/s: GIF times are in 1/100 s, and players slow down frames shorter than 2/100 s."""
 
 
 def check_frame_rate(clip: Clip) -> None:
-    """Check that a GIF can show clip's rate. Raises UserError otherwise."""
+    """Raise UserError if the clip's frame rate is too high for a GIF."""
     if clip.rate > FASTEST:
         raise UserError(
             f"output: a .gif must have at most {FASTEST} frames/s, got {float(clip.rate):g}; "
@@ -37,7 +37,7 @@ def apply_palette(segments: Sequence[Path], path: Path, clip: Clip, container: C
         count = count_frames(joint, segments[0], clip.rate, folder).pictures
         colours = temporary_path(segments[0])
         choose = ["-vf", "palettegen=reserve_transparent=0", "-frames:v", "1", "-c:v", "png"]
-        # A bayer pattern stands still between frames, unlike error diffusion, which flickers.
+        # A Bayer pattern is the same in every frame, unlike error diffusion, which flickers.
         use = ["-i", colours.name, "-lavfi", "[0:v][1:v]paletteuse=dither=bayer:bayer_scale=3"]
         try:
             _run([*joint, *choose, "-f", "image2pipe", "-y", f"file:{colours.name}"], path, folder)

@@ -1,6 +1,6 @@
-"""Joins segments to one file, with sound, subtitles, chapters and tags.
+"""Muxing: join segments to one file with audio, subtitles, chapters and tags.
 
-The pictures are copied, never encoded again (a GIF excepted: see `gif`).
+The pictures are copied, not encoded again (except for a GIF: see `gif`).
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from pipeline.storage.atomic import fsync, temporary_path
 
 log = logging.getLogger(__name__)
 
-# Of the input's tags, those that speak of its own file and not of what it shows.
+# Tags of the input that describe its file rather than its content.
 STALE = ("major_brand", "minor_version", "compatible_brands", "timecode")
 FLAGS = "-movflags"
 PHONE = re.compile(r"^com\.(apple|android)\.[\w.]+=", re.MULTILINE)
 CREATED = re.compile(r"^creation_time=([0-9TZ:.+-]{10,40})", re.MULTILINE)
 GONE = "matches no streams"
-"""What ffmpeg says of a track that was there when the render began."""
+"""ffmpeg's message about a track that existed when the render started and is now missing."""
 MOST_TOLD = 1 << 20
-# Bytes of a tag: .mov counts them in 16 bits and loses the rest without a word.
+"""Maximum number of bytes that are read of the input's tags."""
 LONGEST = 60_000
+"""Maximum length of a tag in bytes: .mov stores it in 16 bits and silently drops the rest."""
 
 
 def mux(
@@ -49,18 +50,18 @@ def mux(
 ) -> None:
     """Write the segments as one file at path, with the clip's tracks.
 
-    Sound that the container takes is copied, or encoded where copying fails; where that fails too
-    all tracks are left out, for they must not cost the pictures. tag: four letters for the codec,
-    or None. Raises UserError, and OSError if the folder cannot be written.
+    Audio that the container supports is copied, and encoded if copying fails. If that fails too,
+    all tracks are left out so that the pictures are not lost. tag: four-letter code of the codec,
+    or None for ffmpeg's choice. Raises UserError, and OSError if the folder cannot be written.
     """
     with concat_list(segments) as (joint, folder):
         held = count_frames(joint, segments[0], clip.rate, folder)
         description = "" if clip.tracks is None else _description(clip.tracks)
         video, muxer = _video(clip, held, tag), _muxer(description, container)
         for sound in AudioTrack:
-            options = [*video, *_beside(clip, held, container, sound)]
+            options = [*video, *_tracks_and_tags(clip, held, container, sound)]
             options += [
-                *_dated(description),
+                *_creation_time_options(description),
                 *_tags(metadata),
                 "-bitexact",
                 *muxer,
@@ -87,7 +88,7 @@ def mux(
 
 
 def _mark_sphere(path: Path, layout: str) -> None:
-    """Mark the file as a 360-degree video, or log that this kind cannot be."""
+    """Mark the file as a 360-degree video, or log that its format has no such mark."""
     if path.suffix.lower() in spherical.SUFFIXES:
         spherical.write_spherical_tag(path, layout)
     else:
@@ -97,16 +98,16 @@ def _mark_sphere(path: Path, layout: str) -> None:
 
 
 def literal(path: Path) -> str:
-    """Return the path as ffmpeg takes it by the letter, whatever characters it has."""
+    """Return the path in a form that ffmpeg takes literally, whatever characters it contains."""
     return f"file:{path.absolute()}"
 
 
 @contextmanager
 def concat_list(segments: Sequence[Path]) -> Iterator[tuple[list[str], Path]]:
-    """Options that name the segments as one input, and the folder in which they hold.
+    """Yield options that name the segments as one input, and the working directory they need.
 
-    Raises UserError if the disk is full, and ValueError for segments that lie about: ffmpeg's
-    list takes plain names only, which the caller chooses.
+    Raises OSError if the list cannot be written, and ValueError unless all segments are in one
+    folder. Their names are the caller's choice and must be plain: ffmpeg's list takes no others.
     """
     folder = segments[0].parent
     if any(segment.parent != folder for segment in segments):
@@ -120,7 +121,7 @@ def concat_list(segments: Sequence[Path]) -> Iterator[tuple[list[str], Path]]:
 
 
 def check_frame_count(path: Path, clip: Clip, count: int) -> None:
-    """Check that the file at path holds count pictures; else it is removed: UserError."""
+    """Raise UserError and remove the file at path unless it holds `count` pictures."""
     got = count_frames(["-i", literal(path)], path, clip.rate).pictures
     if got != count:
         path.unlink()
@@ -132,8 +133,9 @@ def check_frame_count(path: Path, clip: Clip, count: int) -> None:
 def _video(clip: Clip, held: Tally, tag: str | None) -> list[str]:
     """Return options that copy the pictures with exact times.
 
-    ffmpeg adds the segments' lengths in microseconds and lets decoding times overlap where a short
-    segment ends; both are set again from the number of the frame.
+    ffmpeg adds up the durations of the segments in microseconds and lets decoding times overlap
+    at the end of a short segment. So presentation times are rounded to whole frames, and decoding
+    times are set from the frame number.
     """
     scale = timescale(clip.rate)
     step = int(scale / clip.rate)
@@ -142,8 +144,8 @@ def _video(clip: Clip, held: Tally, tag: str | None) -> list[str]:
     return options if tag is None else [*options, "-tag:v", tag]
 
 
-def _beside(clip: Clip, held: Tally, container: Container, sound: AudioTrack) -> list[str]:
-    """Return options for all that is not picture: tracks, chapters, and the input's own tags."""
+def _tracks_and_tags(clip: Clip, held: Tally, container: Container, sound: AudioTrack) -> list[str]:
+    """Return options for everything except the pictures: tracks, chapters, the input's own tags."""
     tracks = clip.tracks
     if tracks is None:
         return ["-map_metadata", "-1"]
@@ -152,15 +154,16 @@ def _beside(clip: Clip, held: Tally, container: Container, sound: AudioTrack) ->
     for key in STALE:
         options += ["-metadata", f"{key}="]
     if tracks.seconds is not None:
-        # Ends reading and cuts chapters; never before the last picture, unlike -shortest.
+        # Stops reading and cuts chapters, but unlike -shortest never before the last picture.
         length = max(float(held.pictures / clip.rate), tracks.seconds)
         options += ["-t", f"{math.ceil(length * 1e6) / 1e6:.6f}"]
     return options
 
 
-def _dated(description: str) -> list[str]:
-    """Return options that keep the date, which ffmpeg leaves out of what it copies from other
-    files.
+def _creation_time_options(description: str) -> list[str]:
+    """Return options that keep the creation date, which ffmpeg drops from copied metadata.
+
+    description: the tags of the input.
     """
     found = CREATED.search(description)
     return [] if found is None else ["-metadata", f"creation_time={found[1]}"]
@@ -169,8 +172,8 @@ def _dated(description: str) -> list[str]:
 def _muxer(description: str, container: Container) -> list[str]:
     """Return options of the container's muxer. description: the tags of the input.
 
-    Phones tell place, make, model and date under names of their own, which .mp4 and .mov have no
-    usual place for: where there are such, all tags are written by their names.
+    Phones store place, make, model and date under their own tag names, for which .mp4 and .mov have
+    no standard field. If there are such tags, all tags are written under their names.
     """
     options = list(container.muxer)
     if FLAGS in options and PHONE.search(description):
@@ -179,16 +182,15 @@ def _muxer(description: str, container: Container) -> list[str]:
 
 
 def _description(tracks: Tracks) -> str:
-    """Return the tags of the file, as ffmpeg writes them."""
-    with _opened(tracks) as (source, descriptors):
-        # mapped by hand, or the date is left out here too
+    """Return the tags of the file as text in ffmpeg's ffmetadata format."""
+    with _open_tracks(tracks) as (source, descriptors):
+        # mapped explicitly, or ffmpeg would drop the creation date here too
         arguments = [*source, "-map_metadata", "0", "-f", "ffmetadata", "-"]
         return output(arguments, pass_fds=descriptors, most=MOST_TOLD)
 
 
 def _tags(metadata: Mapping[str, str]) -> list[str]:
-    """Return options that write the tags. One too long for .mov is left out, which a log line
-    says."""
+    """Return options that write the tags. A tag too long for .mov is left out and logged."""
     options: list[str] = []
     for key, value in metadata.items():
         if len(value.encode()) > LONGEST:
@@ -201,8 +203,8 @@ def _tags(metadata: Mapping[str, str]) -> list[str]:
 def _run(
     joint: Sequence[str], tracks: Tracks | None, options: Sequence[str], path: Path, folder: Path
 ) -> None:
-    """Run ffmpeg over the segments and the tracks. On failure nothing is left at path."""
-    with _opened(tracks) as (source, descriptors):
+    """Run ffmpeg on the segments and the tracks. On failure, no file is left at path."""
+    with _open_tracks(tracks) as (source, descriptors):
         arguments = [*joint, *source, *options]
         try:
             with running(arguments, stdout=DEVNULL, pass_fds=descriptors, cwd=folder) as process:
@@ -213,10 +215,11 @@ def _run(
 
 
 @contextmanager
-def _opened(tracks: Tracks | None) -> Iterator[tuple[list[str], tuple[int, ...]]]:
-    """Options that name the tracks as input 1, frame 0 at time zero, and the descriptors it needs.
+def _open_tracks(tracks: Tracks | None) -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """Yield options for the file of the tracks as the next input, and the descriptors to pass.
 
-    ffmpeg never sees the name. Raises UserError if the file is gone.
+    Frame 0 is at time zero. ffmpeg never sees the file name. Raises UserError if the file cannot be
+    read.
     """
     if tracks is None:
         yield [], ()

@@ -1,6 +1,6 @@
-"""The streams of a file and the time stamps of their packets, as ffmpeg's framecrc lists them.
+"""The streams of a file and the time stamps of their packets, as listed by ffmpeg's framecrc.
 
-Nothing is decoded, so a feature film takes as long as its file takes to be read.
+Nothing is decoded, so this takes only as long as reading the file.
 """
 
 from __future__ import annotations
@@ -15,49 +15,49 @@ import numpy as np
 import numpy.typing as npt
 
 LISTING = ("-c", "copy", "-f", "framecrc", "-")
-"""Output options that list packets."""
+"""Output options that list the packets."""
 MISSING = 1 << 62
-"""No time stamp is as early as -MISSING: ffmpeg writes -2^63 where there is none."""
+"""Time stamps up to -MISSING mean that there is none: ffmpeg writes -2^63."""
 HIDDEN = 4
-"""Flag of a packet that an edit list hides: decoded, never shown."""
+"""Flag of a packet that an edit list hides: it is decoded but not shown."""
 
 
 @dataclass
 class Stream:
-    """One stream: its head, then the times of its packets in ticks of its clock."""
+    """One stream: its header fields, and the times of its packets in ticks of its clock."""
 
     kind: str = ""
-    """Video, audio or subtitle."""
+    """Type of the stream: video, audio, subtitle ..."""
     codec: str = ""
-    """By ffmpeg's name."""
+    """Codec, by ffmpeg's name."""
     clock: Fraction = Fraction(1)
-    """Seconds a tick."""
+    """Duration of a tick in seconds."""
     height: int = 0
-    """Pixels, as stored."""
+    """Height of the pictures in pixels, as stored."""
     width: int = 0
-    """Pixels, as stored."""
+    """Width of the pictures in pixels, as stored."""
     decoded: array[int] = field(default_factory=lambda: array("q"))
-    """Times at which pictures are decoded, in the order of the file."""
+    """Decoding times of the pictures of a video stream, in file order."""
     presented: array[int] = field(default_factory=lambda: array("q"))
-    """Times at which pictures are shown, in the order of the file."""
+    """Presentation times of the pictures of a video stream, in file order."""
     latest: int = -MISSING
-    """The last time of a packet."""
+    """Latest time of any packet."""
     duration: int = 0
-    """How long what that packet holds lasts."""
+    """Duration of that packet in ticks."""
 
     @property
     def area(self) -> int:
-        """Pixels of a picture."""
+        """Number of pixels of a picture."""
         return self.height * self.width
 
     @property
     def pictures(self) -> int:
-        """Packets, each of a picture."""
+        """Number of pictures of a video stream, one per packet."""
         return len(self.presented)
 
     @property
     def seconds(self) -> float:
-        """From the first time to the end of what is shown last; 0 of a single picture."""
+        """Seconds from the first time to the end of the last packet; 0 for a single picture."""
         if self.pictures < 2:
             return 0.0
         known = [tick for tick in (*self.presented, *self.decoded) if tick > -MISSING]
@@ -65,15 +65,16 @@ class Stream:
 
     @property
     def end(self) -> float:
-        """Seconds on the clock of the file at which it ends; 0 if it holds nothing."""
+        """Time in seconds on the file's clock at which the stream ends; 0 if it is empty."""
         return max(0.0, float((self.latest + self.duration) * self.clock))
 
     def times(self, first: Fraction) -> npt.NDArray[np.float64]:
-        """Return seconds since the picture at `first` seconds, ascending, each once, none before
-        it.
+        """Return the times of the pictures, in seconds since the one at `first` seconds.
+
+        They are ascending and unique, and earlier pictures are left out.
         """
         ticks, base = np.array(self.presented, np.int64), round(first / self.clock)
-        if (ticks <= -MISSING).any():  # raw streams and avi tell only when to decode
+        if (ticks <= -MISSING).any():  # raw streams and AVI have only decoding times
             ticks = np.array(self.decoded, np.int64)
             ticks = ticks[ticks > -MISSING]
             base = int(ticks.min()) if ticks.size else 0
@@ -82,8 +83,7 @@ class Stream:
 
 
 def parse_packets(lines: Iterable[bytes]) -> tuple[list[Stream], list[str]]:
-    """Return the streams that these lines describe, and the lines that belong to none:
-    complaints."""
+    """Return the streams that the lines list, and the lines of ffmpeg's messages."""
     streams: dict[int, Stream] = {}
     others = []
     for line in lines:
@@ -98,7 +98,7 @@ def parse_packets(lines: Iterable[bytes]) -> tuple[list[Stream], list[str]]:
 
 
 def _head(stream: Stream, key: str, value: str) -> None:
-    """Puts what a head line says into the stream."""
+    """Set a field of the stream from a header line."""
     if key == "media_type":
         stream.kind = value
     elif key == "codec_id":
@@ -110,7 +110,7 @@ def _head(stream: Stream, key: str, value: str) -> None:
 
 
 def _packet(stream: Stream, fields: list[bytes], line: bytes) -> None:
-    """Puts a packet's times into the stream."""
+    """Add the times of a packet to the stream."""
     flags = re.search(rb", F=0x([0-9A-Fa-f]+)", line)
     if flags and int(flags[1], 16) & HIDDEN:
         return

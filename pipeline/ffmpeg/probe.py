@@ -1,6 +1,6 @@
-"""Facts about a video file, asked of ffmpeg in its machine-readable formats.
+"""Properties of a video file, from ffmpeg's machine-readable output.
 
-Nothing is believed of a header that the packets or the first decoded picture can tell.
+What the packets or the first decoded picture show takes precedence over the header.
 """
 
 from __future__ import annotations
@@ -32,28 +32,26 @@ COLOURS = re.compile(
 )
 STREAM = re.compile(rb" *Stream #0:\d+.*: Video: ")
 TILES = re.compile(rb" *Stream group #0:\d+.*: Tile Grid: ")
-"""A picture in tiles, of which each is a stream: of HEIC."""
+"""Pattern of a picture whose tiles are separate streams, as in HEIC."""
 DOLBY = re.compile(rb" *DOVI configuration record: .* profile: 5,")
-"""Pictures in colours that only metadata for each of them tells."""
+"""Pattern of Dolby Vision profile 5, whose colours need metadata of each picture."""
 ROUND = re.compile(rb" *Spherical(?: Mapping)?: (.*)", re.IGNORECASE)
 UPRIGHT = re.compile(rb"equirectangular *(?:\([-0.]+/[-0.]+/[-0.]+\) *)?$")
-"""The usual 360-degree video, not turned."""
+"""Pattern of an equirectangular projection without rotation."""
 VIEWS = re.compile(rb" *Stereo ?3D: (2D|top and bottom|side by side)(?:,.*)?$", re.IGNORECASE)
 LAYOUTS = {b"2D": "mono", b"top and bottom": "top-bottom", b"side by side": "left-right"}
-"""What ffmpeg calls the layouts of Clip.sphere."""
+"""ffmpeg's names of stereo layouts -> values of Clip.sphere."""
 REFUSED = re.compile(r"Picture size (\d+)x(\d+) is invalid")
-"""What ffmpeg says of a header that asks for more pixels than it was told to allow, or for none."""
+"""Pattern of ffmpeg's message about a header with more pixels than -max_pixels, or with none."""
 OBLONG = 10
-"""Pixels longer or higher than this many times are a slip in the file, not a lens."""
-
-
+"""Largest pixel aspect ratio, either way, that is not taken for an error in the file."""
 UNKNOWN_TO_ZIMG = ("smpte428",)
-"""Transfers that no filter converts."""
+"""Transfers that no filter can convert."""
 SHORT = 2
-"""Times as long as the pictures sound may last before that is reported."""
+"""Ratio of the end of the audio to the end of the video above which a warning is logged."""
 TRIES = 4
-"""How often the first picture is decoded, if some of its lines are missing: of a damaged file a
-decoder that runs ahead may complain in the middle of a line of another thread."""
+"""Maximum attempts to decode the first picture if some of showinfo's lines are missing: a decoding
+thread that runs ahead in a damaged file may print an error in the middle of another's line."""
 
 
 @dataclass(frozen=True)
@@ -61,44 +59,43 @@ class FirstPicture:
     """The first picture that can be decoded."""
 
     time: Fraction
-    """Seconds."""
+    """Time stamp in seconds."""
     claimed: Fraction | None
-    """Frames/s that the file or ffmpeg calls its rate."""
+    """Frame rate claimed by the file or by ffmpeg, in frames/s. None: unknown."""
     height: int
-    """Pixels, upright."""
+    """Height in pixels, upright."""
     width: int
-    """Pixels, upright."""
+    """Width in pixels, upright."""
     aspect: Fraction
-    """Width of an upright pixel in heights."""
+    """Width / height of a pixel, upright."""
     pixels: str
-    """Their format, by ffmpeg's name."""
+    """Pixel format, by ffmpeg's name."""
     full: bool | None
-    """Whether values have the full range, None = untagged."""
+    """Whether values use the full range. None: untagged."""
     matrix: str
-    """By ffmpeg's name, unknown = untagged."""
+    """Matrix, by ffmpeg's name; "unknown" if untagged."""
     primaries: str
-    """By ffmpeg's name, unknown = untagged."""
+    """Primaries, by ffmpeg's name; "unknown" if untagged."""
     transfer: str
-    """By ffmpeg's name, unknown = untagged."""
+    """Transfer, by ffmpeg's name; "unknown" if untagged."""
     sphere: str
-    """Layout of a 360-degree video, as of Clip."""
+    """Layout of a 360-degree video, as in Clip.sphere."""
 
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """Facts about the video stream that a player shows, before it is decoded."""
+    """Properties of a file and of the video stream in it that a player shows."""
 
     stream: int
-    """Its number among those that are no cover art."""
+    """Index of the stream among the video streams other than cover art."""
     lines: int
-    """Height in pixels, as stored."""
+    """Height of its pictures in pixels, as stored."""
     look: FirstPicture
     """The first picture."""
     cadence: FrameRate
-    """When the pictures are shown."""
+    """Frame rate and number of frames."""
     origin: Fraction
-    """The file's own clock, which sound and subtitles share, in seconds at the first decoded
-    picture."""
+    """Time of the first decoded picture in seconds on the clock that audio and subtitles share."""
     audio: tuple[str, ...]
     """Codec of each audio stream, in the file's order."""
     subtitles: tuple[str, ...]
@@ -106,13 +103,13 @@ class StreamInfo:
 
 
 def probe(path: Path, limits: Limits) -> StreamInfo:
-    """Return the facts of the file. Reads all packets, decodes one picture.
+    """Return the properties of the file. Reads all packets and decodes the first picture.
 
-    Raises UserError if it holds no picture that can be decoded, or one that is too large.
+    Raises UserError if no picture can be decoded correctly, or if the pictures are too large.
     """
     streams = _streams(path, limits)
     videos = [stream for stream in streams if stream.kind == "video"]
-    number = _shown(videos, _defaults(path, limits) if len(videos) > 1 else [])
+    number = _select_stream(videos, _defaults(path, limits) if len(videos) > 1 else [])
     stream = videos[number]
     if stream.area > limits.pixels:
         raise _too_large(path, f"{stream.width}x{stream.height}", limits)
@@ -126,7 +123,7 @@ def probe(path: Path, limits: Limits) -> StreamInfo:
             sound,
         )
     said, matches = _first_lines(path, limits, number)
-    look = _look(path, said, *matches)
+    look = _first_picture(path, said, *matches)
     config, picture, _ = _first_lines(path, limits, number, "-copyts")[1]
     clock = float(stream.clock)
     return StreamInfo(
@@ -139,32 +136,32 @@ def probe(path: Path, limits: Limits) -> StreamInfo:
             tick=clock,
             claimed=look.claimed,
         ),
-        # asked again: without -copyts the clock starts at 0, and jumps in it are fixed
+        # from the run with -copyts: without it, the clock starts at 0 and its jumps are corrected
         origin=_time(config, picture),
         audio=tuple(stream.codec for stream in streams if stream.kind == "audio"),
         subtitles=tuple(stream.codec for stream in streams if stream.kind == "subtitle"),
     )
 
 
-def _shown(videos: Sequence[Stream], defaults: Sequence[bool]) -> int:
-    """Return the number of the stream that a player shows.
+def _select_stream(videos: Sequence[Stream], defaults: Sequence[bool]) -> int:
+    """Return the index of the stream that a player shows.
 
-    Streams of few pictures are thumbnails, or single pictures beside a moving one. Of the others,
-    one that the file calls its default comes first, then the largest.
+    Streams of few pictures are thumbnails, or single pictures in addition to a video. Of the
+    others, one that the file marks as default takes precedence, then the largest.
     """
-    most = max(stream.pictures for stream in videos)
+    maximum = max(stream.pictures for stream in videos)
     longest = max(stream.seconds for stream in videos)
 
     def rank(number: int) -> tuple[bool, bool, int]:
         stream = videos[number]
-        whole = 2 * stream.pictures >= most and 2 * stream.seconds >= longest
-        return whole, number < len(defaults) and defaults[number], stream.area
+        complete = 2 * stream.pictures >= maximum and 2 * stream.seconds >= longest
+        return complete, number < len(defaults) and defaults[number], stream.area
 
     return max(range(len(videos)), key=rank)
 
 
 def _defaults(path: Path, limits: Limits) -> list[bool]:
-    """Return of each video stream that is no cover art whether the file calls it its default."""
+    """Return, for each video stream other than cover art, whether the file marks it as default."""
     nothing = ("-map", "0:V", "-c", "copy", "-t", "0", "-f", "null", "-")
     said = lines(path, ("-v", "info"), nothing, limits)
     streams = [
@@ -176,13 +173,13 @@ def _defaults(path: Path, limits: Limits) -> list[bool]:
 
 
 def picture_area(path: Path, limits: Limits) -> int:
-    """Return pixels of the single picture in the file, not decoded; 0 = too many, or no picture."""
+    """Return the pixels of a single picture without decoding it; 0 if too many or not a picture."""
     streams, _ = parse_packets(lines(path, (), ("-map", "0:v?", *LISTING), limits, PICTURES))
     return max((stream.area for stream in streams), default=0)
 
 
 def _streams(path: Path, limits: Limits) -> list[Stream]:
-    """Return every stream of the file but data and cover art, a moving picture among them."""
+    """Return all streams except data and cover art. Raises UserError if there is no video."""
     wanted = ("-map", "0:V?", "-map", "0:a?", "-map", "0:s?")
     streams, complaints = parse_packets(lines(path, (), (*wanted, *LISTING), limits))
     if any(stream.kind == "video" for stream in streams):
@@ -198,17 +195,19 @@ def _streams(path: Path, limits: Limits) -> list[Stream]:
 def _first_lines(
     path: Path, limits: Limits, number: int, *options: str
 ) -> tuple[list[bytes], list[re.Match[bytes]]]:
-    """Return what ffmpeg says when it decodes the first picture of the video stream of that number,
-    and the matches of CONFIG, PICTURE and COLOURS in it. Raises UserError if there is none.
+    """Return ffmpeg's output on decoding the first picture, and the matches of the patterns in it.
+
+    number: index of the video stream. The patterns are CONFIG, PICTURE and COLOURS, in this order.
+    Raises UserError if no picture can be decoded.
     """
     after = ("-map", f"0:V:{number}", "-frames:v", "1", "-vf", "showinfo=checksum=0")
-    # no metadata on the way out: a title may look like a line of showinfo
+    # no metadata in the output: a title may look like a line of showinfo
     quiet = ("-map_metadata", "-1", "-map_chapters", "-1", "-f", "null", "-")
     forms = (CONFIG, PICTURE, COLOURS)
     for _ in range(TRIES):
         said = list(lines(path, ("-v", "info", *options), (*after, *quiet), limits))
         _check_kind(path, said)
-        # the latest wins, for the same reason: metadata of the input is printed before
+        # the last match wins for the same reason: metadata of the input is printed earlier
         found = [
             next((match for line in reversed(said) if (match := form.match(line))), None)
             for form in forms
@@ -222,19 +221,19 @@ def _first_lines(
 
 
 def _time(config: re.Match[bytes], picture: re.Match[bytes]) -> Fraction:
-    """Return the seconds at which the first picture is shown."""
+    """Return the time stamp of the first picture in seconds; 0 if it has none."""
     pts = picture[1].decode()
     return Fraction(0) if pts == "NOPTS" else int(pts) * Fraction(config[1].decode())
 
 
-def _look(
+def _first_picture(
     path: Path,
     said: Sequence[bytes],
     config: re.Match[bytes],
     picture: re.Match[bytes],
     colours: re.Match[bytes],
 ) -> FirstPicture:
-    """Return the first picture from what ffmpeg said of it; what is not kept of it is logged."""
+    """Return the first picture from ffmpeg's output. Logs properties that cannot be kept."""
     pixels = picture[2].decode()
     across, down, width, height = (int(number) for number in picture.groups()[2:])
     aspect = _ratio(across, down) or Fraction(1)
@@ -262,7 +261,7 @@ def _look(
 
 
 def _check_kind(path: Path, said: Sequence[bytes]) -> None:
-    """Check that decoded pictures are those that a player shows. Raises UserError."""
+    """Raise UserError for files whose decoded pictures differ from those that a player shows."""
     if any(map(DOLBY.match, said)):
         raise UserError(
             "input: must hold pictures whose colours can be decoded, got Dolby Vision profile 5 in "
@@ -276,7 +275,7 @@ def _check_kind(path: Path, said: Sequence[bytes]) -> None:
 
 
 def _sphere(path: Path, said: Sequence[bytes]) -> str:
-    """Return the layout of a 360-degree video, empty = it is none; other projections are logged."""
+    """Return the layout of a 360-degree video; empty for others. Logs unsupported projections."""
     inputs = list(takewhile(lambda line: b"Output #" not in line, said))
     found = next(filter(None, map(ROUND.match, inputs)), None)
     if found is None:
@@ -292,12 +291,12 @@ def _sphere(path: Path, said: Sequence[bytes]) -> str:
 
 
 def _ratio(above: bytes | int, below: bytes | int) -> Fraction | None:
-    """Return the one over the other, None if either is 0: that is how ffmpeg writes unknown."""
+    """Return above / below, or None if either is 0, as ffmpeg writes an unknown ratio."""
     return Fraction(int(above), int(below)) if int(above) and int(below) else None
 
 
 def _too_large(path: Path, size: str, limits: Limits) -> UserError:
-    """Return the error for pictures of that size."""
+    """Return the error for pictures with more pixels than the limit."""
     return UserError(
         f"input: must have at most limits.pixels={limits.pixels} pixels a picture, got "
         f"{size} in {printable(path)}; raise the limit if memory allows"
@@ -305,7 +304,7 @@ def _too_large(path: Path, size: str, limits: Limits) -> UserError:
 
 
 def _unreadable(path: Path, said: list[str], limits: Limits) -> UserError:
-    """Return the error for a file in which nothing can be decoded, with ffmpeg's first reason."""
+    """Return the error for a file that cannot be decoded, with the first reason from ffmpeg."""
     for size in filter(None, map(REFUSED.search, said)):
         if int(size[1]) * int(size[2]) > limits.pixels:
             return _too_large(path, f"{size[1]}x{size[2]}", limits)

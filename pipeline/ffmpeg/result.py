@@ -1,4 +1,4 @@
-"""What came of a run of ffmpeg: how it ended, and how many pictures are in its file."""
+"""The result of a run of ffmpeg: its exit status, and the number of pictures in its output."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pipeline.storage.atomic import disk_full_error
 
 log = logging.getLogger(__name__)
 
-# ffmpeg ends with the error's number modulo 256: 28 is a full disk, 122 a used up quota.
+# The exit code is the negated error number modulo 256: 28 is a full disk, 122 an exceeded quota.
 FULL_DISK = (-28 % 256, -122 % 256)
 FULL_DISK_LINE = re.compile("No space left on device|Disk quota exceeded")
-# The AV1 encoder greets on stderr whatever it is told; "Svt[error]" is left in.
+# The AV1 encoder prints its version at any log level; "Svt[error]" is kept.
 GREETING = re.compile(r"Svt\[(info|warn)\]|Using MS style video codec tag")
 ADDRESS = re.compile(r"(\[[^\]]* @ 0x[0-9a-f]+\] )+")
 
 
 class KilledError(UserError):
-    """ffmpeg was killed by a signal. The pictures it was given must be encoded again."""
+    """ffmpeg was killed by a signal. The pictures written to it must be encoded again."""
 
 
 class StoppedError(UserError):
-    """ffmpeg ended early. lines: what it said, cleared of addresses."""
+    """ffmpeg failed. lines: its messages, without memory addresses."""
 
     def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -36,16 +36,16 @@ class StoppedError(UserError):
 
 
 def complaints(process: Process) -> list[str]:
-    """Return the lines that an ended ffmpeg wrote on stderr, without addresses and greetings."""
+    """Return the lines that ffmpeg wrote to stderr, without memory addresses and version lines."""
     lines = (ADDRESS.sub("", line) for line in process.complaints())
     return [line for line in lines if not GREETING.match(line)]
 
 
 def check_exit(process: Process, path: Path) -> list[str]:
-    """Return what ffmpeg said, once it has ended well; logged too, for it may be worth a look.
+    """Wait for ffmpeg and return its messages after success; they are also logged as warnings.
 
-    path: what it wrote or read, for the message. Raises StoppedError if it ended badly, KilledError
-    if from outside, and UserError if that was for want of room on the disk.
+    path: file that it wrote or read, for messages. Raises StoppedError if it failed, KilledError if
+    it was killed, and UserError if the disk is full.
     """
     code = process.popen.wait()
     lines = complaints(process)
@@ -64,21 +64,21 @@ def check_exit(process: Process, path: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Tally:
-    """The pictures in a file: how many, and by how many frames decoding runs ahead of showing."""
+    """Number of pictures in a file, and the delay of their presentation."""
 
     pictures: int
-    """How many there are."""
+    """Number of pictures."""
     delay: int
-    """Frames by which decoding runs ahead of showing."""
+    """Frames by which decoding runs ahead of presentation."""
 
 
 def count_frames(
     arguments: Sequence[str], path: Path, rate: Fraction, cwd: Path | None = None
 ) -> Tally:
-    """Return what is in the first video stream of the input that arguments name; nothing is
-    decoded.
+    """Return the tally of the first video stream of the input, without decoding it.
 
-    rate: frames/s. path: for the message. Raises UserError if it cannot be read.
+    arguments: options that name the input. path: file for messages. rate: frames/s. cwd: working
+    directory. Raises UserError if the input cannot be read.
     """
     listing = ("-map", "0:V:0", "-c", "copy", "-copyts", "-f", "framecrc", "-")
     with running([*arguments, *listing], cwd=cwd) as process:
@@ -89,8 +89,8 @@ def count_frames(
 
 
 def _tally(lines: Iterable[bytes], rate: Fraction) -> Tally:
-    """Return the tally of a framecrc listing: "#tb 0: 1/24000", then "stream, dts, pts, ..."
-    each."""
+    """Return the tally of a framecrc listing: "#tb 0: 1/24000", then "stream, dts, pts, ..." for
+    each picture."""
     pictures = delay = 0
     tick = Fraction(1)
     for line in lines:

@@ -1,7 +1,7 @@
-"""Mark a finished .mp4 or .mov as a 360-degree video, which ffmpeg has no option for.
+"""The mark of a 360-degree video in a finished .mp4 or .mov, for which ffmpeg has no option.
 
-The mark is a box of the video's track (Google, Spherical Video RFC, version 1, 2015), which
-players and sites read.
+It is a box in the video's track that players and websites read (Google, Spherical Video RFC,
+version 1, 2015).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import BinaryIO
 from pipeline.storage.atomic import temporary_path
 
 SUFFIXES = (".mp4", ".mov")
-"""Of the files that can be marked."""
+"""Suffixes of files that can be marked."""
 IDENTIFIER = bytes.fromhex("ffcc8263f8554a938814587a02521fdd")
 MARK = (
     '<?xml version="1.0"?><rdf:SphericalVideo '
@@ -29,22 +29,22 @@ MARK = (
 )
 CHUNK = 1 << 20
 OFFSETS = {b"stco": ">I", b"co64": ">Q"}
-"""Tables of where in the file the packets lie, and the form of an entry."""
+"""Boxes with a table of the positions of packets in the file -> struct format of an entry."""
 WAY = (b"trak", b"mdia", b"minf", b"stbl")
-"""Boxes within one another that lead to them."""
+"""Nested boxes that contain these tables, from the outside in."""
 
 
 def write_spherical_tag(path: Path, layout: str) -> None:
     """Mark the file at path as an equirectangular 360-degree video.
 
-    layout: of the views for two eyes: mono, top-bottom or left-right. Raises ValueError for a file
-    of another form, and OSError.
+    layout: layout of the views for the two eyes: mono, top-bottom or left-right. Raises ValueError
+    if the file is not an .mp4 or .mov with a video track, and OSError.
     """
     content = MARK.format(layout=layout).encode()
     box = struct.pack(">I4s", 24 + len(content), b"uuid") + IDENTIFIER + content
-    half = temporary_path(path)
+    temporary = temporary_path(path)
     try:
-        with path.open("rb") as old, half.open("wb") as new:
+        with path.open("rb") as old, temporary.open("wb") as new:
             begin, size = _movie(old)
             old.seek(begin)
             movie = bytearray(old.read(size))
@@ -52,7 +52,7 @@ def write_spherical_tag(path: Path, layout: str) -> None:
             if not track:
                 raise ValueError("there is no video track")
             end = track + _size(movie, track)
-            # what lies behind the movie box moves by the length of the new one
+            # data after the movie box moves by the size of the new box
             _move(movie, after=begin + size, by=len(box))
             for place in (track, 0):
                 struct.pack_into(">I", movie, place, _size(movie, place) + len(box))
@@ -62,13 +62,13 @@ def write_spherical_tag(path: Path, layout: str) -> None:
             new.write(movie)
             old.seek(begin + size)
             shutil.copyfileobj(old, new)
-        half.replace(path)
+        temporary.replace(path)
     finally:
-        half.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _copy(old: BinaryIO, new: BinaryIO, size: int) -> None:
-    """Copy so many bytes."""
+    """Copy `size` bytes."""
     while size:
         data = old.read(min(size, CHUNK))
         new.write(data)
@@ -76,7 +76,7 @@ def _copy(old: BinaryIO, new: BinaryIO, size: int) -> None:
 
 
 def _movie(file: BinaryIO) -> tuple[int, int]:
-    """Return where the movie box begins in the file, and its size."""
+    """Return the position of the movie box in the file and its size, in bytes."""
     at = 0
     while len(head := file.read(16)) >= 8:
         size, kind = struct.unpack(">I4s", head[:8])
@@ -91,12 +91,12 @@ def _movie(file: BinaryIO) -> tuple[int, int]:
 
 
 def _size(data: bytearray, at: int) -> int:
-    """Return the size of the box there."""
+    """Return the size in bytes of the box at position `at`."""
     return int(struct.unpack_from(">I", data, at)[0])
 
 
 def _boxes(data: bytearray, begin: int, end: int, kind: bytes) -> Iterator[int]:
-    """Yield where the boxes of that kind begin, from `begin` to `end`."""
+    """Yield the positions of the boxes of that kind from `begin` to `end`, without nested ones."""
     at = begin
     while at + 8 <= end:
         if data[at + 4 : at + 8] == kind:
@@ -105,12 +105,12 @@ def _boxes(data: bytearray, begin: int, end: int, kind: bytes) -> Iterator[int]:
 
 
 def _within(data: bytearray, box: int, kind: bytes) -> Iterator[int]:
-    """Yield where the boxes of that kind begin in a box."""
+    """Yield the positions of the boxes of that kind directly inside a box."""
     return _boxes(data, box + 8, box + _size(data, box), kind)
 
 
 def _is_video(data: bytearray, track: int) -> bool:
-    """Return whether it is the track of a video."""
+    """Return whether the track at that position is a video track."""
     return any(
         data[handler + 16 : handler + 20] == b"vide"
         for media in _within(data, track, b"mdia")
@@ -119,7 +119,7 @@ def _is_video(data: bytearray, track: int) -> bool:
 
 
 def _move(movie: bytearray, *, after: int, by: int) -> None:
-    """Let packets that lie behind that place in the file lie so many bytes later."""
+    """Add `by` to the positions of packets at or after position `after` in the file."""
     places = [0]
     for kind in WAY:
         places = [box for place in places for box in _within(movie, place, kind)]

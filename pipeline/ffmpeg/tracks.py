@@ -1,6 +1,6 @@
-"""Sound and subtitles of the input as ffmpeg's options: which are copied, which encoded, where cut.
+"""ffmpeg options that copy or encode the audio and subtitles of the input and cut them to length.
 
-They belong to input 1 of a run with -copyts whose clock was set to zero at the render's frame 0.
+The options are for input 1 of a run with -copyts whose clock is zero at frame 0 of the render.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from pipeline.frame import Tracks
 
 log = logging.getLogger(__name__)
 
-# Sound of a whole file begins up to this much before its first picture: what a decoder needs to
-# warm up, and throws away. Longer than any codec's, in seconds.
 WARM_UP = 0.1
+"""Maximum time in seconds by which the audio of a file starts before its first picture: samples
+that a decoder needs for warm-up and discards. No codec needs more."""
 
 
 class AudioTrack(Enum):
-    """What becomes of sound, in the order in which it is tried."""
+    """Ways to keep the audio, in the order in which they are tried."""
 
     COPIED = auto()
-    """It is copied where the container can hold it, and encoded otherwise."""
+    """Copy the audio if the container supports its codec, and encode it otherwise."""
     ENCODED = auto()
+    """Encode all audio."""
     NONE = auto()
-    """It is left out, and so are subtitles."""
+    """Leave out audio and subtitles."""
 
 
 def track_options(tracks: Tracks, container: Container, sound: AudioTrack) -> list[str]:
-    """Return options that keep each track of the file which the container can hold, in their order.
+    """Return options that keep, in order, all tracks of the file that the container supports.
 
-    A track that cannot be held, or that no decoder knows, is logged.
+    A track that can be neither copied nor converted is left out and logged.
     """
     if sound is AudioTrack.NONE:
         return []
@@ -43,15 +44,15 @@ def track_options(tracks: Tracks, container: Container, sound: AudioTrack) -> li
     count = 0
     for index, codec in enumerate(tracks.audio):
         if codec in ("none", "unknown"):
-            _left_out(tracks, "sound", index, codec)
+            _log_dropped_track(tracks, "sound", index, codec)
             continue
         fits = container.audio is None or codec in container.audio
         copied = sound is AudioTrack.COPIED and fits
         if not copied and codec not in _decoders():
-            _left_out(tracks, "sound", index, codec)
+            _log_dropped_track(tracks, "sound", index, codec)
             continue
         options += ["-map", f"1:a:{index}"]
-        options += _copied(tracks, count) if copied else _encoded(tracks, container, count)
+        options += _copy(tracks, count) if copied else _encode(tracks, container, count)
         count += 1
     count = 0
     for index, codec in enumerate(tracks.subtitles):
@@ -60,18 +61,20 @@ def track_options(tracks: Tracks, container: Container, sound: AudioTrack) -> li
         elif codec in TEXT and container.text is not None:
             target = container.text
         else:
-            _left_out(tracks, "subtitles", index, codec)
+            _log_dropped_track(tracks, "subtitles", index, codec)
             continue
         options += ["-map", f"1:s:{index}", f"-c:s:{count}", target]
-        options += [f"-bsf:s:{count}", _cut_words(tracks)]
+        options += [f"-bsf:s:{count}", _cut_subtitles(tracks)]
         count += 1
     return options
 
 
 def warn_of_dropped_tracks(tracks: Tracks) -> None:
-    """Log that no track is kept."""
+    """Log that audio and subtitles are left out."""
     kinds = [("sound", tracks.audio), ("subtitles", tracks.subtitles)]
-    named = " and ".join(f"{kind} ({printable(', '.join(held))})" for kind, held in kinds if held)
+    named = " and ".join(
+        f"{kind} ({printable(', '.join(codecs))})" for kind, codecs in kinds if codecs
+    )
     log.warning(
         "%s: %s can be neither copied nor encoded, so the result has none",
         printable(tracks.path),
@@ -81,20 +84,20 @@ def warn_of_dropped_tracks(tracks: Tracks) -> None:
 
 @cache
 def _decoders() -> frozenset[str]:
-    """Return ffmpeg's names of the codecs that it can decode."""
+    """Return the names of the codecs that ffmpeg can decode."""
     return frozenset(re.findall(r"^ D\S{5} (\S+)", output(["-codecs"]), re.MULTILINE))
 
 
-def _left_out(tracks: Tracks, kind: str, index: int, codec: str) -> None:
+def _log_dropped_track(tracks: Tracks, kind: str, index: int, codec: str) -> None:
     name = printable(tracks.path)
     log.warning("%s: %s %d (%s) have no place in the output", name, kind, index, printable(codec))
 
 
-def _copied(tracks: Tracks, index: int) -> list[str]:
-    """Return options that copy a sound track, without the packets that begin outside the render.
+def _copy(tracks: Tracks, index: int) -> list[str]:
+    """Return options that copy an audio track without packets that start outside the render.
 
-    Packets before zero would make ffmpeg move the picture in .mkv, and hide in .mp4 as sound that
-    is stored but not played. What is lost is less than a packet, 20 to 100 ms.
+    Packets before time zero would make ffmpeg shift the picture in .mkv, and would be stored but
+    not played in .mp4. Less than one packet is lost, 20 to 100 ms.
     """
     first = 0.0 if tracks.offset > 0 else -WARM_UP
     outside = f"lt(pts*tb,{first})"
@@ -103,8 +106,8 @@ def _copied(tracks: Tracks, index: int) -> list[str]:
     return [f"-c:a:{index}", "copy", f"-bsf:a:{index}", f"noise=drop='{outside}'"]
 
 
-def _encoded(tracks: Tracks, container: Container, index: int) -> list[str]:
-    """Return options that encode a sound track, cut to the sample; gaps become silence."""
+def _encode(tracks: Tracks, container: Container, index: int) -> list[str]:
+    """Return options that encode an audio track, cut to the sample, with silence in gaps."""
     cut = "atrim=start=0"
     if tracks.seconds is not None:
         cut += f":end={tracks.seconds:.6f}"
@@ -114,8 +117,8 @@ def _encoded(tracks: Tracks, container: Container, index: int) -> list[str]:
     return [f"-c:a:{index}", *container.sound, f"-filter:a:{index}", ",".join(filters)]
 
 
-def _cut_words(tracks: Tracks) -> str:
-    """Bitstream filters that drop subtitles outside the render and clip those across its ends."""
+def _cut_subtitles(tracks: Tracks) -> str:
+    """Return bitstream filters that drop subtitles outside the render and cut those at its ends."""
     outside, end = "lte(pts+duration,0)", "PTS+DURATION"
     if tracks.seconds is not None:
         outside += f"+gte(pts*tb,{tracks.seconds:.6f})"

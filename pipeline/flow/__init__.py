@@ -1,4 +1,4 @@
-"""Contract: where each pixel was one frame ago. One file a method."""
+"""Contract of optical flow: where each pixel was one frame ago. One file per method."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from pipeline.cuts import Change
 from pipeline.frame import Clip, Frame, Motion, Picture
 
 MOST, MOST_PIXELS = 8, 1 << 24
-"""Flows side by side, and pixels of their pictures together: each pixel takes some 40 bytes."""
+"""Maximum number of parallel flows, and of pixels of all their pictures, which take about 40 bytes
+each."""
 
 
 class Flow(Protocol):
-    """Finds the motion between two pictures of the same size."""
+    """Estimates the motion between two pictures of the same size."""
 
     def __call__(self, current: Picture, previous: Picture) -> Motion | None:
-        """Return the backward motion, current[y, x] was previous[y + dy, x + dx]; None = nothing
-        moved.
+        """Return the backward motion: current[y, x] was previous[y + dy, x + dx].
 
-        current, previous: (H, W, 3) uint8 RGB.
+        current, previous: (H, W, 3) uint8 RGB. None: no motion.
         """
 
 
 def parallel_flows(clip: Clip, device: torch.device) -> int:
-    """Return how many frames' motion is best found in parallel with the dream, if that is on this
-    device; 0 = none, but when it is asked for.
+    """Return how many flows to compute in parallel with the dream, for a dream on this device.
 
-    A CPU that dreams has no core to spare: all wait for the one that is taken away. Measured on two
-    cores at 640x272, a flow beside the dream took 24 ms and carrying it along 16, in turn 11 and 7;
-    a whole frame 4 % less. A GPU is done with a frame before one is found: measured beside an H200
-    with 16 cores, 32 ms a flow at 640x272 and 104 at 1920x1080 became 10 and 44 with eight at once,
-    each on one core; the other half is for the dream, the decoder and the encoder.
+    0: compute each flow when its frame is needed. A dream on the CPU uses all cores, and all of
+    them wait if one is taken away. Measured on two cores at 640x272: in parallel with the dream a
+    flow took 24 ms and the warp 16 ms, one after the other 11 and 7 ms, and a frame 4 % less in
+    total. A GPU finishes a frame before the next flow is computed. Measured with an H200 and 16
+    cores: 32 ms per flow at 640x272 and 104 ms at 1920x1080 became 10 and 44 ms with eight flows in
+    parallel, each on one core; the other eight cores are for the dream, decoder and encoder.
     """
     if device.type == "cpu":
         return 0
-    most = min(MOST, torch.get_num_threads() // 2, MOST_PIXELS // (clip.height * clip.width))
-    return max(1, most)
+    count = min(MOST, torch.get_num_threads() // 2, MOST_PIXELS // (clip.height * clip.width))
+    return max(1, count)
 
 
 def with_motion(
@@ -56,21 +56,21 @@ def with_motion(
     start: int = 0,
     at_once: int = 0,
 ) -> Iterator[Frame]:
-    """Yield the pictures from number `start` on as frames, each with its motion since the one
-    before.
+    """Yield the pictures from index `start` on as frames, each with the motion since the last one.
 
-    Not across a cut, and not where nothing was filmed. A flash has no motion, and the frame behind
-    it moves against the last one before it, for that is where the dream was left. at_once: so many
-    frames' motion is looked for side by side, each in a thread; 0 or 1 = in turn, in this one.
+    There is no motion at a cut, in a flash or without footage. The motion of the frame after a
+    flash is relative to the last frame before it, where the dream was left. rate: frames per
+    second. at_once: number of flows to compute in parallel, each in a thread; 0 or 1: one after the
+    other, in the calling thread.
     """
     if at_once < 2:
-        yield from (whole(flow) for whole in _unmoved(pictures, rate, start))
+        yield from (complete(flow) for complete in _pending_frames(pictures, rate, start))
         return
-    with _a_core_each(), ThreadPoolExecutor(at_once, "flow") as pool:
+    with _single_threaded_opencv(), ThreadPoolExecutor(at_once, "flow") as pool:
         pending: deque[Future[Frame]] = deque()
         try:
-            for whole in _unmoved(pictures, rate, start):
-                pending.append(pool.submit(whole, flow))
+            for complete in _pending_frames(pictures, rate, start):
+                pending.append(pool.submit(complete, flow))
                 if len(pending) == at_once:
                     yield pending.popleft().result()
             while pending:
@@ -80,50 +80,51 @@ def with_motion(
 
 
 @contextmanager
-def _a_core_each() -> Generator[None, None, None]:
-    """Several flows side by side do not fight for cores; what they find is the same."""
-    import cv2  # whoever only builds a render need not wait for it
+def _single_threaded_opencv() -> Generator[None, None, None]:
+    """Let OpenCV use one thread per flow, so that parallel flows do not compete; same results."""
+    import cv2  # not needed, and not imported, where a pipeline is only built
 
-    before = cv2.getNumThreads()
+    thread_count = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
         yield
     finally:
-        cv2.setNumThreads(before)
+        cv2.setNumThreads(thread_count)
 
 
-def _moved(frame: Frame, previous: Picture | None, flow: Flow) -> Frame:
-    """Return the frame with its motion against that picture; None = it has none."""
-    began, motion = time.perf_counter(), None
+def _with_flow(frame: Frame, previous: Picture | None, flow: Flow) -> Frame:
+    """Return the frame with its motion since `previous`; without motion if that is None."""
+    start_time, motion = time.perf_counter(), None
     if previous is not None and frame.picture is not None:
         motion = flow(frame.picture, previous)
     return replace(
-        frame, motion=motion, spans={**frame.spans, "flow": (began, time.perf_counter())}
+        frame, motion=motion, spans={**frame.spans, "flow": (start_time, time.perf_counter())}
     )
 
 
-def _raised(failure: Exception, flow: Flow) -> Frame:
-    """Raises that."""
+def _fail(failure: Exception, flow: Flow) -> Frame:
+    """Raise the failure of the source, when it is the turn of the frame that it prevented."""
     raise failure
 
 
-def _unmoved(
+def _pending_frames(
     pictures: Iterable[tuple[Picture | None, Change]], rate: Fraction, start: int
 ) -> Iterator[Callable[[Flow], Frame]]:
-    """Yield a function for each frame that completes it with the flow; last of all one that raises
-    the failure of the source, if there was one.
+    """Yield a function for each frame that returns the frame with its motion, given the flow.
+
+    If the source fails, the last function raises its error.
     """
     previous: Picture | None = None
     source = iter(pictures)
     index = 0
     while True:
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         try:
             picture, change = next(source)
         except StopIteration:
             return
         except Exception as failure:
-            yield partial(_raised, failure)
+            yield partial(_fail, failure)
             return
         if index >= start:
             frame = Frame(
@@ -132,9 +133,9 @@ def _unmoved(
                 picture=picture,
                 cut=change is Change.CUT,
                 flash=change is Change.FLASH,
-                spans={"decode": (began, time.perf_counter())},
+                spans={"decode": (start_time, time.perf_counter())},
             )
-            yield partial(_moved, frame, previous if change is Change.NONE else None)
+            yield partial(_with_flow, frame, previous if change is Change.NONE else None)
         if change is not Change.FLASH:
             previous = picture
         index += 1

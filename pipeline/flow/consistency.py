@@ -1,4 +1,4 @@
-"""How far a flow can be trusted: forward and backward must agree.
+"""Confidence in a flow, from the consistency of the forward and the backward flow.
 
 Ruder, Dosovitskiy, Brox 2016, "Artistic style transfer for videos", section 3, after Sundaram,
 Brox, Keutzer 2010.
@@ -14,20 +14,22 @@ import numpy as np
 from pipeline.frame import FloatMap
 
 BOUNDARY = 0.05
-"""Least squared gradient of the flow that is a motion boundary.
+"""Squared gradient of the flow from which a pixel counts as a motion boundary.
 
-The paper's 0.002 is made for a smooth variational flow. DIS leaves faint edges of its patches on
-flat, still ground: with 0.002 a quarter of a tripod shot was distrusted, with 0.05 a twentieth.
+The paper's 0.002 suits a smooth variational flow. DIS leaves faint edges of its patches in flat,
+still areas: with 0.002 the confidence was low in a quarter of a tripod shot, with 0.05 in a
+twentieth.
 """
 
 
 def confidence(backward: FloatMap, forward: FloatMap) -> FloatMap:
-    """Return how far each pixel's backward flow can be trusted, (H, W) float32 in [0, 1].
+    """Return the confidence in the backward flow at each pixel, (H, W) float32 in [0, 1].
 
-    backward: (H, W, 2) pixels, current[y, x] was previous[y + dy, x + dx]; forward: (H, W, 2), the
-    same from previous to current. 0 where the pixel was hidden (the way there and back does not end
-    where it began), at motion boundaries, and where it comes from outside the frame. Soft: a test
-    is passed in full up to the paper's threshold, and failed in full at twice that.
+    backward: (H, W, 2) pixels, current[y, x] was previous[y + dy, x + dx]. forward: (H, W, 2), the
+    same from previous to current. The confidence is 0 where the pixel was occluded (following both
+    flows does not lead back to it), at motion boundaries, and where it comes from outside the
+    frame. Unlike in the paper the tests are soft: 1 up to the threshold, 0 from twice the threshold
+    on.
     """
     x, y = _targets(backward)
     back = _float(cv2.remap(forward, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
@@ -40,7 +42,7 @@ def confidence(backward: FloatMap, forward: FloatMap) -> FloatMap:
 
 
 def outside(backward: FloatMap) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Return which pixels, (H, W) bool, come from beyond the previous frame's edge."""
+    """Return which pixels come from outside the previous frame, (H, W) bool."""
     height, width = backward.shape[:2]
     x, y = _targets(backward)
     beyond: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = (
@@ -50,7 +52,7 @@ def outside(backward: FloatMap) -> np.ndarray[tuple[int, int], np.dtype[np.bool_
 
 
 def _targets(flow: FloatMap) -> tuple[FloatMap, FloatMap]:
-    """Return where each pixel's flow ends: x and y, (H, W) each, in pixels from the top left
+    """Return the x and y that each pixel's flow points to, (H, W) each, in pixels from the top left
     corner.
     """
     height, width = flow.shape[:2]
@@ -60,21 +62,21 @@ def _targets(flow: FloatMap) -> tuple[FloatMap, FloatMap]:
 
 
 def _square(flow: FloatMap) -> FloatMap:
-    """Squared length, (H, W), in square pixels."""
+    """Return the squared length of the flow, (H, W), in square pixels."""
     across, down = flow[..., 0], flow[..., 1]
-    # einsum takes six times as long for the same bits
+    # einsum gives the same bits but takes six times as long
     square: FloatMap = across * across + down * down
     return square
 
 
 def _steepness(flow: FloatMap) -> FloatMap:
-    """|grad u|^2 + |grad v|^2, (H, W): high where two motions meet."""
+    """Return |grad u|^2 + |grad v|^2, (H, W), which is high at motion boundaries."""
     across = _float(cv2.Sobel(flow, cv2.CV_32F, 1, 0, ksize=1, scale=0.5))
     down = _float(cv2.Sobel(flow, cv2.CV_32F, 0, 1, ksize=1, scale=0.5))
     return _square(across) + _square(down)
 
 
 def _float(array: np.ndarray[Any, Any]) -> FloatMap:
-    """Return what OpenCV gave, with the type that it has."""
+    """Return OpenCV's result with a static type; it is float32 already."""
     field: FloatMap = np.asarray(array, np.float32)
     return field

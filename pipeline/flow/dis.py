@@ -1,6 +1,7 @@
-"""Dense inverse search: fast on a CPU, exact enough to paint on what moves.
+"""Dense inverse search: fast on a CPU, and accurate enough to keep a dream on moving objects.
 
-Kroeger, Timofte, Dai, Van Gool 2016, "Fast optical flow using dense inverse search"; OpenCV's.
+Kroeger, Timofte, Dai, Van Gool 2016, "Fast optical flow using dense inverse search", as implemented
+in OpenCV.
 """
 
 from __future__ import annotations
@@ -18,26 +19,26 @@ from pipeline.frame import FloatMap, Motion, Picture
 
 @dataclass(frozen=True)
 class Dis:
-    """DIS flow, refined where it is carried along, quick where it only checks.
+    """DIS flow with these settings backward, and with OpenCV's fast preset forward.
 
-    The forward flow only tells what was hidden: OpenCV's fast preset is enough for that.
+    The dream is warped with the backward flow; the forward flow is only used to detect occlusions.
     """
 
     finest_scale: Annotated[int, Limit(ge=0, le=5)]
-    """0 = flow at every pixel, 1 = at every second."""
+    """Finest pyramid level at which flow is computed: 0 = every pixel, 1 = every second one."""
     patch_size: Annotated[int, Limit(ge=4, le=32)]
-    """Pixels a side."""
+    """Side of a patch in pixels."""
     patch_stride: Annotated[int, Limit(ge=1, le=32)]
-    """Pixels between patches."""
+    """Distance between neighbouring patches in pixels."""
     descents: Annotated[int, Limit(ge=1, le=1000)]
-    """Gradient descent iterations of a patch."""
+    """Gradient descent iterations per patch."""
     refinements: Annotated[int, Limit(ge=0, le=1000)]
-    """Variational refinement iterations of a scale."""
+    """Variational refinement iterations per scale."""
     most_pixels: Annotated[int, Limit(ge=4096, le=2**31)]
-    """Pictures with more are halved in size."""
+    """Largest number of pixels; the sides of larger pictures are halved until they fit."""
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
-        """Return the backward motion of current against previous."""
+        """Return the backward motion from current to previous."""
         return flow_at_bounded_size(current, previous, self._pair, self.most_pixels)
 
     def _pair(self, current: Picture, previous: Picture) -> tuple[FloatMap, FloatMap]:
@@ -53,5 +54,5 @@ class Dis:
 
 
 def _flow(method: cv2.DISOpticalFlow, one: Picture, other: Picture) -> FloatMap:
-    found = method.calc(one, other, np.zeros((*one.shape, 2), np.float32))
-    return np.asarray(found, np.float32)
+    flow = method.calc(one, other, np.zeros((*one.shape, 2), np.float32))
+    return np.asarray(flow, np.float32)

@@ -1,4 +1,4 @@
-"""Flow at a bounded size: large pictures are halved for it, and the flow doubled again."""
+"""Optical flow at a bounded size: pictures are downscaled for it, and the flow is upscaled."""
 
 from __future__ import annotations
 
@@ -17,33 +17,37 @@ Pair = Callable[[Picture, Picture], tuple[FloatMap, FloatMap]]
 def flow_at_bounded_size(
     current: Picture, previous: Picture, pair: Pair, most_pixels: int
 ) -> Motion:
-    """Return the motion between two pictures, found at half size as often as it takes.
+    """Return the motion between two pictures, computed at a size that is halved until it fits.
 
-    most_pixels: of the pictures that `pair` may be given.
+    most_pixels: maximum number of pixels of the pictures that `pair` is called with.
     """
     height, width = current.shape[:2]
     halvings = 0
     while (height >> halvings) * (width >> halvings) > most_pixels:
         halvings += 1
     size = (width >> halvings, height >> halvings)
-    backward, forward = pair(_shrunk(current, size), _shrunk(previous, size))
+    backward, forward = pair(_downscale(current, size), _downscale(previous, size))
     trusted = confidence(backward, forward)
     if halvings == 0:
         return Motion(backward, trusted)
     scale = np.array([width / size[0], height / size[1]], dtype=np.float32)
-    whole = (width, height)
-    grown = np.asarray(cv2.resize(backward, whole, interpolation=cv2.INTER_LINEAR), np.float32)
-    sure = np.asarray(cv2.resize(trusted, whole, interpolation=cv2.INTER_LINEAR), np.float32)
-    return Motion(grown * scale, sure)
+    full_size = (width, height)
+    upscaled = np.asarray(
+        cv2.resize(backward, full_size, interpolation=cv2.INTER_LINEAR), np.float32
+    )
+    upscaled_confidence = np.asarray(
+        cv2.resize(trusted, full_size, interpolation=cv2.INTER_LINEAR), np.float32
+    )
+    return Motion(upscaled * scale, upscaled_confidence)
 
 
-def _shrunk(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Return the picture at (width, height), each pixel the mean of those that it covers."""
+def _downscale(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Return the picture resized to (width, height) by area averaging."""
     if picture.shape[1::-1] == size:
         return picture
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def grey(picture: Picture) -> Picture:
-    """Return the picture's brightness, (H, W) uint8."""
+    """Return the picture in greyscale, (H, W) uint8."""
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -1,6 +1,7 @@
 """Polynomial expansion: smooth flow for soft pictures.
 
-Farnebaeck 2003, "Two-frame motion estimation based on polynomial expansion"; OpenCV's.
+Farnebaeck 2003, "Two-frame motion estimation based on polynomial expansion", as implemented in
+OpenCV.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ class Farneback:
     """Farnebaeck's flow."""
 
     levels: Annotated[int, Limit(ge=1, le=10)]
-    """Of the pyramid, each half the size of the next."""
+    """Number of pyramid levels, each half the size of the one below."""
     window: Annotated[int, Limit(ge=3, le=101)]
-    """Pixels a side that are averaged over."""
+    """Side of the averaging window in pixels."""
     iterations: Annotated[int, Limit(ge=1, le=1000)]
-    """At each level."""
+    """Iterations per level."""
     neighbourhood: Annotated[int, Limit(ge=5, le=7)]
-    """Pixels a side of the polynomial expansion, 5 or 7."""
+    """Side of the neighbourhood of the polynomial expansion in pixels: 5 or 7."""
     most_pixels: Annotated[int, Limit(ge=4096, le=2**31)]
-    """Pictures with more are halved in size."""
+    """Largest number of pixels; the sides of larger pictures are halved until they fit."""
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
-        """Return the backward motion of current against previous."""
+        """Return the backward motion from current to previous."""
         return flow_at_bounded_size(current, previous, self._pair, self.most_pixels)
 
     def _pair(self, current: Picture, previous: Picture) -> tuple[FloatMap, FloatMap]:
@@ -40,7 +41,7 @@ class Farneback:
         return self._flow(now, then), self._flow(then, now)
 
     def _flow(self, one: Picture, other: Picture) -> FloatMap:
-        deviation = 1.1 if self.neighbourhood == 5 else 1.5  # as OpenCV's manual pairs them
+        deviation = 1.1 if self.neighbourhood == 5 else 1.5  # recommended in OpenCV's manual
         flow = cv2.calcOpticalFlowFarneback(
             one,
             other,

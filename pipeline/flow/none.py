@@ -1,4 +1,4 @@
-"""No motion is looked for: the dream layer is carried unmoved."""
+"""No optical flow: the dream layer stays in place."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pipeline.frame import Picture
 
 @dataclass(frozen=True)
 class Unmoved:
-    """For a camera on a tripod, or for the look of it."""
+    """No motion, for static cameras or as an effect."""
 
     def __call__(self, current: Picture, previous: Picture) -> None:
-        """None."""
+        """Return None."""
         return

@@ -1,6 +1,7 @@
-"""A network that finds motion, for large and fast ones; wants a GPU.
+"""RAFT, a neural network for optical flow: copes with large and fast motion, but needs a GPU.
 
-Teed and Deng 2020, "RAFT: recurrent all-pairs field transforms for optical flow"; torchvision's.
+Teed and Deng 2020, "RAFT: recurrent all-pairs field transforms for optical flow", as implemented in
+torchvision.
 """
 
 from __future__ import annotations
@@ -22,32 +23,32 @@ from pipeline.frame import FloatMap, Motion, Picture
 from pipeline.runtime.weights import with_weights
 
 LEAST = 128
-"""Pixels a side below which RAFT's correlation pyramid is empty."""
+"""Smallest side in pixels; below it RAFT's correlation pyramid is empty."""
 NO_INPUTS = threading.Lock()
-"""A pair of pictures holds gigabytes, and the device is busy with one."""
+"""Lock that lets one flow run at a time: it takes gigabytes, and occupies the device fully."""
 
 
 @dataclass(frozen=True)
 class Raft:
-    """RAFT flow with torchvision's weights, which torchvision downloads once.
+    """RAFT flow with torchvision's weights, which are downloaded once.
 
-    Raises UserError at construction if the weights cannot be had.
+    Raises UserError at construction if the weights are not available.
     """
 
     size: Literal["small", "large"]
-    """Of the network, small or large."""
+    """Size of the network."""
     device: str
-    """Where it runs: cpu, cuda ..."""
+    """Device that the network runs on, such as cpu or cuda."""
     updates: Annotated[int, Limit(ge=1, le=64)]
-    """Iterations of its recurrent flow."""
+    """Number of iterations of the recurrent update."""
     most_pixels: Annotated[int, Limit(ge=4096, le=2**31)]
-    """Pictures with more are halved in size."""
+    """Largest number of pixels; the sides of larger pictures are halved until they fit."""
 
     def __post_init__(self) -> None:
-        _ = self._network  # what is missing is missed now, not at frame 1
+        _ = self._network  # load the weights now, so that errors occur before the first frame
 
     def __call__(self, current: Picture, previous: Picture) -> Motion:
-        """Return the backward motion of current against previous."""
+        """Return the backward motion from current to previous."""
         return flow_at_bounded_size(current, previous, self._pair, self.most_pixels)
 
     @cached_property
@@ -70,7 +71,9 @@ class Raft:
         return np.ascontiguousarray(both[0]), np.ascontiguousarray(both[1])
 
     def _tensor(self, picture: Picture) -> Tensor:
-        """Return (1, 3, H', W') in [-1, 1], padded at the right and bottom to a multiple of 8."""
+        """Return (1, 3, H', W') in [-1, 1], padded right and bottom to a multiple of 8, LEAST or
+        more.
+        """
         tensor = torch.from_numpy(np.ascontiguousarray(picture)).to(self.device)
         image = tensor.permute(2, 0, 1)[None].float() / 127.5 - 1
         height, width = picture.shape[:2]

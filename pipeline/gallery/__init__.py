@@ -1,15 +1,16 @@
-"""A sweep to look at: one page of all its jobs, playing in step, and one video of them all.
+"""Gallery of a sweep: one page of all its jobs, playing in step, and one video of all of them.
 
-media      what of a job can be looked at, if it may be
-cards      a card for each job, out of what lies in its folder
-commands   the commands that make a job's video once more
+media      the files of a job that can be shown
+cards      a card for each job, read from its folder
+commands   the commands that render a job's video again
+convert    conversion of files by ffmpeg
 thumbnails posters, and copies of what no browser plays
 page       SWEEP/index.html: the cards, live while the sweep runs
-mosaic     SWEEP/mosaic.mp4: what is done, side by side
-watch      both of them kept true while a sweep runs
+mosaic     SWEEP/mosaic.mp4: the finished videos side by side
+watch      updates of page and mosaic while a sweep runs
 
-Neither torch nor Hydra is imported: the page is there in a fraction of a second. What lies in the
-folder may come from anywhere and be half written: it is looked at, never believed.
+Neither torch nor Hydra is imported, so the page is written in a fraction of a second. The files in
+the folder may come from anywhere and be incomplete: they are validated, never trusted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A card for each job of a sweep, out of what lies in its folder, all of it looked at first."""
+"""A card for each job of a sweep, read from the files in its folder, which are not trusted."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import PLAN, STATUS, JobState, Plan, Status, SweepJob, read_plan, status_of
 
 LETTERS = 2000
-"""The most letters of an error, or of a setting, that are shown."""
+"""Maximum number of characters of an error or a setting that are shown."""
 RATE = re.compile(r"[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?")
-"""A rate as a report has it: nothing that takes long to read, as 1e999999999 would."""
+"""A frame rate in a report; excludes values that take long to parse, such as 1e999999999."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Metrics of a job from its report, or from its progress while it runs; None = unknown."""
+    """Metrics of a job, from its report or, until it is done, its progress. None: unknown."""
 
     frames: int | None = None
-    """Of the result."""
+    """Number of frames of the result."""
     rate: Fraction | None = None
-    """Frames a second."""
+    """Frames per second."""
     width: int | None = None
-    """Pixels."""
+    """Width in pixels."""
     height: int | None = None
-    """Pixels."""
+    """Height in pixels."""
     gain: float | None = None
     """Mean gain."""
     flicker: float | None = None
     """Mean flicker."""
     seconds_per_frame: float | None = None
-    """Of computing."""
+    """Seconds of computation per frame."""
     done: int | None = None
-    """Frames so far, of `frames`."""
+    """Number of frames rendered so far."""
     left: float | None = None
-    """Seconds until it is done."""
+    """Estimated seconds until the job is done."""
 
     @property
     def seconds(self) -> float | None:
-        """How long it plays."""
+        """Duration of the result in seconds. None: unknown."""
         if self.frames is None or self.rate is None:
             return None
         return round(float(self.frames / self.rate), 3)
@@ -60,29 +60,29 @@ class Card:
     """A job of a sweep as the gallery shows it."""
 
     name: str
-    """Of the job."""
+    """Name of the job."""
     state: JobState
-    """How the job stands."""
+    """State of the job."""
     line: str
-    """Its summary, or the reason of its failure."""
+    """Summary of the result, or the reason of the failure."""
     settings: tuple[str | None, ...]
-    """The job's values of the keys that differ, None where it sets none."""
+    """Values of the settings in which the jobs differ. None: not set by this job."""
     figures: Figures
-    """Its metrics."""
+    """Metrics of the job."""
     media: Media | None
-    """Its result, None = there is none yet."""
+    """Result of the job so far. None: there is nothing to show."""
     device: str
-    """The device that computed it, empty = unknown."""
+    """Device that computed it. Empty: unknown."""
     recipe: tuple[str, ...]
-    """The resolved settings as yaml, line by line."""
+    """Lines of the resolved settings in YAML."""
     again: str
-    """The command that makes it again from the job."""
+    """Command that renders it at full length and size with the settings saved by the job."""
     whole: str
-    """The command that makes it in full size."""
+    """Command that renders it at full length and size with the job's overrides."""
 
 
 def plan_of(sweep: Path) -> Plan:
-    """Return the sweep's plan. Raises UserError if the folder holds none."""
+    """Return the sweep's plan. Raises UserError if the folder holds no valid one."""
     path = sweep / PLAN
     if path.exists() and not is_plain(path, 64 * TEXT):
         raise UserError(f"sweep: {printable(path)} must be a file of its own; run the sweep again")
@@ -93,17 +93,17 @@ def plan_of(sweep: Path) -> Plan:
 
 
 def cards(sweep: Path, plan: Plan) -> Iterator[Card]:
-    """Yield the jobs' cards, in the order of the plan; what cannot be read stays empty."""
-    home = _as_said(sweep)
-    named: dict[str, SweepJob] = {}
+    """Yield the jobs' cards in the order of the plan; values that cannot be read stay empty."""
+    home = _display_path(sweep)
+    jobs_by_name: dict[str, SweepJob] = {}
     for job in plan.jobs:
-        named.setdefault(job.name, job)
-    for job in named.values():
+        jobs_by_name.setdefault(job.name, job)
+    for job in jobs_by_name.values():
         yield _card(sweep, home, plan, job)
 
 
 def _card(sweep: Path, home: Path, plan: Plan, job: SweepJob) -> Card:
-    said = job.settings(plan.keys)
+    job_settings = job.settings(plan.keys)
     folder = path_within(sweep, job.name)
     if folder is None or not is_folder(folder):
         status, folder = Status(JobState.MISSING), None
@@ -117,7 +117,9 @@ def _card(sweep: Path, home: Path, plan: Plan, job: SweepJob) -> Card:
         name=printable_text(job.name),
         state=status.state,
         line=printable_text(status.line) if isinstance(status.line, str) else "",
-        settings=tuple(printable_text(said[key]) if key in said else None for key in plan.keys),
+        settings=tuple(
+            printable_text(job_settings[key]) if key in job_settings else None for key in plan.keys
+        ),
         figures=Figures() if work is None else figures(work),
         media=None if folder is None else media_of(folder, status),
         device=printable_text(status.device) if isinstance(status.device, str) else "",
@@ -130,24 +132,22 @@ def _card(sweep: Path, home: Path, plan: Plan, job: SweepJob) -> Card:
 
 
 def printable_text(text: str) -> str:
-    """Return the text with what cannot be seen, or turns text around, written out; cut where too
-    long.
-    """
-    cut = text if len(text) <= LETTERS else f"{text[:LETTERS]}…"
+    """Return the text cut to LETTERS, with invisible and direction-changing characters escaped."""
+    shortened = text if len(text) <= LETTERS else f"{text[:LETTERS]}…"
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in cut
+        for letter in shortened
     )
 
 
-def _as_said(sweep: Path) -> Path:
-    """Return the folder as one would name it from here."""
+def _display_path(sweep: Path) -> Path:
+    """Return the folder relative to the current one if it is inside it, else its absolute path."""
     whole, here = sweep.resolve(), Path.cwd()
     return whole.relative_to(here) if whole.is_relative_to(here) else whole
 
 
 def _status(folder: Path) -> Status:
-    """Return what became of the job, if that is written in a file of its own."""
+    """Return the status of the job; MISSING unless its status file is a valid regular file."""
     if not is_plain(folder / STATUS, TEXT):
         return Status(JobState.MISSING)
     try:
@@ -184,7 +184,7 @@ def _progress(work: Path) -> Figures:
 
 
 def _text(path: Path) -> str:
-    """Return what the file holds; nothing where it is not there, too large, or a link."""
+    """Return the content of the file; empty if it is missing, too large or a link."""
     if not is_plain(path, TEXT):
         return ""
     try:
@@ -194,7 +194,7 @@ def _text(path: Path) -> str:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """Return the object in a json file; of anything else an empty one."""
+    """Return the object in a JSON file; empty if there is none."""
     try:
         return _map(json.loads(_text(path)))
     except (ValueError, RecursionError):
@@ -206,7 +206,7 @@ def _map(value: object) -> Mapping[str, Any]:
 
 
 def _number(value: object) -> float | None:
-    """Return the number, if it is one that can be shown."""
+    """Return the number if it is finite and its magnitude below 1e12, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if abs(value) < 1e12 and math.isfinite(value) else None
@@ -218,7 +218,7 @@ def _count(content: Mapping[str, Any], name: str) -> int | None:
 
 
 def _rate(value: object) -> Fraction | None:
-    """Return frames/s."""
+    """Return the frame rate in frames/s; None if it is invalid or above 1000."""
     if not isinstance(value, str) or not RATE.fullmatch(value):
         return None
     rate = Fraction(value)

@@ -1,4 +1,4 @@
-"""The commands that make a job's video once more, in full: to copy into a shell."""
+"""Commands that render a job's video again at full length and size, to copy into a shell."""
 
 from __future__ import annotations
 
@@ -9,33 +9,37 @@ from pathlib import Path
 from pipeline.sweep.plan import SweepJob
 
 CLIPPED = ("start", "end", "frames")
-"""Settings that choose the few seconds that a sweep looks at: in full there are none."""
+"""Settings that select the few seconds that a sweep renders; a full render sets none of them."""
 SIDES = ("width", "height")
 APART = ("output", "sweep")
 
 
 def from_job(folder: Path, job: SweepJob, keys: Sequence[str], suffix: str) -> str:
-    """By the settings of the job in that folder, whatever they are, at full length and size.
+    """Return the command that takes its settings from the job, at full length and size.
 
-    keys: settings in which the jobs differ. suffix: of what it makes.
+    folder: folder of the sweep. keys: settings in which the jobs differ. suffix: of the output.
     """
-    whole = [f"{key}=null" for key in ("start", "end", *_preview(job, keys))]
+    resets = [f"{key}=null" for key in ("start", "end", *_preview(job, keys))]
     return command(
-        [f"from={folder / job.name}", *dict.fromkeys(whole), f"output={_output(job, suffix)}"]
+        [f"from={folder / job.name}", *dict.fromkeys(resets), f"output={_output(job, suffix)}"]
     )
 
 
 def full_size_words(job: SweepJob, keys: Sequence[str], suffix: str) -> str:
-    """By every setting that the job was given, at full length and size."""
-    apart = (*APART, *_preview(job, keys))
-    said = [word for word in job.overrides if word.partition("=")[0] not in apart]
-    return command([*said, f"output={_output(job, suffix)}"])
+    """Return the command with all overrides of the job, at full length and size.
+
+    keys: settings in which the jobs differ. suffix: of the output.
+    """
+    excluded = (*APART, *_preview(job, keys))
+    arguments = [word for word in job.overrides if word.partition("=")[0] not in excluded]
+    return command([*arguments, f"output={_output(job, suffix)}"])
 
 
 def _preview(job: SweepJob, keys: Sequence[str]) -> list[str]:
-    """Return the settings of a job that make its result shorter or smaller.
+    """Return the settings of a job that make its result shorter or smaller than the full one.
 
-    Both sides together choose a shape, and a side in which the jobs differ was asked for.
+    Excludes width and height where both are set, since they choose an aspect ratio, and a side in
+    which the jobs differ, since it is intended.
     """
     sides = job.settings(SIDES)
     smaller = [side for side in sides if len(sides) == 1 and side not in keys]
@@ -43,28 +47,32 @@ def _preview(job: SweepJob, keys: Sequence[str]) -> list[str]:
 
 
 def command(words: Sequence[str]) -> str:
-    """Return a line for a shell in which each of these is a word."""
+    """Return the shell command that runs dreamreel with these words as arguments."""
     return " ".join(["dreamreel", *map(shell_quote, words)])
 
 
 def shell_quote(word: str) -> str:
-    """Return the word as a shell reads it, and as one sees it: nothing in it is invisible or turns
-    what is written around (Boucher and Anderson, Trojan Source, 2021). bash and zsh know the
-    $'...'.
+    """Return the word quoted for a shell, without invisible or direction-changing characters.
+
+    These are escaped (Boucher and Anderson, Trojan Source, 2021), in the form $'...' that bash and
+    zsh support.
     """
     if word.isprintable():
         return shlex.quote(word)
     plain = word.replace("\\", "\\\\").replace("'", "\\'")
-    return f"$'{''.join(map(_visible, plain))}'"
+    return f"$'{''.join(map(_escape, plain))}'"
 
 
-def _visible(letter: str) -> str:
-    """Return itself, or its bytes in octal."""
+def _escape(letter: str) -> str:
+    """Return a printable character itself, another one as its UTF-8 bytes in octal escapes."""
     if letter.isprintable():
         return letter
     return "".join(f"\\{byte:03o}" for byte in letter.encode("utf-8", "surrogatepass"))
 
 
 def _output(job: SweepJob, suffix: str) -> str:
-    """Return named after the job; a folder's dots would look like a suffix."""
+    """Return an output named after the job.
+
+    An empty suffix means a folder, whose name gets no dots, since they would look like a suffix.
+    """
     return f"{job.name}{suffix}" if suffix else job.name.replace(".", "-")

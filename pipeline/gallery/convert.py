@@ -1,4 +1,4 @@
-"""A file made of others by ffmpeg, or not at all: whole, in time, and out of no other file."""
+"""Conversion of files by ffmpeg, limited in time and memory; an output is complete or absent."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pipeline.storage.atomic import disk_errors, temporary_path
 log = logging.getLogger(__name__)
 
 FORMATS = f"{VIDEOS},webp_pipe,tiff_pipe"
-"""What may lie in a job's folder."""
+"""Formats that are accepted in a job's folder."""
 MEMORY, EACH = 4 << 30, 32 << 20
-"""Bytes that ffmpeg may hold, for a damaged file asks for more than there is; and for each further
-input, whose two threads have stacks.
+"""Memory limit of ffmpeg in bytes, since a damaged file may request any amount; and the bytes added
+for each input, whose two threads have stacks.
 """
 PIXELS = 1 << 26
-"""The most pixels of a picture, as conf/config.yaml has it."""
+"""Maximum number of pixels of a picture, as in conf/config.yaml."""
 
 SCALED = "flags=area:out_color_matrix=bt709"
-"""How pictures are made smaller, and with which matrix they go into a video."""
+"""Options of the scale filter: the method to shrink pictures, and the matrix of the video."""
 TAGGED = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
-"""The last filter: what is not said players guess, each otherwise."""
+"""Last filter of a video: sets all colour tags, since players guess missing ones differently."""
 H264 = ("-an", "-sn", "-dn", "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p")
-"""A video that every browser plays."""
+"""Options of a video that every browser plays."""
 MP4 = ("-movflags", "+faststart", "-f", "mp4")
 
 
@@ -41,12 +41,12 @@ def convert_preview(
     pictures: Sequence[Path] = (),
     seconds: float,
 ) -> bool:
-    """Return whether target was made of the inputs, read as descriptors: no name in them opens a
-    file.
+    """Convert the inputs to `target` and return whether this succeeded.
 
-    options: of the output, its format among them. before: options of each input. pictures: PNGs
-    that are one more input, at the options' rate. seconds: after which it is given up. What went
-    while we looked is not made. Raises UserError where the disk does not do its part.
+    Inputs are passed as descriptors, so that no name inside them can open another file. options:
+    options of the output, including its format. before: options of each input. pictures: PNGs that
+    form one more input, at the rate in `before`. seconds: time limit. Failures of ffmpeg are
+    logged. Returns False if an input has disappeared. Raises UserError on a disk error.
     """
     temporary = temporary_path(target)
     with disk_errors(target), ExitStack() as stack:
@@ -55,15 +55,17 @@ def convert_preview(
             files = [stack.enter_context(path.open("rb")).fileno() for path in inputs]
         except OSError:
             return False
-        each = [
+        input_arguments = [
             word
             for file in files
-            for word in (*before, *_guarded(), "-threads", "1", "-fd", str(file), "-i", "fd:")
+            for word in (*before, *_safe_options(), "-threads", "1", "-fd", str(file), "-i", "fd:")
         ]
-        piped = (*before, *_guarded(), "-f", "png_pipe", "-i", "pipe:0") if pictures else ()
+        pipe_arguments = (
+            (*before, *_safe_options(), "-f", "png_pipe", "-i", "pipe:0") if pictures else ()
+        )
         process = stack.enter_context(
             running(
-                [*each, *piped, *options, f"file:{temporary}"],
+                [*input_arguments, *pipe_arguments, *options, f"file:{temporary}"],
                 stdin=subprocess.PIPE if pictures else subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=files,
@@ -73,11 +75,11 @@ def convert_preview(
         try:
             if pictures:
                 _feed(process.popen, pictures)
-            ended = process.popen.wait(seconds)
+            exit_code = process.popen.wait(seconds)
         except subprocess.TimeoutExpired:
             log.info("%s: not made within %g s", printable(target), seconds)
             return False
-        if ended or not temporary.exists() or not temporary.stat().st_size:
+        if exit_code or not temporary.exists() or not temporary.stat().st_size:
             log.info(
                 "%s: not made: %s",
                 printable(target),
@@ -88,14 +90,14 @@ def convert_preview(
     return True
 
 
-def _guarded() -> list[str]:
+def _safe_options() -> list[str]:
     return [*input_options(FORMATS), "-max_pixels", str(PIXELS)]
 
 
 def _feed(process: subprocess.Popen[bytes], pictures: Sequence[Path]) -> None:
-    """Write the pictures one after the other, until one is gone or ffmpeg cannot read it."""
+    """Write the pictures one after the other, until one is missing or ffmpeg stops reading."""
     assert process.stdin is not None
-    with suppress(OSError):  # of ffmpeg the exit code tells
+    with suppress(OSError):  # a failure of ffmpeg shows in its exit code
         for picture in pictures:
             process.stdin.write(picture.read_bytes())
     with suppress(BrokenPipeError):

@@ -1,4 +1,4 @@
-"""What of a job can be looked at: files of its own folder, of a kind that is known."""
+"""Files of a job that can be shown: regular files of a known kind in its own folder."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import JobState, Status
 
 TEXT = 1 << 20
-"""The most bytes of a file that is read for what it tells: those that we write are far smaller."""
+"""Maximum size in bytes of a text file that is read; those of a render are far smaller."""
 
 
 class Kind(StrEnum):
-    """How it is shown."""
+    """How a result is shown."""
 
     VIDEO = "video"
-    """As it is: browsers play it."""
+    """Directly: browsers play it."""
     PICTURE = "picture"
-    """As it is: browsers show it."""
+    """Directly: browsers show it."""
     COPY = "copy"
-    """As a small video, for browsers cannot, or not in step."""
+    """As a small video, since browsers cannot play it, or not in step with others."""
     FRAMES = "frames"
-    """As a small video of the numbered PNGs in it."""
+    """As a small video of the numbered PNGs in the folder."""
 
 
 KINDS = {
@@ -36,25 +36,25 @@ KINDS = {
     **dict.fromkeys((".mov", ".mkv", ".gif", ".tif", ".tiff"), Kind.COPY),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), Kind.PICTURE),
 }
-"""Suffix of an output -> how a browser can show it."""
+"""Suffix of an output -> how it is shown."""
 
 
 @dataclass(frozen=True)
 class Media:
-    """A file of a job that can be looked at."""
+    """A result of a job that can be shown."""
 
     path: Path
-    """Inside the sweep."""
+    """Path of the file or folder, inside the sweep."""
     kind: Kind
-    """A video, a picture or a folder of pictures."""
+    """How it is shown."""
     version: str
-    """Changes whenever the file does."""
+    """Digest that changes whenever the file does."""
     partial: bool = False
-    """Whether there will be more of it."""
+    """Whether this is the result of an unfinished job."""
 
 
 def media_of(job: Path, status: Status) -> Media | None:
-    """Return what the job made, or what is there of it; None = nothing that may be shown."""
+    """Return the result of the job so far; None if there is nothing that may be shown."""
     output = path_within(job, status.output)
     if output is None:
         return None
@@ -65,35 +65,36 @@ def media_of(job: Path, status: Status) -> Media | None:
 
 
 def path_within(folder: Path, name: object) -> Path | None:
-    """Return what is called so in the folder itself; None = that is no such name."""
+    """Return the path of `name` directly inside the folder; None if it is not a plain name."""
     if not isinstance(name, str) or name in ("", ".", "..") or set(name) & set("/\\\0"):
         return None
     return folder / name
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether it is a folder, and no link to one."""
-    facts = _facts(path)
+    """Return whether the path is a folder and not a link to one."""
+    facts = _lstat(path)
     return facts is not None and stat.S_ISDIR(facts.st_mode)
 
 
 def is_plain(path: Path, most: int | None = None) -> bool:
-    """Return whether it is a file that holds something, and no link. most: bytes, None = any
-    number.
+    """Return whether the path is a regular, non-empty file and not a link.
+
+    most: maximum size in bytes. None: no limit.
     """
-    facts = _facts(path)
+    facts = _lstat(path)
     if facts is None or not stat.S_ISREG(facts.st_mode):
         return False
     return 0 < facts.st_size <= (most or float("inf"))
 
 
 def numbered(folder: Path) -> Sequence[Path]:
-    """Return the numbered PNGs of a folder, in order; none of one that is gone."""
+    """Return the numbered PNGs of a folder, in order; empty if the folder does not exist."""
     try:
-        found = [path for path in folder.iterdir() if NUMBERED.fullmatch(path.name)]
+        paths = [path for path in folder.iterdir() if NUMBERED.fullmatch(path.name)]
     except OSError:
         return []
-    return sorted(filter(is_plain, found), key=lambda path: int(path.stem))
+    return sorted(filter(is_plain, paths), key=lambda path: int(path.stem))
 
 
 def _media(path: Path, *, partial: bool) -> Media | None:
@@ -102,16 +103,16 @@ def _media(path: Path, *, partial: bool) -> Media | None:
         kind = Kind.FRAMES
     elif kind is None or not is_plain(path):
         return None
-    facts = _facts(path)
-    if facts is None:  # it went while we looked
+    facts = _lstat(path)
+    if facts is None:  # removed in the meantime
         return None
     state = f"{facts.st_mtime_ns} {facts.st_size}"
     return Media(path, kind, hashlib.sha1(state.encode()).hexdigest()[:8], partial)
 
 
-def _facts(path: Path) -> os.stat_result | None:
-    """Return what lstat says of it; None = it is not there."""
+def _lstat(path: Path) -> os.stat_result | None:
+    """Return the result of lstat; None if the path does not exist."""
     try:
         return path.lstat()
-    except (OSError, ValueError):  # ValueError: broken letters in the name
+    except (OSError, ValueError):  # ValueError: invalid characters in the name
         return None

@@ -1,4 +1,4 @@
-"""SWEEP/mosaic.mp4: every video that is done, side by side, each with what is its own below it."""
+"""SWEEP/mosaic.mp4: all finished videos side by side, each above a label with its settings."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from pipeline.sweep.plan import JobState, Plan
 log = logging.getLogger(__name__)
 
 WIDEST, HIGHEST = 3840, 2160
-"""Pixels of the whole."""
+"""Maximum width and height of the mosaic in pixels."""
 MOST = 144
-"""Jobs in it, 12 x 12 of about 290 pixels where they are 16:9. Of more, the plan's first."""
+"""Maximum number of jobs, the first of the plan: 12 x 12 cells of 16:9, about 290 pixels wide."""
 SHAPE = 16 / 9
 LETTERING = 0.6
-"""Height of the letters, as a share of their strip's."""
+"""Font size as a fraction of the height of the strip."""
 GROUND, INK = (16, 16, 18), (222, 219, 214)
 CODEC = (*H264, "-crf", "18", "-threads", "2", "-flags", "+bitexact", "-fflags", "+bitexact", *MP4)
 MADE_OF = "mosaic.txt"
@@ -37,32 +37,30 @@ MADE_OF = "mosaic.txt"
 
 @dataclass(frozen=True)
 class Grid:
-    """Pixels of a cell's picture, all even, and of the strip below it."""
+    """Layout of the cells: each is a picture with a strip below it. All sizes are even."""
 
     columns: int
-    """Cells in a row."""
+    """Number of cells in a row."""
     rows: int
-    """Of cells."""
+    """Number of rows."""
     width: int
-    """Pixels of a cell's picture."""
+    """Width of a cell's picture in pixels."""
     height: int
-    """Pixels of a cell's picture."""
+    """Height of a cell's picture in pixels."""
     strip: int
-    """Pixels of the height of the strip below it."""
+    """Height of the strip below the picture in pixels."""
 
     def corner(self, index: int) -> tuple[int, int]:
-        """Return (x, y) of the cell's upper left."""
+        """Return (x, y) of the upper left corner of a cell in pixels."""
         row, column = divmod(index, self.columns)
         return column * self.width, row * (self.height + self.strip)
 
 
 def write_mosaic(sweep: Path, *, seconds: float = 1800) -> Path | None:
-    """Return the mosaic of the sweep in that folder, made again where it is not of the same; None =
-    none.
+    """Write the mosaic of the sweep unless it is up to date, and return its path.
 
-    There is none where less than two jobs have a video, or where ffmpeg could not make it: that is
-    logged. seconds: after which it is given up. Raises UserError if the folder holds no sweep, or
-    cannot be written.
+    Returns None if fewer than two jobs have a video, or if ffmpeg fails, which is logged. seconds:
+    time limit of ffmpeg. Raises UserError if the folder holds no sweep, or cannot be written.
     """
     plan, folder, path = plan_of(sweep), folder_of_pictures(sweep), sweep / MOSAIC
     done = [(card, video) for card in cards(sweep, plan) if (video := _video(card, folder))]
@@ -72,25 +70,28 @@ def write_mosaic(sweep: Path, *, seconds: float = 1800) -> Path | None:
         log.warning("%s: the first %d of %d jobs, no more fit", printable(path), MOST, len(done))
     done = done[:MOST]
     labels = [label(plan, card) for card, _ in done]
-    note, of_these = folder / MADE_OF, _made_of(done, labels)
-    if is_plain(path) and is_plain(note) and note.read_text("utf-8") == of_these:
+    record, fingerprint = folder / MADE_OF, _fingerprint(done, labels)
+    if is_plain(path) and is_plain(record) and record.read_text("utf-8") == fingerprint:
         return path
-    if not _made(path, done, labels, folder, seconds):
+    if not _render(path, done, labels, folder, seconds):
         log.warning("%s: could not be made of %d videos", printable(path), len(done))
         return None
-    write_text(note, of_these)
+    write_text(record, fingerprint)
     return path
 
 
 def label(plan: Plan, card: Card) -> str:
-    """Return what is the job's own, each setting by the last part of its key."""
+    """Return the settings of the job that differ, by the last part of their keys, or its name."""
     pairs = zip(plan.keys, card.settings, strict=True)
-    said = [f"{key.rpartition('.')[2]} {value}" for key, value in pairs if value is not None]
-    return "   ".join(said) or card.name
+    texts = [f"{key.rpartition('.')[2]} {value}" for key, value in pairs if value is not None]
+    return "   ".join(texts) or card.name
 
 
 def grid_of(count: int, width: int, height: int) -> Grid:
-    """For so many cells of that shape, none larger, pixels: near to 16:9, and few left empty."""
+    """Return a grid close to 16:9, with few empty cells, for `count` videos of this size in pixels.
+
+    The cells are no larger than the videos, and the grid no larger than WIDEST x HIGHEST.
+    """
 
     def strip_of(columns: int) -> int:
         return 2 * min(14, max(8, round(min(width, WIDEST / columns) / 36)))
@@ -103,13 +104,13 @@ def grid_of(count: int, width: int, height: int) -> Grid:
     columns = min(range(1, count + 1), key=cost)
     rows = math.ceil(count / columns)
     strip = strip_of(columns)
-    share = min(1.0, WIDEST / (columns * width), (HIGHEST / rows - strip) / height)
-    width, height = (max(2, int(side * share) // 2 * 2) for side in (width, height))
+    scale = min(1.0, WIDEST / (columns * width), (HIGHEST / rows - strip) / height)
+    width, height = (max(2, int(side * scale) // 2 * 2) for side in (width, height))
     return Grid(columns, rows, width, height, strip)
 
 
 def add_label(grid: Grid, labels: Sequence[str]) -> Image.Image:
-    """Return what lies on top of the pictures: the labels, and nothing where the pictures are."""
+    """Return the RGBA overlay with the labels, transparent where the pictures are."""
     size = grid.columns * grid.width, grid.rows * (grid.height + grid.strip)
     sheet = Image.new("RGBA", size, (*GROUND, 0))
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(grid.strip * LETTERING)
@@ -117,14 +118,14 @@ def add_label(grid: Grid, labels: Sequence[str]) -> Image.Image:
         x, y = grid.corner(index)
         end = x + grid.width - 1, y + grid.height + grid.strip - 1
         draw.rectangle((x, y + grid.height, *end), fill=(*GROUND, 255))
-        place = x + grid.strip // 4, y + grid.height + grid.strip // 2
-        fitting = _fitting(text, font, grid.width - grid.strip // 2)
-        draw.text(place, fitting, fill=(*INK, 255), font=font, anchor="lm")
+        position = x + grid.strip // 4, y + grid.height + grid.strip // 2
+        shortened = _shorten(text, font, grid.width - grid.strip // 2)
+        draw.text(position, shortened, fill=(*INK, 255), font=font, anchor="lm")
     return sheet
 
 
-def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """Return the text, with its end left out where it is wider than so many pixels."""
+def _shorten(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """Return the text, cut to end in an ellipsis if it is wider than `width` pixels."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"{text}…") > width:
@@ -133,7 +134,7 @@ def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, widt
 
 
 def _video(card: Card, folder: Path) -> Path | None:
-    """Return what the job made, if it is done and moves."""
+    """Return the video of the job; None if it is not done or has none."""
     media = card.media
     if card.state is not JobState.DONE or media is None or media.kind is Kind.PICTURE:
         return None
@@ -141,7 +142,7 @@ def _video(card: Card, folder: Path) -> Path | None:
     return path if is_plain(path) else None
 
 
-def _made(
+def _render(
     path: Path,
     done: Sequence[tuple[Card, Path]],
     labels: Sequence[str],
@@ -155,7 +156,7 @@ def _made(
     try:
         with disk_errors(sheet):
             add_label(cells, labels).save(sheet, "png", compress_level=1)
-        # one thread for each filter: with one for each processor, hundreds of them find no room
+        # one thread per filter: with one per processor, hundreds of filters need too much memory
         options = (
             "-filter_complex_threads",
             "1",
@@ -171,7 +172,7 @@ def _made(
 
 
 def _filters(grid: Grid, count: int, rate: str) -> str:
-    """Return each to its cell; who is over first is held, as xstack does; the labels on top."""
+    """Return the filter graph: videos in their cells, shorter ones held, and the labels on top."""
     size = f"{grid.width}:{grid.height}"
     box = f"{grid.width}:{grid.height + grid.strip}"
     ground = f"0x{bytes(GROUND).hex()}"
@@ -187,7 +188,7 @@ def _filters(grid: Grid, count: int, rate: str) -> str:
     return ";".join(chains)
 
 
-def _made_of(done: Sequence[tuple[Card, Path]], labels: Sequence[str]) -> str:
-    """Return a line that is another one as soon as the mosaic would be."""
+def _fingerprint(done: Sequence[tuple[Card, Path]], labels: Sequence[str]) -> str:
+    """Return a line that changes whenever the content of the mosaic would."""
     versions = [card.media.version for card, _ in done if card.media is not None]
     return hashlib.sha1("\n".join((*labels, *versions)).encode()).hexdigest() + "\n"

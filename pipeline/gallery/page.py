@@ -1,10 +1,10 @@
-"""SWEEP/index.html: all jobs of a sweep on one page, which asks for news while it is live.
+"""SWEEP/index.html: all jobs of a sweep on one page, which polls for updates while it is live.
 
-The page holds all it shows but for the videos and posters. While the sweep runs, the same data
-also lies in gallery/live.js, and the page takes it in as a script every few seconds: fetch() of a
-file beside it is refused to a page that was opened from the disk, a script is not. The policy of
-the page (Content-Security-Policy) lets only our own script run, by its digest, and what that script
-adds ('strict-dynamic'), which a Trusted Types policy holds to the one address of live.js.
+The page contains all its data except videos and posters. While the sweep runs, the same data is
+also in gallery/live.js, which the page loads as a script every few seconds: a page opened from the
+disk may not fetch() a file next to it, but may load it as a script. The Content-Security-Policy of
+the page allows only our own script, by its digest, and the scripts that it adds ('strict-dynamic'),
+which a Trusted Types policy restricts to the address of live.js.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ from pipeline.sweep.plan import JobState, Plan
 PAGE, LIVE, MOSAIC = "index.html", "live.js", "mosaic.mp4"
 HERE = Path(__file__).parent / "browser"
 SCRIPTS = ("words.js", "clock.js", "screen.js", "card.js", "choice.js", "large.js", "page.js")
-"""In the order in which they lean on one another."""
+"""Scripts of the page, in the order of their dependencies."""
 
 
 @dataclass(frozen=True)
 class CardMedia:
-    """Paths of what shows a card, None = there is none; an empty file is none either."""
+    """Files that show a card. None: there is none; an empty file counts as none, too."""
 
     card: Card
-    """The card that it belongs to."""
+    """The card."""
     file: Path | None
-    """The file itself."""
+    """Result of the job itself."""
     video: Path | None
-    """A video that browsers play."""
+    """Video that browsers play."""
     poster: Path | None
-    """The picture that stands for it."""
+    """Still picture of the result."""
 
 
 def write(sweep: Path, *, live: bool | None = None) -> Path:
-    """Return the page of the sweep in that folder, written again where anything changed.
+    """Write the page of the sweep in that folder if anything changed, and return its path.
 
-    live: whether somebody will go on writing it; None = somebody may, as long as a job runs. Raises
+    live: whether the page will be updated again. None: it will if a job is running. Raises
     UserError if the folder holds no sweep, or cannot be written.
     """
     plan = plan_of(sweep)
@@ -61,13 +61,13 @@ def write(sweep: Path, *, live: bool | None = None) -> Path:
     if live is None:
         live = any(one.card.state is JobState.RUNNING for one in every)
     data = page_data(sweep, plan, every, live=live)
-    _renew(folder / LIVE, f"dreamreelGallery({htmlsafe_json_dumps(data)});\n")
-    _renew(sweep / PAGE, _page(data))
+    _write_if_changed(folder / LIVE, f"dreamreelGallery({htmlsafe_json_dumps(data)});\n")
+    _write_if_changed(sweep / PAGE, _page(data))
     return sweep / PAGE
 
 
 def card_media(card: Card, folder: Path) -> CardMedia:
-    """Return what there is to look at of the card's job; what is missing in the folder is made."""
+    """Return the files that show the card; posters and copies missing in the folder are made."""
     media = card.media
     if media is None:
         return CardMedia(card, None, None, None)
@@ -81,7 +81,7 @@ def card_media(card: Card, folder: Path) -> CardMedia:
 
 
 def page_data(sweep: Path, plan: Plan, every: Sequence[CardMedia], *, live: bool) -> dict[str, Any]:
-    """Return the page's data. A line of the recipes is said once, and meant by its number."""
+    """Return the data of the page; each distinct recipe line is stored once and given by index."""
     lines: dict[str, int] = {}
     mosaic = sweep / MOSAIC
     return {
@@ -95,7 +95,7 @@ def page_data(sweep: Path, plan: Plan, every: Sequence[CardMedia], *, live: bool
 
 
 def _card_data(sweep: Path, one: CardMedia, lines: dict[str, int]) -> dict[str, Any]:
-    """Return a card, as the page reads it."""
+    """Return the data of a card. lines: recipe line -> index; new lines are added."""
     card, figures = one.card, one.card.figures
     return {
         "name": card.name,
@@ -123,7 +123,10 @@ def _card_data(sweep: Path, one: CardMedia, lines: dict[str, int]) -> dict[str, 
 
 
 def _address(sweep: Path, path: Path | None, media: Media | None) -> str | None:
-    """Of the file, from the page; begun so that no name is taken for a scheme."""
+    """Return the URL of the file relative to the page; None if there is no file.
+
+    It starts with "./" so that no name is taken for a scheme.
+    """
     if path is None or not is_plain(path):
         return None
     address = f"./{quote(bytes(path.relative_to(sweep)))}"
@@ -146,7 +149,7 @@ def _page(data: Mapping[str, Any]) -> str:
 
 @cache
 def _assets() -> tuple[str, str, Any]:
-    """Style, script and template of every page."""
+    """Return style sheet, script and template of the page."""
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -165,12 +168,12 @@ def _assets() -> tuple[str, str, Any]:
 
 
 def _digest(text: str) -> str:
-    """Return as a Content-Security-Policy names what may stand in the page."""
+    """Return the digest by which a Content-Security-Policy allows an inline element."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
 
 
-def _renew(path: Path, text: str) -> None:
-    """Write the file, unless it says so already. Raises UserError if it cannot be."""
+def _write_if_changed(path: Path, text: str) -> None:
+    """Write the file unless it already has this content. Raises UserError if it cannot."""
     if is_plain(path) and path.read_bytes() == text.encode():
         return
     write_text(path, text)

@@ -1,7 +1,7 @@
-"""Posters of what the jobs made, and small videos of what no browser plays.
+"""Posters of the jobs' results, and small videos of those that no browser plays.
 
-They lie in SWEEP/gallery/, each made once: another file has another name. What cannot be made is an
-empty one, so that it is not tried again and again.
+They are in SWEEP/gallery/. Each is made once: its name depends on the version of the result. An
+empty file stands for one that cannot be made, so that it is not tried again.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pipeline.storage.atomic import disk_errors
 FOLDER = "gallery"
 OURS = re.compile(r"[0-9a-f]{16}\.(webp|mp4)")
 WIDTH = 640
-"""Pixels of a poster or a copy, at most."""
+"""Maximum width of a poster or a copy in pixels."""
 SECONDS = 60
-"""How long making one may take."""
+"""Time limit for making a poster or a copy, in seconds."""
 RATE = Fraction(25)
-"""Frames/s of numbered PNGs of which no report says it."""
+"""Frame rate, in frames/s, of numbered PNGs if no report states it."""
 SMALL = f"scale='min({WIDTH},iw)':-1:flags=area"
 SMALL_AND_EVEN = f"scale='trunc(min({WIDTH},iw+1)/2)*2':-2:{SCALED},{TAGGED}"
 POSTER = ("-an", "-sn", "-frames:v", "1", "-c:v", "libwebp", "-quality", "80", "-f", "image2pipe")
@@ -32,7 +32,7 @@ COPY = (*H264, "-crf", "20", *MP4)
 
 
 def folder_of_pictures(sweep: Path) -> Path:
-    """Return the folder, made if it is not there. Raises UserError if it cannot be."""
+    """Return SWEEP/gallery, created if it is missing. Raises UserError if it cannot be."""
     folder = sweep / FOLDER
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
@@ -42,33 +42,33 @@ def folder_of_pictures(sweep: Path) -> Path:
 
 
 def poster(media: Media, seconds: float | None, folder: Path) -> Path:
-    """Return a picture of it: of its middle, or of the newest that is there; empty = none can be
-    made.
+    """Return the poster of a result: its middle frame, or the latest one if it is partial.
 
-    seconds: how long it plays, None = unknown.
+    The file is empty if none can be made. seconds: duration. None: unknown, the first frame is
+    used.
     """
     path = folder / _name(media, "webp")
     if path.exists():
         return path
     options = ("-vf", SMALL, *POSTER)
     if media.kind is Kind.FRAMES:
-        every = numbered(media.path)
-        chosen = every[-1:] if media.partial else every[len(every) // 2 :][:1]
+        frames = numbered(media.path)
+        chosen = frames[-1:] if media.partial else frames[len(frames) // 2 :][:1]
         done = bool(chosen) and convert_preview(chosen, path, options, seconds=SECONDS)
         return path if done else _empty(path)
-    there = ["-sseof", "-0.1"] if media.partial else ["-ss", str((seconds or 0) / 2)]
+    seek = ["-sseof", "-0.1"] if media.partial else ["-ss", str((seconds or 0) / 2)]
     if media.kind is Kind.PICTURE:
-        there = []
-    for before in (there, []):  # one so short that there is nothing there begins somewhere
+        seek = []
+    for before in (seek, []):  # a short video may have no frame there: try its beginning
         if convert_preview([media.path], path, options, before=before, seconds=SECONDS):
             return path
     return _empty(path)
 
 
 def copy(media: Media, rate: Fraction | None, folder: Path) -> Path:
-    """Return a small video of what browsers cannot play; empty = none can be made.
+    """Return a small video of a result that browsers cannot play; an empty file if this fails.
 
-    rate: of numbered PNGs, frames/s.
+    rate: of numbered PNGs, in frames/s. None: RATE.
     """
     path = folder / _name(media, "mp4")
     if path.exists():
@@ -85,7 +85,7 @@ def copy(media: Media, rate: Fraction | None, folder: Path) -> Path:
 
 
 def tidy(folder: Path, kept: Collection[Path]) -> None:
-    """Take away those that show what is no more."""
+    """Delete the posters and copies in the folder that are not in `kept`."""
     for path in folder.iterdir():
         if OURS.fullmatch(path.name) and path not in kept:
             path.unlink(missing_ok=True)

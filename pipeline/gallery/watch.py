@@ -1,4 +1,4 @@
-"""The gallery kept true while a sweep runs: it never fails the sweep, nor holds it up for long."""
+"""Updates of the gallery while a sweep runs, which never fail the sweep nor delay it for long."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pipeline.gallery.page import write
 log = logging.getLogger(__name__)
 
 PAUSE, SHARE = 3.0, 20
-"""Seconds between two looks at the sweep, and as many times as long as the last one took."""
+"""Minimum pause between two updates, in seconds, and as a multiple of the last update's time."""
 LAST = 60.0
-"""Seconds that the mosaic may take once the sweep is over; the page is written before."""
+"""Time limit of the mosaic after the sweep, in seconds; the page is written before."""
 
 
 @contextmanager
 def watch_sweep(sweep: Path) -> Iterator[None]:
-    """The sweep's page is true to it every few seconds, and once more in the end.
+    """Update the page of the sweep every few seconds during the block, and once at its end.
 
-    The mosaic is made in the end, unless the block was left by an error or Ctrl-C: then the user
-    waits. What goes wrong is one warning in the log.
+    The mosaic is also made at the end, unless the block ends by an error or Ctrl-C, when the user
+    is waiting. Only the first failure is logged, as a warning.
     """
     over, well = threading.Event(), threading.Event()
-    thread = threading.Thread(target=_keep, args=(sweep, over, well), daemon=True, name="gallery")
+    thread = threading.Thread(target=_update, args=(sweep, over, well), daemon=True, name="gallery")
     thread.start()
     try:
         yield
@@ -38,20 +38,20 @@ def watch_sweep(sweep: Path) -> Iterator[None]:
         thread.join(2 * LAST)
 
 
-def _keep(sweep: Path, over: threading.Event, well: threading.Event) -> None:
+def _update(sweep: Path, over: threading.Event, well: threading.Event) -> None:
     warned = False
     while True:
-        last, began = over.is_set(), time.monotonic()
+        last, started = over.is_set(), time.monotonic()
         try:
             write(sweep, live=not last)
             if last and well.is_set():
                 write_mosaic(sweep, seconds=LAST)
                 write(sweep, live=False)
         except Exception as error:
-            # whatever it is: the sweep itself is well, and goes on
+            # whatever it is, the sweep itself is not affected
             if not warned:
                 log.warning("the gallery of the sweep is not up to date: %s", error)
             warned = True
         if last:
             return
-        over.wait(max(PAUSE, SHARE * (time.monotonic() - began)))
+        over.wait(max(PAUSE, SHARE * (time.monotonic() - started)))

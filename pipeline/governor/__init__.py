@@ -1,4 +1,4 @@
-"""Contract: what keeps a dream in shape that is carried for a long time. One file a way."""
+"""Contract of governors, which stabilise a dream that is carried for long. One file each."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pipeline.canvas import Canvas
 
 
 class Governor(Protocol):
-    """Corrects what was carried before it is dreamt on again."""
+    """Corrects the carried layer before it is dreamt on again."""
 
     def __call__(self, canvas: Canvas, *, rate: float, steady: bool) -> Canvas:
-        """Return the canvas, corrected by a frame's share.
+        """Return the canvas with one frame's share of the correction.
 
-        It may change `layer`, `level` and `strength`. It keeps nothing itself: what it must know
-        of earlier frames is `canvas.level`. rate: frames a second. steady: whether dreamer and
-        objective are set as in the last frame; if not, the dream is meant to change.
+        May change `layer`, `level` and `strength`. It has no state of its own: what it needs from
+        earlier frames is in `canvas.level`. rate: frames per second. steady: whether dreamer and
+        objective have the same settings as in the last frame; if not, the dream is meant to change.
         """

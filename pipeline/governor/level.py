@@ -1,9 +1,10 @@
-"""Keeps a carried dream layer as strong as it began, in each band of waves and at each place.
+"""Level: keeps a carried dream layer as strong as in the first dream of its shot.
 
-Upkeep adds to a layer and resampling takes from it, more of short waves than of long ones, and both
-differ from scene to scene: left alone, the layer of a still scene grows and that of a moving one
-fades. Its level is that of the first dream of the shot; it moves with the picture, and what enters
-the frame is to become as strong as what it enters beside.
+Upkeep strengthens a layer and resampling weakens it, high frequencies more than low ones. As both
+depend on the scene, an uncorrected layer would grow in a still scene and fade in a moving one. The
+level is measured in three frequency bands and in cells of the frame, in the first dream of the
+shot. It moves with the picture; where content enters the frame, it is that of the neighbouring
+cells.
 """
 
 from __future__ import annotations
@@ -23,34 +24,38 @@ from pipeline.imaging.layer_level import LayerLevel, at_places, measure
 from pipeline.imaging.metrics import split_bands
 
 LACK_EXPONENT = 2.5
-"""Of what the coarse band lacks, as a factor on steps at smaller sizes. A place that is uncovered
-has fine detail at once, but coarse detail grows over many frames: with an exponent of 1 it stays at
-half of its energy where much is hidden and uncovered."""
+"""Exponent of the factor on steps at smaller sizes, whose base is the ratio of the coarse band's
+target to its strength. Uncovered content gets fine detail at once, but coarse detail grows over
+many frames: with an exponent of 1 it stays at half of its energy in scenes with many occlusions."""
 Share = Annotated[float, Field(ge=0.5, le=2)]
 LEAST = 1e-5
-"""Of a root mean square: there is nothing to strengthen where there is less."""
+"""Smallest root mean square of a band that is corrected."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """Multiplies each band of the layer by what it lacks or has too much of, and lengthens the
-    steps where the layer lacks more than that.
+    """Scales each band of the layer towards its level, and lengthens the steps for what is missing
+    beyond that.
     """
 
     most: Annotated[float, Field(ge=1, le=2)]
-    """The largest factor by which a band is strengthened in a frame, where the dream has matured;
-    1 / most^2 is the least. Carrying takes a few per cent a frame; more must be dreamt."""
+    """Largest factor on a band per frame, applied in full where the dream is mature; the smallest
+    is 1 / most^2. Carrying a layer weakens it by a few per cent per frame; what is missing beyond
+    that must be dreamt."""
     aim: tuple[Share, Share, Share]
-    """Root mean square that fine, middle and coarse detail are brought to, in shares of the level.
-    What follows, the steps and the next resampling, leaves fine and coarse detail weaker."""
+    """Target root mean square of fine, middle and coarse detail, as shares of the level. Above 1
+    where the following steps and the next resampling weaken a band."""
     longest_step: Annotated[float, Field(ge=1, le=10)]
-    """The largest factor on a step at full size."""
+    """Largest factor on steps at full size."""
     longest_coarse_step: Annotated[float, Field(ge=1, le=10)]
-    """The largest factor on a step at a smaller size."""
+    """Largest factor on steps at smaller sizes."""
 
     @torch.no_grad()
     def __call__(self, canvas: Canvas, *, rate: float, steady: bool) -> Canvas:
-        """Return the canvas with its layer at its level."""
+        """Return the canvas with its layer scaled towards its level.
+
+        If not steady, the layer is unchanged and its present strength becomes the level.
+        """
         if canvas.level is None:
             return canvas
         if not steady:
@@ -64,26 +69,26 @@ class Level:
             for share in (canvas.maturity, canvas.kept)
         )
         aim = level.places * _channels(self.aim, now.device)
-        lacking = torch.where(now < LEAST, 1.0, aim / now.clamp(min=LEAST))
-        # An immature dream grows by gradient steps alone, but is weakened where it is too strong.
-        factors = lacking.pow(torch.where(lacking > 1, maturity, 1.0))
+        ratios = torch.where(now < LEAST, 1.0, aim / now.clamp(min=LEAST))
+        # An immature dream is strengthened by gradient steps only, but weakened if too strong.
+        factors = ratios.pow(torch.where(ratios > 1, maturity, 1.0))
         factors = factors.clamp(self.most**-2, self.most)
-        steps = lacking / (kept * factors).clamp(min=LEAST)
+        steps = ratios / (kept * factors).clamp(min=LEAST)
         full = steps[:, :2].amax(dim=1, keepdim=True).clamp(1, self.longest_step)
         smaller = steps[:, 2:].pow(LACK_EXPONENT).clamp(1, self.longest_coarse_step)
         layer = torch.zeros_like(canvas.layer)
         for band, factor in zip(bands, torch.split(factors, 1, dim=1), strict=True):
-            layer.addcmul_(band, _everywhere(factor, layer))
-        strength = Strength(_everywhere(full, layer), _everywhere(smaller, layer))
+            layer.addcmul_(band, _upsample(factor, layer))
+        strength = Strength(_upsample(full, layer), _upsample(smaller, layer))
         return replace(canvas, layer=layer, level=level, strength=strength)
 
 
-@lru_cache(maxsize=8)  # so that a GPU does not wait for it at every frame
+@lru_cache(maxsize=8)  # avoids a copy to the GPU, and waiting for it, in every frame
 def _channels(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """Return the values, one for each channel: (C, 1, 1)."""
+    """Return the values as a tensor with one value per channel, (C, 1, 1)."""
     return torch.tensor(values, device=device)[:, None, None]
 
 
-def _everywhere(places: Tensor, image: Tensor) -> Tensor:
-    """Return numbers of places (1, 1, h, w) for each pixel of the image, (1, 1, H, W)."""
+def _upsample(places: Tensor, image: Tensor) -> Tensor:
+    """Return the values of the cells (1, 1, h, w) upsampled to the image's size, (1, 1, H, W)."""
     return F.interpolate(places, image.shape[2:], mode="bilinear")

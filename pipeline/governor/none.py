@@ -1,4 +1,4 @@
-"""No governor: the dream goes where it will."""
+"""No governor: the carried dream is not corrected."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pipeline.canvas import Canvas
 
 @dataclass(frozen=True)
 class Free:
-    """Leaves everything as it is."""
+    """Returns every canvas unchanged."""
 
     def __call__(self, canvas: Canvas, *, rate: float, steady: bool) -> Canvas:
-        """Return the canvas itself."""
+        """Return the canvas unchanged."""
         return canvas

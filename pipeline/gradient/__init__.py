@@ -1,4 +1,4 @@
-"""d score / d image: of whole images or in tiles, within a memory budget."""
+"""Gradient of a score with respect to an image, whole or in tiles, within a memory budget."""
 
 from pipeline.gradient.gradient import Gradient
 

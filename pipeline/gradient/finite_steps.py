@@ -1,4 +1,4 @@
-"""Leaves out the steps of a dream whose gradient is not finite."""
+"""Skipping of gradient steps whose gradient is not finite."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FiniteSteps:
-    """A Dreamer around another, which gets a gradient of 0 in place of one that is not finite.
+    """A Dreamer around another that replaces gradients that are not finite by 0.
 
-    Nothing but numbers gets into a dream, where anything else would stay for ever.
+    This keeps NaN and infinity out of the dream, where they would stay forever.
     """
 
     dreamer: Dreamer
-    """The one that dreams."""
+    """The dreamer to call."""
 
     def __call__(
         self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
     ) -> Dream:
-        """Return the dream, and log how many of its steps were left out, if any.
+        """Return the dream, and log the number of skipped steps, if any.
 
-        Raises UserError where none is left in the first frame: the network gives no numbers.
+        Raises UserError if all steps of the first frame were skipped: the network is unusable.
         """
-        finite = _Finite(gradient_fn)
+        finite = _FiniteGradient(gradient_fn)
         dream = self.dreamer(canvas, finite, rng, memory=memory)
-        steps, left_out = finite.counts()
-        if left_out and left_out == steps and canvas.index == 0:
+        steps, skipped = finite.counts()
+        if skipped and skipped == steps and canvas.index == 0:
             raise UserError(
                 "model, model.weights: must give finite numbers, got none in any step of the first "
                 "frame; take other weights, another layer or objective"
             )
-        if left_out:
+        if skipped:
             log.warning(
                 "frame %d: %d of %d steps left out, whose gradient was not finite",
                 canvas.index,
-                left_out,
+                skipped,
                 steps,
             )
         return dream
 
     def fit(self, height: int, width: int, smallest_side: int) -> FiniteSteps:
-        """Return the same around the dreamer that fits pictures of this size."""
+        """Return the same wrapper around a dreamer that fits pictures of this size."""
         return FiniteSteps(self.dreamer.fit(height, width, smallest_side))
 
 
-class _Finite:
-    """A GradientFn for one dream, which notes where another was not finite."""
+class _FiniteGradient:
+    """A GradientFn for one dream that sets gradients to 0 if they are not finite, and counts them."""
 
     def __init__(self, gradient_fn: GradientFn) -> None:
         self._gradient_fn = gradient_fn
@@ -64,15 +64,15 @@ class _Finite:
 
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
         gradient, score = self._gradient_fn(image)
-        # the sum is a number if all of it is; 0 times anything else is none
-        lost = gradient.sum() * 0 != 0
-        self._lost.append(lost)
+        # one element that is not finite makes the sum so, and 0 times that is NaN
+        not_finite = gradient.sum() * 0 != 0
+        self._lost.append(not_finite)
         if gradient.device.type != "cpu":
-            gradient.masked_fill_(lost, 0)  # decided there, for it need not be waited for
-        elif lost:
+            gradient.masked_fill_(not_finite, 0)  # on the device, without waiting for it
+        elif not_finite:
             gradient.zero_()
         return gradient, score
 
     def counts(self) -> tuple[int, int]:
-        """Return how many gradients there were, and how many of them were not finite."""
+        """Return the number of gradients, and how many of them were not finite."""
         return len(self._lost), int(torch.stack(self._lost).sum()) if self._lost else 0

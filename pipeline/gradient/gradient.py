@@ -1,4 +1,4 @@
-"""The gradient that a dreamer climbs: of an objective of a model's activations, in an image."""
+"""Gradient of an objective of a model's activations, with respect to an image."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from pipeline.model import Activations, Model
 from pipeline.objective import BoundObjective, total
 
 TINY = 1e-12
-"""A flat picture may have no gradient at all."""
+"""Added to standard deviations of gradients, because a flat image may have a gradient of 0."""
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """Called with an image, the gradient of an objective in it, and the score.
+    """A GradientFn: image -> gradient of an objective with respect to it, and the score.
 
-    A caller need not know of tiles: each tile contributes what its core's activations ask of all
-    the pixels that they see, and the sum is the gradient of the whole image, exactly so where
-    margins are as wide as the receptive field. A class score, which looks at everything, is the
-    mean of the tiles' scores.
+    Callers need not know about tiles. Each tile contributes the gradient of its core's activations
+    with respect to all pixels that they depend on; the sum is the gradient of the whole image, and
+    exact if margins are as wide as the receptive field. A class score, which depends on all pixels,
+    is the mean of the tiles' scores.
     """
 
     model: Model
@@ -35,13 +35,14 @@ class Gradient:
     objective: BoundObjective
     """The objective, bound to that model."""
     tile_budget: TileBudget | None = None
-    """How much of an image the network may hold at once; None = all of it."""
+    """How much of an image the network may process at once. None: all of it."""
 
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
         """Return the gradient, (1, 3, H, W), and the score, a scalar, both detached.
 
-        Of several terms each has its own gradient, brought to a deviation of 1 and weighted: half
-        the weight is half the look, whatever the scales of the layers, and a cross-fade is even.
+        With several terms, the gradient of each is scaled to a standard deviation of 1 before it is
+        weighted: half the weight is half the effect, whatever the scales of the layers, and a
+        cross-fade is uniform.
         """
         gradients: list[Tensor | None] = []
         terms: list[_TermGradients] = []
@@ -50,58 +51,60 @@ class Gradient:
             gradients = gradients or [None for _ in terms]
             scores.append(total((term.weight, term.score) for term in terms))
             wanted = [
-                (number, layer, want)
+                (number, layer, layer_gradient)
                 for number, term in enumerate(terms)
-                for layer, want in term.wanted.items()
+                for layer, layer_gradient in term.wanted.items()
             ]
-            for left, (number, layer, want) in zip(range(len(wanted))[::-1], wanted, strict=True):
+            for remaining, (number, layer, layer_gradient) in zip(
+                range(len(wanted))[::-1], wanted, strict=True
+            ):
                 gradients[number] = tile_pass.with_gradient(
-                    gradients[number], layer, want, image, keep=left > 0
+                    gradients[number], layer, layer_gradient, image, keep=remaining > 0
                 )
-        found = [
+        per_term = [
             torch.zeros_like(image) if gradient is None else gradient for gradient in gradients
         ]
-        for gradient, term in zip(found, terms, strict=True):
-            if len(found) > 1:
+        for gradient, term in zip(per_term, terms, strict=True):
+            if len(per_term) > 1:
                 gradient.div_(gradient.std() + TINY)
             if term.weight != 1:
                 gradient.mul_(term.weight)
-        return functools.reduce(Tensor.add_, found), functools.reduce(Tensor.add, scores)
+        return functools.reduce(Tensor.add_, per_term), functools.reduce(Tensor.add, scores)
 
     @torch.no_grad()
     def score(self, image: Image) -> Tensor:
-        """Return the score alone, a scalar, at less than half of the gradient's cost."""
+        """Return only the score, a scalar, at less than half the cost of the gradient."""
         tiles, strides = self._tiles(image)
         if len(tiles) == 1 or not self.objective.is_tileable:
             return total(self.objective.terms(self._activations(image, tiles, strides)).values())
-        each = [
+        tile_scores = [
             total((term.weight, term.score) for term in terms)
             for _, terms in self._tile_passes(image)
         ]
-        return torch.stack(each).sum()
+        return torch.stack(tile_scores).sum()
 
     @property
     def smallest_side(self) -> int:
-        """The least height and width, in pixels, of an image that it can be asked for."""
+        """Smallest height and width, in pixels, of an image that has a gradient."""
         return self.model.smallest_side(self.objective.layers)
 
     @property
     def step_bytes(self) -> float | None:
-        """That one step may hold; None = as many as it takes."""
+        """Maximum number of bytes that one step may hold. None: no limit."""
         return None if self.tile_budget is None else self.tile_budget.bytes
 
     def within(self, step_bytes: float | None) -> Gradient:
-        """Return the same, a step of which holds at most so many bytes; None = any number."""
+        """Return the gradient, its steps limited to `step_bytes` bytes. None: unchanged."""
         if self.tile_budget is None:
             return self
         return replace(self, tile_budget=self.tile_budget.within(step_bytes))
 
     def is_tiled(self, image: Image) -> bool:
-        """Return whether this image is computed in more than one tile."""
+        """Return whether this image is processed in more than one tile."""
         return len(self._tiles(image)[0]) > 1
 
     def _tiles(self, image: Image) -> tuple[Sequence[Tile], Strides]:
-        """Return the tiles of the image, and how far apart their activations lie."""
+        """Return the tiles of the image, and the strides of the active layers."""
         height, width = image.shape[2:]
         if self.tile_budget is None:
             return cut_tiles(height, width), dict.fromkeys(self.objective.active)
@@ -109,33 +112,33 @@ class Gradient:
         return self.tile_budget.tiles(need, height, width), need.strides
 
     def _tile_passes(self, image: Image) -> Iterator[tuple[TilePass, list[_TermGradients]]]:
-        """Yield the pass of each tile, and what the terms ask of it; their scores there add up."""
+        """Yield the pass of each tile and its terms, whose scores add up to those of the image."""
         tiles, strides = self._tiles(image)
         alone = len(tiles) == 1 or self.objective.is_tileable
-        asked = [] if alone else self._terms(self._activations(image, tiles, strides))
+        image_terms = [] if alone else self._terms(self._activations(image, tiles, strides))
         for tile in tiles:
             tile_pass = TilePass.of(image, tile, self.model, strides)
-            here = self._terms(tile_pass.cores()) if alone else asked
-            yield tile_pass, [term.at(tile_pass, alone=alone) for term in here]
+            tile_terms = self._terms(tile_pass.cores()) if alone else image_terms
+            yield tile_pass, [term.at(tile_pass, alone=alone) for term in tile_terms]
 
     @torch.enable_grad()
     def _terms(self, activations: Activations) -> list[_TermGradients]:
-        """Return what each term asks of these activations, however they were computed."""
+        """Return each term with its gradients with respect to these activations."""
         leaves = {name: seen.detach().requires_grad_() for name, seen in activations.items()}
         terms = self.objective.terms(leaves).values()
-        found = []
+        per_term = []
         for weight, score in terms:
             gradients = torch.autograd.grad(
                 score, list(leaves.values()), allow_unused=True, retain_graph=len(terms) > 1
             )
             pairs = zip(leaves, gradients, strict=True)
             wanted = {layer: gradient for layer, gradient in pairs if gradient is not None}
-            found.append(_TermGradients(weight, score.detach(), wanted))
-        return found
+            per_term.append(_TermGradients(weight, score.detach(), wanted))
+        return per_term
 
     @torch.no_grad()
     def _activations(self, image: Image, tiles: Sequence[Tile], strides: Strides) -> Activations:
-        """Return the activations of the whole image, put together from its tiles."""
+        """Return the activations of the whole image, assembled from its tiles."""
         if len(tiles) == 1:
             return self.model(image, self.objective.active)
         whole: dict[str, Tensor] = {}
@@ -146,23 +149,25 @@ class Gradient:
 
 @dataclass(frozen=True)
 class _TermGradients:
-    """Gradients of one term of an objective in the activations."""
+    """One term of an objective, and its gradients with respect to the activations."""
 
     weight: float
     score: Tensor
     wanted: Mapping[str, Tensor]
-    """Layer -> the gradient of the score in its activations."""
+    """Layer -> gradient of the score with respect to its activations."""
 
     def at(self, tile_pass: TilePass, *, alone: bool) -> _TermGradients:
-        """Return the tile's part of it.
+        """Return this tile's part of the term.
 
-        alone: whether it was asked of this tile's core, not of the whole image.
+        alone: whether the term was computed from this tile's core and not from the whole image.
         """
         if tile_pass.tile.whole:
             return self
         share = tile_pass.share(next(iter(self.wanted)))
         wanted = {
-            layer: want * tile_pass.share(layer) if alone else tile_pass.within(layer, want)
-            for layer, want in self.wanted.items()
+            layer: layer_gradient * tile_pass.share(layer)
+            if alone
+            else tile_pass.within(layer, layer_gradient)
+            for layer, layer_gradient in self.wanted.items()
         }
         return _TermGradients(self.weight, self.score * share, wanted)

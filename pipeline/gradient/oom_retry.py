@@ -1,4 +1,4 @@
-"""Dreams a frame again from its beginning, in smaller tiles, where memory is not enough."""
+"""Retry on out-of-memory: the frame is dreamt again from the start, in smaller tiles."""
 
 from __future__ import annotations
 
@@ -23,57 +23,57 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class OomRetry:
-    """A Dreamer around another: out of memory, it dreams the frame again in smaller tiles.
+    """A Dreamer around another that, when out of memory, repeats the frame in smaller tiles.
 
-    A frame is never half of one and half of the other.
+    The whole frame is repeated, so it is never a mixture of both attempts.
     """
 
     dreamer: Dreamer
-    """The one that dreams."""
+    """The dreamer to call."""
 
     def __call__(
         self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
     ) -> Dream:
-        """Return the dream, with the bytes that its steps were allowed to hold.
+        """Return the dream, with `step_bytes` set to the bytes that its steps were allowed to hold.
 
-        gradient_fn: a Gradient; another has no tiles, and is used as it is. Raises UserError where
-        the smallest tiles take too much, or a picture must not be cut.
+        gradient_fn: a Gradient. Any other function has no tiles and is used without retry. Raises
+        UserError if memory is too small for the smallest tiles, or if tiling is off.
         """
         if not isinstance(gradient_fn, Gradient):
             return self.dreamer(canvas, gradient_fn, rng, memory=memory)
         gradient, start = gradient_fn, rng.get_state()
         while (dream := self._tried(canvas, gradient, rng, memory)) is None:
-            # here, where nothing holds on any more to what the last try had come to
+            # here, where nothing refers to the failed attempt's tensors any more
             keep_no_freed_memory()
             if gradient.tile_budget is not None:
                 discount_freed_memory(gradient.tile_budget.process_bytes)
             rng.set_state(start)
-            gradient = replace(gradient, tile_budget=_smaller(gradient, canvas.image))
+            gradient = replace(gradient, tile_budget=_smaller_budget(gradient, canvas.image))
         return replace(dream, step_bytes=gradient.step_bytes)
 
     def fit(self, height: int, width: int, smallest_side: int) -> OomRetry:
-        """Return the same around the dreamer that fits pictures of this size."""
+        """Return the same retry around a dreamer that fits pictures of this size."""
         return OomRetry(self.dreamer.fit(height, width, smallest_side))
 
     def _tried(
         self, canvas: Canvas, gradient: Gradient, rng: torch.Generator, memory: Memory
     ) -> Dream | None:
-        """Return the dream; None = memory is not enough."""
+        """Return the dream. None: out of memory."""
         try:
             return self.dreamer(canvas, _TidyGradient(gradient), rng, memory=memory)
         except Exception as error:
-            # without tiles there is nothing smaller to try, so even what stays broken is caught
-            whole = gradient.tile_budget is None
-            if not (is_out_of_memory(error) or (whole and is_unrecoverable_oom(error))):
+            # without tiles there is no retry, so unrecoverable errors are reported too
+            untiled = gradient.tile_budget is None
+            if not (is_out_of_memory(error) or (untiled and is_unrecoverable_oom(error))):
                 raise
             return None
 
 
 class _TidyGradient:
-    """A GradientFn for one dream, which gives back freed memory before tiles of another size.
+    """A GradientFn for one dream that returns freed memory to the system when the size changes.
 
-    Only for pictures that are cut: the sizes of small ones change twice a frame, and giving back
-    what they free is what made them slow.
+    Only for tiled images: the sizes of small images change twice per frame, and returning their
+    memory each time makes them slow.
     """
 
     def __init__(self, gradient: Gradient) -> None:
@@ -89,8 +89,8 @@ class _TidyGradient:
         return self._gradient(image)
 
 
-def _smaller(gradient: Gradient, image: Image) -> TileBudget:
-    """Return the budget of smaller tiles. Raises UserError where there are none."""
+def _smaller_budget(gradient: Gradient, image: Image) -> TileBudget:
+    """Return the budget of the next smaller tiles. Raises UserError if there are none."""
     height, width = image.shape[2:]
     budget = gradient.tile_budget
     if budget is None:

@@ -1,4 +1,4 @@
-"""How much of a picture a network may hold at once."""
+"""Tile budget: how much of an image a network may process at once."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from pipeline.runtime.memory_limit import GIB
 log = logging.getLogger(__name__)
 
 LITTLE = 0.75 * GIB
-"""Bytes that a step may hold on a CPU: with more it is but a little quicker."""
+"""Default maximum number of bytes of a step on a CPU; with more it is only slightly faster."""
 
 
 def default_step_bytes(device: torch.device) -> float:
-    """Return bytes that a step may hold on this device: of an NVIDIA GPU half of what it has.
+    """Return the default number of bytes that a step may hold on this device.
 
-    Not of what is free, so that a render goes on as it began. Where something else has more than
-    the other half, tiles grow smaller when memory runs out.
+    On an NVIDIA GPU half of its memory; not half of its free memory, so that a resumed render uses
+    the same tiles. If other programs use more than the other half, tiles become smaller when memory
+    runs out.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory / 2
@@ -33,57 +34,57 @@ def default_step_bytes(device: torch.device) -> float:
 
 @dataclass(frozen=True)
 class TileBudget:
-    """How much of a picture a network may hold at once."""
+    """Limits on how much of an image a network may process at once."""
 
     side: int | None
-    """Pixels of a tile, at most; None = any number."""
+    """Maximum side of a tile, in pixels. None: no limit."""
     bytes: float | None
-    """That one gradient step of the network may hold; None = any number."""
+    """Maximum number of bytes that a gradient step of the network may hold. None: no limit."""
     process_bytes: int | None = None
-    """That this process is limited to; None = it is not."""
+    """Maximum number of bytes of this process. None: no limit."""
     footprints: Footprints = field(default_factory=Footprints, repr=False, compare=False)
-    """Those that were measured by now."""
+    """Footprints measured so far."""
 
     def need(self, model: Model, layers: Sequence[str], device: torch.device) -> Footprint:
-        """Return what these layers take; measured once."""
+        """Return the footprint of these layers, measured on the first call."""
         return self.footprints.of(model, layers, device)
 
     def tiles(self, need: Footprint, height: int, width: int) -> list[Tile]:
-        """Return the tiles of a picture of this size, in pixels; the whole of it where there is
-        room.
+        """Return the tiles of an image of this size, in pixels; one tile if all of it fits.
 
-        Where there is none even for the smallest, those.
+        If not even the smallest tiles fit, the smallest. If the strides of the layers do not allow
+        tiles, one tile.
         """
         if not need.even:
             return cut_tiles(height, width)
         return cut_tiles(height, width, need.margin, lambda *sides: self.fits(need, *sides))
 
     def fits(self, need: Footprint, height: int, width: int) -> bool:
-        """Return whether a picture of this size, in pixels, may be looked at as a whole."""
+        """Return whether an image of this size, in pixels, may be processed as a whole."""
         small = self.side is None or max(height, width) <= self.side
         return small and (self.bytes is None or height * width * need.bytes <= self.bytes)
 
     def smaller(self, need: Footprint, height: int, width: int) -> TileBudget | None:
-        """Return the budget of the next smaller tiles of a picture; None = there are none."""
+        """Return the budget of the next smaller tiles of an image. None: there are none."""
         tall, wide = self.tiles(need, height, width)[0].sides
         area = tall * wide
-        for halved in range(1, area.bit_length()):
-            smaller = self.within(area * need.bytes / 2**halved)
+        for halvings in range(1, area.bit_length()):
+            smaller = self.within(area * need.bytes / 2**halvings)
             tall, wide = smaller.tiles(need, height, width)[0].sides
             if tall * wide < area:
                 return smaller
         return None
 
     def within(self, most: float | None) -> TileBudget:
-        """Return the same, of at most so many bytes; None = as it is."""
+        """Return the budget, limited to `most` bytes. None: unchanged."""
         if most is None:
             return self
         return replace(self, bytes=most if self.bytes is None else min(most, self.bytes))
 
     def log_tiling(self, need: Footprint, height: int, width: int) -> None:
-        """Log how pictures of this size are cut, if so. Raises UserError where tiles are too small.
+        """Log the tiling of images of this size, in pixels, if they are tiled.
 
-        height, width: in pixels.
+        Raises UserError if `side` is too small for these layers.
         """
         tiles = self.tiles(need, height, width)
         tall, wide = tiles[0].sides

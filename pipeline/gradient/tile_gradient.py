@@ -1,4 +1,4 @@
-"""Activations of one tile of an image, and their gradient in the pixels."""
+"""Activations of one tile of an image, and gradients with respect to its pixels."""
 
 from __future__ import annotations
 
@@ -14,47 +14,53 @@ from pipeline.gradient.tiles import Tile
 from pipeline.model import Activations, Model
 
 Strides: TypeAlias = Mapping[str, int | None]
-"""Layer -> pixels between two of its places; None = it has none: a list, of class scores say."""
+"""Layer -> pixels between two positions of its map. None: it has no map, e.g. class scores."""
 
 
 @dataclass(frozen=True)
 class TilePass:
-    """The activations of one tile of an image, and the way back to its pixels."""
+    """The activations of one tile of an image, and the backward pass to its pixels."""
 
     tile: Tile
-    """Where it lies in the image."""
+    """Position of the tile in the image."""
     image: Image
-    """The tile's part of it, (1, 3, h, w)."""
+    """The tile's pixels, margin included, (1, 3, h, w)."""
     seen: Activations
-    """The activations there, margin and all."""
+    """The tile's activations, margin included."""
     strides: Strides
-    """Pixels between two places of each layer."""
+    """Layers to compute, with their strides."""
 
     @staticmethod
     def of(image: Image, tile: Tile, model: Model, strides: Strides) -> TilePass:
-        """Return the model's view of this tile of an image (1, 3, H, W)."""
+        """Run the model on this tile of an image, (1, 3, H, W)."""
         pixels = tile.of(image).detach().requires_grad_(torch.is_grad_enabled())
         return TilePass(tile, pixels, model(pixels, list(strides)), strides)
 
     def cores(self) -> dict[str, Tensor]:
-        """Return the activations that count: of a map the core's, of a list all."""
+        """Return the activations that count: of a map those of the core, of a list all."""
         return {
             layer: self.tile.core(self.seen[layer], stride) if stride else self.seen[layer]
             for layer, stride in self.strides.items()
         }
 
     def share(self, layer: str) -> float:
-        """Return how much of the whole image's activations they are."""
+        """Return the core's share of the activations of the whole image, in [0, 1]."""
         stride = self.strides[layer]
         return self.tile.share(self.seen[layer], stride) if stride else self.tile.share(self.image)
 
     def within(self, layer: str, whole: Tensor) -> Tensor:
-        """Return the part for them of what the activations of the whole image are asked for."""
+        """Return the core's part of `whole`, the gradient of the whole image's activations.
+
+        For a layer without a map: all of it, times the core's share.
+        """
         stride = self.strides[layer]
         return self.tile.within(whole, stride) if stride else whole * self.share(layer)
 
     def add_cores(self, whole: dict[str, Tensor]) -> None:
-        """Put them where they belong in the activations of the whole image, zero before."""
+        """Add the core's activations to those of the whole image, in place.
+
+        whole: layer -> activations. Missing layers are created.
+        """
         for layer, core in self.cores().items():
             stride = self.strides[layer]
             if layer not in whole:
@@ -69,22 +75,24 @@ class TilePass:
     def with_gradient(
         self, gradient: Tensor | None, layer: str, wanted: Tensor, whole: Image, *, keep: bool
     ) -> Tensor:
-        """Return the gradient of the whole image with what they ask of the pixels added to it, in
-        place.
+        """Return the gradient of the whole image with the part of this layer added, in place.
 
-        gradient: None = 0 all over. wanted: the gradient of the score in them. keep: whether the
-        view is asked again.
+        gradient: of the whole image so far. None: 0 everywhere. wanted: gradient of the core's
+        activations. whole: the whole image. keep: whether the graph is needed again.
         """
         core = self.cores()[layer]
-        (own,) = torch.autograd.grad(core, self.image, wanted, retain_graph=keep)
+        (tile_gradient,) = torch.autograd.grad(core, self.image, wanted, retain_graph=keep)
         if gradient is None and self.tile.whole:
-            return own
+            return tile_gradient
         gradient = torch.zeros_like(whole) if gradient is None else gradient
         if self.strides[layer]:
-            # The margin too: other cores see it as well, and add their part.
-            self.tile.of(gradient).add_(own)
+            # Including the margin: other cores depend on these pixels too, and add their part.
+            self.tile.of(gradient).add_(tile_gradient)
         else:
-            # A mean over the tile, whatever its core; the margin is core elsewhere.
-            mine = self.tile.core(own)
-            self.tile.within(gradient).add_(mine, alpha=own.numel() / mine.numel())
+            # The score depends on the whole tile, but the margin is covered by other cores: add the
+            # core's part, scaled up to the gradient of the whole tile.
+            core_gradient = self.tile.core(tile_gradient)
+            self.tile.within(gradient).add_(
+                core_gradient, alpha=tile_gradient.numel() / core_gradient.numel()
+            )
         return gradient

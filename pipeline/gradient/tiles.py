@@ -1,7 +1,7 @@
-"""A picture cut into overlapping tiles, so that a network need hold only one of them at a time.
+"""Overlapping tiles of an image, so that a network processes only one of them at a time.
 
-A tile is what the network sees, its core is the part that counts; around the core, where the
-picture goes on, lies a margin of context. Together the cores cover the picture, each pixel once.
+A tile is what the network sees, and its core is the part that counts. Around the core, except at
+the edges of the image, is a margin of context. The cores cover each pixel of the image once.
 """
 
 from __future__ import annotations
@@ -13,84 +13,86 @@ from itertools import pairwise, product
 from torch import Tensor
 
 PERIOD = 32
-"""Pixels, a multiple of the stride of almost every layer of almost every network. Tiles begin at
-multiples of it and are as long as the picture modulo it, so that strides and "same" padding fall
-on the very pixels on which they fall in the whole picture."""
+"""Period of the tile grid, in pixels: a multiple of the stride of almost every layer of almost every
+network. Tiles start at multiples of it, and their length is congruent to the image's modulo it, so
+that strides and "same" padding act on the same pixels as in the whole image."""
 
 
 @dataclass(frozen=True)
 class TileSpan:
-    """A tile, [start, stop), and its core, [first, last), along one side of a picture, pixels.
+    """A tile, [start, stop), and its core, [first, last), along one side of an image, in pixels.
 
-    All are multiples of the period, but for the picture's own end, `length`.
+    `start`, `first` and `last` are multiples of PERIOD, except that the last core ends at `length`.
+    `stop` is congruent to `length` modulo PERIOD.
     """
 
     start: int
-    """Where the tile begins."""
+    """Start of the tile."""
     stop: int
-    """Where the tile ends."""
+    """End of the tile, exclusive."""
     first: int
-    """Where its core begins."""
+    """Start of the core."""
     last: int
-    """Where its core ends."""
+    """End of the core, exclusive."""
     length: int
-    """Of the picture's side."""
+    """Length of the side of the image."""
 
     def places(self, stride: int, origin: int) -> slice:
-        """Return the core among places `stride` pixels apart, the first of them at pixel
-        `origin`."""
-        # Where the picture ends a map has as many places as it has.
+        """Return the core as a slice of positions `stride` pixels apart, the first at pixel
+        `origin`.
+        """
+        # At the end of the image the number of positions depends on the network: take all.
         last = None if self.last == self.length else (self.last - origin) // stride
         return slice((self.first - origin) // stride, last)
 
     def all_places(self, seen: int, stride: int) -> int:
-        """Return how many places the whole picture has, given how many this tile has."""
+        """Return the number of positions in the whole image, given the number in this tile."""
         return seen + (self.length - (self.stop - self.start)) // stride
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile of a picture. Its map is (1, C, h, w), with places `stride` pixels apart."""
+    """One tile of an image. Its map is (1, C, h, w), with positions `stride` pixels apart."""
 
     rows: TileSpan
-    """Along the height."""
+    """Extent along the height."""
     columns: TileSpan
-    """Along the width."""
+    """Extent along the width."""
 
     @property
     def sides(self) -> tuple[int, int]:
-        """Height and width, in pixels."""
+        """Height and width of the tile, in pixels."""
         return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
     @property
     def whole(self) -> bool:
-        """Whether it is all of the picture."""
+        """Whether the tile is the whole image."""
         return all(
             span.first == 0 and span.last == span.length for span in (self.rows, self.columns)
         )
 
     def of(self, image: Tensor) -> Tensor:
-        """Return what the network sees of the image (1, C, H, W), margin and all: a view."""
+        """Return the tile of an image, (1, C, H, W), margin included, as a view."""
         return image[:, :, self.rows.start : self.rows.stop, self.columns.start : self.columns.stop]
 
     def core(self, seen: Tensor, stride: int = 1) -> Tensor:
-        """Return the core of the tile's map: a view."""
+        """Return the core of the tile's map, as a view."""
         if self.whole:
-            return seen  # the way back through a view would copy it
+            return seen  # the backward pass through a view would copy it
         rows, columns = self.rows, self.columns
         return seen[:, :, rows.places(stride, rows.start), columns.places(stride, columns.start)]
 
     def within(self, whole: Tensor, stride: int = 1) -> Tensor:
-        """Return the core, found in the map of the whole picture: a view."""
+        """Return the core of this tile in the map of the whole image, as a view."""
         return whole[:, :, self.rows.places(stride, 0), self.columns.places(stride, 0)]
 
     def places(self, seen: Tensor, stride: int = 1) -> tuple[int, int]:
-        """Return height and width of the map of the whole picture, given the tile's."""
+        """Return the height and width of the whole image's map, given the tile's map."""
         height, width = seen.shape[2:]
         return self.rows.all_places(height, stride), self.columns.all_places(width, stride)
 
     def share(self, seen: Tensor, stride: int = 1) -> float:
-        """Return how much of the whole picture's places lie in the core, given the tile's map."""
+        """Return the share of the whole image's positions that is in the core, given the tile's map."""
         (height, width), core = self.places(seen, stride), self.core(seen, stride)
         return core.shape[2] * core.shape[3] / (height * width)
 
@@ -98,13 +100,13 @@ class Tile:
 def cut_tiles(
     height: int, width: int, margin: int = 0, fits: Callable[[int, int], bool] = lambda *_: True
 ) -> list[Tile]:
-    """Return the tiles of a picture, row by row, all of one size; only one where the whole fits.
+    """Return the tiles of an image, row by row, all of one size; one tile if the image fits.
 
-    Of the sizes that fit it is the one at which the network sees the fewest pixels in all; where
-    none fits, the smallest. margin: pixels of context, a multiple of the period. fits: whether a
-    tile of this height and width may be held.
+    Of the sizes that fit, the one with the fewest pixels in all tiles together is used; if none
+    fits, the smallest. margin: pixels of context, a multiple of PERIOD. fits: whether a tile of
+    this height and width may be processed at once.
     """
-    counts = product(_counts(height, margin), _counts(width, margin))
+    counts = product(_tile_counts(height, margin), _tile_counts(width, margin))
 
     def cost(count: tuple[int, int]) -> tuple[bool, int]:
         tall, wide = tile_side(height, count[0], margin), tile_side(width, count[1], margin)
@@ -117,25 +119,26 @@ def cut_tiles(
 
 
 def tile_spans(length: int, count: int, margin: int) -> list[TileSpan]:
-    """`count` tiles of one length, as short as margins allow, spread evenly over `length`."""
-    long = tile_side(length, count, margin)
-    spare = (length - long) // PERIOD
+    """Return `count` tiles of one length, as short as margins allow, evenly spread over `length`."""
+    side = tile_side(length, count, margin)
+    spare = (length - side) // PERIOD
     starts = [PERIOD * (spare * k // max(1, count - 1)) for k in range(count)]
-    # Two cores meet in the middle of what their tiles share.
-    meets = [PERIOD * ((late + early + long) // (2 * PERIOD)) for early, late in pairwise(starts)]
+    # Two cores meet in the middle of their tiles' overlap.
+    boundaries = [
+        PERIOD * ((late + early + side) // (2 * PERIOD)) for early, late in pairwise(starts)
+    ]
     return [
-        TileSpan(start, start + long, first, last, length)
-        for start, (first, last) in zip(starts, pairwise([0, *meets, length]), strict=True)
+        TileSpan(start, start + side, first, last, length)
+        for start, (first, last) in zip(starts, pairwise([0, *boundaries, length]), strict=True)
     ]
 
 
 def tile_side(length: int, count: int, margin: int) -> int:
-    """Return how long `count` tiles must be, as the length modulo the period, to cover that
-    length."""
+    """Return the smallest side of `count` tiles that cover `length`, congruent to it modulo PERIOD."""
     margins = 2 * margin // PERIOD
     return PERIOD * (margins - (margins - length // PERIOD) // count) + length % PERIOD
 
 
-def _counts(length: int, margin: int) -> range:
-    """Return how many tiles there may be: each has at least a period between its margins."""
+def _tile_counts(length: int, margin: int) -> range:
+    """Return the possible numbers of tiles: each has at least PERIOD pixels between its margins."""
     return range(1, max(1, length // PERIOD - 2 * (margin // PERIOD)) + 1)

@@ -1,4 +1,4 @@
-"""Colours of an embedded ICC profile as those of a usual screen (sRGB)."""
+"""Conversion of pictures with an embedded ICC profile to sRGB."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ log = logging.getLogger(__name__)
 def to_srgb(picture: Picture, profile: bytes, path: Path) -> Picture:
     """Return the picture, (H, W, 3) uint8 RGB, with its colours converted to sRGB.
 
-    profile: ICC, what its colours mean. Colours that sRGB does not hold are clipped. Where the
-    profile cannot be used, that is logged and the picture returned as it is. path: of its file.
+    profile: ICC profile of the picture. path: file of the picture, for the log. Colours outside of
+    sRGB are clipped. If the profile cannot be used, this is logged and the picture is returned
+    unchanged.
     """
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -1,4 +1,4 @@
-"""PNGs as bytes: many in one file, and what one says of its colours and of itself."""
+"""PNGs as bytes: reading several from one file, and adding a colour profile and metadata."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def read_pngs(segments: Sequence[Path]) -> Iterator[bytes]:
-    """Yield the PNGs in the segments, in order. Raises UserError if one is damaged."""
+    """Yield the PNGs of the segments, in order. Raises UserError if one is damaged."""
     for segment in segments:
         with segment.open("rb") as file:
             while signature := file.read(len(SIGNATURE)):
-                png = _chunks(file)
+                png = _read_chunks(file)
                 if signature != SIGNATURE or not png:
                     raise UserError(
                         f"{printable(segment)}: must be as it was written, got other bytes; "
@@ -27,8 +27,8 @@ def read_pngs(segments: Sequence[Path]) -> Iterator[bytes]:
                 yield signature + png
 
 
-def _chunks(file: BinaryIO) -> bytes:
-    """Return the file's next bytes up to the end of a PNG, or none if they are not one."""
+def _read_chunks(file: BinaryIO) -> bytes:
+    """Return the chunks of the next PNG, after its signature; empty if they are damaged."""
     chunks, kind = [], b""
     while kind != b"IEND":
         head = file.read(8)
@@ -41,11 +41,11 @@ def _chunks(file: BinaryIO) -> bytes:
 
 
 def add_png_tags(png: bytes, profile: bytes, metadata: Mapping[str, str]) -> bytes:
-    """Return the PNG with what its colours mean, and each tag as a chunk of UTF-8 text.
+    """Return the PNG with its ICC profile, if any, and each metadata item as a UTF-8 text chunk.
 
-    PNG specification, third edition, 11.3.2.3 and 11.3.3.4. They stand behind the header chunk.
+    The new chunks follow the header chunk (PNG specification, third edition, 11.3.2.3, 11.3.3.4).
     """
-    header = len(SIGNATURE) + 25  # then IHDR: length, name, 13 bytes, checksum
+    header = len(SIGNATURE) + 25  # signature and IHDR: length, name, 13 bytes, checksum
     chunks = b""
     if profile:
         chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))

@@ -1,4 +1,4 @@
-"""One picture file: upright RGB from png, jpeg, bmp, tiff, webp, ppm or jp2."""
+"""Reading of picture files (png, jpeg, bmp, tiff, webp, ppm, jp2) as upright RGB."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from pipeline.storage.input_file import open_input
 log = logging.getLogger(__name__)
 
 ORIENTATION = 0x0112
-"""The EXIF tag that tells how the camera was held, 1..8."""
+"""EXIF tag of the orientation of the stored pixels, 1..8."""
 
 Pixels = npt.NDArray[Any]
 
@@ -44,15 +44,16 @@ class ImageFile:
     colours: Picture
     """(H, W, 3) uint8 or uint16 RGB."""
     alpha: Picture | None
-    """(H, W) of the same type, None = all is opaque."""
+    """(H, W) of the same type. None: the file has no alpha channel."""
     profile: bytes
-    """ICC, what the colours mean; empty = as on a usual screen."""
+    """ICC profile of the colours. Empty: sRGB."""
 
 
 def read(path: Path, limits: Limits) -> Picture:
     """Return the picture in the file: (H, W, 3) uint8 sRGB, upright, over black where transparent.
 
-    Raises UserError if it is none, or larger than the limits, which is found out undecoded.
+    Raises UserError if it cannot be decoded or exceeds the limits; the size is checked before
+    decoding.
     """
     contents = load(path, limits)
     colours, alpha = contents.colours, contents.alpha
@@ -63,7 +64,7 @@ def read(path: Path, limits: Limits) -> Picture:
 
 
 def load(path: Path, limits: Limits) -> ImageFile:
-    """Return all that the file holds of its picture. Raises UserError as `read` does."""
+    """Return the content of the file at its bit depth. Raises UserError as `read` does."""
     area = picture_area(path, limits)
     if not 0 < area <= limits.pixels:
         raise UserError(
@@ -71,11 +72,11 @@ def load(path: Path, limits: Limits) -> ImageFile:
             f"limits.pixels={limits.pixels} pixels, got {printable(path)}; use another file, or "
             "raise the limit if memory allows"
         )
-    data = _bytes(path, limits)
+    data = _read_bytes(path, limits)
     tags = directory(data)
     if tags.following:
         log.warning("%s: only the first of its pages is used", printable(path))
-    pixels, exif, profile = _decoded(_as_they_stand(data, tags))
+    pixels, exif, profile = _decode(_declare_premultiplied(data, tags))
     if (
         pixels is None
         or pixels.dtype not in (np.uint8, np.uint16)
@@ -85,56 +86,58 @@ def load(path: Path, limits: Limits) -> ImageFile:
             f"input: must be a picture of 8 or 16 bits that can be decoded, got {printable(path)}; "
             "convert it to png"
         )
-    pixels = _upright(pixels, directory(exif).number(ORIENTATION) or 1)
+    pixels = _apply_orientation(pixels, directory(exif).number(ORIENTATION) or 1)
     grey = pixels.ndim == 2 or pixels.shape[2] == 1
     colours = np.repeat(np.atleast_3d(pixels), 3, axis=2) if grey else pixels[..., 2::-1]
     alpha = None if grey or pixels.shape[2] == 3 else np.ascontiguousarray(pixels[..., 3])
     if alpha is not None and tags.number(EXTRA_SAMPLES) == MULTIPLIED:
-        colours = _divided(colours, alpha)
+        colours = _unpremultiply(colours, alpha)
     profile = profile or tags.content(ICC_PROFILE)
     return ImageFile(np.ascontiguousarray(colours), alpha, profile if _is_rgb(profile) else b"")
 
 
-def _bytes(path: Path, limits: Limits) -> bytes:
-    """Return the whole file. Raises UserError if it is larger than the largest picture,
-    uncompressed.
+def _read_bytes(path: Path, limits: Limits) -> bytes:
+    """Return the content of the file.
+
+    Raises UserError if it is larger than the largest allowed picture would be uncompressed.
     """
-    most = 8 * limits.pixels + (1 << 20)  # four channels of 16 bits, and room for metadata
+    max_bytes = 8 * limits.pixels + (1 << 20)  # four channels of 16 bits, and metadata
     with open_input(path) as file, open(file, "rb", closefd=False) as stream:
-        if os.fstat(file).st_size > most:
+        if os.fstat(file).st_size > max_bytes:
             raise UserError(
-                f"input: must have at most {most} bytes to be a picture of "
+                f"input: must have at most {max_bytes} bytes to be a picture of "
                 f"limits.pixels={limits.pixels}, got more in {printable(path)}; use another file"
             )
-        return stream.read(most)
+        return stream.read(max_bytes)
 
 
-def _as_they_stand(data: bytes, tags: Directory) -> bytes:
-    """Return the file such that OpenCV gives its colours as they stand in it.
+def _declare_premultiplied(data: bytes, tags: Directory) -> bytes:
+    """Return the file with its alpha declared premultiplied, so that OpenCV keeps the colours.
 
-    It would multiply a TIFF's of 8 bits with their alpha, which cannot be undone.
+    OpenCV multiplies the colours of an 8-bit TIFF by straight alpha, which cannot be undone.
     """
     if tags.number(EXTRA_SAMPLES) != STRAIGHT:
         return data
-    _, _, at = tags.fields[EXTRA_SAMPLES]
-    return data[:at] + struct.pack(tags.order + "H", MULTIPLIED) + data[at + 2 :]
+    _, _, offset = tags.fields[EXTRA_SAMPLES]
+    return data[:offset] + struct.pack(tags.order + "H", MULTIPLIED) + data[offset + 2 :]
 
 
-def _divided(colours: Pixels, alpha: Pixels) -> Pixels:
-    """Return the colours, (H, W, 3), that were multiplied with their alpha, (H, W), without it."""
-    share = np.maximum(alpha, 1)[..., None].astype(np.uint32)
+def _unpremultiply(colours: Pixels, alpha: Pixels) -> Pixels:
+    """Return premultiplied colours, (H, W, 3), divided by their alpha, (H, W)."""
+    divisor = np.maximum(alpha, 1)[..., None].astype(np.uint32)
     peak = np.uint32(np.iinfo(colours.dtype).max)
-    divided: Pixels = np.minimum((colours * peak + share // 2) // share, peak)
-    return divided.astype(colours.dtype)
+    straight: Pixels = np.minimum((colours * peak + divisor // 2) // divisor, peak)
+    return straight.astype(colours.dtype)
 
 
-def _decoded(data: bytes) -> tuple[Pixels | None, bytes, bytes]:
-    """Return the pixels as they are stored, (H, W) or (H, W, 3 or 4) in BGR, EXIF block, ICC
-    profile.
+def _decode(data: bytes) -> tuple[Pixels | None, bytes, bytes]:
+    """Return the stored pixels, the EXIF block and the ICC profile.
+
+    Pixels are (H, W), or (H, W, 3 or 4) in BGR order; None if they cannot be decoded.
     """
-    level = cv2_logging.setLogLevel(cv2_logging.LOG_LEVEL_SILENT)  # damage is said in our words
+    level = cv2_logging.setLogLevel(cv2_logging.LOG_LEVEL_SILENT)  # `load` reports damage itself
     try:
-        # IMREAD_COLOR would turn the picture upright by itself, but drops the alpha channel
+        # IMREAD_COLOR would turn the picture upright, but drops the alpha channel
         pixels, kinds, blocks = cv2.imdecodeWithMetadata(
             np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED
         )
@@ -142,24 +145,24 @@ def _decoded(data: bytes) -> tuple[Pixels | None, bytes, bytes]:
         return None, b"", b""
     finally:
         cv2_logging.setLogLevel(level)
-    found = {kind: np.asarray(block).tobytes() for kind, block in zip(kinds, blocks, strict=False)}
+    metadata = {
+        kind: np.asarray(block).tobytes() for kind, block in zip(kinds, blocks, strict=False)
+    }
     return (
         pixels,
-        found.get(cv2.IMAGE_METADATA_EXIF, b""),
-        found.get(cv2.IMAGE_METADATA_ICCP, b""),
+        metadata.get(cv2.IMAGE_METADATA_EXIF, b""),
+        metadata.get(cv2.IMAGE_METADATA_ICCP, b""),
     )
 
 
 def _is_rgb(profile: bytes) -> bool:
-    """Return whether it is an ICC profile (ICC.1:2022, 7.2) of RGB: that of grey or CMYK fits no
-    RGB.
-    """
-    whole = len(profile) >= 132 and int.from_bytes(profile[:4]) == len(profile)
-    return whole and profile[16:20] == b"RGB " and profile[36:40] == b"acsp"
+    """Return whether this is an ICC profile for RGB (ICC.1:2022, 7.2), not for grey or CMYK."""
+    is_complete = len(profile) >= 132 and int.from_bytes(profile[:4]) == len(profile)
+    return is_complete and profile[16:20] == b"RGB " and profile[36:40] == b"acsp"
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Return the pixels turned and mirrored as EXIF's orientation asks."""
+def _apply_orientation(pixels: Pixels, orientation: int) -> Pixels:
+    """Return the pixels rotated and mirrored according to the EXIF orientation, 1..8."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

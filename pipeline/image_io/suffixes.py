@@ -1,4 +1,4 @@
-"""Suffixes of picture files, and whether an input is pictures or a video."""
+"""Suffixes of picture files, and the distinction between pictures and videos."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ SUFFIXES = (
 )
 """Suffixes of files that can be read as pictures."""
 HEAD = 1 << 20
-"""Bytes of a picture in which it says that it is animated."""
+"""Number of bytes at the start of a file within which an animation is declared."""
 
 
 def is_pictures(name: str) -> bool:
-    """Return whether this input is a picture, a folder, or a numbered pattern, rather than a
-    video."""
+    """Return whether the input is a picture, a folder or a numbered pattern, not a video."""
     path = Path(name)
     return path.is_dir() or (path.suffix.lower() in SUFFIXES and not _is_animated(path))
 
 
 def _is_animated(path: Path) -> bool:
-    """Return whether this is a file of several pictures, which is a video: WebP, PNG, GIF, AVIF."""
-    if not path.is_file():  # a pipe would block
+    """Return whether the file is an animated WebP or PNG, a GIF or an animated AVIF: a video."""
+    if not path.is_file():  # opening a pipe would block
         return False
     try:
         with path.open("rb") as file:

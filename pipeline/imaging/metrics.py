@@ -1,4 +1,4 @@
-"""How steady and how strong a dream is, and what it looks like in figures."""
+"""Metrics of a dream: statistics of the image, strength of its bands, and flicker."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch import Tensor
 from pipeline.imaging.convolution import depthwise_conv
 
 BLUR = 1.2
-"""Deviation, in pixels, of the blur before two layers are compared: finer than that is noise."""
+"""Standard deviation, in pixels, of the blur before layers are compared: finer detail is noise."""
 LUMA = (0.2126, 0.7152, 0.0722)
-"""Shares of red, green and blue in the luminance (Rec. 709)."""
+"""Weights of red, green and blue in the luminance (Rec. 709)."""
 
 
 BANDS = ("fine", "middle", "coarse")
-"""Of a dream layer: waves shorter than about 3 pixels, between, longer than about 12 pixels."""
+"""Bands of a dream layer: waves shorter than about 3 pixels, between, longer than about 12."""
 BAND_LIMITS = (0.56, 2.25)
-"""Deviations in pixels of the Gaussians that pass waves of 3 and of 12 pixels at half strength."""
+"""Standard deviations, in pixels, of the Gaussians that halve waves of 3 and of 12 pixels."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class ImageStatistics:
     contrast: Tensor
     """Standard deviation of the luminance."""
     chroma: Tensor
-    """Root mean square of the distance of colours from the luminance, their mean left out."""
+    """Root mean square distance of colours from the luminance, after removing the mean colour."""
     clipped: Tensor
-    """Share of the values within 1/255 of 0 or 1."""
+    """Fraction of the values within 1/255 of 0 or 1."""
     high_band: Tensor
-    """Standard deviation of the luminance finer than a blur of 1.2 pixels."""
+    """Standard deviation of the detail that a blur of BLUR pixels removes from the luminance."""
 
 
 def image_statistics(image: Tensor) -> ImageStatistics:
-    """Return what the image (1, 3, H, W) in [0, 1] looks like."""
+    """Return the statistics of an image (1, 3, H, W) in [0, 1]."""
     light = luminance(image)
     colour = image - light
     colour = colour - colour.mean(dim=(2, 3), keepdim=True)
@@ -54,12 +54,12 @@ def image_statistics(image: Tensor) -> ImageStatistics:
 
 
 def luminance(image: Tensor) -> Tensor:
-    """Return (1, 1, H, W) from (1, 3, H, W), both in [0, 1]."""
+    """Return the luminance (1, 1, H, W) of an image (1, 3, H, W), both in [0, 1]."""
     return torch.einsum("bchw,c->bhw", image, image.new_tensor(LUMA))[:, None]
 
 
 def split_bands(layer: Tensor) -> Iterator[Tensor]:
-    """Yield the fine, middle and coarse part of a layer, each (1, C, H, W); they add up to it."""
+    """Yield the fine, middle and coarse band of a layer, each (1, C, H, W); they add up to it."""
     smooth, coarse = (blur(layer, deviation) for deviation in BAND_LIMITS)
     yield layer - smooth
     yield smooth - coarse
@@ -69,19 +69,20 @@ def split_bands(layer: Tensor) -> Iterator[Tensor]:
 def band_energy(layer: Tensor, weight: Tensor) -> Tensor:
     """Return the mean square of each band of a layer (1, C, H, W): (3,), in the order of BANDS.
 
-    weight: (1, 1, H, W) in [0, 1], where to look. A layer that is painted on a surface keeps its
-    energy in every band; blur takes it from the fine one, ringing adds to the middle one.
+    weight: (1, 1, H, W) in [0, 1], weight of each pixel. A layer that sticks to a surface keeps its
+    energy in every band; blurring removes energy from the fine one, ringing adds to the middle one.
     """
     area = weight.sum().clamp(min=1) * layer.shape[1]
     return torch.stack([(band.square() * weight).sum() for band in split_bands(layer)]) / area
 
 
 def flicker(now: Tensor, before: Tensor, weight: Tensor) -> Tensor:
-    """Return how much of a layer is not the one before it, moved: a scalar.
+    """Return how much a layer differs from the previous one moved with the picture: a scalar.
 
-    now, before: (1, 3, H, W), the layer and the last one moved to where it should be. weight: (1,
-    1, H, W), where to look. The mean squared difference over twice the mean square, both blurred: 0
-    = painted on the surface, 1 = unrelated, 0.5 = gone or only just come.
+    now, before: (1, 3, H, W), the layer and the previous one, warped to the same frame. weight: (1,
+    1, H, W), weight of each pixel. Both are blurred; the result is the mean squared difference over
+    twice the mean square of `now`: 0 if the layer sticks to the surface, 1 if the two are unrelated
+    (and equally strong), 0.5 where it has just appeared. It exceeds 1 where the layer vanishes.
     """
     now, before = blur(now), blur(before)
     difference = ((now - before).square() * weight).sum()
@@ -89,7 +90,7 @@ def flicker(now: Tensor, before: Tensor, weight: Tensor) -> Tensor:
 
 
 def blur(image: Tensor, deviation: float = BLUR) -> Tensor:
-    """Return the image (1, C, H, W) blurred by a Gaussian of this deviation in pixels."""
+    """Return the image (1, C, H, W) blurred by a Gaussian of this standard deviation in pixels."""
     radius = round(3 * deviation)
     x = torch.arange(-radius, radius + 1, dtype=image.dtype, device=image.device)
     line = torch.exp(-x.square() / (2 * deviation**2))

@@ -1,4 +1,4 @@
-"""What photographs have in common: how their colours hang together, how strong their waves are."""
+"""Statistics of photographs: the correlation of their colours, and their amplitude spectrum."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 COLOURS = ((0.26, 0.09, 0.02), (0.27, 0.0, -0.05), (0.27, -0.09, 0.03))
-"""Red, green and blue of three colours that vary independently in photographs, as columns: the root
-of their covariance (Olah et al. 2017, lucid)."""
+"""Square root of the covariance of colours in photographs. Its columns are three colours (red,
+green, blue) that vary independently (Olah et al. 2017, lucid)."""
 
 
 def color_correlation(like: Tensor) -> Tensor:
-    """Return (3, 3), red, green and blue of the three colours as columns, the longest of length 1.
+    """Return COLOURS as a tensor (3, 3), scaled so that the longest column has length 1.
 
-    like: a tensor of the type and on the device that are wanted.
+    like: a tensor of the wanted dtype and device.
     """
     colours = like.new_tensor(COLOURS)
     longest: Tensor = colours.norm(dim=0).max()
@@ -21,13 +21,12 @@ def color_correlation(like: Tensor) -> Tensor:
 
 
 def decay_power(height: int, width: int, power: float, device: torch.device) -> Tensor:
-    """Return how strong each wave of torch.fft.rfft2 is, (H, W // 2 + 1): 1 / frequency to the
-    power.
+    """Return the amplitude 1 / frequency**power of each wave of rfft2, (H, W // 2 + 1).
 
-    In photographs the power is about 1 (Field 1987). The longest waves are all as strong as one
-    that is as long as the picture: a cast over all of it is no wave. The mean square is 1.
+    In photographs the power is about 1 (Field 1987). Waves longer than the image's longer side have
+    the amplitude of a wave of that length, since a uniform tint is no wave. The mean square is 1.
     """
     down = torch.fft.fftfreq(height, device=device)[:, None]
     across = torch.fft.rfftfreq(width, device=device)[None]
-    strong = torch.hypot(down, across).clamp(min=1 / max(height, width)) ** -power
-    return strong / strong.square().mean().sqrt()
+    amplitude = torch.hypot(down, across).clamp(min=1 / max(height, width)) ** -power
+    return amplitude / amplitude.square().mean().sqrt()

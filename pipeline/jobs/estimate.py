@@ -1,8 +1,9 @@
-"""Estimates what a render will take, time, memory and disk, from a few of its frames.
+"""Estimates the time, memory and disk space that a render will take, from a few of its frames.
 
-How many steps a frame gets hangs on how much of it is new, so frames from all over the video are
-walked through with everything but the network, and a step of that is timed at every size. The first
-frames are then rendered indeed: so much longer it takes to do all that at once.
+The number of gradient steps of a frame depends on how much of it is new. So frames from all over
+the video are processed without the network, and a step of the network is timed at each image size.
+Then the first frames are rendered completely; the ratio of their measured to their estimated time
+corrects the estimate.
 """
 
 from __future__ import annotations
@@ -37,33 +38,33 @@ from pipeline.source import Source, StillCollection
 from pipeline.state import State
 
 WINDOWS, LONG = 8, 16
-"""Stretches of a video that are walked through, and frames of each."""
+"""Number of windows of a video whose frames are processed, and number of frames in each."""
 REACH = 3000
-"""Frames among which they lie: to get to one, all before it are decoded."""
+"""Frames from the start that windows are taken from: all frames before a window are decoded."""
 REAL = 13
-"""Frames that are rendered indeed."""
+"""Number of frames that are rendered completely."""
 TIMES, SECONDS = 5, 2.0
-"""How often a step is timed at each size, or for how long."""
+"""Maximum number of times that a step is timed at each size, and maximum seconds for that."""
 
 
 def estimate(job: Job) -> Forecast:
-    """Return what the job will take. Raises UserError for what would be wrong with it."""
-    return _of_all(job, job.stills) if job.stills is not None else _of_one(job)
+    """Return the expected cost of the job. Raises UserError where running the job would."""
+    return _estimate_stills(job, job.stills) if job.stills is not None else _estimate_one(job)
 
 
-def _of_one(job: Job) -> Forecast:
+def _estimate_one(job: Job) -> Forecast:
     pipeline = replace(job.pipeline, model=job.pipeline.model.to(job.device))
     job = replace(job, pipeline=pipeline, frame_range=None)
     check_fit(job)
-    walked = list(_walked(job))
-    first, rest = walked[0], walked[1:]
-    step = _step_seconds(job, {size for one in walked for size in one.work})
+    costs = list(_frame_costs(job))
+    first, rest = costs[0], costs[1:]
+    step = _step_seconds(job, {size for one in costs for size in one.work})
     count = pipeline.clip.count
     if not rest:
         memory = peak_memory_bytes(job.device)
         return Forecast(count, first.steps, first.cost(step), memory, None)
     real = rest[: REAL - 1]
-    started, continued, sizes = _rendered(job, 1 + len(real))
+    started, continued, sizes = _render_first(job, 1 + len(real))
     ratio = continued / sum(one.cost(step) for one in real)
     each = ratio * statistics.fmean(one.cost(step) for one in rest)
     steps = statistics.fmean(one.steps for one in rest)
@@ -72,66 +73,71 @@ def _of_one(job: Job) -> Forecast:
         return Forecast(None, steps, each, memory, sizes[1])
     pictures = job.clip.count or count
     segments = -(-pictures // job.saving.segment_frames)
-    whole = segments * sizes[0] + (pictures - segments) * sizes[1]
-    return Forecast(count, steps, started + (count - 1) * each, memory, whole)
+    total = segments * sizes[0] + (pictures - segments) * sizes[1]
+    return Forecast(count, steps, started + (count - 1) * each, memory, total)
 
 
-def _of_all(job: Job, stills: StillCollection) -> Forecast:
-    """Return what all of several stills will take, by their pixels. Raises UserError as above."""
+def _estimate_stills(job: Job, stills: StillCollection) -> Forecast:
+    """Return the expected cost of all stills, from that of the first and their numbers of pixels.
+
+    Raises UserError as `estimate` does.
+    """
     sources: list[Source] = []
     for _, source in stills.each():
-        with suppress(UserError):  # that one will be left out, and said
+        with suppress(UserError):  # run_stills leaves it out and logs why
             _ = source.clip
             sources.append(source)
-    one = _of_one(replace(job, pipeline=replace(job.pipeline, source=sources[0])))
+    one = _estimate_one(replace(job, pipeline=replace(job.pipeline, source=sources[0])))
     first, *_ = pixels = [source.clip.height * source.clip.width for source in sources]
     return replace(one, frames=len(pixels), seconds=one.seconds * sum(pixels) / first)
 
 
 @dataclass(frozen=True)
-class _Walked:
-    """A frame without the network."""
+class _FrameCost:
+    """Cost of a frame."""
 
     seconds: float
-    """Of what this thread did."""
+    """Seconds that the thread of the render takes without the network."""
     work: Mapping[tuple[int, int], int]
-    """Steps by size, (height, width)."""
+    """(height, width) -> number of gradient steps at that size."""
     steps: float
-    """These, weighted."""
+    """Number of gradient steps, weighted as in report.json."""
 
     def cost(self, step: Mapping[tuple[int, int], float]) -> float:
-        """Return seconds, if the network takes these for a step."""
+        """Return the seconds of the frame. step: (height, width) -> seconds of a gradient step."""
         return self.seconds + sum(count * step[size] for size, count in self.work.items())
 
 
-def _walked(job: Job) -> Iterator[_Walked]:
-    """Yield frames from all over the video, the very first among them in front."""
+def _frame_costs(job: Job) -> Iterator[_FrameCost]:
+    """Yield the costs of frames from all over the video, starting with its first frame."""
     pipeline = job.pipeline
     source, count = pipeline.source, pipeline.clip.count
     _, second = [*islice(source.pictures(), 2), None, None][:2]
     reach = REACH if count is None else min(count, REACH)
-    begins, long = [0], LONG
+    begins, length = [0], LONG
     if reach <= WINDOWS * LONG:
-        long = reach
-    elif second is not None:  # what was not filmed goes on as it begins
+        length = reach
+    elif second is not None:  # without further pictures, later frames are like the first ones
         begins = [(reach - LONG) * n // (WINDOWS - 1) for n in range(WINDOWS)]
-    blind = replace(
-        pipeline, model=_Blind(pipeline.model), tile_budget=None, loop=SeamlessLoop(0, count)
+    without_network = replace(
+        pipeline, model=_ZeroModel(pipeline.model), tile_budget=None, loop=SeamlessLoop(0, count)
     )
-    # what is found beside the dream takes none of its time
-    since = "warp" if parallel_flows(pipeline.clip, job.device) else "wait"
+    # flows that are computed in parallel take no time of the thread that dreams
+    start_stage = "warp" if parallel_flows(pipeline.clip, job.device) else "wait"
     for begin in begins:
-        cuts = FrameRange(begin, begin + long).within(pipeline.cuts, source)
-        recorder = NullRecorder(_grown(job, begin))
-        frames = render(replace(blind, cuts=cuts), recorder, seed=job.seed, device=job.device)
+        cuts = FrameRange(begin, begin + length).within(pipeline.cuts, source)
+        recorder = NullRecorder(_state_before(job, begin))
+        frames = render(
+            replace(without_network, cuts=cuts), recorder, seed=job.seed, device=job.device
+        )
         with closing(frames):
-            for frame in islice(frames, long):
-                spent = frame.spans["dream"][1] - frame.spans[since][0]
-                yield _Walked(spent, frame.dream.work, frame.dream.steps)
+            for frame in islice(frames, length):
+                duration = frame.spans["dream"][1] - frame.spans[start_stage][0]
+                yield _FrameCost(duration, frame.dream.work, frame.dream.steps)
 
 
-def _grown(job: Job, begin: int) -> State:
-    """Return the state before that frame, as if a dream had grown by then."""
+def _state_before(job: Job, begin: int) -> State:
+    """Return a state before frame `begin` in which the dream has matured."""
     pictures = job.pipeline.source.pictures(start=begin - 1) if begin else ()
     picture = next(iter(pictures), None)
     if picture is None:
@@ -141,7 +147,7 @@ def _grown(job: Job, begin: int) -> State:
 
 
 def _step_seconds(job: Job, sizes: Iterable[tuple[int, int]]) -> dict[tuple[int, int], float]:
-    """Return the seconds of a gradient of the network alone at each size."""
+    """Return the seconds of a gradient of the network alone, by size, (height, width)."""
     pipeline = job.pipeline
     objective = pipeline.stages_at(0).objective
     bound = objective.bind(pipeline.model, pipeline.auxiliary.first_guide())
@@ -149,41 +155,43 @@ def _step_seconds(job: Job, sizes: Iterable[tuple[int, int]]) -> dict[tuple[int,
     first = next(iter(pipeline.source.pictures()))
     assert first is not None
     image = to_image(first, job.device)
-    return {size: _timed(gradient_fn, F.interpolate(image, size)) for size in sizes}
+    return {size: _median_seconds(gradient_fn, F.interpolate(image, size)) for size in sizes}
 
 
-def _timed(gradient_fn: Gradient, image: Image) -> float:
-    float(gradient_fn(image)[1])  # the first time is slower
-    took: list[float] = []
-    while len(took) < TIMES and sum(took) < SECONDS:
-        began = time.perf_counter()
-        float(gradient_fn(image)[1])  # waited for, wherever it is computed
-        took.append(time.perf_counter() - began)
-    return statistics.median(took)
+def _median_seconds(gradient_fn: Gradient, image: Image) -> float:
+    float(gradient_fn(image)[1])  # the first call is slower
+    durations: list[float] = []
+    while len(durations) < TIMES and sum(durations) < SECONDS:
+        start_time = time.perf_counter()
+        float(gradient_fn(image)[1])  # float() waits for the device
+        durations.append(time.perf_counter() - start_time)
+    return statistics.median(durations)
 
 
-def _rendered(job: Job, count: int) -> tuple[float, float, tuple[int, int]]:
-    """Return the seconds of the first frame, and of so many but the first together; and the bytes
-    of a segment's first picture, and of another.
+def _render_first(job: Job, count: int) -> tuple[float, float, tuple[int, int]]:
+    """Render the first `count` frames and return their cost.
+
+    Returns the seconds of the first frame, those of all others together, and the bytes of the first
+    picture of a segment and of any other.
     """
-    _ = job.clip  # raises UserError for a loop that is longer than the source
+    _ = job.clip  # raises UserError if the loop is too long for the source
     pipeline, encoder = job.pipeline, job.encoder
     job = replace(job, pipeline=replace(pipeline, loop=NO_LOOP), frame_range=FrameRange(0, count))
     with tempfile.TemporaryDirectory(prefix="dreamreel-") as name:
         one, all_ = Path(name) / "one", Path(name) / "all"
         with encoder.open(all_, pipeline.clip) as writer:
-            kept, report = _Writing(writer), Report(pipeline.source, job.device)
-            spans = [frame.spans for frame in job.frames(kept, report)]
+            sink, report = _WritingRecorder(writer), Report(pipeline.source, job.device)
+            spans = [frame.spans for frame in job.frames(sink, report)]
         with encoder.open(one, pipeline.clip) as writer:
-            writer.write(kept.pictures[0])
+            writer.write(sink.pictures[0])
         first = one.stat().st_size
         another = (all_.stat().st_size - first) // (count - 1)
     started, (_, ready), (_, ended) = spans[0]["warp"][0], spans[0]["encode"], spans[-1]["encode"]
     return ready - started, ended - ready, (first, another)
 
 
-class _Writing(NullRecorder):
-    """A Recorder that keeps the first picture and writes all."""
+class _WritingRecorder(NullRecorder):
+    """A Recorder that writes all pictures and keeps the first."""
 
     def __init__(self, writer: Writer) -> None:
         super().__init__()
@@ -193,29 +201,29 @@ class _Writing(NullRecorder):
     def add(
         self, pictures: Sequence[Picture], before: State, state: State, *, starts_shot: bool = False
     ) -> None:
-        """Take the frame."""
+        """Write the pictures."""
         for picture in pictures:
             self._writer.write(picture)
             self.pictures = self.pictures or [picture]
 
 
-class _Blind(ModelWrapper):
-    """A Model that sees nothing: maps of the right shapes, all 0, at next to no cost."""
+class _ZeroModel(ModelWrapper):
+    """A Model whose activations have the right shapes but are all 0, at almost no cost."""
 
     def __init__(self, model: Model) -> None:
         super().__init__(model)
         self._shapes: dict[tuple[tuple[int, ...], tuple[str, ...]], dict[str, torch.Size]] = {}
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
-        """Maps of nothing, as those of the image are."""
-        asked = tuple(image.shape), tuple(layers)
-        if asked not in self._shapes:
+        """Return zeros of the shapes of the image's activations."""
+        key = tuple(image.shape), tuple(layers)
+        if key not in self._shapes:
             with torch.no_grad():
-                seen = self.model(image, layers)
-            self._shapes[asked] = {name: map_.shape for name, map_ in seen.items()}
-        nothing = image.mean() * 0
-        return {name: nothing.expand(shape) for name, shape in self._shapes[asked].items()}
+                activations = self.model(image, layers)
+            self._shapes[key] = {name: map_.shape for name, map_ in activations.items()}
+        zero = image.mean() * 0
+        return {name: zero.expand(shape) for name, shape in self._shapes[key].items()}
 
     def to(self, device: torch.device) -> Model:
-        """Return itself: it is there already."""
+        """Return the model itself: it is on the device already."""
         return self

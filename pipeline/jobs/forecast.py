@@ -1,4 +1,4 @@
-"""The estimate of a render, as it is printed and stored. Importing this costs nothing."""
+"""The estimate of a render, as it is printed and stored. Importing this does not import torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.errors import printable
 from pipeline.storage.work_dir import write_text
 
 FILE = "plan.json"
-"""Its name in the folder of a sweep's job."""
+"""Name of the file with a forecast in the folder of a sweep's job."""
 
 
 @dataclass(frozen=True)
@@ -20,18 +20,18 @@ class Forecast:
     """The expected cost of a render."""
 
     frames: int | None
-    """That are dreamt, None = unknown before the end; then seconds and size are a frame's."""
+    """Number of frames. None: unknown before the end; `seconds` and `size` are then per frame."""
     steps: float
-    """A frame after the first, weighted as in report.json."""
+    """Gradient steps per frame after the first, weighted as in report.json."""
     seconds: float
-    """Of all, but for starting up."""
+    """Seconds for all frames, without starting up."""
     memory: int
-    """Bytes that the process holds, on a GPU those that are held there."""
+    """Peak memory of the process in bytes; on a GPU, the memory used there."""
     size: int | None
-    """Bytes of the result without its sound, None = of a single picture it cannot be told."""
+    """Bytes of the result without its sound. None: unknown, as for a single picture."""
 
     def line(self, output: Path) -> str:
-        """Return what is said of it."""
+        """Return the line that is printed. output: the path of the render's output."""
         each = self.seconds / (self.frames or 1)
         phrases = [f"{each:.2f} s a frame", f"{self.steps:.1f} steps each"]
         if self.frames is not None:
@@ -44,19 +44,19 @@ class Forecast:
         return f"{printable(output)}: would take about {', '.join(phrases)}"
 
     def write(self, folder: Path) -> None:
-        """Note it there, for `read`. Raises UserError."""
+        """Write the forecast to the folder, for `read_forecast`. Raises UserError."""
         write_text(folder / FILE, json.dumps(asdict(self)) + "\n")
 
 
 def read_forecast(folder: Path) -> Forecast | None:
-    """Return what is noted there; None = nothing."""
+    """Return the forecast in the folder; None if there is none that can be read."""
     with suppress(OSError, ValueError, TypeError):
         return Forecast(**json.loads((folder / FILE).read_text("utf-8")))
     return None
 
 
 def total_line(forecasts: Iterable[Forecast]) -> str:
-    """Return what is said of several, one after the other."""
+    """Return the line that is printed for several renders, run one after the other."""
     all_ = list(forecasts)
     size = sum(one.size or 0 for one in all_)
     memory = max((one.memory for one in all_), default=0)
@@ -67,7 +67,7 @@ def total_line(forecasts: Iterable[Forecast]) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Hours, minutes and seconds as one says them."""
+    """Return a duration as text, in hours, minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

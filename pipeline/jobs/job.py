@@ -1,4 +1,4 @@
-"""One render as the user sees it: where it goes, how far it is, what it came to."""
+"""A render with its output, progress, report and summary."""
 
 from __future__ import annotations
 
@@ -41,45 +41,45 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """A render that can be run: its pipeline, and everything around it."""
+    """A render that can be run: its pipeline and everything else it needs."""
 
     pipeline: Pipeline
-    """The stages."""
+    """Stages of the render."""
     encoder: Encoder
-    """Writes the pictures."""
+    """Encoder that writes the result."""
     output: Path
-    """The file or folder to make."""
+    """File or folder to create."""
     overwrite: bool
-    """Whether what is there may be replaced."""
+    """Whether an existing output may be replaced."""
     seed: int
-    """Of all randomness."""
+    """Seed of all random numbers."""
     device: torch.device
-    """Where the network runs."""
+    """Device of the network."""
     saving: Saving
-    """How often the render is saved."""
+    """Settings for how the render is saved."""
     settings: str
-    """The resolved configuration as yaml."""
+    """Resolved configuration, as YAML."""
     embedded_settings: str
-    """That part of it which makes the pictures, as yaml; it goes into the result."""
+    """The settings that determine the pictures, as YAML, which is written into the result."""
     fingerprint: Fingerprint
-    """Everything that the bytes of the result depend on."""
+    """All facts that the bytes of the result depend on."""
     work_dir: Path | None = None
-    """Where to work, None = beside the output."""
+    """Work folder. None: the default, next to the output."""
     frame_range: FrameRange | None = None
-    """Of the whole, that alone is asked for, None = all."""
+    """Frames of the video to render. None: all."""
     shots: Path | None = None
-    """The folder in which the parts of the whole lie, None = it is rendered."""
+    """Folder with the frame ranges to join. None: render the video."""
     profile: bool = False
-    """Whether to write a timeline of it."""
+    """Whether to write a timeline of the stages."""
     plan: bool = False
-    """Whether to say what it will take, and render nothing."""
+    """Whether to only estimate the cost of the render."""
     stills: StillCollection | None = None
-    """Pictures that are each dreamt on their own; the pipeline is that of the first."""
+    """Pictures that are dreamt separately; `pipeline` is for the first. None: a single render."""
     auxiliary_of: Callable[[Source], AuxiliaryInputs] | None = None
-    """What gives each of them its mask and guide."""
+    """Function from the source of a still to its mask and guide. None: those of the pipeline."""
 
     def recording(self) -> Recording:
-        """Return what the pictures go to."""
+        """Return the recording of this job, ready to be entered."""
         return Recording(
             self.output,
             self.encoder,
@@ -95,12 +95,15 @@ class Job:
 
     @property
     def clip(self) -> Clip:
-        """The shape of what comes out. Raises UserError for a loop that is too long for it."""
+        """Shape of the result. Raises UserError if the loop is too long for the source."""
         clip = self.pipeline.loop.clip(self.pipeline.clip)
         return clip if self.frame_range is None else self.frame_range.clip(clip)
 
     def frames(self, recorder: Recorder, report: Report) -> Generator[RenderedFrame, None, None]:
-        """Yield every frame once it is dreamt, recorded and reported. Raises UserError."""
+        """Render; yield every frame once it is recorded, and reported unless it is warm-up.
+
+        Raises UserError.
+        """
         pipeline, first = self.pipeline, 0
         if self.frame_range is not None:
             first = self.frame_range.first
@@ -117,8 +120,8 @@ class Job:
     def run(self) -> Generator[RenderedFrame, None, None]:
         """Render, and yield every frame once it is recorded; the output is complete at the end.
 
-        Leaves recipe.yaml, render.log and report.json beside it. An interrupted render of the very
-        same settings is resumed: its frames are not yielded again. Raises UserError.
+        Leaves recipe.yaml, render.log and report.json in the work folder. An interrupted render
+        with the same fingerprint is resumed: its frames are not yielded again. Raises UserError.
         """
         if self.plan or self.shots is not None or self.stills is not None:
             raise UserError(
@@ -135,7 +138,7 @@ class Job:
             write_report(self, recording, report)
 
     def report(self, recording: Recording) -> Report:
-        """Return what gathers the figures of this recording."""
+        """Return the report for this recording, with the frames that it already has."""
         file = recording.folder / FIGURES
         return Report(self.pipeline.source, self.device, file, recording.state)
 
@@ -145,18 +148,18 @@ class RenderResult:
     """The result of a job: the file, and the metrics of its report.json."""
 
     output: Path
-    """The file or folder that was made."""
+    """File or folder that was created."""
     figures: Mapping[str, object]
-    """The content of report.json."""
+    """Content of report.json."""
     stop: bool = False
     """Whether the user pressed Ctrl-C when there was nothing left to stop."""
 
 
 def run(job: Job) -> RenderResult:
-    """Render to the output, showing progress.
+    """Render to the output and show the progress.
 
-    Leaves what `Job.run` leaves. Raises UserError, and KeyboardInterrupt after the frame during
-    which the user pressed Ctrl-C, with the line that says how to go on.
+    Leaves the same files as `Job.run`. Raises UserError, and KeyboardInterrupt after the frame
+    during which the user pressed Ctrl-C, with the line that says how to resume.
     """
     recording = job.recording()
     with stop_requests() as stop, recording, log_to(recording.folder):
@@ -172,27 +175,27 @@ def run(job: Job) -> RenderResult:
 
 
 def write_recipe(job: Job, recording: Recording) -> None:
-    """Write what a render leaves beside its output at its beginning. Raises UserError."""
-    (recording.folder / "report.json").unlink(missing_ok=True)  # of an output that is replaced
+    """Write recipe.yaml to the work folder and remove an old report. Raises UserError."""
+    (recording.folder / "report.json").unlink(missing_ok=True)  # of an output that will be replaced
     write_text(recording.folder / "recipe.yaml", job.settings)
 
 
 def write_report(
     job: Job, recording: Recording, report: Report, seams: Sequence[Seam] = ()
 ) -> Mapping[str, object]:
-    """Write report.json, if it is not there yet, and return what it says. Raises UserError."""
+    """Write report.json, unless it exists, and return its content. Raises UserError."""
     path = recording.folder / "report.json"
-    if held := read_json(path):
-        return held
+    if existing := read_json(path):
+        return existing
     figures = report.figures() | {"loop_frames": job.pipeline.loop.overlap, "seams": seams}
-    figures["frames"] = recording.count  # of a loop fewer than were dreamt
+    figures["frames"] = recording.count  # for a loop, fewer than were dreamt
     figures |= report_facts(job.pipeline.model, job.seed)
     write_text(path, json.dumps(figures, indent=2) + "\n")
     return figures
 
 
 def _render(job: Job, recording: Recording, report: Report, stop: Sequence[int]) -> None:
-    """Dream and record every frame. Raises KeyboardInterrupt when asked to stop, and UserError."""
+    """Render and record every frame. Raises UserError, and KeyboardInterrupt on a stop request."""
     check_fit(job)
     span, count, begin = job.frame_range, job.pipeline.clip.count, 0
     if span is not None:
@@ -205,29 +208,29 @@ def _render(job: Job, recording: Recording, report: Report, stop: Sequence[int])
             note(frame.frame.index, frame.spans)
             after = frame.frame.index + 1
             if span is not None and after in (span.first, span.last):
-                write_edge(_layer(frame), after, recording.folder)
+                write_edge(_dream_layer(frame), after, recording.folder)
             progress(report.gain)
             if stop and after - begin != count:
                 raise KeyboardInterrupt(recording.stop())
 
 
-def _layer(rendered: RenderedFrame) -> Tensor:
-    """Return what the dream adds to the picture, (1, 3, H, W)."""
+def _dream_layer(rendered: RenderedFrame) -> Tensor:
+    """Return the dream layer, (1, 3, H, W); without a source picture, the whole dream."""
     picture = rendered.canvas.picture
     return rendered.image if picture is None else rendered.image - picture
 
 
 def _join(folder: Path, job: Job, recording: Recording) -> list[Seam]:
-    """Complete the output from the parts that others have rendered; return the seams between them.
+    """Complete the output from frame ranges that other jobs have rendered; return their seams.
 
     Raises UserError.
     """
-    found = shots.read_shots(folder)
-    works = shots.finished_work_dirs(folder, found, job.fingerprint)
-    rows = [row for work in works for row in frame_metrics.read_rows(work / FIGURES)]
-    shots.check_cuts(found, [row["index"] for row in rows if row["cut"]])
-    seams = measure_seams(works, found.parts)
-    recording.adopt(shots.segments(works, found))
+    video_shots = shots.read_shots(folder)
+    work_dirs = shots.finished_work_dirs(folder, video_shots, job.fingerprint)
+    rows = [row for work in work_dirs for row in frame_metrics.read_rows(work / FIGURES)]
+    shots.check_cuts(video_shots, [row["index"] for row in rows if row["cut"]])
+    seams = measure_seams(work_dirs, video_shots.parts)
+    recording.adopt(shots.segments(work_dirs, video_shots))
     for row in rows:
         frame_metrics.append_row(recording.folder / FIGURES, row)
     recording.finish(())
@@ -235,20 +238,20 @@ def _join(folder: Path, job: Job, recording: Recording) -> list[Seam]:
 
 
 def comment(embedded_settings: str) -> dict[str, str]:
-    """Return the tags of a result: what made it. embedded_settings: as yaml."""
+    """Return the metadata of a result: version and settings. embedded_settings: as YAML."""
     return {"comment": f"dreamreel {version_of('dreamreel')}\n{embedded_settings}"}
 
 
 def report_facts(model: Model, seed: int) -> dict[str, object]:
-    """Return what report.json says beside its figures: what the result can be made from again."""
+    """Return the entries of report.json that are needed to reproduce the result."""
     return {"seed": seed, "versions": versions(), "weights_sha256": model.weights_sha256}
 
 
 @oom_as_user_error()
 def check_fit(job: Job) -> None:
-    """Log what the dreamer must do otherwise than it was told, for pictures of this size.
+    """Log which settings of tiles and dreamer are changed for pictures of this size.
 
-    Raises UserError where nothing fits, or nobody looks at the guide.
+    Raises UserError if nothing fits, or if there is a guide that the objective does not use.
     """
     pipeline, device = job.pipeline, job.device
     model, clip, stages = pipeline.model.to(device), pipeline.clip, pipeline.stages_at(0)
@@ -264,13 +267,13 @@ def check_fit(job: Job) -> None:
         need = pipeline.tile_budget.need(model, objective.layers, device)
         pipeline.tile_budget.log_tiling(need, clip.height, clip.width)
     fitting = stages.dreamer.fit(clip.height, clip.width, side)
-    for name, asked in vars(stages.dreamer).items():
-        if (done := getattr(fitting, name)) != asked:
+    for name, requested in vars(stages.dreamer).items():
+        if (done := getattr(fitting, name)) != requested:
             log.warning(
                 "dreamer.%s: %s instead of %s, for %dx%d pixels and layers that need %d",
                 name,
                 done,
-                asked,
+                requested,
                 clip.width,
                 clip.height,
                 side,
@@ -278,7 +281,7 @@ def check_fit(job: Job) -> None:
 
 
 def summary(outcome: RenderResult) -> str:
-    """Return one line: where the video lies and what it cost."""
+    """Return a line with the path of the output, and the cost and metrics of the render."""
     figures = outcome.figures
     spent: Any = figures["seconds_per_frame"]
     gain: Any = figures["gain"]
@@ -290,14 +293,14 @@ def summary(outcome: RenderResult) -> str:
         phrases.append(f"gain {gain['mean']:.2f}")
     if figures["flicker"] is not None:
         phrases.append(f"flicker {figures['flicker']}")
-    drift: Any = figures.get("drift")  # an earlier version's report has none
+    drift: Any = figures.get("drift")  # missing in reports of earlier versions
     if drift:
         worst = max(drift, key=lambda shot: abs(math.log(float(shot["ratio"]))))
         phrases.append(
             f"{worst['band']} detail {worst['ratio']} times as strong at the end of the "
             f"shot from frame {worst['frame']}"
         )
-    seams: Any = figures.get("seams")  # an earlier version's report has none
+    seams: Any = figures.get("seams")  # missing in reports of earlier versions
     if seams:
         worst = max(seams, key=lambda seam: float(seam["difference"]))
         phrases.append(f"seams {len(seams)}, the worst {worst['difference']} at {worst['frame']}")

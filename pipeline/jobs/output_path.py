@@ -1,4 +1,4 @@
-"""Where a render writes, and whether it may."""
+"""The output path of a render: its default, and checks that no input is overwritten."""
 
 from __future__ import annotations
 
@@ -22,27 +22,28 @@ def default_output(
     *,
     several: bool = False,
 ) -> Path:
-    """Return where to write when the user did not say: dream.SUFFIX in a sweep's folder, else by
-    input.
+    """Return the output path if the user gave none.
 
-    name: of the input; None = there is none. several: for stills, each a file in a folder.
+    It is dream.SUFFIX in the folder of a sweep's job or if there is no input file, else named after
+    the input. name: path of the input, or None. folder: folder of the job, or None. several:
+    whether the input is several stills, whose results go to a folder.
     """
     single = clip.count == 1 and ".png" in encoder.suffixes
     suffix = "" if several else ".png" if single else encoder.suffixes[0]
     if folder is not None or name is None:
         return (folder or Path()) / f"dream{suffix}"
-    # a folder's dots are no suffix, and "." has a name only where it lies
+    # dots in the name of a folder are no suffix; "." has a name only once it is resolved
     stem = name.resolve().name if name.is_dir() else re.sub(r"%0?\d*d", "", name.stem)
     stem = stem.strip("_-. ") or "dream"
-    if not suffix:  # a folder, which must not look as if it had one
+    if not suffix:  # a folder, whose name must not seem to have a suffix
         return Path(f"{stem.replace('.', '-')}-dream")
     return Path(f"{stem}.dream{suffix}")
 
 
 def check_output(output: Path, sources: Mapping[str, Path], *, overwrite: bool) -> None:
-    """Check that the output may be written without loss of what is read. Raises UserError.
+    """Raise UserError if the output cannot be written, or would overwrite something that is read.
 
-    sources: the files that are read, by the setting that names them.
+    sources: files that are read, by the names of their settings.
     """
     if output.is_symlink() and output.is_dir():
         raise UserError(
@@ -55,7 +56,7 @@ def check_output(output: Path, sources: Mapping[str, Path], *, overwrite: bool) 
                 f"{key}: must not be a file of the render itself, got {printable(source)}; move it "
                 f"out of {printable(work_dir(output))}, or name another output"
             )
-        if output.exists() and _holds(output, source):
+        if output.exists() and _overwrites(output, source):
             raise UserError(
                 f"output: must not be the {key}, got {printable(output)}; name another file"
             )
@@ -67,8 +68,8 @@ def check_output(output: Path, sources: Mapping[str, Path], *, overwrite: bool) 
     check_output_free(output, work_dir(output), overwrite=overwrite)
 
 
-def _holds(output: Path, source: Path) -> bool:
-    """Return whether writing the output again would take the source away, or a picture of it."""
+def _overwrites(output: Path, source: Path) -> bool:
+    """Return whether writing the output would overwrite the source, or one of its pictures."""
     if source.exists() and output.samefile(source):
         return True
     if output.is_dir():

@@ -1,4 +1,4 @@
-"""A video in parts, each of them a job of a sweep, and the whole that they make together."""
+"""Frame ranges of a video that are rendered as jobs of a sweep and then joined."""
 
 from __future__ import annotations
 
@@ -20,20 +20,25 @@ from pipeline.sweep.job_status import binding_facts
 from pipeline.sweep.plan import JobState, read_plan, status_of
 
 SHOTS = "shots.json"
-"""The name of the file that lists them, beside the jobs."""
+"""Name of the file that lists the frame ranges, in the folder of the sweep."""
 LEAST, MOST = 240, 64
-"""Frames of a part that is worth a job, and parts in all: each decodes what lies before it."""
+"""Smallest default length of a range in frames, and maximum number of ranges by default.
+
+More ranges would cost too much: each job decodes all frames before its range.
+"""
 
 
 @dataclass(frozen=True)
 class Shots:
-    """The parts of a video that are rendered as jobs of their own, and its cuts."""
+    """The frame ranges of a video that are rendered as separate jobs, and its cuts."""
 
     parts: tuple[FrameRange, ...]
-    """In order, from the first frame to the last, each but the first beginning at a cut, or behind
-    a run-up."""
+    """Frame ranges in order, from the first frame to the last.
+
+    Each but the first begins at a cut or has a warm-up.
+    """
     cuts: tuple[int, ...]
-    """The frames at which shots begin, all of them."""
+    """All frames at which a cut was found."""
 
     @staticmethod
     def found(
@@ -43,14 +48,14 @@ class Shots:
         longest: int | None = None,
         run_up: int = 0,
     ) -> Shots:
-        """Return those of a video whose pictures these are.
+        """Return the frame ranges of a video with these pictures.
 
-        least: frames of a part, None = an even share of MOST parts, and no fewer than LEAST.
-        longest: frames of a part; what is longer is split where no cut is, and each piece has a
-        run-up of so many frames, within its shot. None = only cuts part. Raises UserError where
-        what is dreamt was never filmed.
+        least: minimum length of a range in frames. None: the video divided by MOST, but at least
+        LEAST. longest: maximum length in frames; longer ranges are split within a shot, and each
+        piece has a warm-up of at most `run_up` frames, within the shot. None: ranges begin only at
+        cuts. Raises UserError for a source that has no pictures for some frames.
         """
-        marks, count = [], 0
+        cut_frames, count = [], 0
         for picture, change in cuts(pictures):
             if picture is None:
                 raise UserError(
@@ -58,39 +63,42 @@ class Shots:
                     "render it as one"
                 )
             if change is Change.CUT:
-                marks.append(count)
+                cut_frames.append(count)
             count += 1
         if least is None:
             least = min(max(LEAST, count // MOST), longest or count)
         begins = [0]
-        for mark in marks:
-            if mark - begins[-1] >= least:
-                begins.append(mark)
+        for cut_frame in cut_frames:
+            if cut_frame - begins[-1] >= least:
+                begins.append(cut_frame)
         if len(begins) > 1 and count - begins[-1] < least:
             begins.pop()
         if longest is not None:
             begins = list(_split(begins, count, longest))
-        shots, parts = [0, *marks], []
+        shots, parts = [0, *cut_frames], []
         for first, end in pairwise([*begins, count]):
             shot = shots[bisect_right(shots, first) - 1]
             parts.append(FrameRange(first, end, min(run_up, first - shot)))
-        return Shots(tuple(parts), tuple(marks))
+        return Shots(tuple(parts), tuple(cut_frames))
 
     def write(self, folder: Path) -> None:
-        """Note them in the folder of their sweep. Raises UserError."""
+        """Write the shots to the folder of their sweep. Raises UserError."""
         content = {"parts": [str(span) for span in self.parts], "cuts": self.cuts}
         write_text(folder / SHOTS, json.dumps(content) + "\n")
 
 
 def _split(begins: Sequence[int], count: int, longest: int) -> Iterator[int]:
-    """Yield these beginnings, and so many more between them that nothing is longer, evenly."""
+    """Yield the first frames of ranges, with those longer than `longest` split evenly.
+
+    begins: first frames of the ranges to split. count: number of frames of the video.
+    """
     for first, end in pairwise([*begins, count]):
         pieces = -(-(end - first) // longest)
         yield from (first + (end - first) * piece // pieces for piece in range(pieces))
 
 
 def read_shots(folder: Path) -> Shots:
-    """Return the shots that are noted there. Raises UserError."""
+    """Return the shots that `Shots.write` wrote to the folder. Raises UserError."""
     try:
         content = json.loads((folder / SHOTS).read_text("utf-8"))
         parts = tuple(span for text in content["parts"] if (span := FrameRange.of(text)))
@@ -103,7 +111,7 @@ def read_shots(folder: Path) -> Shots:
 
 
 def check_cuts(shots: Shots, cuts: Sequence[int]) -> None:
-    """Check that the jobs saw shots begin at these frames, which are those. Raises UserError."""
+    """Raise UserError unless the jobs found the same cuts. cuts: frames at which they did."""
     if tuple(cuts) != shots.cuts:
         other = min({*cuts} ^ {*shots.cuts})
         raise UserError(
@@ -113,9 +121,10 @@ def check_cuts(shots: Shots, cuts: Sequence[int]) -> None:
 
 
 def finished_work_dirs(folder: Path, shots: Shots, fingerprint: Fingerprint) -> list[Path]:
-    """Return the work folders of all parts, in order. fingerprint: what the whole depends on.
+    """Return the work folders of all frame ranges, in order.
 
-    Raises UserError if a part is not done, or was made of something else.
+    fingerprint: that of the whole video. Raises UserError if a range is not done, or was rendered
+    with another fingerprint.
     """
     jobs = {job.settings(["part"]).get("part"): folder / job.name for job in read_plan(folder).jobs}
     works = []
@@ -134,15 +143,15 @@ def finished_work_dirs(folder: Path, shots: Shots, fingerprint: Fingerprint) -> 
 
 
 def segments(works: Sequence[Path], shots: Shots) -> list[Path]:
-    """Return the segments of all parts, in order. Raises UserError if one is missing."""
+    """Return the segments of all frame ranges, in order. Raises UserError if any is missing."""
     found: list[Path] = []
     for work, span in zip(works, shots.parts, strict=True):
-        held = closed_segments(work, span.first)
-        if not held or held[-1][0] != span.last:
+        closed = closed_segments(work, span.first)
+        if not closed or closed[-1][0] != span.last:
             raise UserError(
                 f"shots: must hold all segments, got {printable(work)} without some; remove it "
                 "and run "
                 "scripts/render_shots.py again"
             )
-        found += [path for _, path in held]
+        found += [path for _, path in closed]
     return found

@@ -1,6 +1,6 @@
-"""Several stills as the user sees them: each dreamt on its own, into one folder, by one network.
+"""Several stills in one run: each is dreamt separately, with the same network, into one folder.
 
-Each is a render of its own, of one frame: what is wrong with one leaves the others alone.
+Each is a separate render of one frame: an error in one does not affect the others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.jobs.job import Job, RenderResult, check_fit, report_facts
 from pipeline.recording.fingerprint import MADE_OF, FileContents, contents
 from pipeline.recording.output import is_complete, remove
 from pipeline.recording.recording import FIGURES
-from pipeline.report import frame_metrics as written
+from pipeline.report import frame_metrics as metrics
 from pipeline.report.frame_metrics import Row
 from pipeline.report.progress import progress_bar, stop_requests
 from pipeline.source import Source, StillCollection
@@ -33,31 +33,31 @@ from pipeline.storage.work_dir import log_to, read_json, work_dir, write_text
 log = logging.getLogger(__name__)
 
 SUFFIX = ".png"
-"""Of every result: it has room for all that a still may hold."""
+"""Suffix of every result: PNG can store everything that a still may contain."""
 
 
 def names(files: Iterable[Path]) -> dict[Path, str]:
-    """Return what each file's dream is called: its stem, or all of its name where stems are alike.
+    """Return the name of each file's result: its stem, or its full name if others have that stem.
 
-    No two are called alike, not even where small and capital letters are the same.
+    All names are different, even where case is ignored.
     """
     files = list(files)
-    alike = Counter(file.stem.casefold() for file in files)
-    taken: set[str] = set()
-    called = {}
+    stem_counts = Counter(file.stem.casefold() for file in files)
+    used: set[str] = set()
+    result_names = {}
     for file in files:
-        name = file.stem if alike[file.stem.casefold()] == 1 else file.name
-        while name.casefold() in taken:
+        name = file.stem if stem_counts[file.stem.casefold()] == 1 else file.name
+        while name.casefold() in used:
             name += "_"
-        taken.add(name.casefold())
-        called[file] = name + SUFFIX
-    return called
+        used.add(name.casefold())
+        result_names[file] = name + SUFFIX
+    return result_names
 
 
 def check_stills_output(output: Path, stills: StillCollection, *, overwrite: bool) -> None:
-    """Check that all results may be written into that folder without loss. Raises UserError."""
-    called = names(stills.files)
-    home = next(iter(called)).parent
+    """Raise UserError if results cannot be written to the folder, or files would be lost."""
+    result_names = names(stills.files)
+    input_folder = next(iter(result_names)).parent
     if output.suffix:
         raise UserError(
             f"output: must be a folder for pictures that are dreamt each on its own, got "
@@ -69,22 +69,22 @@ def check_stills_output(output: Path, stills: StillCollection, *, overwrite: boo
         )
     if os.path.lexists(output) and not output.is_dir():
         raise UserError(f"output: must be a folder, got the file {printable(output)}; name another")
-    if output.is_dir() and output.samefile(home):
+    if output.is_dir() and output.samefile(input_folder):
         raise UserError(
             f"output: must not be the input, got {printable(output)}; name another folder"
         )
-    for name in (work_dir(output).name, *called.values()):
+    for name in (work_dir(output).name, *result_names.values()):
         if len(name.encode()) > 255:
             raise UserError(
                 f"output: no name in it must be longer than 255 bytes, got {printable(name)}; "
                 "rename the picture"
             )
     work = work_dir(output)
-    done = {row["figures"]["output"] for row in written.read_rows(work / FIGURES)}
-    for name in called.values():
-        there = os.path.lexists(output / name)
-        ours = name in done or is_complete(work / name, output / name)
-        if there and not ours and not overwrite:
+    done = {row["figures"]["output"] for row in metrics.read_rows(work / FIGURES)}
+    for name in result_names.values():
+        present = os.path.lexists(output / name)
+        keep = name in done or is_complete(work / name, output / name)
+        if present and not keep and not overwrite:
             raise UserError(
                 f"output: must not hold {printable(name)} yet, got {printable(output / name)}; "
                 "name another folder or set overwrite=true"
@@ -92,63 +92,66 @@ def check_stills_output(output: Path, stills: StillCollection, *, overwrite: boo
 
 
 def run_stills(job: Job) -> RenderResult:
-    """Dream each of the job's stills into the folder `output`; leave out what cannot be read.
+    """Dream each of the job's stills into the folder `output`; leave out those that cannot be read.
 
-    It leaves the same files beside the output as `job.run`; report.json has the figures of each
-    picture. Of an earlier run of the very same that did not come to its end the pictures stay.
-    Raises UserError, and KeyboardInterrupt after the picture during which the user pressed Ctrl-C,
-    with the line that says how to go on.
+    Leaves the same files in the work folder as `job.run`; report.json has the metrics of each
+    picture. The pictures of an interrupted run with the same fingerprint are kept. Raises
+    UserError, and KeyboardInterrupt after the picture during which the user pressed Ctrl-C, with
+    the line that says how to resume.
     """
     assert job.stills is not None
     pipeline = job.pipeline
-    pipeline.loop.clip(pipeline.clip)  # refused: a still has no end that could join its start
-    # what is wrong for all of them is said once, and before anything is made
+    pipeline.loop.clip(pipeline.clip)  # raises UserError for a loop: a still is too short
+    # errors that concern all stills are raised once, and before anything is created
     objective = pipeline.stages_at(0).objective
     bound = objective.bind(pipeline.model, pipeline.auxiliary.first_guide())
     _ = Gradient(pipeline.model, bound).smallest_side
-    album = _Album(job, work_dir(job.output))
-    rows, report = album.work / FIGURES, album.work / "report.json"
-    with _folders(album), locked(album.work), log_to(album.work):
-        held = read_json(report)
-        if held and rows.exists() and not (album.work / MADE_OF).exists():
-            # an earlier run was over but for this
+    stills_run = _StillsRun(job, work_dir(job.output))
+    rows, report = stills_run.work / FIGURES, stills_run.work / "report.json"
+    with _output_folders(stills_run), locked(stills_run.work), log_to(stills_run.work):
+        content = read_json(report)
+        if content and rows.exists() and not (stills_run.work / MADE_OF).exists():
+            # an earlier run was killed right before this last step
             remove(rows)
-            return RenderResult(job.output, held)
-        album.go_on()
-        write_text(album.work / "recipe.yaml", job.settings)
+            return RenderResult(job.output, content)
+        stills_run.load_earlier()
+        write_text(stills_run.work / "recipe.yaml", job.settings)
         try:
-            _add_all(album, job.stills)
-        except KeyboardInterrupt as stopped:
-            raise KeyboardInterrupt(album.stopped_line) from stopped
-        if not album.figures:
+            _add_all(stills_run, job.stills)
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(stills_run.stopped_line) from interrupt
+        if not stills_run.figures:
             raise UserError(
                 f"input: must hold a picture that can be dreamt, got none at "
                 f"{printable(job.stills.files[0].parent)}; the lines above say why"
             )
-        figures: dict[str, object] = {"pictures": album.figures, "left_out": album.left_out}
+        figures: dict[str, object] = {
+            "pictures": stills_run.figures,
+            "left_out": stills_run.left_out,
+        }
         figures |= report_facts(pipeline.model, job.seed)
         write_text(report, json.dumps(figures, indent=2) + "\n")
-        remove(album.work / MADE_OF)
-    remove(rows)  # the last of all, behind the lock too: until then the same command tidies up
+        remove(stills_run.work / MADE_OF)
+    remove(rows)  # last, after the lock is released: until then the same command cleans up
     return RenderResult(job.output, figures)
 
 
-def _add_all(album: _Album, stills: StillCollection) -> None:
-    """Dream every picture, showing progress."""
-    called = names(stills.files)
+def _add_all(stills_run: _StillsRun, stills: StillCollection) -> None:
+    """Dream every picture and show the progress. Raises KeyboardInterrupt on a stop request."""
+    result_names = names(stills.files)
     with (
         stop_requests() as stop,
-        progress_bar(len(called), "picture", album.work) as progress,
+        progress_bar(len(result_names), "picture", stills_run.work) as progress,
     ):
         for file, still in stills.each():
-            album.add(file, still, called[file])
-            progress(album.gain)
-            if stop and len(album.figures) + len(album.left_out) < len(called):
+            stills_run.add(file, still, result_names[file])
+            progress(stills_run.gain)
+            if stop and len(stills_run.figures) + len(stills_run.left_out) < len(result_names):
                 raise KeyboardInterrupt
 
 
 def stills_summary(outcome: RenderResult) -> str:
-    """Return one line: where the pictures lie and what they cost."""
+    """Return a line with the path of the pictures, and their cost and metrics."""
     figures: Any = outcome.figures
     pictures, left_out = figures["pictures"].values(), figures["left_out"]
     seconds = [picture["seconds_per_frame"]["total"] for picture in pictures]
@@ -163,23 +166,23 @@ def stills_summary(outcome: RenderResult) -> str:
 
 
 @dataclass
-class _Album:
-    """The folder as it fills."""
+class _StillsRun:
+    """State of a run over several stills."""
 
     job: Job
     work: Path
-    """The work folder."""
+    """Work folder of the run."""
     figures: dict[str, Row] = field(default_factory=dict)
-    """File name -> the figures of the picture, of those that are done."""
+    """File name of a finished picture -> its metrics."""
     left_out: dict[str, str] = field(default_factory=dict)
-    """File name -> why."""
+    """File name of a picture that was left out -> the reason."""
     gain: float | None = None
-    """Of the newest picture."""
+    """Gain of the newest picture. None: not measured."""
     _earlier: dict[str, Row] = field(default_factory=dict)
 
     @property
     def stopped_line(self) -> str:
-        """The line for whoever stopped it; empty if nothing is done yet."""
+        """Line that is printed when the user stopped the run; empty if no picture is done."""
         if not self.figures:
             return ""
         return (
@@ -187,18 +190,21 @@ class _Album:
             "the same command resumes"
         )
 
-    def go_on(self) -> None:
-        """Find what an earlier run of the very same has done. Raises UserError."""
+    def load_earlier(self) -> None:
+        """Load the pictures that an earlier run with the same fingerprint has done.
+
+        Raises UserError.
+        """
         rows, made_of = self.work / FIGURES, self.work / MADE_OF
         for temporary in self.work.glob(f"*{TEMPORARY}"):
-            remove(temporary)  # of those who were killed: the folder is ours
+            remove(temporary)  # left by killed processes: this one holds the lock
         if not self.job.fingerprint.can_resume(made_of, overwrite=self.job.overwrite):
             rows.unlink(missing_ok=True)
             self.job.fingerprint.write(made_of)
-        self._earlier = {row["input"]: row for row in written.read_rows(rows)}
+        self._earlier = {row["input"]: row for row in metrics.read_rows(rows)}
 
     def add(self, file: Path, still: Source, name: str) -> None:
-        """Dream this still to a file of that name, or say why it is left out."""
+        """Dream a still to a file with this name, or log why it is left out. Raises UserError."""
         try:
             pipeline = replace(self.job.pipeline, source=still, clip=still.clip)
             if self.job.auxiliary_of is not None:
@@ -209,29 +215,29 @@ class _Album:
             log.warning("%s; left out", error)
             self.left_out[file.name] = str(error)
             return
-        held = contents("input", file)
+        content = contents("input", file)
         earlier = self._earlier.get(file.name)
         if earlier is not None and (self.job.output / name).exists():
-            if earlier["sha256"] != held.sha256 and not self.job.overwrite:
+            if earlier["sha256"] != content.sha256 and not self.job.overwrite:
                 raise UserError(
                     f"input: must stay as it was, got other contents in {printable(file)}, which "
                     "is "
                     "dreamt already; put the first ones back, or set overwrite=true"
                 )
-            if earlier["sha256"] == held.sha256:
+            if earlier["sha256"] == content.sha256:
                 self.figures[file.name] = earlier["figures"]
                 remove(self.work / name)
                 return
-        self._dream(job, held, name)
+        self._dream(job, content, name)
 
-    def _dream(self, job: Job, held: FileContents, name: str) -> None:
-        """Let the dream of a picture lie in the output by that name, and note its figures."""
-        facts = {**job.fingerprint.facts, "contents of input": held.sha256}
+    def _dream(self, job: Job, content: FileContents, name: str) -> None:
+        """Dream a picture to a file with this name in the output folder, and record its metrics."""
+        facts = {**job.fingerprint.facts, "contents of input": content.sha256}
         job = replace(
             job,
             output=job.output / name,
             work_dir=self.work / name,
-            fingerprint=replace(job.fingerprint, facts=facts, inputs=[held]),
+            fingerprint=replace(job.fingerprint, facts=facts, inputs=[content]),
         )
         recording = job.recording()
         with recording:
@@ -241,37 +247,37 @@ class _Album:
                     for _ in frames:
                         pass
             figures = {"output": name} | report.figures()
-            # noted before anything goes that would tell the next run of it
+            # recorded before the files from which the next run would know of it are removed
             index = 1 + max((row["index"] for row in self._earlier.values()), default=-1)
-            row = {"index": index + len(self.figures), "input": held.path.name}
-            row |= {"sha256": held.sha256, "figures": figures}
-            written.append_row(self.work / FIGURES, row)
+            row = {"index": index + len(self.figures), "input": content.path.name}
+            row |= {"sha256": content.sha256, "figures": figures}
+            metrics.append_row(self.work / FIGURES, row)
         remove(recording.folder)
-        self.figures[held.path.name], self.gain = figures, report.gain
+        self.figures[content.path.name], self.gain = figures, report.gain
 
 
 @contextmanager
-def _folders(album: _Album) -> Iterator[None]:
-    """The folder of the results and the one beside it; gone again if nothing came of it.
+def _output_folders(stills_run: _StillsRun) -> Iterator[None]:
+    """Create the missing output and work folders; remove them again if no picture is done.
 
-    After an internal error the log that tells of it stays. Raises UserError.
+    After an internal error the work folder is kept, for its log. Raises UserError.
     """
-    made = [folder for folder in (album.job.output, album.work) if not folder.exists()]
-    ours = False
+    created = [folder for folder in (stills_run.job.output, stills_run.work) if not folder.exists()]
+    keep = False
     try:
-        _make(made)
+        _make_folders(created)
         yield
     except Exception as error:
-        ours = not isinstance(error, UserError)
+        keep = not isinstance(error, UserError)
         raise
     finally:
-        for folder in made:
-            if not album.figures and not (ours and folder == album.work):
+        for folder in created:
+            if not stills_run.figures and not (keep and folder == stills_run.work):
                 remove(folder)
 
 
-def _make(folders: Iterable[Path]) -> None:
-    """Make the folders. Raises UserError."""
+def _make_folders(folders: Iterable[Path]) -> None:
+    """Create the folders. Raises UserError."""
     for folder in folders:
         try:
             folder.mkdir()

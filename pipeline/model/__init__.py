@@ -1,4 +1,4 @@
-"""Contract: the network that is looked into. One file a family, a network is a yaml."""
+"""Contract: the network to dream with. One file per family, one yaml per network."""
 
 from __future__ import annotations
 
@@ -11,43 +11,46 @@ from torch import Tensor
 from pipeline.frame import Image
 
 Activations: TypeAlias = Mapping[str, Tensor]
-"""Layer name -> (1, C, h, w) float32; h and w shrink with the layer's stride. A layer that sees the
-picture as a whole gives (1, C)."""
+"""Layer name -> (1, C, h, w) float32; h and w shrink with the layer's stride. (1, C) for layers
+without a map, such as class scores."""
 
 
 class Model(Protocol):
-    """A frozen network, seen only through the activations of its layers."""
+    """A frozen network, accessed only through the activations of its layers."""
 
     weights_sha256: str
-    """Of the weights file, in hex: which network this was."""
+    """SHA-256 of the weights file, in hex; identifies the network."""
 
     @property
     def scores(self) -> Mapping[str, tuple[str, ...]]:
-        """The layers whose channels are class scores, with the names of these classes.
+        """Layers whose channels are class scores -> names of these classes.
 
-        A layer without names: nobody knows them. No layer: the network tells nothing apart.
+        Names are empty if they are unknown. No layers: the network is not a classifier.
         """
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
-        """Return the activations of these layers for an RGB image in [0, 1]; nothing deeper is run.
+        """Return the activations of these layers for an RGB image in [0, 1].
 
-        What the network expects of its input (mean, scale, order) is its own affair. Raises
-        UserError for a name that is not in `layers()`.
+        Deeper layers are not run. The network normalises the image itself (mean, scale, channel
+        order). Raises UserError for a name that is neither in `layers()` nor a block of layers.
         """
 
     def layers(self) -> Sequence[str]:
-        """Return the names of all layers that may be asked for, in the order in which they are run.
+        """Return the names of all layers that can be requested, in execution order.
 
-        A block of them may be asked for by the name that they begin with.
+        A block of layers can be requested by the dotted prefix that their names share.
         """
 
     def channels(self, layer: str) -> int:
-        """Return how many channels this layer has. Raises UserError for a name not in
-        `layers()`."""
+        """Return the number of channels of this layer.
+
+        Raises UserError for a name that is neither in `layers()` nor a block of layers.
+        """
 
     def smallest_side(self, layers: Sequence[str]) -> int:
-        """Return the least height and width, in pixels, of an image that these layers can look
-        at."""
+        """Return the smallest height and width, in pixels, of an image for which these layers
+        work.
+        """
 
     def to(self, device: torch.device) -> Model:
         """Return the same network on this device."""

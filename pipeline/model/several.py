@@ -1,4 +1,4 @@
-"""Several networks at once, each with its own layers."""
+"""Several networks combined into one model."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from pipeline.model import Activations, Model
 
 @dataclass(frozen=True, eq=False, config=ConfigDict(arbitrary_types_allowed=True))
 class Several:
-    """Several networks as one Model: each layer is of one of them."""
+    """Several networks combined into one Model; each layer belongs to one of them."""
 
     models: dict[str, SkipValidation[Model]]
-    """By any names without a dot; a layer's name is that of its model, a dot, its own."""
+    """Name without a dot -> model. Layers are called "name.layer"."""
 
     @property
     def weights_sha256(self) -> str:
-        """Of all of them, joined by a plus."""
+        """SHA-256 of each model's weights, in hex, joined by "+"."""
         return "+".join(model.weights_sha256 for model in self.models.values())
 
     @property
     def scores(self) -> dict[str, tuple[str, ...]]:
-        """The layers of class scores of all of them."""
+        """Class-score layers of all models -> names of their classes."""
         return {
             f"{name}.{layer}": classes
             for name, model in self.models.items()
@@ -37,33 +37,33 @@ class Several:
         }
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
-        """Return the activations of these layers; a model without one of them is not run."""
+        """Return the activations of these layers; models without any of them are not run."""
         activations: dict[str, Tensor] = {}
         for name, inner in self._parted(layers).items():
-            with _asked_of(name):
-                found = self.models[name](image, inner)
-            activations |= {f"{name}.{layer}": activation for layer, activation in found.items()}
+            with _errors_of_model(name):
+                outputs = self.models[name](image, inner)
+            activations |= {f"{name}.{layer}": activation for layer, activation in outputs.items()}
         return activations
 
     def layers(self) -> list[str]:
-        """Return all layers of all of them, model by model."""
+        """Return the layers of all models, model by model."""
         return [
             f"{name}.{layer}" for name, model in self.models.items() for layer in model.layers()
         ]
 
     def channels(self, layer: str) -> int:
-        """Return how many channels this layer has."""
+        """Return the number of channels of this layer."""
         ((name, (inner,)),) = self._parted([layer]).items()
-        with _asked_of(name):
+        with _errors_of_model(name):
             return self.models[name].channels(inner)
 
     def smallest_side(self, layers: Sequence[str]) -> int:
-        """Return the least side, in pixels, that each model can look at with its layers among
-        these.
+        """Return the smallest height and width, in pixels, of an image for which these layers
+        work.
         """
         sides = []
         for name, inner in self._parted(layers).items():
-            with _asked_of(name):
+            with _errors_of_model(name):
                 sides.append(self.models[name].smallest_side(inner))
         return max(sides)
 
@@ -72,10 +72,11 @@ class Several:
         return Several({name: model.to(device) for name, model in self.models.items()})
 
     def _parted(self, layers: Sequence[str]) -> dict[str, list[str]]:
-        """Return the layers by the model that they are of. Raises UserError for one that is of
-        none.
+        """Return the layers by model, without the model's name.
+
+        Raises UserError for a layer that belongs to no model.
         """
-        parted: dict[str, list[str]] = {}
+        by_model: dict[str, list[str]] = {}
         for layer in layers:
             name, _, inner = layer.partition(".")
             if name not in self.models:
@@ -89,13 +90,13 @@ class Several:
                     f"objective.layers: must begin with the name of a model, {' or '.join(names)}, "
                     f"got {layer!r}; set {names[0]}.{layer}"
                 )
-            parted.setdefault(name, []).append(inner)
-        return parted
+            by_model.setdefault(name, []).append(inner)
+        return by_model
 
 
 @contextmanager
-def _asked_of(name: str) -> Iterator[None]:
-    """What a model says of its own layers, with the name that they are behind."""
+def _errors_of_model(name: str) -> Iterator[None]:
+    """Add to each UserError the model's name, with which its layers must be prefixed."""
     try:
         yield
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Contract: what the dream should have more of. One file an objective."""
+"""Contract: what the dream maximises. One file per objective."""
 
 from __future__ import annotations
 
@@ -16,54 +16,57 @@ from pipeline.model import Activations, Model
 
 
 class BoundObjective(Protocol):
-    """An objective bound to a model: a score of activations. It knows layer names only."""
+    """An objective bound to a model: a score of activations, accessed by layer name."""
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """All layers that it may look at."""
+        """All layers that the objective may use."""
 
     @property
     def active(self) -> tuple[str, ...]:
-        """Those of them that count at this moment; never none."""
+        """Layers that are used at the current frame; never empty."""
 
     @property
     def is_tileable(self) -> bool:
-        """Whether each term is a mean over the places of maps: of a part of a picture it can be
-        asked alone, and of the whole it is the parts' mean, by their share of the places.
+        """Whether each term is a mean over the positions of maps.
+
+        It can then be computed for each tile alone, and the term of the image is the mean of the
+        tiles' terms, weighted by their shares of the positions.
         """
 
     def terms(self, activations: Activations) -> Mapping[str, tuple[float, Tensor]]:
-        """Return its parts by name: a weight, negative for less of it, and a differentiable scalar
-        ().
+        """Return the terms of the score by name: a weight and a differentiable scalar ().
 
-        activations: of the active layers.
+        A negative weight minimises the scalar. activations: those of the active layers.
         """
 
 
 class AllLayers:
-    """A BoundObjective all of whose layers are active at every frame."""
+    """Base class of a BoundObjective whose layers are all active at every frame."""
 
     layers: tuple[str, ...]
 
     @property
     def active(self) -> tuple[str, ...]:
-        """All of its layers."""
+        """All layers of the objective."""
         return self.layers
 
 
 class Objective(Protocol):
-    """An objective as it is configured, before it is bound to a model."""
+    """An objective as configured, before it is bound to a model."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> BoundObjective:
-        """Return what that is in this model, with this guide.
+        """Return the objective, bound to this model and guide.
 
-        Raises UserError for what the model does not have, and for a guide that is needed and not
-        there.
+        Raises UserError for anything that the model does not have, and for a missing guide.
         """
 
 
 def needs_guide(objective: Objective, model: Model) -> bool:
-    """Return whether this objective, which is well with a guide, is refused without one."""
+    """Return whether binding this objective without a guide raises UserError.
+
+    objective: one that can be bound with a guide.
+    """
     try:
         objective.bind(model)
     except UserError:
@@ -76,24 +79,27 @@ def total(terms: Iterable[tuple[float, Tensor]]) -> Tensor:
     return functools.reduce(torch.add, (weight * score for weight, score in terms))
 
 
-def _listed(value: object) -> object:
+def _as_list(value: object) -> object:
     return [value] if isinstance(value, (str, int)) else value
 
 
-def _different(values: tuple[object, ...]) -> tuple[object, ...]:
+def _check_unique(values: tuple[object, ...]) -> tuple[object, ...]:
     if len(set(values)) != len(values):
         raise ValueError("must name each once")
     return values
 
 
 Layers: TypeAlias = Annotated[
-    tuple[str, ...], Field(min_length=1), BeforeValidator(_listed), AfterValidator(_different)
+    tuple[str, ...],
+    Field(min_length=1),
+    BeforeValidator(_as_list),
+    AfterValidator(_check_unique),
 ]
-"""A setting: names of layers; one may stand alone."""
+"""Setting: layer names; a single name needs no list."""
 Channels: TypeAlias = Annotated[
     tuple[Annotated[int, Field(ge=0)], ...],
     Field(min_length=1),
-    BeforeValidator(_listed),
-    AfterValidator(_different),
+    BeforeValidator(_as_list),
+    AfterValidator(_check_unique),
 ]
-"""A setting: indices of a layer's channels, from 0; one may stand alone."""
+"""Setting: channel indices, from 0; a single index needs no list."""

@@ -1,6 +1,6 @@
-"""More of what single channels stand for: the mean of their activations.
+"""Channel objective: the mean activation of single channels.
 
-Olah, Mordvintsev, Schubert 2017, "Feature Visualization": the channel objective.
+Olah, Mordvintsev, Schubert 2017, "Feature Visualization".
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from pipeline.objective import AllLayers, Channels, Layers
 
 @dataclass(frozen=True)
 class Channel(AllLayers):
-    """The mean activation of these channels, everywhere in the picture; unsquared, so that it has a
-    direction: a channel may stand for one thing above 0 and for another below.
+    """The mean activation of these channels over the whole image.
+
+    Unlike a square it has a sign: a channel may respond to one thing above 0 and to another below.
     """
 
     layers: Layers
-    """Their names; one may stand alone."""
+    """Layer names; a single name needs no list."""
     channels: Channels
-    """Indices, from 0, in each of the layers."""
+    """Channel indices, from 0, in each of the layers; a single index needs no list."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Channel:
-        """Return the same, once the layers are known to have these channels. Raises UserError."""
+        """Return self. Raises UserError unless each layer has these channels."""
         check_channels(model, self.layers, self.channels, "channels")
         return self
 
     @property
     def is_tileable(self) -> bool:
-        """Yes: a mean."""
+        """Always true: the score is a mean."""
         return True
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
@@ -45,7 +46,7 @@ class Channel(AllLayers):
 def check_channels(
     model: Model, layers: tuple[str, ...], channels: tuple[int, ...], name: str
 ) -> None:
-    """Check that each layer has these channels. Raises UserError naming the setting `name`."""
+    """Raise UserError, naming the setting `name`, unless each layer has these channels."""
     for layer in layers:
         count = model.channels(layer)
         if max(channels) >= count:

@@ -1,4 +1,4 @@
-"""More of what a guide shows: at each place the feature of the guide that fits it best.
+"""Guide objective: the features of a guide, at each position the ones that match best.
 
 Mordvintsev, Olah, Tyka 2015, google/deepdream, "Controlling dreams": the objective is the dot
 product with the guide's feature vector that matches best.
@@ -22,64 +22,64 @@ from pipeline.model import Activations, Model
 from pipeline.objective import AllLayers, Layers
 
 PRODUCTS = 1 << 24
-"""Of places by places of the guide, the most that are held at once: 64 MB."""
+"""Maximum number of dot products that are held at once: 64 MB."""
 
 
 @setting(frozen=True)
 class Guided:
-    """The mean agreement with the guide over the places of each layer.
-
-    layers: names; one may stand alone. guide_size: pixels of the guide's shorter side as it is
-    looked at; a motif comes at the size that it has there, and larger in smaller octaves.
-    """
+    """The mean agreement with the guide over the positions of each layer."""
 
     layers: Layers
+    """Layer names; a single name needs no list."""
     guide_size: Annotated[int, Field(ge=16, le=4096)]
+    """Shorter side, in pixels, to which the guide is scaled. Motifs appear in the dream at the size
+    that they have in it, and larger in smaller octaves."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> GuideMatch:
-        """Return the agreement with this guide. Raises UserError without one, or for a size too
-        small.
+        """Return the agreement with this guide.
+
+        Raises UserError if there is no guide, or if `guide_size` is too small for the layers.
         """
         if guide is None:
             raise UserError(
                 "guide: must be given for objective=guide, got nothing; set guide=FILE, a picture "
                 "or a video"
             )
-        if self.guide_size < (least := model.smallest_side(self.layers)):
+        if self.guide_size < (minimum := model.smallest_side(self.layers)):
             raise UserError(
-                f"objective.guide_size: must be at least {least} for these layers, got "
-                f"{self.guide_size}; set objective.guide_size={least}"
+                f"objective.guide_size: must be at least {minimum} for these layers, got "
+                f"{self.guide_size}; set objective.guide_size={minimum}"
             )
         return GuideMatch(model, self.layers, guide, self.guide_size)
 
 
 @dataclass(frozen=True)
 class GuideMatch(AllLayers):
-    """The guide as it is seen by a model, and how well other activations agree with it."""
+    """The agreement of activations with those of a guide in the same model."""
 
     model: Model
     """The network."""
     layers: tuple[str, ...]
-    """In which activations are compared."""
+    """Layers whose activations are compared."""
     guide: Guide
     """The picture to match."""
     size: int
-    """Pixels of the guide's longer side as the network sees it."""
+    """Shorter side, in pixels, to which the guide is scaled."""
 
     @property
     def is_tileable(self) -> bool:
-        """Every place is compared by itself."""
+        """Always true: the score is a mean, and each position is compared separately."""
         return True
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
-        """Return each layer's mean dot product of a place's features and those that fit it best."""
+        """Return each layer's mean dot product of features and their best match in the guide."""
         sought = features(self, activations[self.layers[0]].device)
         return {layer: (1.0, agreement(activations[layer], sought[layer])) for layer in self.layers}
 
 
-@lru_cache(maxsize=4)  # asked at every step, and again at every frame by one that is equal
+@lru_cache(maxsize=4)  # called at every step, and at every frame with an equal match
 def features(match: GuideMatch, device: torch.device) -> Activations:
-    """Return the activations of the guide, its shorter side brought to the aim's size."""
+    """Return the activations of the guide, its shorter side scaled to `match.size`."""
     image = to_image(match.guide.picture, device)
     scale = match.size / min(image.shape[2:])
     sides = [round(side * scale) for side in image.shape[2:]]
@@ -89,18 +89,17 @@ def features(match: GuideMatch, device: torch.device) -> Activations:
 
 
 def agreement(activation: Tensor, sought: Tensor) -> Tensor:
-    """Return the mean over all places of the dot product with the best of those sought, a scalar
-    ().
+    """Return the mean over all positions of the dot product with the best match, a scalar ().
 
-    activation: (1, C, h, w). sought: (1, C, h', w'), of any size.
+    activation: (1, C, h, w). sought: features to match, (1, C, h', w'), of any size.
     """
-    here, there = _places(activation), _places(sought)
+    vectors, guide_vectors = _by_position(activation), _by_position(sought)
     with torch.no_grad():
-        parts = here.chunk(1 + len(here) * len(there) // PRODUCTS)
-        chosen = [(part @ there.T).argmax(dim=1) for part in parts]
-    return (here * there[torch.cat(chosen)]).sum(dim=1).mean()
+        blocks = vectors.chunk(1 + len(vectors) * len(guide_vectors) // PRODUCTS)
+        best = [(block @ guide_vectors.T).argmax(dim=1) for block in blocks]
+    return (vectors * guide_vectors[torch.cat(best)]).sum(dim=1).mean()
 
 
-def _places(activation: Tensor) -> Tensor:
-    """Return (places, C) from (1, C, h, w), or from (1, C), which has only one place."""
+def _by_position(activation: Tensor) -> Tensor:
+    """Return (positions, C) from (1, C, h, w), or from (1, C), which has one position."""
     return activation[0].flatten(1).T if activation.ndim > 2 else activation

@@ -1,7 +1,7 @@
-"""More of a thing by its name: the score of one class, from before the softmax.
+"""Label objective: the score of one class, before the softmax.
 
 Simonyan, Vedaldi, Zisserman 2014, "Deep inside convolutional networks": the softmax can be raised
-by making the other classes unlikely, the unnormalised score cannot.
+by making other classes less likely, the unnormalised score cannot.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from pipeline.objective.weighted import WeightedSum
 
 @dataclass(frozen=True)
 class Label:
-    """A class is a channel of a layer of class scores."""
+    """The score of a class, which is a channel of a class-score layer."""
 
     label: int | str
-    """Its name, upper and lower case alike, or its number, from 0."""
+    """Name of the class, case-insensitive, with spaces or underscores; or its number, from 0."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Channel | WeightedSum:
-        """Return the channel of this class in each layer of scores that has it.
+        """Return the channel of this class in each class-score layer that has it.
 
-        Raises UserError for a class that the model does not know.
+        Raises UserError for a class that the model does not have.
         """
         channels: dict[str, Channel] = {}
         unknown: list[UserError] = []
@@ -61,28 +61,30 @@ class Label:
         return number
 
 
-@cache  # asked at every frame, of a thousand names
+@cache  # called at every frame, and compares a thousand names
 def class_number(name: str, classes: tuple[str, ...]) -> int:
-    """Return the number of the class of this name. Raises UserError, offering the near ones."""
-    plain = [_plain(known) for known in classes]
-    wanted = _plain(name)
-    found = [number for number, known in enumerate(plain) if known == wanted]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        numbers = " and ".join(map(str, found))
+    """Return the number of the class of this name, or raise UserError with similar names."""
+    normalised = [_normalise(known) for known in classes]
+    wanted = _normalise(name)
+    matches = [number for number, known in enumerate(normalised) if known == wanted]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        numbers = " and ".join(map(str, matches))
         raise UserError(
             f"objective.label: must be one class, got {printable(name)!r}, which is the name of "
             f"{numbers}; say the number"
         )
-    inside = [known for known in plain if wanted and re.search(rf"\b{re.escape(wanted)}\b", known)]
-    near = [*inside, *difflib.get_close_matches(wanted, plain, n=6, cutoff=0.6)]
-    those = ", ".join(list(dict.fromkeys(near))[:6])
-    fix = f"near ones are {those}" if those else "a number will do too"
+    containing = [
+        known for known in normalised if wanted and re.search(rf"\b{re.escape(wanted)}\b", known)
+    ]
+    near = [*containing, *difflib.get_close_matches(wanted, normalised, n=6, cutoff=0.6)]
+    suggestions = ", ".join(list(dict.fromkeys(near))[:6])
+    fix = f"near ones are {suggestions}" if suggestions else "a number will do too"
     rule = "one of the model's classes" if classes else "a number for a model without names"
     raise UserError(f"objective.label: must be {rule}, got {printable(name)!r}; {fix}")
 
 
-def _plain(name: str) -> str:
-    """Return the name as it is compared: tiger_cat, Tiger cat and tiger-cat are one."""
+def _normalise(name: str) -> str:
+    """Return the name normalised for comparison: tiger_cat, Tiger cat and tiger-cat are equal."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()

@@ -1,7 +1,7 @@
-"""More of what one neuron stands for: one channel at one place.
+"""Neuron objective: the activation of one channel at one position.
 
-Olah, Mordvintsev, Schubert 2017, "Feature Visualization": the neuron objective. Only what the
-neuron sees changes, its receptive field.
+Olah, Mordvintsev, Schubert 2017, "Feature Visualization". Only the neuron's receptive field in the
+image changes.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class Neuron(AllLayers):
-    """The activation of one channel at one place of its map."""
+    """The activation of one channel at one position of its map."""
 
     layers: Layers
-    """Names; one may stand alone."""
+    """Layer names; a single name needs no list."""
     channel: Annotated[int, Field(ge=0)]
-    """Its index in each of them, from 0."""
+    """Channel index, from 0, in each of the layers."""
     x: Share
-    """Where, as a share of the picture's width from the left."""
+    """Horizontal position, as a share of the image's width, from the left."""
     y: Share
-    """Where, as a share of the picture's height from the top."""
+    """Vertical position, as a share of the image's height, from the top."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Neuron:
-        """Return the same, once the layers are known to have this channel. Raises UserError."""
+        """Return self. Raises UserError unless each layer has this channel."""
         check_channels(model, self.layers, (self.channel,), "channel")
         return self
 
     @property
     def is_tileable(self) -> bool:
-        """No: it is at one place of the whole map."""
+        """Always false: the neuron has one position in the whole map."""
         return False
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
-        """Return the activation in each layer; of a layer without a map its only one."""
+        """Return the activation in each layer; in a layer without a map, the channel's only one."""
         return {
             layer: (1.0, self._there(activations[layer][0, self.channel])) for layer in self.layers
         }

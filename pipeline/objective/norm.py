@@ -1,7 +1,7 @@
-"""More of whatever a layer sees: the mean of its squared activations.
+"""Norm objective: the mean squared activation of whole layers.
 
-Mordvintsev, Olah, Tyka 2015 ("Inceptionism"): maximise the L2 norm of a layer. The mean instead of
-the sum, so that a layer with a large map does not drown one with a small map.
+Mordvintsev, Olah, Tyka 2015 ("Inceptionism"): maximise the L2 norm of a layer. The mean is used
+instead of the sum, so that layers with a large map do not dominate layers with a small map.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Norm:
     """The weighted sum of the layers' mean squared activations."""
 
     layers: Layers
-    """Their names; one may stand alone."""
+    """Layer names; a single name needs no list."""
     weights: tuple[FiniteFloat, ...] | None
-    """One number a layer, negative = less of it, 0 = not looked at; None = all 1."""
+    """Weight of each layer: negative to minimise it, 0 to ignore it. None: all 1."""
 
     def __post_init__(self) -> None:
         if self.weights is not None and len(self.weights) != len(self.layers):
@@ -39,7 +39,7 @@ class Norm:
             raise ValueError("weights must not all be 0 at once")
 
     def bind(self, model: Model, guide: Guide | None = None) -> Norm:
-        """Return the same: it needs to know no model."""
+        """Return self: nothing depends on the model."""
         return self
 
     @property
@@ -49,7 +49,7 @@ class Norm:
 
     @property
     def is_tileable(self) -> bool:
-        """Yes: means."""
+        """Always true: the terms are means."""
         return True
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
@@ -67,8 +67,10 @@ class Norm:
 
 
 class _MeanSquare(torch.autograd.Function):
-    """Of numbers of any shape, a scalar. The way back is one pass, and leaves the gradient laid
-    out as the activations are: torch's own takes five and does not, which costs 2 % of a step.
+    """Mean square of a tensor of any shape, a scalar ().
+
+    The backward pass reads the tensor once and keeps its memory layout. torch's own takes five
+    passes and does not keep the layout, which costs 2 % of a step.
     """
 
     @staticmethod
@@ -80,5 +82,5 @@ class _MeanSquare(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> Tensor:
         (numbers,) = context.saved_tensors
-        found: Tensor = numbers * (gradient * (2 / numbers.numel()))
-        return found
+        result: Tensor = numbers * (gradient * (2 / numbers.numel()))
+        return result

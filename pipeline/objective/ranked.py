@@ -1,4 +1,4 @@
-"""More of what a layer sees most in this very picture, or least: a few of its channels."""
+"""Ranked objective: the strongest, average or weakest channels of a layer in this image."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from pipeline.objective import AllLayers, Layers
 
 @dataclass(frozen=True)
 class Ranked(AllLayers):
-    """The mean squared activation of the channels that hold a rank among their layer's.
+    """The mean squared activation of a layer's channels of a given rank.
 
-    Ranked again at each step, by that very mean square.
+    Channels are ranked by their mean squared activation, again at each step.
     """
 
     layers: Layers
-    """Names; one may stand alone."""
+    """Layer names; a single name needs no list."""
     rank: Literal["strongest", "average", "weakest"]
-    """The strongest channels, the weakest, or those around the median."""
+    """Channels to use: the strongest, the weakest, or those around the median."""
     count: Annotated[int, Field(ge=1)]
-    """How many of each layer."""
+    """Number of channels to use in each layer."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Ranked:
-        """Return the same, once the layers are known to have so many channels. Raises UserError."""
+        """Return self. Raises UserError unless each layer has at least `count` channels."""
         for layer in self.layers:
-            if self.count > (most := model.channels(layer)):
+            if self.count > (maximum := model.channels(layer)):
                 raise UserError(
-                    f"objective.count: must be at most {most} in {layer}, got {self.count}; "
+                    f"objective.count: must be at most {maximum} in {layer}, got {self.count}; "
                     "it has no more channels"
                 )
         return self
 
     @property
     def is_tileable(self) -> bool:
-        """No: channels are ranked over the whole map."""
+        """Always false: channels are ranked over the whole map."""
         return False
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
-        """Return the mean square of the chosen channels of each layer."""
+        """Return the mean square of the selected channels of each layer."""
         return {layer: (1.0, self._chosen(activations[layer])) for layer in self.layers}
 
     def _chosen(self, activation: Tensor) -> Tensor:

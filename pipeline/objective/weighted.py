@@ -1,4 +1,4 @@
-"""Several objectives at once, each with its weight."""
+"""Weighted sum of several objectives."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from pipeline.objective import BoundObjective, Objective
 
 @pydantic_dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True))
 class Weighted:
-    """terms: objectives by any names. weights: of them, by these names; negative = less of it,
-    0 = not looked at, without one 1.
-    """
+    """A weighted sum of objectives, before it is bound to a model."""
 
     terms: dict[str, SkipValidation[Objective]]
+    """Arbitrary name -> objective."""
     weights: dict[str, FiniteFloat]
+    """Name -> weight: negative to minimise the objective, 0 to ignore it. Missing: 1."""
 
     def __post_init__(self) -> None:
         for name in self.weights.keys() - self.terms.keys():
             raise ValueError(f"weights must be of terms, got one of {name!r}")
 
     def bind(self, model: Model, guide: Guide | None = None) -> WeightedSum:
-        """Return all of them in this model. Raises UserError where none counts."""
+        """Return all objectives, bound to this model. Raises UserError if all weights are 0."""
         weights = {name: self.weights.get(name, 1.0) for name in self.terms}
         if not any(weights.values()):
             raise UserError(
@@ -43,16 +43,16 @@ class Weighted:
 
 @dataclass(frozen=True)
 class WeightedSum:
-    """The terms of several objectives, by "name.term"."""
+    """A weighted sum of bound objectives, with terms called "name.term"."""
 
     objectives: Mapping[str, BoundObjective]
     """Name -> bound objective."""
     weights: Mapping[str, float]
-    """Name -> weight, negative for less of it."""
+    """Name -> weight: negative to minimise the objective, 0 to ignore it."""
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers of all objectives, each once."""
+        """Layers of all objectives, without duplicates."""
         return tuple(
             dict.fromkeys(
                 layer for objective in self.objectives.values() for layer in objective.layers
@@ -61,7 +61,7 @@ class WeightedSum:
 
     @property
     def active(self) -> tuple[str, ...]:
-        """The active layers of the objectives whose weight is not 0."""
+        """Active layers of the objectives whose weight is not 0."""
         return tuple(
             dict.fromkeys(
                 layer for _, _, objective in self._counting() for layer in objective.active
@@ -70,11 +70,11 @@ class WeightedSum:
 
     @property
     def is_tileable(self) -> bool:
-        """Whether all are that count."""
+        """Whether all objectives whose weight is not 0 are tileable."""
         return all(objective.is_tileable for _, _, objective in self._counting())
 
     def terms(self, activations: Activations) -> dict[str, tuple[float, Tensor]]:
-        """Return each objective's terms, with its weight on theirs."""
+        """Return the terms of each objective, their weights multiplied by the objective's."""
         return {
             f"{name}.{term}": (weight * inner, score)
             for name, weight, objective in self._counting()

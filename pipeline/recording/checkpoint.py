@@ -1,4 +1,4 @@
-"""The state of a render as a file, from which it is resumed: every number bit for bit."""
+"""The state of a render as a file, from which the render is resumed bit for bit."""
 
 from __future__ import annotations
 
@@ -27,30 +27,31 @@ class Checkpoint:
     """The content of a checkpoint file."""
 
     state: State
-    """Before the newest frame."""
+    """State before the newest frame."""
     digest: str
-    """Of the state after that frame, so that the frame can be made again and compared."""
+    """Digest of the state after that frame, for verification when the frame is rendered again."""
     pictures: int
-    """How many had been made before that frame."""
+    """Number of pictures before those of that frame, counted from the start of the video."""
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the file so that it is whole and on the disk, or not there. Raises OSError."""
-    tensors, numbers = _flat(checkpoint.state)
+    """Write the file atomically and flush it to the disk. Raises OSError."""
+    tensors, numbers = _flatten(checkpoint.state)
     facts = {**numbers, "digest": checkpoint.digest, "pictures": checkpoint.pictures}
     temporary = temporary_path(path)
     try:
-        # safetensors refuses tensors that share memory, as the picture and a dream of nothing may
-        own = {name: tensor.clone() for name, tensor in tensors.items()}
-        temporary.write_bytes(save(own, {"dreamreel": json.dumps(facts)}))
+        # safetensors refuses tensors that share memory, as those of a state may
+        copies = {name: tensor.clone() for name, tensor in tensors.items()}
+        temporary.write_bytes(save(copies, {"dreamreel": json.dumps(facts)}))
         commit(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path, device: torch.device) -> Checkpoint:
-    """Return what the file holds, its dream on the device. Raises UserError for one that is
-    damaged.
+    """Read a checkpoint file, with the tensors of the dream on the device.
+
+    Raises UserError if the file is damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -65,8 +66,8 @@ def read_checkpoint(path: Path, device: torch.device) -> Checkpoint:
 
 
 def digest(state: State) -> str:
-    """Return a sha256 in hex: two states that differ in a bit have two."""
-    tensors, numbers = _flat(state)
+    """Return the SHA-256 of the state in hex; states that differ in any bit have different ones."""
+    tensors, numbers = _flatten(state)
     hasher = hashlib.sha256(json.dumps(numbers).encode())
     for name, tensor in sorted(tensors.items()):
         hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -74,12 +75,12 @@ def digest(state: State) -> str:
     return hasher.hexdigest()
 
 
-def _flat(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
-    """Return every tensor in it by name, on the CPU; and every number."""
-    named = {"dream": state.dream, "maturity": state.maturity}
+def _flatten(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
+    """Return the tensors of the state, on the CPU, and its numbers, both by name."""
+    optional = {"dream": state.dream, "maturity": state.maturity}
     if state.level is not None:
-        named |= {"level.places": state.level.places, "level.shot": state.level.shot}
-    tensors = {name: tensor for name, tensor in named.items() if tensor is not None}
+        optional |= {"level.places": state.level.places, "level.shot": state.level.shot}
+    tensors = {name: tensor for name, tensor in optional.items() if tensor is not None}
     tensors |= {f"memory.{name}": tensor for name, tensor in state.memory.items()}
     tensors |= {f"ends.dreams.{i}": dream for i, dream in enumerate(state.ends.dreams)}
     pictures: dict[str, Picture] = {} if state.picture is None else {"picture": state.picture}
@@ -96,23 +97,23 @@ def _flat(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
 def _state(
     tensors: Mapping[str, Tensor], numbers: Mapping[str, Any], device: torch.device
 ) -> State:
-    """Return the state again."""
+    """Return the state with these tensors and numbers."""
 
     def on_device(name: str) -> Tensor | None:
         return tensors[name].to(device) if name in tensors else None
 
-    def numbered(name: str) -> Sequence[Tensor]:
+    def tensor_list(name: str) -> Sequence[Tensor]:
         count = sum(key.startswith(f"ends.{name}.") for key in tensors)
         return [tensors[f"ends.{name}.{i}"] for i in range(count)]
 
-    start, held = (tuple(one.numpy() for one in numbered(name)) for name in ("start", "held"))
+    start, held = (tuple(one.numpy() for one in tensor_list(name)) for name in ("start", "held"))
     memory = {
         name.removeprefix("memory."): tensor.to(device)
         for name, tensor in tensors.items()
         if name.startswith("memory.")
     }
     picture = tensors["picture"].numpy() if "picture" in tensors else None
-    ends = LoopBuffer(start, tuple(numbered("dreams")), held)
+    ends = LoopBuffer(start, tuple(tensor_list("dreams")), held)
     places, shot = on_device("level.places"), on_device("level.shot")
     level = None if places is None or shot is None else LayerLevel(places, shot)
     return State(

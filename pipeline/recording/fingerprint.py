@@ -1,4 +1,7 @@
-"""Everything that a result depends on, by name: if none differs, every bit is the same."""
+"""The fingerprint of a render: the facts that its result depends on.
+
+The results of renders with the same fingerprint are the same, bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -24,35 +27,35 @@ from pipeline.storage.work_dir import parse_json, write_text
 log = logging.getLogger(__name__)
 
 MADE_OF = "made_of.json"
-"""The name of the file with the facts, where a render works."""
+"""Name of the file in the work folder that holds the facts."""
 PACKAGES = (
     *("dreamreel", "torch", "torchvision", "opencv-python", "imageio-ffmpeg", "numpy"),
     *("scenedetect", "simpleeval", "timm"),
 )
-"""Whose code a picture may go through."""
+"""Packages whose code may process a picture."""
 PROCESSORS = Path("/proc/cpuinfo")
-"""Where Linux tells the name of a processor."""
+"""File in which Linux describes the processors."""
 LONGEST = 60
-"""Letters of a value that is worth telling; a longer one is only called another."""
+"""Maximum length of a value in a message, in characters; of a longer one only the name is shown."""
 Marks = Mapping[Path, tuple[int, ...]]
-"""By file, what the system tells of it: who replaces it, or writes into it, changes that."""
+"""File -> device, inode, size and modification time, which change if it is replaced or written."""
 
 
 @dataclass(frozen=True)
 class FileContents:
-    """The contents of a setting's file, of all files of a folder, or of a numbered pattern."""
+    """Contents of the file, the folder or the numbered files that a setting names."""
 
     key: str
-    """The setting."""
+    """Name of the setting."""
     path: Path
-    """Where it lies."""
+    """Path of the file or folder, or the pattern."""
     sha256: str
-    """Of names and contents, in hex."""
+    """SHA-256 of the contents in hex; if there are several files, of their names too."""
     marks: Marks
-    """File -> what the system tells of it."""
+    """Marks of the files from before they were read."""
 
     def check(self) -> None:
-        """Check that it still holds the same. Raises UserError."""
+        """Raise UserError if the contents have changed."""
         try:
             if (
                 file_marks(self.path) == self.marks
@@ -60,7 +63,7 @@ class FileContents:
             ):
                 return
         except OSError:
-            pass  # gone is other contents too
+            pass  # a missing file counts as changed
         raise UserError(
             f"{self.key}: must stay as it is while it is rendered, got other contents in "
             f"{printable(self.path)}; put the first ones back and run the same command again"
@@ -69,15 +72,15 @@ class FileContents:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Everything that the bytes of a result depend on."""
+    """All facts that the bytes of a result depend on."""
 
     facts: Mapping[str, str] = field(default_factory=dict)
-    """Name -> fact that the pictures depend on."""
+    """Name -> fact, such as the value of a setting or the version of a package."""
     inputs: Sequence[FileContents] = ()
-    """The files that they come from."""
+    """Contents of the files that the result is made from."""
 
     def differences(self, before: Mapping[str, str]) -> list[str]:
-        """Return what is not as it was, each as one reads it: dreamer.step_size=0.02 (was 0.01)."""
+        """Return the changes since `before`, each as text: `dreamer.step_size=0.02 (was 0.01)`."""
         return [
             _difference(name, before.get(name), self.facts.get(name))
             for name in dict.fromkeys([*self.facts, *before])
@@ -85,11 +88,10 @@ class Fingerprint:
         ]
 
     def can_resume(self, path: Path, *, overwrite: bool) -> bool:
-        """Return whether what an earlier render left is of the very same making, as the file at
-        path says.
+        """Return whether there is an earlier render with the same fingerprint.
 
-        path: as `write` left it. overwrite: whether the other may be replaced. Raises UserError
-        with all that differs if it must not.
+        path: file that `write` made for it. overwrite: whether one with another fingerprint may be
+        replaced; if not, raises UserError with all differences.
         """
         try:
             before: dict[str, str] = parse_json(path)
@@ -108,13 +110,13 @@ class Fingerprint:
         return not differences
 
     def write(self, path: Path) -> None:
-        """Write the facts to the file. Raises UserError if it cannot."""
+        """Write the facts to a file. Raises UserError if it cannot be written."""
         write_text(path, json.dumps(self.facts, indent=2) + "\n", durable=True)
 
     def check(self) -> None:
-        """Check that the inputs still hold what they held. Raises UserError."""
-        for held in self.inputs:
-            held.check()
+        """Raise UserError if the contents of an input have changed."""
+        for content in self.inputs:
+            content.check()
 
 
 def fingerprint(
@@ -125,27 +127,27 @@ def fingerprint(
     device: torch.device,
     trusted: Iterable[str],
 ) -> Fingerprint:
-    """Return the fingerprint of a render here and now.
+    """Return the fingerprint of a render on this machine, with the installed packages.
 
-    settings: those that the pictures depend on. weights: sha256 of the network's. trusted: packages
-    whose code may be called.
+    settings: those that the pictures depend on. weights: SHA-256 of the network's weights. trusted:
+    additional packages whose code may be called.
     """
-    facts = dict(_flat(settings))
-    facts |= {f"contents of {held.key}": held.sha256 for held in inputs}
+    facts = dict(_flatten(settings))
+    facts |= {f"contents of {content.key}": content.sha256 for content in inputs}
     facts |= {"contents of the weights": weights, "device": device_name(device)}
     facts |= {"OMP_NUM_THREADS": str(torch.get_num_threads()), "ffmpeg": process.version()}
     facts |= {f"code of {package}": code(package) for package in trusted}
-    # the build of torch too, which its distribution does not tell
+    # with the build of torch, which the metadata of its package may lack
     return Fingerprint(facts | versions() | {"torch": torch.__version__}, inputs)
 
 
 def versions() -> dict[str, str]:
-    """Return what computes, by name."""
+    """Return the versions of Python and of PACKAGES, by name."""
     return {"python": platform.python_version()} | {name: version_of(name) for name in PACKAGES}
 
 
 def version_of(package: str) -> str:
-    """Return the version that is installed."""
+    """Return the installed version of a package; "uninstalled" if there is none."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -153,40 +155,40 @@ def version_of(package: str) -> str:
 
 
 def contents(key: str, path: Path) -> FileContents:
-    """Return what the file or files at path hold. Raises OSError."""
-    seen, hasher = file_marks(path), hashlib.sha256()
-    for file in seen:
+    """Return the contents of the file or files that `path` stands for. Raises OSError."""
+    stats, hasher = file_marks(path), hashlib.sha256()
+    for file in stats:
         with file.open("rb") as stream:
-            held = hashlib.file_digest(stream, "sha256").hexdigest()
-        # a file's own name is no part of what it holds, unless it says in which order it comes
-        hasher.update(f"{'' if len(seen) == 1 else repr(file.name)} {held}\n".encode())
-    return FileContents(key, path, hasher.hexdigest(), seen)
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        # the name of a single file does not matter, those of several files define their order
+        hasher.update(f"{'' if len(stats) == 1 else repr(file.name)} {content}\n".encode())
+    return FileContents(key, path, hasher.hexdigest(), stats)
 
 
 def file_marks(path: Path) -> Marks:
-    """Return the files that path means, in order, with their marks. Raises OSError."""
+    """Return the files that `path` stands for, in order, with their marks. Raises OSError."""
     return {file: _mark(file) for file in _files(path)}
 
 
 def device_name(device: torch.device) -> str:
-    """Return what computes: other processors of the same kind round otherwise."""
+    """Return a description of the device: other models of the same type may round differently."""
     if device.type == "cuda":
         return f"{device.type}: {torch.cuda.get_device_name(device)}"
-    found = f"{device.type}: {_processor()}, {torch.backends.cpu.get_cpu_capability()}"
-    return f"{found}, bfloat16" if has_bfloat16(device) else found
+    spec = f"{device.type}: {_processor()}, {torch.backends.cpu.get_cpu_capability()}"
+    return f"{spec}, bfloat16" if has_bfloat16(device) else spec
 
 
 @cache
 def code(package: str) -> str:
-    """Return a sha256, in hex, of all Python files of the package."""
-    found = importlib.util.find_spec(package)
-    if found is None or found.origin is None:
+    """Return the SHA-256 in hex of all Python files of a package; "missing" if there is none."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
         return "missing"
-    file = Path(found.origin)
-    files = sorted(file.parent.rglob("*.py")) if found.submodule_search_locations else [file]
+    file = Path(spec.origin)
+    files = sorted(file.parent.rglob("*.py")) if spec.submodule_search_locations else [file]
     hasher = hashlib.sha256()
-    for one in files:
-        hasher.update(f"{one.relative_to(file.parent)}\0".encode() + one.read_bytes() + b"\0")
+    for module in files:
+        hasher.update(f"{module.relative_to(file.parent)}\0".encode() + module.read_bytes() + b"\0")
     return hasher.hexdigest()
 
 
@@ -194,8 +196,8 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(file for file in path.iterdir() if file.is_file() and file.name[0] != ".")
     if not path.exists() and "%" in path.name:
-        alike = (file for file in path.parent.iterdir() if file.suffix == path.suffix)
-        return sorted(file for file in alike if file.is_file())
+        candidates = (file for file in path.parent.iterdir() if file.suffix == path.suffix)
+        return sorted(file for file in candidates if file.is_file())
     return [path]
 
 
@@ -204,11 +206,11 @@ def _mark(file: Path) -> tuple[int, ...]:
     return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
-def _flat(settings: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every value with the whole name of its setting."""
+def _flatten(settings: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the full name and the value of every setting."""
     for name, value in settings.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{above}{name}.")
+            yield from _flatten(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", str(value)
 
@@ -225,5 +227,5 @@ def _difference(name: str, before: str | None, now: str | None) -> str:
 def _processor() -> str:
     """Return the name of the processor."""
     listing = PROCESSORS.read_text() if PROCESSORS.exists() else ""
-    named = re.search(r"^model name\s*:\s*(.+)$", listing, re.MULTILINE)
-    return named[1] if named else platform.processor() or platform.machine()
+    match = re.search(r"^model name\s*:\s*(.+)$", listing, re.MULTILINE)
+    return match[1] if match else platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""Where a result goes, and whether it may: what is there, and what an earlier render left."""
+"""Checks of an output path and its disk, and the record of which output is complete."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pipeline.storage.atomic import TEMPORARY, disk_errors, temporary_path
 from pipeline.storage.file_names import is_regular
 from pipeline.storage.work_dir import parse_json, write_text
 
-if TYPE_CHECKING:  # and with it torch, without which the gallery finds what lies where
+if TYPE_CHECKING:  # this imports torch, and the gallery uses the rest without it
     from pipeline.frame import Clip
 
 NUMBERED = re.compile(r"\d+\.png")
-"""A picture's name in a folder that a render made."""
+"""Pattern of the name of a picture in a folder that a render made."""
 STATE = 4 * 4 + 3
-"""Bytes a pixel of what a render saves: three colours and a maturity in float, and a picture."""
+"""Bytes per pixel of a state: three colours and a maturity in float32, and an 8-bit picture."""
 MB = 1e6
 COMPLETE = "complete.json"
-"""Says which file is the complete result, whatever its name is by now."""
+"""Name of the file that identifies the complete result, whatever that has been renamed to."""
 
 
 def check_output_free(output: Path, folder: Path, *, overwrite: bool) -> None:
-    """Check that a render that works in `folder` may put its result there. Raises UserError.
+    """Raise UserError unless a render that works in `folder` may write its result to `output`.
 
-    A folder is replaced only if an earlier render made it: anything else in it would be lost.
+    A folder is replaced only if it holds nothing but the pictures of an earlier render.
     """
     if not output.parent.is_dir():
         raise UserError(
@@ -60,10 +60,10 @@ def check_output_free(output: Path, folder: Path, *, overwrite: bool) -> None:
 
 
 def check_files(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
-    """Check that what lies under these names in a work folder are files. Raises UserError.
+    """Raise UserError unless everything with these names in a work folder is a regular file.
 
-    A link could lead what is written to another file, and a pipe blocks. names: with wildcards.
-    overwrite: whether anything else may be removed.
+    Writing through a link could change another file, and opening a pipe blocks. names: names with
+    wildcards. overwrite: whether to remove anything else instead.
     """
     for name in names:
         for path in folder.glob(name):
@@ -80,8 +80,10 @@ def check_files(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
 
 
 def check_disk(folder: Path, clip: Clip, segment: int) -> None:
-    """Check that there is room to begin: for two states, and for a segment of so many pictures, as
-    they are and encoded, which is no more. Raises UserError.
+    """Raise UserError unless the disk has space for two states and the pictures of a segment.
+
+    The pictures are stored twice: raw, and encoded, which takes no more. segment: maximum number of
+    pictures in a segment.
     """
     pixels = clip.height * clip.width
     pictures = segment if clip.count is None else min(segment, clip.count)
@@ -96,31 +98,31 @@ def check_disk(folder: Path, clip: Clip, segment: int) -> None:
 
 
 def check_rename(output: Path, folder: Path) -> None:
-    """Check that what is made in `folder` can be renamed to `output`. Raises UserError.
+    """Raise UserError unless a file in `folder` can be renamed to `output`.
 
-    It cannot where the folder is a link to another disk. Killed meanwhile, the next check of the
-    same output removes the file that it left.
+    It cannot if the folder is a link to another disk. A file left by a check that was killed is
+    removed by the next check for the same output.
     """
-    name = hashlib.sha256(output.name.encode()).hexdigest()[:16]  # output's own may be too long
-    made, there = temporary_path(folder / "check"), output.with_name(f"check-{name}{TEMPORARY}")
+    name = hashlib.sha256(output.name.encode()).hexdigest()[:16]  # the name itself may be too long
+    source, target = temporary_path(folder / "check"), output.with_name(f"check-{name}{TEMPORARY}")
     try:
-        made.touch()
-        made.rename(there)
+        source.touch()
+        source.rename(target)
     except OSError as error:
         raise UserError(
             f"output: must be in a folder to which {printable(folder)} can be renamed, got "
             f"{error.strerror!r}; remove that folder, or name an output on the disk of it"
         ) from error
     finally:
-        made.unlink(missing_ok=True)
-        there.unlink(missing_ok=True)
+        source.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
 
 
 def missing_bytes(folder: Path, segments: Sequence[Path], pictures: int, count: int | None) -> int:
-    """Return how many bytes the disk will lack in the end; 0 = none, or it cannot be told.
+    """Return the number of bytes that the disk will be short of; 0 if none or unknown.
 
-    segments: those that are there, with so many pictures in them, of `count` in all. The whole is
-    written beside them.
+    segments: the closed segments, which hold `pictures` of all `count` pictures. The result takes
+    as much space as all segments, in addition to them.
     """
     if not pictures or count is None:
         return 0
@@ -130,31 +132,32 @@ def missing_bytes(folder: Path, segments: Sequence[Path], pictures: int, count: 
 
 
 def mark_complete(folder: Path, whole: Path, pictures: int) -> None:
-    """Write to the folder that `whole`, of so many pictures, is the complete result.
+    """Record in the folder that the file or folder `whole` is the complete result.
 
-    Raises UserError.
+    pictures: number of pictures in it. Raises UserError.
     """
     write_text(folder / COMPLETE, json.dumps([*_mark(whole), pictures]) + "\n", durable=True)
 
 
 def complete_count(folder: Path, output: Path) -> int | None:
-    """Return the number of pictures in the output, if it is the complete result of the render that
-    works in the folder; else None.
+    """Return the number of pictures in the output; None if it is not complete.
+
+    It is complete if it is the result that `mark_complete` recorded in the folder.
     """
     try:
         *mark, pictures = parse_json(folder / COMPLETE)
         return pictures if mark == _mark(output) and isinstance(pictures, int) else None
-    except (OSError, ValueError, TypeError):  # empty or cut short, by a full disk or a power cut
+    except (OSError, ValueError, TypeError):  # empty or truncated (full disk, power failure)
         return None
 
 
 def is_complete(folder: Path, output: Path) -> bool:
-    """Return whether the output is the complete result of the render that works in the folder."""
+    """Return whether the output is the result that `mark_complete` recorded in `folder`."""
     return complete_count(folder, output) is not None
 
 
 def remove(path: Path) -> None:
-    """Remove the file or folder, if it is there."""
+    """Remove the file or folder, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -162,6 +165,6 @@ def remove(path: Path) -> None:
 
 
 def _mark(path: Path) -> list[int]:
-    """Return what stays when it gets another name."""
+    """Return device, inode and size, which do not change when the file is renamed."""
     facts = os.lstat(path)
     return [facts.st_dev, facts.st_ino, 0 if path.is_dir() else facts.st_size]

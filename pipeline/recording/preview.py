@@ -1,4 +1,4 @@
-"""The file that shows what is done so far, with sound, while a render runs."""
+"""The preview of a running render: a complete file of its pictures so far, with sound."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from pipeline.storage.atomic import disk_errors
 log = logging.getLogger(__name__)
 
 PAUSE = 20
-"""Times as long as making it took, until it is made again: it takes a twentieth of the time."""
+"""Pause after a preview, as a multiple of the time to write it: so it takes 1/20 of all time."""
 
 
 class Preview:
-    """Joins segments as the whole will be joined. path: of the file, or folder, of the output's
-    kind. clip, metadata: of the whole.
+    """Joins segments in the same way as the result will be joined.
+
+    path: file or folder to write, with the suffix of the output. clip, metadata: those of the
+    result.
     """
 
     def __init__(
@@ -33,12 +35,13 @@ class Preview:
         self._pictures, self._not_before = 0, 0.0
 
     def renew(self, segments: Sequence[Path], pictures: int) -> None:
-        """Show these segments, which hold so many pictures, if there are more and it is time to.
+        """Write the preview again if there are more pictures than before and the pause is over.
 
-        What goes wrong is logged: the render itself is well.
+        pictures: number of pictures in the segments. Errors are only logged, as the render itself
+        can continue.
         """
-        began = time.monotonic()
-        if pictures <= self._pictures or began < self._not_before:
+        start = time.monotonic()
+        if pictures <= self._pictures or start < self._not_before:
             return
         self._pictures = pictures
         try:
@@ -46,10 +49,10 @@ class Preview:
         except UserError as error:
             log.warning("%s", error)
         now = time.monotonic()
-        self._not_before = now + PAUSE * (now - began)
+        self._not_before = now + PAUSE * (now - start)
 
     def make(self, segments: Sequence[Path], pictures: int) -> None:
-        """Show these segments, which hold so many pictures. Raises UserError."""
+        """Write the preview. pictures: number of pictures in the segments. Raises UserError."""
         tracks = self._clip.tracks
         if tracks is not None:
             tracks = replace(tracks, seconds=float(pictures / self._clip.rate))

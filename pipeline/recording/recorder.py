@@ -1,4 +1,4 @@
-"""Contract: what a render hands its pictures to, and is resumed from."""
+"""Contract: what records the frames of a render, and what a render is resumed from."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from pipeline.state import State
 
 
 class Recorder(Protocol):
-    """Takes what a render makes, in order."""
+    """Records the frames of a render, in order."""
 
     @property
     def state(self) -> State:
-        """Where to begin: before the newest frame of an earlier render, or before the first."""
+        """State to start from: before the newest frame of an earlier render, or the first frame."""
 
     def add(
         self, pictures: Sequence[Picture], before: State, state: State, *, starts_shot: bool = False
     ) -> None:
-        """Record a frame: the pictures, (H, W, 3) RGB, that can be shown now, perhaps none.
+        """Record a frame and the pictures, (H, W, 3) RGB, that are final now, possibly none.
 
-        before, state: what it started from, and what the next one starts from. starts_shot: whether
-        nothing of what came earlier is in these pictures, or in any that follow. Raises UserError
-        if it cannot, or if an earlier render's newest frame came to something else.
+        before, state: state before and after the frame. starts_shot: whether these pictures and all
+        later ones are independent of the earlier ones. Raises UserError if the frame cannot be
+        recorded, or if it is the newest frame of an earlier render and gives another state.
         """
 
     def finish(self, rest: Iterable[Picture] = ()) -> None:
-        """All frames are there, but for these pictures: complete the output. Raises UserError."""
+        """Record the last pictures and complete the output. Raises UserError."""
 
 
 class NullRecorder:
-    """A Recorder that keeps nothing: for callers that use the frames that `render` yields."""
+    """A Recorder that stores nothing, for callers that use the frames that `render` yields."""
 
     def __init__(self, state: State | None = None) -> None:
         self.state = state or State()

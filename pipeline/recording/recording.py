@@ -1,16 +1,16 @@
 """The files of a render: what is needed to resume it, and one complete result at the end.
 
-Killed at any moment it is resumed, and every byte comes out as if it never had been killed. To
-that end no file that counts is ever changed: each is written aside, flushed and renamed, and what
-lies in the folder says how far the render is.
+A render that is killed at any time can be resumed and produces the same bytes as one that was never
+interrupted. No file is modified in place: each is written to a temporary file, flushed and renamed,
+so the files in the folder always describe the progress.
 
-    segment-A-B ...     those from number A to before B, encoded: so many, or to the end of a shot
-    digest-A-B ...      the sha256 of each of them
-    pictures-A-B ...    those from number A to before B that are in no segment yet, as they are
-    edge-N              of a part, the dream layer before frame N: what seams are told from
-    state-N             all that frame N depends on, and what it came to
-    made_of.json        what the bytes depend on: only the same is resumed
-    complete.json       which file is the whole, whatever it is called by now
+    segment-A-B ...     pictures A to B - 1, encoded; ends at the maximum length or with a shot
+    digest-A-B ...      SHA-256 of each segment
+    pictures-A-B ...    pictures A to B - 1, not encoded, as their segment is not closed yet
+    edge-N              dream layer before frame N, at the ends of a frame range: to measure seams
+    state-N             checkpoint: all that frame N depends on, and a digest of the state after it
+    made_of.json        fingerprint: a render with another one is not resumed
+    complete.json       identifies the complete result, whatever it has been renamed to
 """
 
 from __future__ import annotations
@@ -56,11 +56,14 @@ from pipeline.storage.work_dir import work_dir
 log = logging.getLogger(__name__)
 
 FIGURES = "figures.jsonl"
-"""The name of the file with the figures of each frame that is done."""
+"""Name of the file with the metrics of each finished frame."""
 PICTURES = ("state-*", "segment-*", "digest-*", EDGES, "last", "pictures-*")
 FACTS = ("progress.json", FIGURES, MADE_OF)
 OURS = (*PICTURES, "whole*", "partial*", f"*{TEMPORARY}", "check-*", *FACTS)
-"""What only serves to resume, in the order of its removal: without a state nothing is resumed."""
+"""Patterns of the files that only resuming needs, in the order in which they are removed.
+
+Without a state nothing is resumed, so states come first.
+"""
 FILES = (
     "lock",
     COMPLETE,
@@ -71,28 +74,29 @@ FILES = (
     *PICTURES,
     *FACTS,
 )
-"""What in the folder is a file, never anything else."""
+"""Patterns of names in the folder that must belong to regular files."""
 OF_A_RANGE = ("segment-*", "digest-*", EDGES, FIGURES)
-"""What of it the whole is joined from."""
+"""Patterns of the files of a frame range from which the video is joined."""
 
 
 @dataclass(frozen=True)
 class Saving:
-    """How a render is kept."""
+    """Settings for how a render is saved."""
 
     segment_frames: int
-    """The most pictures a segment; another number makes other bytes."""
+    """Maximum number of pictures in a segment; the bytes of the result depend on it."""
     seconds: float
-    """Of work that a kill may cost, in addition to the current frame."""
+    """Maximum seconds of work lost if the render is killed, in addition to the current frame."""
 
 
 class Recording:
-    """A Recorder that makes the pictures of a render appear at `output` in one rename.
+    """A Recorder that saves a render in a work folder and renames its result to `output`.
 
-    Entered, it has made sure that the whole chain works, sound and tags included, and that what an
-    earlier render left is of the very same making. Left before `finish`, it keeps what is needed
-    to go on, if there is any. folder: where it works, None = the output's own. frame_range: of the
-    whole, which this is; its segments stay, for the whole to be joined from. Raises UserError.
+    Entering it locks the folder and checks that encoding, joining, sound and tags work, and that an
+    earlier render in the folder has the same fingerprint; raises UserError otherwise. Leaving it
+    before `finish` keeps what is needed to resume, if there is anything. folder: work folder. None:
+    that of the output. frame_range: frames of the video that are rendered; their segments are kept,
+    to be joined later. None: the whole video.
     """
 
     def __init__(
@@ -121,10 +125,10 @@ class Recording:
         self.state, self._frame_range = State(index=begin), frame_range
         self.is_complete = False
         partial = self.folder / f"partial{output.suffix}"
-        self._partial = Preview(partial, encoder, clip, metadata)
+        self._preview = Preview(partial, encoder, clip, metadata)
         self._segments = Segments(self.folder, encoder, clip, saving.segment_frames, first)
-        self._digest: str | None = None  # what the newest frame came to in an earlier render
-        self._count = first  # pictures that were handed in; an earlier render may have had more
+        self._digest: str | None = None  # of the state after an earlier render's newest frame
+        self._count = first  # number of the next picture; an earlier render may have recorded it
         self._frames = 0
         self._unsaved: tuple[State, State, int] | None = None
         self._saved_at = time.monotonic()
@@ -146,11 +150,11 @@ class Recording:
         self._lock.enter_context(locked(self.folder))
         try:
             pictures = complete_count(self.folder, self.output)
-            if pictures is not None and self._is_the_same():
+            if pictures is not None and self._is_same_render():
                 self.is_complete = True
                 self._count = self._segments.first + pictures
             else:
-                self._begin()
+                self._prepare()
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
@@ -159,7 +163,7 @@ class Recording:
     def add(
         self, pictures: Sequence[Picture], before: State, state: State, *, starts_shot: bool = False
     ) -> None:
-        """Record a frame, and save all that is needed to go on when it is time to."""
+        """Record a frame; save the state and update the preview if saving is due."""
         if self._digest is not None and digest(state) != self._digest:
             raise UserError(
                 f"output: frame {before.index} must come out as it was saved in "
@@ -168,19 +172,19 @@ class Recording:
             )
         self._digest, number = None, self._count
         if self._frame_range is None or before.index >= self._frame_range.first:
-            self._take(pictures, starts_shot=starts_shot)
+            self._append(pictures, starts_shot=starts_shot)
         self._unsaved, self._frames = (before, state, number), state.index
         if time.monotonic() - self._saved_at >= self.saving.seconds:
             self.save()
-            self._look_ahead()
+            self._update_preview()
 
     @property
     def count(self) -> int:
-        """Pictures of the result that were handed in by now."""
+        """Number of pictures of the result that have been handed in so far."""
         return self._count - self._segments.first
 
     def save(self) -> None:
-        """Let nothing be lost of what is recorded by now. Raises UserError."""
+        """Save the state, so that nothing recorded so far can be lost. Raises UserError."""
         if self._unsaved is None:
             return
         before, state, number = self._unsaved
@@ -196,13 +200,13 @@ class Recording:
         self._unsaved, self._saved_at = None, time.monotonic()
 
     def adopt(self, segments: Sequence[Path]) -> None:
-        """Take these segments, in which others have recorded all there is. Raises UserError."""
+        """Use these segments, in which other jobs have recorded all pictures. Raises UserError."""
         with disk_errors(self.folder):
             self._segments.adopt(segments)
         self._count = self._segments.count
 
     def stop(self) -> str:
-        """Save, show all that is done, and end; the line that says how to go on.
+        """Save, write a preview of all pictures, and return the line that says how to resume.
 
         Raises UserError.
         """
@@ -212,27 +216,27 @@ class Recording:
             segments = self._segments.all()
         line = f"stopped after frame {self._frames}"
         if segments:
-            self._partial.make(segments, self._segments.count - self._segments.first)
-            line += f", {printable(self._partial.path)} shows what is done"
+            self._preview.make(segments, self._segments.count - self._segments.first)
+            line += f", {printable(self._preview.path)} shows what is done"
         return f"{line}; the same command resumes"
 
     def finish(self, rest: Iterable[Picture] = ()) -> None:
-        """Close the last segment, join all, and rename the result to `output`."""
+        """Record the last pictures, join all segments, and rename the result to `output`."""
         self.save()
-        self.fingerprint.check()  # the sound comes from there now
-        self._take(rest)
+        self.fingerprint.check()  # the sound is read from them now
+        self._append(rest)
         if self._frame_range is not None:
             with disk_errors(self.folder):
                 self._segments.close()
-        whole = self.folder / f"whole{self.output.suffix}"
+        joined = self.folder / f"whole{self.output.suffix}"
         with disk_errors(self.folder):
-            remove(whole)
-            self.encoder.join(self._segments.all(), whole, self.clip, self.metadata)
-            mark_complete(self.folder, whole, self.count)
+            remove(joined)
+            self.encoder.join(self._segments.all(), joined, self.clip, self.metadata)
+            mark_complete(self.folder, joined, self.count)
             if self.output.is_dir():
-                # A folder cannot be renamed over another: the old one goes when the new is whole.
+                # A folder cannot be renamed over another: remove it once the new one is complete.
                 shutil.rmtree(self.output)
-            whole.replace(self.output)
+            joined.replace(self.output)
             fsync(self.output.parent)
         self.is_complete = True
 
@@ -243,58 +247,64 @@ class Recording:
         trace: TracebackType | None,
     ) -> None:
         with self._lock:
-            # Ctrl-C once more: what was saved by now must do
+            # `stop` has saved the state, unless a second Ctrl-C asked to end at once
             if not self.is_complete and kind is not KeyboardInterrupt:
                 with suppress(UserError):
                     self.save()
             self._segments.stop()
             if self.is_complete or not self._states():
-                self._tidy()
-                fault = isinstance(error, Exception) and not isinstance(error, UserError)
-                if self._is_new and not self.is_complete and not fault:
-                    remove(self.folder)  # after an internal error the log in it stays
+                self._clean_up()
+                internal_error = isinstance(error, Exception) and not isinstance(error, UserError)
+                if self._is_new and not self.is_complete and not internal_error:
+                    remove(self.folder)  # after an internal error, keep the log
         if not self._states():
-            remove(self.folder / COMPLETE)  # the very last: until then all is known to be well
+            remove(self.folder / COMPLETE)  # removed last: it marks the output as complete
 
-    def _is_the_same(self) -> bool:
-        """Return whether the output that is complete is what is asked for. Raises UserError."""
+    def _is_same_render(self) -> bool:
+        """Return whether the complete output has this fingerprint, or none is stored.
+
+        Raises UserError.
+        """
         fingerprint = self.folder / MADE_OF
         return not fingerprint.exists() or self.fingerprint.can_resume(
             fingerprint, overwrite=self.overwrite
         )
 
-    def _begin(self) -> None:
-        """Take up what an earlier render left, or make sure that nothing of it is in the way."""
+    def _prepare(self) -> None:
+        """Resume an earlier render or remove what it left, after checking that rendering will work.
+
+        Raises UserError.
+        """
         for pattern in (f"*{TEMPORARY}", "check-*"):
             for temporary in self.folder.glob(pattern):
-                remove(temporary)  # of those who were killed: the folder is ours
+                remove(temporary)  # left by killed processes: this one holds the lock
         fingerprint = self.folder / MADE_OF
         if not self._states() or not self.fingerprint.can_resume(
             fingerprint, overwrite=self.overwrite
         ):
-            self._tidy()
+            self._clean_up()
         check_rename(self.output, self.folder)
         check_disk(self.folder, self.clip, self.saving.segment_frames)
         self.encoder.check(self.clip, self.folder, self.output.suffix)
         if self._states():
-            self._go_on()
+            self._resume()
         else:
             self.fingerprint.write(fingerprint)
 
     def _restart(self) -> None:
-        """Remove what an earlier render left."""
-        self._tidy()
-        self._segments.resume()  # of which there are none any more
+        """Remove what an earlier render left, and start over."""
+        self._clean_up()
+        self._segments.resume()  # to forget the ones that were removed
         self.fingerprint.write(self.folder / MADE_OF)
 
-    def _go_on(self) -> None:
-        """Continue an earlier render, or restart where it is damaged and may be replaced.
+    def _resume(self) -> None:
+        """Resume an earlier render, or start over if it is damaged and may be replaced.
 
         Raises UserError.
         """
         begin = self.state, self._digest, self._count
         try:
-            self._take_up()
+            self._load_state()
         except UserError as error:
             if not self.overwrite:
                 raise
@@ -303,8 +313,11 @@ class Recording:
             self._segments.stop()
             self._restart()
 
-    def _take_up(self) -> None:
-        """Take up the newest state that an earlier render left. Raises UserError."""
+    def _load_state(self) -> None:
+        """Load the newest state of an earlier render; start over if a segment is damaged.
+
+        Raises UserError.
+        """
         *older, newest = self._states()
         with disk_errors(self.folder):
             for path in older:
@@ -326,8 +339,8 @@ class Recording:
         total = "" if self.clip.count is None else f" of {self.clip.count}"
         log.info("resumes after frame %d%s", self.state.index, total)
 
-    def _take(self, pictures: Iterable[Picture], *, starts_shot: bool = False) -> None:
-        """Record these pictures, but those that an earlier render has recorded."""
+    def _append(self, pictures: Iterable[Picture], *, starts_shot: bool = False) -> None:
+        """Record these pictures, except those that an earlier render has recorded."""
         with disk_errors(self.folder):
             for picture in pictures:
                 if self._count >= self._segments.count:
@@ -335,29 +348,29 @@ class Recording:
                 self._count += 1
                 starts_shot = False
 
-    def _look_ahead(self) -> None:
-        """Show what is done, and say once if the disk will not do; it may be fixed meanwhile."""
+    def _update_preview(self) -> None:
+        """Update the preview; warn once if the disk will be too small, while this can be fixed."""
         segments = self._segments.full()
         done = self._segments.end - self._segments.first
-        self._partial.renew(segments, done)
-        lack = 0 if self._warned else missing_bytes(self.folder, segments, done, self.clip.count)
-        if lack:
+        self._preview.renew(segments, done)
+        missing = 0 if self._warned else missing_bytes(self.folder, segments, done, self.clip.count)
+        if missing:
             self._warned = True
             log.warning(
                 "output: %s will lack about %.1f MB for all frames; free some meanwhile",
                 printable(self.folder),
-                lack / MB,
+                missing / MB,
             )
 
     def _states(self) -> list[Path]:
-        """Return the states that are saved, the newest last."""
+        """Return the files of saved states, the newest last."""
         return sorted(self.folder.glob("state-*"))
 
-    def _tidy(self) -> None:
-        """Remove what only serves to go on; of a part that is done, what the whole needs stays."""
-        stay = OF_A_RANGE if self._frame_range is not None and self.is_complete else ()
+    def _clean_up(self) -> None:
+        """Remove the files that only resuming needs, except those that joining ranges needs too."""
+        keep = OF_A_RANGE if self._frame_range is not None and self.is_complete else ()
         for pattern in OURS:
-            if pattern in stay:
+            if pattern in keep:
                 continue
             for path in self.folder.glob(pattern):
                 remove(path)

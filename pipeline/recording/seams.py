@@ -1,4 +1,4 @@
-"""Where a shot was split: how far the dreams of the two parts are from one another."""
+"""Seams between frame ranges within a shot: how much the dreams on both sides differ."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from pipeline.imaging.metrics import flicker
 from pipeline.storage.atomic import commit, disk_errors, temporary_path
 
 Seam = dict[str, float]
-"""frame: the first behind it. difference: 0 = the dream goes on, 1 = it is another."""
+"""frame: the first after the seam. difference: 0 if the dreams are the same, 1 if unrelated."""
 EDGES = "edge-*"
-"""Files with the dream layer of the frame before the one they are numbered by."""
+"""Pattern of the files with a dream layer: `edge-N` has that of the frame before frame N."""
 
 
 def write_edge(layer: Tensor, frame: int, folder: Path) -> None:
-    """Keep the dream layer before that frame, (1, 3, H, W), in half precision. Raises UserError."""
+    """Write the dream layer of the frame before `frame`, in half precision. Raises UserError.
+
+    layer: (1, 3, H, W).
+    """
     path = _edge(folder, frame)
     temporary = temporary_path(path)
     with disk_errors(folder):
@@ -35,10 +38,11 @@ def write_edge(layer: Tensor, frame: int, folder: Path) -> None:
 
 
 def measure_seams(works: Sequence[Path], ranges: Sequence[FrameRange]) -> list[Seam]:
-    """Return the seams, in order: the flicker between the two dreams of the very same frame, the
-    one before it, by the part that ends there and by the run-up.
+    """Return the seams, in order.
 
-    works: the parts' folders. Raises UserError if what was kept is missing.
+    The frame before a seam is dreamt twice: by the range that ends there and in the warm-up of the
+    next range. The difference is the flicker between these two dream layers. works: work folders of
+    the ranges. Raises UserError if a dream layer is missing.
     """
     seams = []
     for (before, _), (work, span) in pairwise(zip(works, ranges, strict=True)):

@@ -1,4 +1,4 @@
-"""The pictures of a render on the disk: encoded in segments, and the newest as they are."""
+"""The pictures of a render on the disk: encoded in segments, the newest also in a spool."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ log = logging.getLogger(__name__)
 
 
 SEGMENT = re.compile(r"segment-(\d+)-(\d+)")
-"""A file's name: the number of its first picture, and of the first that is no longer in it."""
+"""Pattern of the name of a segment: numbers of its first picture and the first one after it."""
 
 
 class Segments:
-    """Takes pictures in order. Each segment has an encoder of its own, and is closed or not there.
+    """Encodes pictures, in order, into segments: files that appear once they are complete.
 
-    A picture whose segment is not closed yet also lies in the spool, so that whenever a render is
-    stopped, the segment can be begun again and comes out as it would have. folder: where all lie.
-    length: the most pictures a segment; one ends where a shot does, too. first: number of the first
-    picture. Its methods raise UserError, and OSError.
+    Pictures are also in the spool until their segment is closed, so that after an interruption the
+    segment can be encoded again, with the same bytes. folder: folder of all files. length: maximum
+    number of pictures in a segment, which also ends at the end of a shot. first: number of the
+    first picture. Methods raise UserError and OSError.
     """
 
     def __init__(
         self, folder: Path, encoder: Encoder, clip: Clip, length: int, first: int = 0
     ) -> None:
         self.first, self.count = first, first
-        """Number of the first picture, and behind the last that was taken; only those up to the
-        last `sync` survive whatever comes.
+        """Numbers of the first picture, and of the next one. Only pictures from before the last
+        `sync` survive a kill.
         """
         self._folder, self._encoder, self._clip, self._length = folder, encoder, clip, length
         self._last = folder / "last"
@@ -49,7 +49,7 @@ class Segments:
         self._written = 0
 
     def resume(self) -> None:
-        """Go on behind the pictures that are there."""
+        """Continue after the pictures on the disk: encode those in the spool again."""
         self.stop()
         first = self.end
         self._spool.clear(before=first)
@@ -58,7 +58,7 @@ class Segments:
             self._encode(picture)
 
     def append(self, picture: Picture, *, starts_shot: bool = False) -> None:
-        """Take the next picture, (H, W, 3) RGB. starts_shot: it begins a shot."""
+        """Encode the next picture, (H, W, 3) RGB. starts_shot: whether a shot begins with it."""
         if starts_shot:
             self.close()
         self._spool.append(picture, self.count)
@@ -66,71 +66,72 @@ class Segments:
         try:
             self._encode(picture)
         except KilledError as error:
-            self._begin_again(error)
+            self._restart_segment(error)
 
     def close(self) -> None:
-        """Let the open segment, if there is one, be closed as it is."""
+        """Close the open segment, if there is one, at its current length."""
         try:
             self._close()
         except KilledError as error:
-            self._begin_again(error)
+            self._restart_segment(error)
             self._close()
 
     def sync(self) -> None:
-        """Let no picture that was taken be lost."""
+        """Save all pictures, so that none can be lost."""
         self._spool.sync()
 
     def full(self) -> list[Path]:
-        """Return the segments that are closed, in order."""
+        """Return the closed segments, in order."""
         return [path for _, path in closed_segments(self._folder, self.first)]
 
     def find_damaged(self) -> Path | None:
-        """Return the first closed segment that is no longer what was written; None if all are
-        whole.
-        """
+        """Return the first closed segment whose contents have changed; None if there is none."""
         for path in self.full():
-            digest = _digest_of(path)  # those that were adopted have none
+            digest = _digest_of(path)  # adopted segments have none
             if digest.exists() and digest.read_text("ascii", "replace") != _digest(path):
                 return path
         return None
 
     @property
     def end(self) -> int:
-        """The number behind the last picture of those."""
+        """Number of the first picture after the closed segments."""
         return max(
             (end for end, _ in closed_segments(self._folder, self.first)), default=self.first
         )
 
     def all(self) -> list[Path]:
-        """Return all segments, the last of them closed early; nothing more can be taken."""
+        """Close the open segment early and return all segments; no picture can be added then."""
         try:
-            return self._closed()
+            return self._close_all()
         except KilledError as error:
-            self._begin_again(error)
-            return self._closed()
+            self._restart_segment(error)
+            return self._close_all()
 
     def stop(self) -> None:
-        """Let go of the encoder, and of what is neither in a segment nor settled."""
+        """Stop the encoder, and discard the pictures that are not saved yet."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.stop()
         remove(self._last)
         self._spool.close()
 
-    def _begin_again(self, error: KilledError) -> None:
-        """Hand the pictures of the open segment to another encoder; once, for there is a reason."""
+    def _restart_segment(self, error: KilledError) -> None:
+        """Encode the pictures of the open segment again, after its encoder was killed.
+
+        Only once: an encoder that is killed again is killed for a reason.
+        """
         log.warning("%s: its segment is begun again", str(error).partition("; ")[0])
         self.sync()
         self.resume()
 
-    def _closed(self) -> list[Path]:
+    def _close_all(self) -> list[Path]:
         segments, end = self.full(), self.end
         if self._writer is not None:
             self._writer.close()
             self._writer = None
             segments.append(self._last)
             end += self._written
-        if end != self.count:  # some are of another render
+        if end != self.count:  # some belong to another render
             raise UserError(
                 f"output: {printable(self._folder)} must hold the {self.count - self.first} "
                 "pictures "
@@ -139,7 +140,7 @@ class Segments:
         return segments
 
     def _encode(self, picture: Picture) -> None:
-        """Hand the picture to the encoder, and close the segment that is full."""
+        """Encode the picture, and close the segment if it is full."""
         if self._writer is None:
             self._writer, self._written = self._encoder.open(self._last, self._clip), 0
         self._writer.write(picture)
@@ -153,39 +154,40 @@ class Segments:
         self._writer.close()
         self._writer = None
         first = self.end
-        closed = first + self._written
-        segment = self._folder / f"segment-{first:08d}-{closed:08d}"
+        after = first + self._written
+        segment = self._folder / f"segment-{first:08d}-{after:08d}"
         write_text(_digest_of(segment), _digest(self._last), durable=True)
         self._last.rename(segment)
         fsync(self._folder)
-        self._spool.clear(before=closed)
+        self._spool.clear(before=after)
 
     def adopt(self, segments: Sequence[Path]) -> None:
-        """Take these, made elsewhere of the same pictures, in order, in the place of all others."""
+        """Link segments of other jobs into the folder, in place of any with the same name."""
         for path in segments:
             here = self._folder / path.name
             remove(here)
             try:
                 os.link(path, here)
-            except OSError:  # of another disk
+            except OSError:  # on another disk
                 shutil.copyfile(path, here)
         self.count = self.end
 
 
 def _digest_of(segment: Path) -> Path:
-    """Return the file that holds what a closed segment must come to."""
+    """Return the path of the file with the digest of a closed segment."""
     return segment.with_name(segment.name.replace("segment", "digest", 1))
 
 
 def _digest(path: Path) -> str:
-    """Return the sha256 of a file in hex."""
+    """Return the SHA-256 of a file in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def closed_segments(folder: Path, first: int) -> list[tuple[int, Path]]:
-    """Return every closed segment from that picture on, each behind the one before, with the number
-    behind its last picture.
+    """Return the closed segments from picture `first` on, up to the first gap.
+
+    With each comes the number of the first picture after it.
     """
     found = {}
     for path in folder.glob("segment-*"):

@@ -1,7 +1,7 @@
-"""Pictures that stand in no closed segment yet, as they are, on the disk.
+"""The spool: pictures that are in no closed segment yet, stored on the disk without encoding.
 
-An encoder shows what it took only once it is closed, and closed early it would make another file.
-So every picture is also written here, and after a kill read back and encoded again.
+The file of an encoder can be read only once it is closed, and closing it early gives another file.
+So every picture is also written here; after a kill it is read back and encoded again.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pipeline.frame import Clip, Picture
 from pipeline.storage.atomic import commit, temporary_path
 
 PIECE = re.compile(r"pictures-(\d+)-(\d+)")
-"""A file's name: the number of its first picture, and of the first that is no longer in it."""
+"""Pattern of the name of a piece: numbers of its first picture and the first one after it."""
 
 
 class Spool:
-    """Pictures by their number, in pieces that are never changed once they count.
+    """Pictures by number, in files ("pieces") that do not change once they are committed.
 
-    folder: where the pieces lie. clip: the shape of the pictures. Its methods raise OSError.
+    folder: folder of the pieces. clip: the shape of the pictures. Methods raise OSError.
     """
 
     def __init__(self, folder: Path, clip: Clip) -> None:
@@ -33,15 +33,15 @@ class Spool:
         self._shape = clip.height, clip.width, 3
         self._size = clip.height * clip.width * 3 * self._type.itemsize
         self._file: FileIO | None = None
-        self._half = temporary_path(folder / "pictures")
+        self._temporary = temporary_path(folder / "pictures")
         self._first = self._count = 0
 
     def append(self, picture: Picture, number: int) -> None:
-        """Write the picture of that number, the one behind the last; it does not count yet."""
+        """Write the picture with the next number; `sync` commits it."""
         if self._file is None:
-            self._half = temporary_path(self._folder / "pictures")
-            # unbuffered: nothing that a full disk refused is tried again behind our back
-            self._file = self._half.open("xb", buffering=0)
+            self._temporary = temporary_path(self._folder / "pictures")
+            # unbuffered, so that what a full disk refused is not written again later, unnoticed
+            self._file = self._temporary.open("xb", buffering=0)
             self._first, self._count = number, 0
         rest = np.ascontiguousarray(picture).data.cast("B")
         while rest:
@@ -49,19 +49,20 @@ class Spool:
         self._count += 1
 
     def sync(self) -> None:
-        """Let all that was written count: it is on the disk."""
+        """Commit all pictures written so far, and flush them to the disk."""
         if self._file is None:
             return
-        # a write that failed or was interrupted may have left a part of one more
+        # a write that failed or was interrupted may have left an incomplete picture at the end
         os.ftruncate(self._file.fileno(), self._count * self._size)
         self._file.close()
         self._file = None
         name = f"pictures-{self._first:08d}-{self._first + self._count:08d}"
-        commit(self._half, self._folder / name)
+        commit(self._temporary, self._folder / name)
 
     def clear(self, before: int) -> None:
-        """Remove every picture that does not count yet, and each piece that ends before or at
-        that number.
+        """Discard pictures that are not committed, and remove the pieces that end before `before`.
+
+        before: number of a picture.
         """
         self.close()
         for (_, last), path in self._pieces().items():
@@ -69,22 +70,22 @@ class Spool:
                 path.unlink()
 
     def close(self) -> None:
-        """Forget what does not count yet."""
+        """Discard the pictures that are not committed."""
         if self._file is not None:
             file, self._file = self._file, None
             try:
                 file.close()
             finally:
-                self._half.unlink(missing_ok=True)
+                self._temporary.unlink(missing_ok=True)
 
     def end(self, first: int) -> int:
-        """Return the number behind the last picture of those that are there from `first` on."""
+        """Return the number after the last picture, counted from `first` up to the first gap."""
         while last := next((b for a, b in self._pieces() if a == first), None):
             first = last
         return first
 
     def pictures(self, first: int) -> Iterator[Picture]:
-        """Yield those pictures."""
+        """Yield the committed pictures from `first` on, up to the first gap."""
         pieces = self._pieces()
         while span := next((span for span in pieces if span[0] == first), None):
             with pieces[span].open("rb") as file:
@@ -93,7 +94,7 @@ class Spool:
             first = span[1]
 
     def _pieces(self) -> dict[tuple[int, int], Path]:
-        """Return every whole piece, by its first picture and the first that is no longer in it."""
+        """Return the complete pieces, by the numbers of their first picture and the one after."""
         found = {}
         for path in sorted(self._folder.iterdir()):
             if match := PIECE.fullmatch(path.name):

@@ -1,1 +1,1 @@
-"""The figures of a render: metrics of its frames, classification, progress, profile."""
+"""Reports on a render: frame metrics, classification, progress, profile."""

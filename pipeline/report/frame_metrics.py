@@ -1,4 +1,4 @@
-"""The figures of a whole render from those of its frames."""
+"""Metrics of a render, summarized from those of its frames."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from pipeline.storage.atomic import disk_errors
 
 STAGES = ("decode", "flow", "warp", "dream", "encode")
 SETTLED = 5
-"""Frames after the first one of a shot in which a dream settles."""
+"""Number of frames at the start of a shot that are left out of the drift: the dream is settling."""
 ENDS = 10
-"""Frames at either end of a shot whose energies are compared."""
+"""Number of frames at the start and at the end of a shot whose energies are compared."""
 DRIFT = 1.3
-"""Ratio of energies from which a shot is reported."""
+"""Ratio of energies, or its inverse, above which a shot is reported."""
 
 Row = dict[str, Any]
-"""The figures of one frame, by name: index, steps, work, seconds, cut, and what was measured."""
+"""Metrics of one frame by name: index, steps, work, seconds, cut, and those that were measured."""
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Return the rows in the file, a line each, in the order of their index; none if there is no
-    file.
+    """Return the rows of a JSON Lines file, ordered by frame index; empty if there is no file.
 
-    Who was killed while it wrote has left half a line, which tells nothing.
+    Incomplete lines, left by a process that was killed while writing, are skipped.
     """
     rows: dict[int, Row] = {}
     with suppress(FileNotFoundError), path.open(encoding="utf-8") as file:
@@ -42,16 +41,15 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def append_row(path: Path, row: Row) -> None:
-    """Add the row to the file. Raises UserError if it cannot."""
+    """Append the row to the file. Raises UserError if that fails."""
     with disk_errors(path), path.open("a", encoding="utf-8") as file:
-        file.write("\n" + json.dumps(row))  # in front: half a line may be the last
+        file.write("\n" + json.dumps(row))  # newline first: the last line may be incomplete
 
 
 def summarize(rows: Sequence[Row]) -> dict[str, object]:
-    """Return the metrics of the render by their names in report.json; what was not measured is
-    None.
+    """Return the metrics of a render by their names in report.json; None if not measured.
 
-    rows: of its frames, in order.
+    rows: metrics of its frames, in order.
     """
     count = max(1, len(rows))
     seconds = {
@@ -65,23 +63,23 @@ def summarize(rows: Sequence[Row]) -> dict[str, object]:
         "seconds_per_frame": seconds,
         "steps_per_frame": round(statistics.fmean(after_first), 3) if after_first else None,
         "steps_at_size": _work(rows),
-        "gain": _gain(_all(rows, "gain")),
-        "flicker": _mean(_all(rows, "flicker")),
-        "source_flicker": _mean(_all(rows, "source_flicker")),
+        "gain": _gain(_values(rows, "gain")),
+        "flicker": _mean(_values(rows, "flicker")),
+        "source_flicker": _mean(_values(rows, "source_flicker")),
         "layer_energy": _energy(rows),
         "drift": _drift(rows),
         "cuts": [row["index"] for row in rows if row["cut"]],
-        "vitals": _vitals(_all(rows, "vitals")),
+        "vitals": _statistics(_values(rows, "vitals")),
     }
 
 
-def _all(rows: Iterable[Row], name: str) -> list[Any]:
-    """Return every figure of that name."""
+def _values(rows: Iterable[Row], name: str) -> list[Any]:
+    """Return the metric `name` of every row that has it."""
     return [row[name] for row in rows if name in row]
 
 
 def _work(rows: Iterable[Row]) -> dict[str, int]:
-    """Return how many gradient steps were taken at each size, the lowest pictures first."""
+    """Return the number of gradient steps at each size, "WIDTHxHEIGHT", in order of height."""
     work: Counter[tuple[int, int]] = Counter()
     for row in rows:
         for height, width, count in row["work"]:
@@ -92,19 +90,19 @@ def _work(rows: Iterable[Row]) -> dict[str, int]:
 def _gain(gains: Sequence[float]) -> dict[str, float] | None:
     if not gains:
         return None
-    figures = {
+    summary = {
         "mean": statistics.fmean(gains),
         "min": min(gains),
         "max": max(gains),
         "first": gains[0],
         "last": gains[-1],
     }
-    return {name: round(value, 4) for name, value in figures.items()}
+    return {name: round(value, 4) for name, value in summary.items()}
 
 
 def _energy(rows: Sequence[Row]) -> dict[str, dict[str, float]] | None:
-    """Return the energy of the dream layer by band: of the first and last frame, and its range."""
-    energies = _all(rows, "energy")
+    """Return the energy of the dream layer by band: first, last, smallest and largest value."""
+    energies = _values(rows, "energy")
     if not energies:
         return None
     return {
@@ -115,20 +113,20 @@ def _energy(rows: Sequence[Row]) -> dict[str, dict[str, float]] | None:
 
 
 def _drift(rows: Sequence[Row]) -> list[dict[str, object]]:
-    """Return the shots whose dream layer did not stay as strong as it began, and their worst band.
+    """Return the shots whose dream layer became stronger or weaker, each with its worst band.
 
-    ratio: the mean energy of the last frames over that of the first ones, without those in which a
-    dream settles. A shot in which the settings change is meant to change.
+    ratio: mean energy of the last ENDS frames divided by that of the first ENDS after settling.
+    Shots in which settings change are skipped, as they are meant to change.
     """
     shots: list[list[Row]] = []
     for row in rows:
         if not shots or row["cut"]:
             shots.append([])
         shots[-1].append(row)
-    found: list[dict[str, object]] = []
+    drifting: list[dict[str, object]] = []
     for shot in shots:
-        energies = _all(shot, "energy")[SETTLED:]
-        if len(energies) < 2 * ENDS or not all(_all(shot, "steady")):
+        energies = _values(shot, "energy")[SETTLED:]
+        if len(energies) < 2 * ENDS or not all(_values(shot, "steady")):
             continue
         ratios = {}
         for band in BANDS:
@@ -138,14 +136,14 @@ def _drift(rows: Sequence[Row]) -> list[dict[str, object]]:
                 ratios[band] = last / first
         worst = max(ratios, key=lambda band: abs(math.log(ratios[band])), default=None)
         if worst is not None and abs(math.log(ratios[worst])) > math.log(DRIFT):
-            found.append(
+            drifting.append(
                 {"frame": shot[0]["index"], "band": worst, "ratio": round(ratios[worst], 3)}
             )
-    return found
+    return drifting
 
 
-def _vitals(each: Sequence[dict[str, float]]) -> dict[str, list[float]] | None:
-    """By name, the value at every frame."""
+def _statistics(each: Sequence[dict[str, float]]) -> dict[str, list[float]] | None:
+    """Return the values of each statistic over all frames, by name."""
     return {name: [one[name] for one in each] for name in each[0]} if each else None
 
 

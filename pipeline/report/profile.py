@@ -1,4 +1,4 @@
-"""Who waited for whom: a timeline of a render that trace viewers show, and its sum in lines."""
+"""Profile of a render: a timeline of its stages for trace viewers, and a summary in the log."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ from pipeline.frame import Span
 log = logging.getLogger(__name__)
 
 TRACE = "trace.json"
-"""The name of the file, in Chrome's trace event format (ui.perfetto.dev opens it)."""
+"""Name of the trace file, in Chrome's trace event format (for ui.perfetto.dev)."""
 LANES = {"dreams": ("wait", "warp", "dream", "encode"), "prepares": ("decode", "flow")}
-"""What is done for a frame, by stage: in one thread and, where the CPU does not dream, in another
-beside it. Flows may run side by side.
-"""
+"""Thread -> its stages: the main loop and the preparation of frames, which has its own thread
+unless the dream runs on the CPU. Several flows may run in parallel."""
 MEANING = {"wait": "waits for pictures and flow", "encode": "hands over to the encoder"}
+"""Stage -> its description in the summary, where its name is not clear enough."""
 REST = {"dreams": "figures, progress, saving", "prepares": "waits for the dream"}
-"""What a thread does in the rest of the time."""
+"""Thread -> what it does outside its stages."""
 
 Note: TypeAlias = Callable[[int, Mapping[str, Span]], None]
-"""Takes a frame's index, and when each of its stages began and ended, seconds of perf_counter."""
+"""Callback that records a frame, given its index and the span of each of its stages."""
 
 
 @contextmanager
 def profile_trace(path: Path | None) -> Iterator[Note]:
-    """What to tell each frame to, for a trace at `path`; None = nobody wants one."""
+    """Provide a callback that adds a frame to a trace at `path`. None: the callback does nothing.
+
+    A summary is logged at the end of the block.
+    """
     if path is None:
         yield lambda index, spans: None
         return
@@ -46,7 +49,7 @@ def profile_trace(path: Path | None) -> Iterator[Note]:
 
 
 class _Profile:
-    """Writes each frame at once, so that a long render takes no memory."""
+    """Writer of the trace, which writes each frame at once to bound memory."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -59,7 +62,7 @@ class _Profile:
             self._name(number, lane)
 
     def add(self, index: int, spans: Mapping[str, Span]) -> None:
-        """Write the frame down."""
+        """Write the spans of a frame."""
         if not self._frames:
             self._began = min(begin for begin, _ in spans.values())
         self._frames += 1
@@ -73,7 +76,7 @@ class _Profile:
                 self._event("X", lane, name=stage, ts=at, dur=till - at, args={"frame": index})
 
     def lines(self, path: Path) -> Iterator[str]:
-        """Yield what it comes to: of each thread the shares of its time."""
+        """Yield the lines of the summary: for each thread, the shares of its time."""
         seconds = self._ended - self._began
         if not self._frames or not seconds:
             return
@@ -88,7 +91,7 @@ class _Profile:
             yield f"what {lane}: " + ", ".join(f"{share:.1%} {name}" for name, share in largest)
 
     def _free(self, begin: float, end: float) -> int:
-        """Return a lane of flows that was free then, and is taken until its end."""
+        """Return the number of a lane that has no other flow at `begin`; occupy it until `end`."""
         ends = self._ends
         lane = next((at for at, until in enumerate(ends) if until <= begin), len(ends))
         if lane == len(ends):

@@ -1,4 +1,4 @@
-"""Progress of a render on the terminal and in progress.json, and Ctrl-C."""
+"""Progress of a render, on the terminal and in progress.json, and stopping it with Ctrl-C."""
 
 from __future__ import annotations
 
@@ -20,29 +20,32 @@ from pipeline.storage.work_dir import write_text
 log = logging.getLogger(__name__)
 
 LINE_SECONDS = 10.0
-"""Seconds between two lines about progress where there is no terminal."""
+"""Seconds between updates of progress.json and, if there is no terminal, between log lines."""
 
 
 @contextmanager
 def stop_requests() -> Iterator[list[int]]:
-    """A list that is no longer empty once the user pressed Ctrl-C; a second one ends at once."""
-    asked: list[int] = []
+    """Provide a list that is not empty once the user has pressed Ctrl-C.
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if asked:
+    The second Ctrl-C raises KeyboardInterrupt.
+    """
+    requests: list[int] = []
+
+    def request_stop(number: int, frame: FrameType | None) -> None:
+        if requests:
             raise KeyboardInterrupt
-        asked.append(number)
+        requests.append(number)
         log.info("stopping after this frame; Ctrl-C again stops at once")
 
-    before = signal.signal(signal.SIGINT, note)
+    previous_handler = signal.signal(signal.SIGINT, request_stop)
     try:
-        yield asked
+        yield requests
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)
 
 
 class _Progress:
-    """A bar on a terminal, a line now and then elsewhere, and progress.json in the work folder."""
+    """A progress bar on a terminal, log lines elsewhere, and progress.json in the work folder."""
 
     def __init__(
         self, total: int | None, unit: str, folder: Path, done: int, bar: tqdm[Any]
@@ -52,7 +55,7 @@ class _Progress:
         self.began = self.said = time.monotonic()
 
     def __call__(self, gain: float | None) -> None:
-        """One more is done, with this gain if it was measured."""
+        """Count one more unit as done, with its gain if it was measured."""
         self.done += 1
         done, now, unit = self.done, time.monotonic(), self.unit
         postfix = "" if gain is None else f"gain {gain:.2f}"
@@ -85,9 +88,10 @@ class _Progress:
 
 @contextmanager
 def progress_bar(total: int | None, unit: str, folder: Path, done: int = 0) -> Iterator[_Progress]:
-    """Shows how many of `total` are done, None = unknown.
+    """Show how many of `total` units are done. total: None if unknown.
 
-    unit: what is counted, frame say. done: by an earlier render.
+    unit: what is counted, such as "frame". folder: the work folder. done: number of units that an
+    earlier run has finished.
     """
     with (
         logging_redirect_tqdm([logging.getLogger("pipeline")]),

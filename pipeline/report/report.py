@@ -1,4 +1,4 @@
-"""The metrics of a render, gathered frame by frame and written as report.json."""
+"""The metrics of a render, collected frame by frame for report.json."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from pipeline.source import Source
 from pipeline.state import State
 
 EVERY = 10
-"""Gain and flicker are measured on every so many frames: they cost about half a gradient step."""
+"""Frames between two measurements of gain and flicker: each costs about half a gradient step."""
 STATUS = Path("/proc/self/status")
-"""Where Linux tells what a process holds."""
+"""Linux's file with the memory usage of this process."""
 
 
 @dataclass
 class Report:
-    """Gathers the figures of one render."""
+    """Collects the metrics of one render."""
 
     source: Source
-    """Of the pictures."""
+    """Source of the pictures."""
     device: torch.device
-    """Where the network runs."""
+    """Device that the network runs on."""
     file: Path | None = None
-    """Where the figures of each frame go at once, so that they take no memory, and where those of
-    an earlier render are that is gone on with; None = memory will do."""
+    """File to which the metrics of each frame are appended, which bounds memory and lets a resumed
+    render keep those of the frames before. None: they are kept in memory."""
     before: State | None = None
-    """The state behind the newest frame, from which an earlier render is gone on with."""
+    """State after the newest frame or, at the start, the state from which the render is resumed."""
     gain: float | None = None
-    """The newest, None before the first."""
+    """Newest gain. None: not measured yet."""
     _rows: list[Row] = field(default_factory=list)
     _known: set[int] = field(default_factory=set)
     _clock: float = field(default_factory=time.perf_counter)
@@ -55,14 +55,14 @@ class Report:
             self._known = {row["index"] for row in frame_metrics.read_rows(self.file)}
 
     def add(self, dreamt: RenderedFrame) -> None:
-        """Take in the next frame, unless an earlier render did: it came to the same."""
+        """Add the next frame, unless an earlier run has recorded it with the same result."""
         row = None if dreamt.frame.index in self._known else self._row(dreamt)
         self.before, self._model = dreamt.state, dreamt.gradient.model
         self._image, self._clock = dreamt.image, time.perf_counter()
         if row is None:
             return
         count = self.source.clip.count
-        if row["index"] == 0 or row["index"] + 1 == count:  # noted, should nobody live to tell it
+        if row["index"] == 0 or row["index"] + 1 == count:  # stored, as the process may be killed
             row["seen"] = self._look()
         self.gain = row.get("gain", self.gain)
         if self.file is None:
@@ -71,7 +71,7 @@ class Report:
             frame_metrics.append_row(self.file, row)
 
     def figures(self) -> dict[str, object]:
-        """Return the metrics by their names in report.json; what was not measured is None."""
+        """Return the metrics by their names in report.json; None if not measured."""
         clip, rows = (
             self.source.clip,
             self._rows if self.file is None else frame_metrics.read_rows(self.file),
@@ -86,7 +86,7 @@ class Report:
         }
 
     def _row(self, dreamt: RenderedFrame) -> Row:
-        """Return the figures of a frame."""
+        """Return the metrics of a frame."""
         index, dream = dreamt.frame.index, dreamt.dream
         row: Row = {"index": index, "steps": dream.steps, "cut": dreamt.frame.cut}
         row["work"] = [[height, width, n] for (height, width), n in dream.work.items()]
@@ -107,15 +107,14 @@ class Report:
         return row
 
     def _seen(self, rows: list[Row]) -> dict[str, Any] | None:
-        """Return what the network took the first and the newest frame for; None = it names
-        nothing."""
+        """Return the classes of the first and the newest frame; None without class names."""
         first: dict[str, Any] = next((row["seen"] for row in rows if "seen" in row), {})
         if not any(first.values()):
             return None
         return {"first": first, "last": rows[-1].get("seen") or self._look()}
 
     def _look(self) -> dict[str, dict[str, float]]:
-        """Return what the network takes the newest picture, and its dream, for."""
+        """Return the top classes of the newest picture and of its dream."""
         if self._model is None or self.before is None:
             return {}
         picture = self.before.picture
@@ -130,50 +129,54 @@ class Report:
         }
 
     def _gained(self, dreamt: RenderedFrame) -> Row:
-        """Of what is shown: where a mask leaves the picture as it is nothing is gained.
+        """Return the gain of the frame as shown, through the mask; empty if it is not defined.
 
-        A dream that feeds on itself is compared with the picture that it grew from.
+        It is relative to the frame's picture or, without footage, to the last picture there was.
         """
         if dreamt.canvas.picture is not None:
             self._picture = dreamt.canvas.picture
-        elif self._picture is None:  # an earlier render began with it
+        elif self._picture is None:  # the render was resumed after the frame with the picture
             first = next(iter(self.source.pictures()))
             self._picture = None if first is None else to_image(first, self.device)
         if self._picture is None:
             return {}
         score = dreamt.gradient.score
         dream, before = score(dreamt.image), score(self._picture)
-        # of less than nothing there is no multiple
+        # a ratio to a score of 0 or less has no meaning
         return {"gain": float(dream / before)} if float(before) > 0 else {}
 
     def _flickered(self, dreamt: RenderedFrame) -> Row:
-        """Of the dream, where the mask shows it: that a mask moves is no flicker."""
+        """Return the flicker of the dream layer and of the source, if they can be measured.
+
+        The layer is weighted with the mask, and not composited: a moving mask is no flicker.
+        """
         canvas, before = dreamt.canvas, self.before
         if canvas.positions is None or before is None or before.dream is None:
             return {}
         if canvas.picture is None or before.picture is None:
-            # Nothing was filmed, so the dream is its own layer: only its mean is no motion.
-            moved = sample(before.dream, canvas.positions, canvas.border)
+            # Without footage the dream is the layer. Its mean is left out: it cannot show motion.
+            warped = sample(before.dream, canvas.positions, canvas.border)
             mean = dreamt.dream.image.mean(dim=(2, 3), keepdim=True)
-            pair = dreamt.dream.image - mean, moved - mean
-            return {"flicker": float(flicker(*pair, canvas.confidence))}
+            layers = dreamt.dream.image - mean, warped - mean
+            return {"flicker": float(flicker(*layers, canvas.confidence))}
         row = {}
         last = to_image(before.picture, self.device)
         layer, last_layer = dreamt.dream.image - canvas.picture, before.dream - last
-        moved = sample(torch.cat([last_layer, last], dim=1), canvas.positions, canvas.border)
-        seen = canvas.confidence if canvas.mask is None else canvas.confidence * canvas.mask
+        warped = sample(torch.cat([last_layer, last], dim=1), canvas.positions, canvas.border)
+        visibility = canvas.confidence if canvas.mask is None else canvas.confidence * canvas.mask
         if float(layer.abs().max()):
-            row["flicker"] = float(flicker(layer, moved[:, :3], seen))
-        # A picture's own mean is no motion: it would only make the figure small.
+            row["flicker"] = float(flicker(layer, warped[:, :3], visibility))
+        # Without the mean, which cannot show motion and would only reduce the value.
         mean = canvas.picture.mean(dim=(2, 3), keepdim=True)
-        pair = canvas.picture - mean, moved[:, 3:] - mean
-        row["source_flicker"] = float(flicker(*pair, canvas.confidence))
+        layers = canvas.picture - mean, warped[:, 3:] - mean
+        row["source_flicker"] = float(flicker(*layers, canvas.confidence))
         return row
 
 
 def _energy(dreamt: RenderedFrame) -> dict[str, float]:
-    """Return the energy of the dream layer in each of BANDS, where it was carried and has matured;
-    of the first frame of a shot, everywhere.
+    """Return the energy of the dream layer in each of BANDS.
+
+    Measured where the layer was carried and is mature, in the first frame of a shot everywhere.
     """
     canvas = dreamt.canvas
     assert canvas.picture is not None
@@ -187,12 +190,12 @@ def _energy(dreamt: RenderedFrame) -> dict[str, float]:
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """Return the most memory that this process held, and on a GPU the most that it held there."""
+    """Return the peak memory of this process in bytes; on a GPU, its peak GPU memory."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     if STATUS.exists():
-        # getrusage would count what the process held that started this one
+        # getrusage would include the memory of the parent process before exec
         (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return held if sys.platform == "darwin" else held * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

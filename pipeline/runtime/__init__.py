@@ -1,1 +1,1 @@
-"""Memory limits, prefetching, determinism and weights."""
+"""Runtime support: memory limits, out-of-memory errors, prefetching, determinism, weights."""

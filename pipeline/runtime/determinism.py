@@ -1,4 +1,4 @@
-"""Deterministic kernels on a GPU, without which no render could be resumed bit for bit."""
+"""Deterministic kernels on a GPU, without which a resumed render would not be bit-identical."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import torch.utils.deterministic
 
 
 def use_deterministic_kernels(device: torch.device) -> None:
-    """Let this device compute the same from the same, as the CPU does by itself.
+    """Make the results on this device reproducible, as they are on the CPU.
 
-    On a GPU the quickest kernels add in whatever order they finish. For the few that know no other
-    way torch warns: gradients through resampling, which only the views of `visualise` ask for. See
-    its notes on reproducibility. To be called before the GPU is used, for cuBLAS looks but once.
+    The fastest GPU kernels add in the order in which threads finish. For the few operations without
+    a deterministic kernel torch warns: here only the gradient of resampling, which the views of
+    `visualise` use. See PyTorch's notes on reproducibility. Must be called before the GPU is first
+    used, as cuBLAS reads its setting only once.
     """
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
-        # else all memory is filled before it is written: a fifth of the network's time on an H200
+        # filling memory before it is written would take a fifth of the network's time on an H200
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

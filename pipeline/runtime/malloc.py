@@ -1,4 +1,4 @@
-"""Keeps freed memory at hand, or not: a gradient step frees, and wants again, hundreds of MB."""
+"""Whether malloc keeps freed memory: every gradient step allocates and frees hundreds of MB."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import ctypes
 import platform
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
-"""glibc's numbers of the settings (malloc.h)."""
+"""Parameters of mallopt (malloc.h)."""
 USUAL = {TRIM_THRESHOLD: 1 << 17, MMAP_THRESHOLD: 1 << 17, MMAP_MAX: 1 << 16}
-"""What they are by themselves."""
+"""Parameter -> its default in glibc."""
 MOST_KEPT = 2**31 - 1
-"""Bytes, the most that glibc takes for it."""
+"""Largest TRIM_THRESHOLD that glibc accepts, in bytes."""
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep what is freed for what comes next; whether it will. See mallopt(3).
+    """Make glibc keep freed memory for later allocations; return whether it does. See mallopt(3).
 
-    By itself it gives large blocks back to the system as soon as it can, and each step then pays
-    for having its pages filled with zeros again: on two cores at 640x272, Lite0 to blocks.9, 70000
-    page faults a frame and a fifth of the time. What is in use at once stays as it was.
+    By default large blocks are returned to the system, and in every step their pages must be zeroed
+    again. Measured on two cores at 640x272, Lite0 to blocks.9: 70000 page faults per frame and a
+    fifth of the time. The peak memory stays the same.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -27,11 +27,12 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_freed_memory() -> bool:
-    """Let the system have what is free now; whether there was any. See malloc_trim(3).
+    """Return the free memory to the system; return whether there was any. See malloc_trim(3).
 
-    For when large work of another size begins: blocks of the old sizes seldom fit the new, and
-    would only lie beside them. Measured at 3840x2160, four octaves: 3.3 GiB became 2.9. Before each
-    step it would be less still, but then its pages have to be had again: a fifth of the time.
+    Useful when the size of the images changes: free blocks of the old sizes rarely fit and would
+    only take memory in addition to the new ones. Measured at 3840x2160 with four octaves: 2.9 GiB
+    instead of 3.3. Before every step it would be even less, but then a fifth of the time would be
+    spent on getting the pages again.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -39,9 +40,10 @@ def give_back_freed_memory() -> bool:
 
 
 def keep_no_freed_memory() -> None:
-    """From now on let the system have what is freed at once, and so at any size again.
+    """Return the free memory to the system now and, from now on, whenever memory is freed.
 
-    For when memory has run out: free blocks between others fit nothing larger, and count as held.
+    For use after out of memory: free blocks between used ones fit nothing larger, but count as
+    used. Restores glibc's defaults.
     """
     if platform.libc_ver()[0] != "glibc":
         return

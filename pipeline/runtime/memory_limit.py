@@ -1,4 +1,4 @@
-"""How much memory there is, and processes held to it, so that a render dies before its machine."""
+"""Available memory, and memory limits of processes, so that a render fails before its machine."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from pipeline.errors import UserError
 
 GIB = 2**30
 SHARE = 0.9
-"""Of all the memory there is, what one process may hold if nobody says otherwise."""
+"""Share of the available memory that one process may use by default."""
 LEAST = 2**28
-"""Bytes beyond what the program holds before the first frame, without which none can be dreamt."""
+"""Memory in bytes that the first frame needs in addition to that of the loaded program."""
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Return bytes of memory that this process may ever have: the machine's, or less by its
-    cgroups.
+    """Return the memory that this process can have in bytes: the machine's or that of its cgroups.
 
-    root: of the system's files. See cgroups(7); a process is in one group of each version, and the
-    limits of all groups around it count too.
+    root: root of the file system. See cgroups(7): a process belongs to a group of each version, and
+    the limits of all its parent groups apply too.
     """
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for file in _limiting(root):
-        with suppress(OSError, ValueError):  # not there, or "max"
-            found.append(int(file.read_text("ascii")))
-    return min(found)
+        with suppress(OSError, ValueError):  # no such file, or "max"
+            sizes.append(int(file.read_text("ascii")))
+    return min(sizes)
 
 
 def _limiting(root: Path) -> Iterator[Path]:
-    """Yield the files that may limit this process's groups, whether or not they are there."""
+    """Yield the files with the memory limits of this process's groups; they may not exist."""
     groups = root / "proc/self/cgroup"
     for line in groups.read_text("utf-8").splitlines() if groups.is_file() else ():
         number, kinds, path = line.split(":", 2)
@@ -41,7 +40,7 @@ def _limiting(root: Path) -> Iterator[Path]:
             if "memory" not in kinds.split(","):
                 continue
             home, name = home / "memory", "memory.limit_in_bytes"
-        # in a container the path may be the host's, of which only the end is seen: the root
+        # in a container this may be a path on the host, of which only the group at the root exists
         group = home / path.lstrip("/")
         yield from (
             folder / name for folder in (group, *group.parents) if home in (folder, *folder.parents)
@@ -49,66 +48,66 @@ def _limiting(root: Path) -> Iterator[Path]:
 
 
 def limit_process(process: int, size: int) -> None:
-    """Let another process of ours have no more than that many bytes: it fails to get more.
+    """Limit the memory of another process, such as a child, to `size` bytes.
 
-    Only Linux can; elsewhere nothing is done.
+    Only on Linux; elsewhere this does nothing.
     """
     if sys.platform == "linux":
         import resource
 
-        with suppress(OSError):  # it is over already, or a sandbox forbids it
+        with suppress(OSError):  # the process has ended, or a sandbox forbids it
             resource.prlimit(process, resource.RLIMIT_DATA, (size, size))
 
 
 def limit_this_process(size: int) -> None:
-    """Let this process have no more than that many bytes: more is an error, not the machine's end.
+    """Limit the memory of this process to `size` bytes, so that allocations beyond it fail.
 
-    Only Linux can; elsewhere nothing is done. Raises UserError where the program is too large.
+    Only on Linux; elsewhere this does nothing. Raises UserError if the program itself needs more.
     """
     if sys.platform != "linux":
         return
-    least = _held() + LEAST
-    if size < least:
+    needed = _held() + LEAST
+    if size < needed:
         raise UserError(
-            f"limits.memory: must be at least {least / GIB:.1f} GiB on the CPU, for the program "
-            f"itself takes most of that, got {size / GIB:.3g}; set limits.memory={least / GIB:.1f}"
+            f"limits.memory: must be at least {needed / GIB:.1f} GiB on the CPU, for the program "
+            f"itself takes most of that, got {size / GIB:.3g}; set limits.memory={needed / GIB:.1f}"
         )
     _limit(size)
 
 
 def discount_freed_memory(size: int | None) -> None:
-    """Limit this process to that many bytes of memory that it uses; what lies free in it is not
-    counted. None = it is not limited, and stays so.
+    """Limit the memory that this process uses to `size` bytes, not counting freed memory.
 
-    For when memory has run out, and what was free has been given back: the system has those pages,
-    and yet they are counted for as long as anything lies behind them. Then a new thread's stack or
-    the code that oneDNN makes would get no more, with gigabytes free.
+    None: the process has no limit and keeps none. For use after out of memory, when freed memory
+    has been returned: the system has those pages back, but still counts their addresses as data as
+    long as anything in use follows them. The stack of a new thread or the code that oneDNN
+    generates would then exceed the limit, with gigabytes free.
     """
     if size is not None:
         _limit(size + _held() - _used())
 
 
 def _limit(size: int) -> None:
-    """Let the system give this process no more than that many bytes that it counts as data."""
+    """Limit what the system counts as data of this process to `size` bytes (RLIMIT_DATA)."""
     import resource
 
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    most = size if hard == resource.RLIM_INFINITY else min(size, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_DATA)
+    soft_limit = size if hard_limit == resource.RLIM_INFINITY else min(size, hard_limit)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft_limit, hard_limit))
 
 
 def _held() -> int:
-    """Return bytes of this process that the system counts as data, proc_pid_statm(5)."""
+    """Return what the system counts as data of this process, in bytes; see proc_pid_statm(5)."""
     return _pages()[5]
 
 
 def _used() -> int:
-    """Return bytes of it that are in memory and no file's."""
+    """Return the resident memory of this process that is not backed by files, in bytes."""
     _, resident, shared, *_ = _pages()
     return resident - shared
 
 
 def _pages() -> list[int]:
-    """Return what statm says, in bytes."""
+    """Return the fields of /proc/self/statm, in bytes."""
     size = os.sysconf("SC_PAGE_SIZE")
     return [int(pages) * size for pages in Path("/proc/self/statm").read_text("ascii").split()]

@@ -1,4 +1,4 @@
-"""Recognises errors that mean out of memory, and makes one line for the user of them."""
+"""Detection of out-of-memory errors, and their conversion to a UserError."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ SAID = re.compile(
     r"DefaultCPUAllocator: (can't allocate|not enough) memory|bad_alloc|out of memory|"
     r"can't start new thread"
 )
-"""What torch says on the CPU and on MPS, C++, and Python of the stack of a thread."""
+"""Messages of torch on the CPU and on MPS, of C++, and of Python for the stack of a thread."""
 FOR_GOOD = re.compile(r"could not (create a primitive$|execute a primitive|create a memory object)")
-"""What oneDNN says. Its code generator remembers such a failure as long as the thread lives (Xbyak,
-without exceptions): whatever is asked of it fails from then on, however little."""
+"""Messages of oneDNN. Its code generator (Xbyak, without exceptions) keeps the error state as long
+as the thread lives, so every later use in this thread fails, however small."""
 OPENCV = -4
-"""Its code for it."""
+"""OpenCV's error code for out of memory."""
 SIZE = re.compile(r"allocate ([\d.]+ \w+)")
-"""How much was asked for in vain."""
+"""The size of the failed allocation in a message."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether that is why it was raised: on any device, by Python, numpy, OpenCV or
-    torch."""
+    """Return whether Python, numpy, OpenCV or torch, on any device, ran out of memory."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     if type(error).__name__ == "error" and getattr(error, "code", None) == OPENCV:
@@ -35,21 +34,21 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_unrecoverable_oom(error: BaseException) -> bool:
-    """Return whether that is why, and trying with less is of no use."""
+    """Return whether the error is out of memory after which a retry with less would fail too."""
     return isinstance(error, RuntimeError) and bool(FOR_GOOD.search(str(error)))
 
 
 @contextmanager
 def oom_as_user_error() -> Iterator[None]:
-    """Raises UserError where memory is not enough."""
+    """Turn out-of-memory errors in the block into a UserError."""
     try:
         yield
     except Exception as error:
         if not (is_out_of_memory(error) or is_unrecoverable_oom(error)):
             raise
-        asked = SIZE.search(str(error))
+        amount = SIZE.search(str(error))
         raise UserError(
             "limits.memory: must be enough for a render of this size, got "
-            f"{f'no {asked[1]} more' if asked else 'no more'}; raise it where the machine has "
+            f"{f'no {amount[1]} more' if amount else 'no more'}; raise it where the machine has "
             "more, or give a smaller width or tile_memory"
         ) from error

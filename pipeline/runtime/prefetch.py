@@ -1,4 +1,4 @@
-"""Runs an iterator ahead in a thread: decoding and flow go on while the dream computes."""
+"""Prefetching: an iterator runs ahead in a thread, for decoding and flow during the dream."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ class _Failure:
 
 
 class _End:
-    """What comes after the last item."""
+    """Marks the end of the items in the queue."""
 
 
 @contextmanager
 def prefetch(items: Iterable[T], ahead: int = 2) -> Generator[Iterator[T], None, None]:
-    """The same items in the same order, each made up to `ahead` items before it is asked for, in a
-    thread; 0 = without one, when it is asked for.
+    """Provide an iterator over the items, which are computed ahead of their use in a thread.
 
-    An error among them is raised where it would have been without a thread. However the block is
-    left, the thread has stopped and the iterable is closed afterwards.
+    ahead: maximum number of items waiting to be used; 0: no thread, each item is computed when it
+    is used. An error is raised in place of the item that it prevented. When the block is left, even
+    by an exception, the thread is stopped and the iterator closed.
     """
     if not ahead:
-        own = iter(items)
+        iterator = iter(items)
         try:
-            yield own
+            yield iterator
         finally:
-            _close(own)
+            _close(iterator)
         return
     worker = _Worker(items, ahead)
     worker.thread.start()
@@ -66,7 +66,7 @@ class _Worker(Generic[T]):
             _close(self.items)
 
     def hand_over(self, item: T | _Failure | _End) -> bool:
-        """Return whether the item found a place before the reader lost interest."""
+        """Put the item into the queue; return False if the reader has stopped instead."""
         while not self.stopping.is_set():
             try:
                 self.queue.put(item, timeout=0.1)
@@ -87,7 +87,7 @@ class _Worker(Generic[T]):
 
 
 def _close(items: Iterator[object]) -> None:
-    """Let go of what they are made of, if they know how."""
+    """Close the iterator if it is a generator or has a `close` method."""
     close = getattr(items, "close", None)
     if close is not None:
         close()

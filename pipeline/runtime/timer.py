@@ -1,4 +1,4 @@
-"""When the stages of a frame were at work."""
+"""Timing of the stages of a frame."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ T = TypeVar("T")
 
 
 class StageTimer:
-    """Measures the stages of one frame after the other, in seconds of time.perf_counter."""
+    """Measures the time of each stage, frame by frame."""
 
     def __init__(self) -> None:
         self.spans: dict[str, tuple[float, float]] = {}
-        """Stage -> when it began and ended, for the newest frame."""
+        """Stage -> its start and end for the newest frame, in seconds of time.perf_counter."""
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Measure what is done in the block as that stage."""
-        began = time.perf_counter()
+        """Measure the block as this stage."""
+        start = time.perf_counter()
         yield
-        self.spans[stage] = began, time.perf_counter()
+        self.spans[stage] = start, time.perf_counter()
 
     def waiting(self, frames: Iterable[T]) -> Iterator[T]:
-        """Yield the frames; what it takes to get each is the stage "wait"."""
+        """Yield the frames; the time until each is available is the stage "wait"."""
         remaining = iter(frames)
         while True:
-            began = time.perf_counter()
+            start = time.perf_counter()
             try:
                 frame = next(remaining)
             except StopIteration:
                 return
-            self.spans = {"wait": (began, time.perf_counter())}
+            self.spans = {"wait": (start, time.perf_counter())}
             yield frame

@@ -1,4 +1,4 @@
-"""Weights: those that are published, from a cache or fetched once, and the user's own."""
+"""Weights of networks: published ones, which are downloaded once and cached, and the user's own."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ WRAPPERS = (
     "model_ema",
     "ema",
 )
-"""Under which names training scripts keep the weights in their checkpoints."""
+"""Names under which training scripts store the weights in their checkpoints."""
 DEEPEST = 4
-"""Wrappers within one another; a pickle may hold itself."""
+"""Maximum nesting depth of such wrappers; a pickle may contain itself."""
 HARMLESS: tuple[Any, ...] = (
     argparse.Namespace,
     np.dtype,
@@ -50,21 +50,22 @@ HARMLESS: tuple[Any, ...] = (
     *(np.dtypes.Int32DType, np.dtypes.Int64DType),
     np.float64(0).__reduce__()[0],
 )
-"""Types of what checkpoints hold beside tensors; making one of them runs no code of the file."""
+"""Types in checkpoints other than tensors; creating them does not run code from the file."""
 PICKLES = (b"\x80", b"PK")
-"""How torch's files begin, the old ones and those in an archive."""
+"""First bytes of torch's files: of the old format and of the zip format."""
 COUNTED = "num_batches_tracked"
-"""A batch norm's count of its training, which older files lack and nothing needs."""
+"""Batch norm's counter of training steps, which older files lack and inference does not need."""
 
 
 def with_weights(
     build: Callable[..., nn.Module], weights: WeightsEnum, *, key: str, without: str
 ) -> tuple[nn.Module, str]:
-    """Return the network, and the sha256 of its weights file in hex.
+    """Return the network with published weights, and the SHA-256 of its weights file in hex.
 
-    build: takes `weights` and returns the network; torchvision's builders do, and check the hash of
-    what they download. key: the setting that asked for it. without: one that needs no weights.
-    Raises UserError, saying where to put the file, if it can be neither found nor downloaded.
+    build: takes `weights` and returns the network, as torchvision's builders, which check the hash
+    of downloads. key: setting that requires the network. without: setting that needs no weights,
+    suggested in errors. Raises UserError, with the path to put the file at, if the weights are
+    neither cached nor downloadable.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     try:
@@ -87,13 +88,12 @@ def with_weights(
 def with_own_weights(
     build: Callable[[int], nn.Module], path: Path, *, name: str, key: str, aside: Sequence[str] = ()
 ) -> tuple[nn.Module, str, int]:
-    """Return the network with the weights in this file, the file's sha256 in hex, and how many
-    classes.
+    """Return the network with weights from a file, the file's SHA-256 in hex, and its class count.
 
-    build: makes the network of the name for so many classes; their count is the file's, 0 where it
-    has no weights of the head, which are then 0 too. key: the setting that named the file. aside:
-    beginnings of names in the file that are of no use. Raises UserError for a file that cannot be
-    read, that holds more than tensors, or that is of another network.
+    build: number of classes -> network called `name`. The class count is that of the file's head; 0
+    if it has no head, whose weights are then set to 0. key: setting with the path. aside: prefixes
+    of tensor names in the file that are ignored. Raises UserError for a file that cannot be read,
+    contains more than tensors, or belongs to another network.
     """
     tensors, sha256 = read_tensors(path, key)
     tensors = {
@@ -108,23 +108,26 @@ def with_own_weights(
         tensors |= {
             name: torch.zeros_like(tensor)
             for name, tensor in state.items()
-            if name.startswith(_starts(head))
+            if name.startswith(_prefixes(head))
         }
     _check_fit(tensors, state, f"{key}: must hold the weights of {name}, got {printable(path)}")
-    # it keeps the versions of its parts, which files may lack
+    # updated, not replaced: files may lack the metadata with the versions of the modules
     state.update({name: tensor for name, tensor in tensors.items() if name in state})
     network.load_state_dict(state)
     if not count:
         log.info(
             "%s has no weights of %s: layers can be dreamt, classes cannot",
             printable(path),
-            ", ".join(sorted(start.rstrip(".") for start in _starts(head))),
+            ", ".join(sorted(start.rstrip(".") for start in _prefixes(head))),
         )
     return network, sha256, count
 
 
 def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule: str) -> None:
-    """Check that the tensors are the wanted ones; raises UserError that begins with the rule."""
+    """Raise UserError, starting with `rule`, unless the tensors have the wanted names and shapes.
+
+    Values must be finite. A missing COUNTED and superfluous scalars are accepted.
+    """
     for tensor, value in wanted.items():
         if tensor not in tensors:
             if tensor.endswith(COUNTED):
@@ -140,17 +143,17 @@ def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule
                 f"{rule}, in which {tensor} is not finite; take a checkpoint from before it broke"
             )
     for tensor in tensors.keys() - wanted.keys():
-        if tensors[tensor].numel() == 1:  # a counter of the training
+        if tensors[tensor].numel() == 1:  # a counter from training
             continue
         raise UserError(f"{rule}, which has {tensor} too; name the network that it is of")
 
 
 def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
-    """Return the tensors in a weights file by name, and its sha256 in hex.
+    """Return the tensors in a weights file by name, and its SHA-256 in hex.
 
-    Safetensors and torch's own files, told apart by their content; of the latter nothing but
-    tensors and plain data is unpickled. Checkpoints that hold a state_dict, and the "module." of
-    parallel training, are understood. Raises UserError, naming `key`.
+    Accepts safetensors and torch's own files, distinguished by their content; of the latter only
+    tensors and plain data are unpickled. Unwraps checkpoints that contain a state_dict, and removes
+    the prefix "module." of parallel training. Raises UserError with the setting `key`.
     """
     content = _contents(path, key)
     held = _safetensors(content) if content[8:9] == b"{" else _unpickled(content, path, key)
@@ -179,32 +182,32 @@ def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
 
 
 def _wrapped(held: Mapping[Any, Any]) -> Mapping[Any, Any] | None:
-    """Return the weights that a checkpoint holds under a usual name, None if it holds none so."""
+    """Return the weights that a checkpoint stores under one of WRAPPERS; None if there are none."""
     return next((held[name] for name in WRAPPERS if isinstance(held.get(name), Mapping)), None)
 
 
 def _without_prefix(
     tensors: Mapping[str, Tensor], build: Callable[[int], nn.Module]
 ) -> dict[str, Tensor]:
-    """Return the tensors without the prefix that most names have before those of the network."""
+    """Return the tensors without a prefix that most names have, compared with the network's."""
     with torch.device("meta"):
         wanted = set(build(2).state_dict())
-    starts: Counter[str] = Counter()
+    prefix_counts: Counter[str] = Counter()
     for name in tensors.keys() - wanted:
         parts = name.split(".")
         cut = next((n for n in range(1, len(parts)) if ".".join(parts[n:]) in wanted), 0)
-        starts[".".join(parts[:cut])] += 1
-    prefix, count = starts.most_common(1)[0] if starts else ("", 0)
+        prefix_counts[".".join(parts[:cut])] += 1
+    prefix, count = prefix_counts.most_common(1)[0] if prefix_counts else ("", 0)
     if not prefix or 2 * count <= len(tensors):
         return dict(tensors)
     return {name.removeprefix(f"{prefix}."): tensor for name, tensor in tensors.items()}
 
 
 def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
-    """Return the names of so many classes: one a line, or as Places365 lists them, `/a/airfield 0`.
+    """Return the names of `count` classes, one per line or in Places365's format `/a/airfield 0`.
 
-    Raises UserError, naming `key`, for a file that cannot be read or holds another count, and where
-    there are no classes.
+    Raises UserError with the setting `key` if the file cannot be read or has another number of
+    names, or if `count` is 0.
     """
     if not count:
         raise UserError(
@@ -226,7 +229,7 @@ def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
 
 
 def _contents(path: Path, key: str) -> bytes:
-    """Return what is in a file. Raises UserError, naming `key`; a pipe or a device is refused."""
+    """Return the content of a file. Raises UserError with `key`, also for a pipe or a device."""
     with errors_of(key), open_input(path) as descriptor:
         try:
             with open(descriptor, "rb", closefd=False) as file:
@@ -248,7 +251,7 @@ def _safetensors(content: bytes) -> object:
 
 def _unpickled(content: bytes, path: Path, key: str) -> object:
     try:
-        # the warnings are of a pickle's version
+        # suppress warnings about the version of the pickle
         with warnings.catch_warnings(action="ignore"), safe_globals([*HARMLESS]):
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
@@ -268,23 +271,23 @@ def _unpickled(content: bytes, path: Path, key: str) -> object:
 def _head(build: Callable[[int], nn.Module]) -> list[str]:
     """Return the names of the tensors whose size depends on the number of classes."""
     with torch.device("meta"):
-        few, more = (build(count).state_dict() for count in (2, 3))
-    return [name for name in few if few[name].shape != more[name].shape]
+        two_classes, three_classes = (build(count).state_dict() for count in (2, 3))
+    return [name for name in two_classes if two_classes[name].shape != three_classes[name].shape]
 
 
-def _starts(head: Sequence[str]) -> tuple[str, ...]:
-    """Return how the names of all tensors of a head begin, such as "classifier."."""
+def _prefixes(head: Sequence[str]) -> tuple[str, ...]:
+    """Return the prefixes of the names of all tensors of a head, such as "classifier."."""
     return tuple({f"{name.partition('.')[0]}." for name in head})
 
 
 def _class_count(head: Sequence[str], tensors: Mapping[str, Tensor]) -> int:
-    """Return for how many classes these tensors were trained, 0 if they have no head."""
+    """Return the number of classes that the tensors were trained for; 0 if they have no head."""
     for name in head:
         if name in tensors and tensors[name].ndim:
             return tensors[name].shape[0]
-    if not any(name.startswith(_starts(head)) for name in tensors):
+    if not any(name.startswith(_prefixes(head)) for name in tensors):
         return 0
-    return 1000  # what is missing will be told by its name
+    return 1000  # any count: `_check_fit` reports the missing tensor by name
 
 
 def _size(tensor: Tensor) -> str:

@@ -1,4 +1,4 @@
-"""Contract: where the pictures come from. One file a kind of source."""
+"""Contract of the sources of pictures. One file per kind of source."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ from pipeline.frame import Clip, Picture
 
 
 class Source(Protocol):
-    """Pictures in order, at a constant rate, all of one size; None where it films no more.
+    """Pictures of one size at a constant rate, and possibly frames without a picture after them.
 
-    Sides are even but a still's.
+    Height and width are even, except for stills.
     """
 
     @property
     def clip(self) -> Clip:
-        """The shape of what `pictures` yields; found out once, without decoding the whole.
+        """Size, rate and format of the pictures; determined once, without decoding all of them.
 
         Raises UserError if the input cannot be read.
         """
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
-        """Return the pictures from frame `start` on: (H, W, 3) RGB of clip's depth, in constant
-        memory.
+        """Return an iterator over the pictures from frame `start`, in constant memory.
 
-        None where nothing was filmed: the dream is all there is. It has a first picture, and none
-        behind the first None. Closing the iterator early frees whatever it holds. Raises UserError
-        if the input breaks in a way that leaves nothing to show; lesser damage is logged as a
-        warning.
+        Each is (H, W, 3) RGB of the clip's bit depth, or None for a frame that has no picture and
+        continues from the dream alone. Frame 0 always has a picture, and no picture follows a None.
+        Closing the iterator early frees its resources. Raises UserError if the input is too damaged
+        to yield pictures; lesser damage is logged as a warning.
         """
 
 
 @runtime_checkable
 class StillCollection(Protocol):
-    """Stills in several files, each a Source of its own."""
+    """Stills in several files, each of which is a separate Source."""
 
     @property
     def files(self) -> Sequence[Path]:
@@ -43,7 +42,7 @@ class StillCollection(Protocol):
 
     @property
     def clip(self) -> Clip:
-        """The shape of the first that can be read; raises UserError if none can."""
+        """Clip of the first file that can be read. Raises UserError if none can."""
 
     def each(self) -> Iterator[tuple[Path, Source]]:
-        """Return each file's Source; that of a file that cannot be read is among them, unread."""
+        """Return an iterator over (file, Source), including files that cannot be read."""

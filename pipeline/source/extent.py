@@ -1,4 +1,4 @@
-"""How much of an input is rendered: which frames, and at what size."""
+"""The frames of an input that are rendered, and the size of the result."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.limits import Limits
 log = logging.getLogger(__name__)
 
 SMALLEST = 16
-"""Pixels: no side may be shorter; nothing can be dreamt into less."""
+"""Minimum side of input and result in pixels: a dream needs at least this."""
 
 
 def check_order(start: float | None, end: float | None) -> None:
-    """Nothing. Raises UserError if the part from `start` to `end` (seconds) is empty."""
+    """Raise UserError unless `end` is later than `start`, both in seconds. None: no bound."""
     if end is not None and end <= (start or 0.0):
         raise UserError(
             f"end: must be later than start={start or 0:g} s, got {end:g} s; "
@@ -33,10 +33,11 @@ def extent(
     frames: int | None,
     total: int | None,
 ) -> tuple[int, int | None]:
-    """Return the first frame of the input to render, and the first no longer; None = go to the end.
+    """Return the range [first, last) of input frames to render; last is None for no upper bound.
 
-    rate: frames a second. start, end: seconds since the input's first picture. frames: the most to
-    render. total: frames of the whole input, None = unknown. Raises UserError if none is left.
+    rate: frames per second. start, end: seconds since the first picture of the input. frames:
+    maximum number to render. total: number of frames of the input, None if unknown. Raises
+    UserError if the range is empty.
     """
     first = frame_at(start or 0.0, rate)
     if total is not None and first >= total:
@@ -56,12 +57,12 @@ def extent(
 
 
 def frame_at(seconds: float, rate: Fraction) -> int:
-    """Return the index of the frame nearest to that time, at `rate` frames a second."""
+    """Return the index of the frame nearest to a time, at `rate` frames per second."""
     return math.floor(Fraction(seconds) * rate + Fraction(1, 2))
 
 
 def frames_between(total: int | None, first: int, last: int | None) -> int | None:
-    """Return how many frames lie from `first` to before `last`, None = unknown before the end."""
+    """Return the number of frames in [first, last), or to the end; None if it is unknown."""
     if total is None:
         return None if last is None else last - first
     return (total if last is None else min(total, last)) - first
@@ -77,11 +78,13 @@ def dream_size(
     unit: int = 2,
     keys: Sequence[str] = ("width", "height"),
 ) -> tuple[int, int]:
-    """Return height and width in pixels from those of the upright, square-pixelled input.
+    """Return height and width of the result in pixels.
 
-    One wanted keeps the shape, both are taken as they are. unit: what sides are multiples of; odd
-    ones lose a pixel, since the usual video formats have half as many colour samples. keys: the
-    settings that the size comes from. Raises UserError outside the limits.
+    height, width: those of the upright input in square pixels. If only one side is wanted, the
+    other follows from the aspect ratio. unit: both sides are rounded down to a multiple of it; by
+    default odd sides lose a pixel, since common video formats halve the chroma resolution. keys:
+    settings that determine the size, for the error message. Raises UserError if the input or the
+    result is smaller than SMALLEST, or the result exceeds limits.pixels.
     """
     if min(height, width) < SMALLEST:
         raise UserError(

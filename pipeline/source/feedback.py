@@ -1,4 +1,4 @@
-"""One picture, or noise, and then nothing but what is dreamt of it: for zooms."""
+"""One picture, or noise, followed by frames that continue from the dream alone: for zooms."""
 
 from __future__ import annotations
 
@@ -24,37 +24,40 @@ from pipeline.source.images import as_fraction, resize_picture
 Side = Annotated[int, Field(ge=1)]
 
 MEAN = 0.45
-"""Of the noise, in [0, 1]: grey enough for a dream to take any way."""
+"""Mean of the noise, in [0, 1]: a mid grey that lets the dream develop in any direction."""
 
 
 @dataclass(frozen=True)
 class Feedback:
-    """A first picture, then None until the time is over."""
+    """A source of a first picture, then None for every further frame.
+
+    Raises UserError if `frames` or `rate` exceeds the limits.
+    """
 
     path: Path | None
-    """Of the picture; None = noise whose spectrum falls as 1/f, as that of photographs does."""
+    """Path of the picture. None: noise with the 1/f spectrum of photographs."""
     rate: Annotated[Fraction, BeforeValidator(as_fraction), Field(gt=0)]
-    """Frames a second."""
+    """Frames per second."""
     seconds: Annotated[float, Field(gt=0, le=86400)] | None
-    """How long, None = until `frames` are made."""
+    """Duration in seconds. None: given by `frames` alone."""
     frames: Annotated[int, Field(ge=1)] | None
-    """At most so many."""
+    """Maximum number of frames. None: given by `seconds` alone."""
     height: Side | None
-    """Pixels of the result; one given keeps the picture's shape, or the noise's."""
+    """Height of the result in pixels. None: from `width` and the aspect ratio, or as the input."""
     width: Side | None
-    """Pixels of the result; one given keeps the picture's shape, or the noise's."""
+    """Width of the result in pixels. None: from `height` and the aspect ratio, or as the input."""
     longest_side: Side | None
-    """Pixels of the longer side of a picture where neither is given, None = its own."""
+    """Longer side in pixels if neither height nor width is given for a picture. None: unscaled."""
     noise_height: Side
-    """Of the noise, where neither height nor width is given."""
+    """Height of the noise in pixels; if height or width is given, only the aspect ratio counts."""
     noise_width: Side
-    """Of the noise, where neither height nor width is given."""
+    """Width of the noise in pixels; if height or width is given, only the aspect ratio counts."""
     seed: Annotated[int, Field(ge=0)]
-    """Of the noise."""
+    """Seed of the noise."""
     contrast: Annotated[float, Field(ge=0, le=0.5)]
-    """Its deviation, in [0, 1]."""
+    """Standard deviation of the noise, of the range [0, 1]."""
     limits: Limits
-    """Upper limits of the result."""
+    """Upper limits of the input and of the result."""
 
     def __post_init__(self) -> None:
         self.limits.check_frames("frames", self.frames)
@@ -62,8 +65,11 @@ class Feedback:
 
     @cached_property
     def clip(self) -> Clip:
-        """The shape of the result. Reads the picture; raises UserError if it cannot."""
-        count = self._count  # before the picture: what is refused should be so at once
+        """Size, rate and length of the result.
+
+        Reads the picture. Raises UserError if this fails or the limits are exceeded.
+        """
+        count = self._count  # first, so that invalid settings fail before the picture is read
         height, width = self._shape
         tall, wide, keys = self.height, self.width, ["width", "height"]
         if tall is None and wide is None and self._picture is None:
@@ -77,7 +83,7 @@ class Feedback:
         return Clip(*size, rate=self.rate, count=count)
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
-        """Yield the picture, (H, W, 3) uint8 RGB, as frame 0, and None for each further frame."""
+        """Yield the picture, (H, W, 3) uint8 RGB, for frame 0 and None for each further frame."""
         clip = self.clip
         assert clip.count is not None
         for index in range(start, clip.count):
@@ -85,8 +91,8 @@ class Feedback:
 
     @property
     def _count(self) -> int:
-        most = None if self.seconds is None else max(1, round(Fraction(self.seconds) * self.rate))
-        counts = [count for count in (self.frames, most) if count is not None]
+        limit = None if self.seconds is None else max(1, round(Fraction(self.seconds) * self.rate))
+        counts = [count for count in (self.frames, limit) if count is not None]
         if not counts:
             raise UserError(
                 "source.seconds: must be given where frames is not, got null; set frames=1"
@@ -96,12 +102,12 @@ class Feedback:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width, in pixels, of the picture itself; of noise, those of the result."""
+        """Height and width in pixels of the picture before scaling, or of the result for noise."""
         return self._shape if self._picture is not None else (self.clip.height, self.clip.width)
 
     @property
     def _shape(self) -> tuple[int, int]:
-        """Return height and width, in pixels, of the picture or of the noise, unscaled."""
+        """Height and width in pixels of the picture or the noise, before scaling."""
         if self._picture is None:
             return self.noise_height, self.noise_width
         return self._picture.shape[0], self._picture.shape[1]
@@ -124,13 +130,13 @@ class Feedback:
 
 
 def noise(height: int, width: int, *, seed: int, contrast: float) -> Picture:
-    """Coloured noise, (height, width, 3), whose amplitude falls as 1/f: soft clouds, no motif.
+    """Return coloured noise with a 1/f amplitude spectrum, (height, width, 3) uint8 RGB.
 
-    contrast: its deviation, in [0, 1].
+    It looks like soft clouds without a motif. contrast: standard deviation, of the range [0, 1].
     """
     white = np.random.default_rng(seed).standard_normal((3, height, width))
     down, across = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
-    # A wave as long as the picture would be a cast over all of it.
+    # A wave longer than the picture would tint all of it, so frequencies have a lower bound.
     frequency = np.maximum(np.hypot(down, across), 1 / min(height, width))
     clouds = np.fft.irfft2(np.fft.rfft2(white) / frequency, s=(height, width))
     colours = np.einsum("ij,jhw->hwi", np.array(COLOURS), clouds)

@@ -1,4 +1,4 @@
-"""Pictures from files: a single one, a folder of them, or a numbered pattern."""
+"""Picture files as a sequence: a single file, a folder, or a numbered pattern."""
 
 from __future__ import annotations
 
@@ -28,40 +28,41 @@ log = logging.getLogger(__name__)
 
 Side = Annotated[int, Field(ge=1)]
 PATTERN = re.compile(r"%(?:0?(\d{1,2}))?d")
-"""A number in a file name: %d, or %04d for at least four digits, at most 99."""
+"""Placeholder of a number in a file name: %d, or %04d for at least four digits (at most 99)."""
 
 
 def as_fraction(rate: object) -> object:
-    """Return a decimal rate as it is written: 12.5, not its nearest binary fraction."""
+    """Return a float as its decimal string, so that Fraction gets the value as written."""
     return str(rate) if isinstance(rate, float) else rate
 
 
 @dataclass(frozen=True)
 class Images:
-    """Picture files as a source, all brought to the size of the first, 8 bit RGB.
+    """Picture files as a source: 8-bit RGB, all scaled to the size of the first.
 
-    Raises UserError if the path is missing or `end` is not later than `start`.
+    Raises UserError if the path is missing, `end` is not later than `start`, or `frames` or `rate`
+    exceeds the limits.
     """
 
     path: Annotated[Path, BeforeValidator(require_path)]
-    """A picture, a folder, or a name with a number in it such as shots/frame_%04d.png."""
+    """A picture, a folder, or a pattern of numbered files such as shots/frame_%04d.png."""
     rate: Annotated[Fraction, BeforeValidator(as_fraction), Field(gt=0)]
-    """Pictures a second."""
+    """Pictures per second."""
     start: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
-    """Seconds since the first picture at which it begins."""
+    """Start in seconds since the first picture. None: 0."""
     end: Positive | None
-    """Seconds since the first picture at which it ends."""
+    """End in seconds since the first picture. None: after the last picture."""
     frames: Annotated[int, Field(ge=1)] | None
-    """At most so many."""
+    """Maximum number of frames. None: no limit."""
     height: Side | None
-    """Pixels of the result; one given keeps the first picture's shape."""
+    """Height of the result in pixels. None: from `width` and the first picture's aspect ratio."""
     width: Side | None
-    """Pixels of the result; one given keeps the first picture's shape."""
+    """Width of the result in pixels. None: from `height` and the first picture's aspect ratio."""
     limits: Limits
     """Upper limits of the input."""
 
     _unit: ClassVar[int] = 2
-    """What both sides are multiples of: usual video formats have half as many colour samples."""
+    """Height and width are multiples of this: common video formats halve the chroma resolution."""
 
     def __post_init__(self) -> None:
         check_order(self.start, self.end)
@@ -70,7 +71,10 @@ class Images:
 
     @cached_property
     def clip(self) -> Clip:
-        """The shape of the result. Decodes the first picture; raises UserError if it cannot."""
+        """Size, rate and length of the result.
+
+        Decodes the first picture. Raises UserError if this fails or the limits are exceeded.
+        """
         (height, width), (first, last) = self.shape, self._extent
         size = dream_size(
             height,
@@ -87,7 +91,8 @@ class Images:
     def pictures(self, start: int = 0) -> Iterator[Picture]:
         """Yield the pictures from frame `start` on: (H, W, 3) uint8 RGB.
 
-        One that cannot be decoded is logged, and the one before it shown again.
+        A picture that cannot be decoded is logged and replaced by the one before it. Raises
+        UserError if there is none before it.
         """
         clip, (first, last) = self.clip, self._extent
         _ = self._reported
@@ -109,14 +114,14 @@ class Images:
                 log.warning(
                     "the picture before %s stays in its place", printable(self._files[index])
                 )
-                # looked for again after a resume, so that the same frames come out
+                # read again after a resume, so that the result is the same
                 picture = before if before is not None else self._latest(first, index, clip)
             before = picture
-            yield picture.copy()  # the caller may write into it, and it may be shown again
+            yield picture.copy()  # the caller may write into it, and it may be yielded again
 
     @cached_property
     def shape(self) -> tuple[int, int]:
-        """Height and width, in pixels, of the first picture itself."""
+        """Height and width of the first picture in pixels, before scaling."""
         height, width = self._read(self._files[self._extent[0]]).shape[:2]
         return height, width
 
@@ -132,7 +137,7 @@ class Images:
 
     @cached_property
     def _reported(self) -> None:
-        """Log once what is left out."""
+        """Log, once, which files and numbers are left out."""
         report_left_out(self.path, self._files)
 
     @cached_property
@@ -146,11 +151,11 @@ class Images:
         )
 
     def _read(self, file: Path) -> Picture:
-        """Return the picture in the file. Raises UserError if it is none."""
+        """Return the picture in the file. Raises UserError if it cannot be read."""
         return read(file, self.limits)
 
     def _picture(self, index: int) -> Picture | None:
-        """Return the picture of that index, None if it cannot be read, which is logged."""
+        """Return the picture at `index`; None, after logging the reason, if it cannot be read."""
         try:
             return self._read(self._files[index])
         except UserError as error:
@@ -158,7 +163,10 @@ class Images:
             return None
 
     def _latest(self, first: int, index: int, clip: Clip) -> Picture:
-        """Return the last picture from `first` to before `index` that can be read."""
+        """Return the last readable picture in [first, index), scaled to the clip's size.
+
+        Raises UserError if there is none.
+        """
         for earlier in reversed(range(first, index)):
             if (picture := self._picture(earlier)) is not None:
                 return resize_picture(picture, clip.height, clip.width)
@@ -170,10 +178,10 @@ class Images:
 
 
 def find_pictures(path: Path) -> list[Path]:
-    """Return the pictures that `path` names: itself, those in the folder, or those that fit its
-    pattern.
+    """Return the files that `path` names: itself, a folder's pictures, or a pattern's matches.
 
-    A folder's are in natural order, so that 9 comes before 10; a pattern's in that of its number.
+    The files of a folder are in natural order (9 before 10), those of a pattern in the order of
+    their numbers. The first gap in the numbers of a pattern is logged.
     """
     if path.is_dir():
         visible = [file for file in path.iterdir() if file.name[0] != "." and not file.is_dir()]
@@ -183,21 +191,21 @@ def find_pictures(path: Path) -> list[Path]:
     before, digits, after = PATTERN.split(path.name)
     form = re.compile(rf"{re.escape(before)}([0-9]{{{digits or 1},}}){re.escape(after)}", re.DOTALL)
     folder = path.parent.iterdir() if path.parent.is_dir() else iter(())
-    numbered = {int(fit[1]): file for file in folder if (fit := form.fullmatch(file.name))}
+    numbered = {int(match[1]): file for file in folder if (match := form.fullmatch(file.name))}
     numbers = sorted(numbered)
     _report_gaps(path, numbers)
     return [numbered[number] for number in numbers]
 
 
 def is_picture(file: Path) -> bool:
-    """Return whether the file has the name of a picture that can be read."""
+    """Return whether the file's suffix is that of a picture format that can be read."""
     return file.suffix.lower() in SUFFIXES
 
 
 def report_left_out(folder: Path, files: Sequence[Path]) -> None:
-    """Log what else lies in a folder, and the numbers that are missing between these files of it.
+    """Log the other files of a folder, and the first gap in the numbers of `files`.
 
-    Nothing is logged of a path that is no folder.
+    Does nothing if `folder` is not a folder.
     """
     if not folder.is_dir():
         return
@@ -214,21 +222,21 @@ def report_left_out(folder: Path, files: Sequence[Path]) -> None:
 
 
 def _report_gaps(path: Path, numbers: Sequence[int]) -> None:
-    """Log which of these numbers, ascending, do not follow one another."""
+    """Log a warning about the first gap in these ascending numbers, if there is one."""
     gaps = [here for here, following in pairwise(numbers) if following > here + 1]
     if gaps:
         log.warning("%s: no picture %d; the next one follows", printable(path), gaps[0] + 1)
 
 
 def _numbers(files: Sequence[Path]) -> list[int]:
-    """Return the numbers of files whose names differ in one number only; else nothing.
+    """Return the numbers in the file names if these differ in their last number only, else [].
 
-    Nothing too where more numbers are missing than there: those are no frames of a sequence.
+    Also [] if more numbers are missing than present: such files are not frames of a sequence.
     """
     forms = [re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", file.stem) for file in files]
     numbers = [int(form[2]) for form in forms if form]
-    alike = len({(form and (form[1], form[3])) for form in forms}) == 1
-    if not alike or len(numbers) < len(files) or not files:
+    same_pattern = len({(form and (form[1], form[3])) for form in forms}) == 1
+    if not same_pattern or len(numbers) < len(files) or not files:
         return []
     return numbers if numbers[-1] - numbers[0] < 2 * len(numbers) else []
 
@@ -240,9 +248,9 @@ def natural_order(path: Path) -> tuple[list[str | int], str]:
 
 
 def resize_picture(picture: Picture, height: int, width: int) -> Picture:
-    """Return the picture, or its alpha channel, scaled: averaged to shrink, cubic to grow."""
+    """Return the picture or alpha channel resized, by area averaging to shrink, else bicubic."""
     if picture.shape[:2] == (height, width):
         return picture
     smaller = height * width < picture.shape[0] * picture.shape[1]
-    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), picture.dtype)
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), picture.dtype)

@@ -1,7 +1,7 @@
-"""Masks from files: of every picture, how much each of its pixels is meant.
+"""Masks from files: for each picture, how strongly each of its pixels is selected.
 
-By its alpha channel, if it is not opaque all over, else by how bright it is. As pictures like any
-other: (H, W, 3) uint8, the three channels alike, 0 = not at all, 255 = fully.
+The mask is the alpha channel, unless it is opaque everywhere, else the brightness. Masks are
+yielded as pictures: (H, W, 3) uint8 with three equal channels, 0 = not selected, 255 = fully.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from pipeline.source.video import Video
 log = logging.getLogger(__name__)
 
 LOOKED_AT = 8
-"""Pictures, spread over all, that are asked what a mask's white is."""
+"""Minimum number of files, evenly spaced, that are read to find a mask's white (or all files)."""
 LABELS = 256
-"""Colours, at most, of a label map: as many as a palette has."""
+"""Maximum number of colours of a label map: the size of a palette."""
 FAINT = 0.25
-"""Share of white below which the brightest pixel of a mask is likely to be a mistake."""
+"""Fraction of white; a mask without any pixel this bright is probably a mistake."""
 NEAR = 3
-"""Grey levels by which black and white of a coded video are off: measured away from edges, x264 is
-off by 1 at crf 23 and by 3 at crf 28, mpeg4 by 2, VP9 by none."""
+"""Error of black and white in an encoded video, in grey levels. Measured away from edges: x264 is
+off by 1 at crf 23 and by 3 at crf 28, mpeg4 by 2, VP9 by 0."""
 CLEAN: npt.NDArray[np.uint8] = np.rint(
     np.clip((np.arange(256.0) - NEAR) / (255 - 2 * NEAR), 0, 1) * 255
 ).astype(np.uint8)
-"""What a grey level of a video means: stretched so that black is black and white white again."""
+"""Mask value of each grey level of a video, stretched to correct the error of black and white."""
 
 
 @dataclass(frozen=True)
 class PictureMattes(Images):
     """Picture files as masks: grey or colour, 8 or 16 bits, with or without alpha.
 
-    Label maps, as segmentation writes them, are black and white: everything with a label counts.
-    Their values are 0 and 1, or they are of a few flat colours on black.
+    Label maps, as segmentation tools write them, become binary masks of all labelled pixels. Their
+    values are 0 and 1, or they have a few flat colours on black.
     """
 
     _unit: ClassVar[int] = 1  # a still may have odd sides
@@ -55,16 +55,19 @@ class PictureMattes(Images):
     def _read(self, file: Path) -> Picture:
         grey, peak = _grey(load(file, self.limits))
         peak = 1 if self._binary else peak
-        whole = (np.minimum(grey, peak).astype(np.uint32) * 255 + peak // 2) // peak
-        return np.repeat(whole.astype(np.uint8)[..., None], 3, axis=2)
+        scaled = (np.minimum(grey, peak).astype(np.uint32) * 255 + peak // 2) // peak
+        return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=2)
 
     @cached_property
     def _binary(self) -> bool:
-        """Whether 1 is white. Asked of several: one of a fading mask may be as dark by itself."""
+        """Whether a grey value of 1 means white.
+
+        Decided from several files: a single one of a fading mask may be this dark, too.
+        """
         step = max(1, len(self._files) // LOOKED_AT)
-        asked = [found for file in self._files[::step] if (found := self._looked_at(file))]
-        brightest = max((int(grey.max()) for grey, _ in asked), default=0)
-        share = max((float(grey.max()) / peak for grey, peak in asked), default=0.0)
+        samples = [found for file in self._files[::step] if (found := self._looked_at(file))]
+        brightest = max((int(grey.max()) for grey, _ in samples), default=0)
+        share = max((float(grey.max()) / peak for grey, peak in samples), default=0.0)
         if brightest == 1:
             log.info("%s holds labels: all but black is taken for white", printable(self.path))
         elif share < FAINT:
@@ -74,7 +77,7 @@ class PictureMattes(Images):
         return brightest == 1
 
     def _looked_at(self, file: Path) -> tuple[Pixels, int] | None:
-        """Return the file as grey; None = it cannot be read, which is said when its turn comes."""
+        """Return `_grey` of the file; None if it cannot be read, which is logged later."""
         try:
             return _grey(load(file, self.limits))
         except UserError:
@@ -83,7 +86,7 @@ class PictureMattes(Images):
 
 @dataclass(frozen=True)
 class VideoMattes(Video):
-    """A video as masks: by its alpha channel, if the first picture is not opaque all over."""
+    """A video as masks: by its alpha channel unless the first picture is opaque everywhere."""
 
     _unit: ClassVar[int] = 1
 
@@ -106,26 +109,25 @@ class VideoMattes(Video):
 
 
 def _grey(contents: ImageFile) -> tuple[Pixels, int]:
-    """Return (H, W), from black to the value that is white, which comes with it; 1 of a label
-    map."""
+    """Return the mask (H, W) and its value of white, which is 1 for a label map."""
     colours, alpha = contents.colours, contents.alpha
     peak = int(np.iinfo(colours.dtype).max)
     if alpha is not None and int(alpha.min()) < peak:
         return alpha, peak
-    if _labelled(colours):
+    if _is_label_map(colours):
         return (colours.max(axis=2) > 0).astype(np.uint8), 1
     grey = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY)
-    # 8 bits in a file of 16 would all but vanish
+    # 8-bit values in a 16-bit file would be almost black
     return grey, 255 if int(grey.max()) <= 255 else peak
 
 
-def _labelled(colours: Pixels) -> bool:
-    """Return whether (H, W, 3) is a label map: a few flat colours, not all grey, and black."""
+def _is_label_map(colours: Pixels) -> bool:
+    """Return whether (H, W, 3) is a label map: not grey, at most LABELS colours including black."""
     if (colours[..., :1] == colours[..., 1:]).all():
         return False
-    # a photograph is told by a few of its pixels, which does not take a second
-    for part in (colours[::8, ::8], colours):
-        found = np.unique(part.astype(np.uint64) @ np.array([1, 1 << 16, 1 << 32], np.uint64))
+    # a few pixels suffice to recognise a photograph, in less than a second
+    for subset in (colours[::8, ::8], colours):
+        found = np.unique(subset.astype(np.uint64) @ np.array([1, 1 << 16, 1 << 32], np.uint64))
         if len(found) > LABELS:
             return False
     return int(found[0]) == 0

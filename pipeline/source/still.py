@@ -1,4 +1,4 @@
-"""Pictures that are dreamt each on its own, at full depth and exact size: one, or a folder."""
+"""Pictures that are dreamt separately, at full bit depth and exact size: one, or several."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Second = Annotated[float, Field(allow_inf_nan=False)]
 Transparency = Literal["keep", "black", "white"]
 WALLS = {"black": 0.0, "white": 1.0}
-"""How bright the wall is that a transparent picture is seen before."""
+"""Background of a transparent picture: setting -> grey value, from 0 (black) to 1 (white)."""
 
 
 @dataclass(frozen=True)
 class Still:
-    """A Source of one picture, upright, in 8 or 16 bits as its file has it."""
+    """A Source of one picture, upright, with the bit depth of its file (8 or 16)."""
 
     path: Path
-    """Of the picture."""
+    """Path of the picture."""
     height: Count | None
-    """Pixels of the result; one given keeps its shape."""
+    """Height of the result in pixels. None: from `width` and the aspect ratio, or as the input."""
     width: Count | None
-    """Pixels of the result; one given keeps its shape."""
+    """Width of the result in pixels. None: from `height` and the aspect ratio, or as the input."""
     alpha: Transparency
-    """Whether what is transparent stays so, or is seen before black or white."""
+    """Whether to keep the transparency or to composite the picture over black or white."""
     limits: Limits
     """Upper limits of the input."""
 
     @property
     def clip(self) -> Clip:
-        """The shape of the result. Reads the picture; raises UserError if it cannot."""
+        """Size and format of the result. Reads the picture; raises UserError if it cannot."""
         return self._taken[1]
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
-        """Yield the picture, (H, W, 3) uint8 or uint16 RGB; where it is transparent, filled in."""
+        """Yield the picture, (H, W, 3) uint8 or uint16 RGB, with transparent areas filled in."""
         if start == 0:
             yield self._taken[0].copy()  # the caller may write into it
 
     @cached_property
     def _taken(self) -> tuple[Picture, Clip]:
-        """The picture to dream on, and its shape. Raises UserError."""
+        """The picture to dream on, and its clip. Raises UserError if it cannot be read."""
         contents = load(self.path, self.limits)
         colours, alpha = contents.colours, contents.alpha
         size = dream_size(
@@ -69,36 +69,36 @@ class Still:
         )
         if alpha is not None and self.alpha in WALLS:
             colours, alpha = composite_over_grey(colours, alpha, WALLS[self.alpha]), None
-        seen = colours if alpha is None else fill_transparent(colours, alpha)
-        picture = resize_picture(seen, *size)
+        opaque = colours if alpha is None else fill_transparent(colours, alpha)
+        picture = resize_picture(opaque, *size)
         depth = 8 * colours.dtype.itemsize
-        # a second is as good as any other rate
+        # the rate of a still is arbitrary
         clip = Clip(*size, rate=Fraction(1), count=1, depth=depth, profile=contents.profile)
         if alpha is not None:
-            # what nobody sees stays as it was, unless scaling would smear it
-            under = colours if picture is seen else picture
-            clip = replace(clip, cutout=np.dstack([under, resize_picture(alpha, *size)]))
+            # invisible colours are kept unless scaling would blend them into visible ones
+            cutout_colours = colours if picture is opaque else picture
+            clip = replace(clip, cutout=np.dstack([cutout_colours, resize_picture(alpha, *size)]))
         return picture, clip
 
 
 @dataclass(frozen=True)
 class Stills:
-    """Several pictures, each with its own size, depth and transparency."""
+    """Several pictures, each with its own size, bit depth and transparency."""
 
     path: Path
-    """A folder, or a name with a number in it such as scan_%04d.png."""
+    """A folder, or a pattern of numbered files such as scan_%04d.png."""
     frames: Count | None
-    """At most so many, None = all."""
+    """Maximum number of pictures. None: no limit."""
     one: Still
-    """The settings of each, whatever its path."""
+    """Settings of every picture; its path is replaced."""
 
     @property
     def clip(self) -> Clip:
-        """The shape of the first that can be read; raises UserError if none can."""
+        """Clip of the first picture that can be read. Raises UserError if none can."""
         return self._first[1].clip
 
     def each(self) -> Iterator[tuple[Path, Still]]:
-        """Yield every picture by its file, in natural order; what cannot be read is among them."""
+        """Yield (file, Still) in natural order, including files that cannot be read."""
         index, first = self._first
         report_left_out(self.path, self.files)
         for number, file in enumerate(self.files):
@@ -106,7 +106,10 @@ class Stills:
 
     @cached_property
     def files(self) -> list[Path]:
-        """The files, in natural order. Raises UserError if there are none."""
+        """The files, in natural order.
+
+        Raises UserError if there are none, or more than the limits allow.
+        """
         files = find_pictures(self.path)
         if not files:
             raise UserError(
@@ -119,7 +122,7 @@ class Stills:
 
     @cached_property
     def _first(self) -> tuple[int, Still]:
-        """The first that can be read, decoded once and for all, and its number."""
+        """Index of the first file that can be read, and its Still, already decoded."""
         reason: UserError | None = None
         for index, file in enumerate(self.files):
             still = replace(self.one, path=file)
@@ -142,9 +145,10 @@ def stills(
     alpha: Transparency,
     limits: Limits,
 ) -> Still | Stills:
-    """Return the picture at `path`, or those in a folder or of a numbered pattern.
+    """Return a Still for the picture at `path`, or Stills for a folder or a numbered pattern.
 
-    The settings of Still and Stills. start, end: must be None, for stills have no time.
+    Takes the settings of Still and Stills. start, end: must be None, since stills have no time.
+    Raises UserError if one is given, or if `frames` exceeds the limits.
     """
     for key, value in (("start", start), ("end", end)):
         if value is not None:

@@ -1,4 +1,4 @@
-"""The pictures of a video file, decoded by ffmpeg at a constant rate."""
+"""A video file as a source, decoded by ffmpeg at a constant rate."""
 
 from __future__ import annotations
 
@@ -37,40 +37,41 @@ log = logging.getLogger(__name__)
 Side = Annotated[int, Field(ge=1)]
 
 TRIES = 3
-"""Times that decoding is begun before a decoder which is killed each time is given up."""
+"""Number of attempts to decode before a decoder that is killed each time raises an error."""
 ERROR = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )*\[(?:error|fatal|panic)\] ")
-"""How a line begins in which ffmpeg tells of an error, beside those in which it warns."""
+"""Beginning of a line in which ffmpeg reports an error rather than a warning."""
 RESIZED = re.compile(r"filter context - w: (\d+) h: (\d+) .* incoming frame - w: (\d+) h: (\d+) ")
 TORN = 69
-"""ffmpeg's exit code when something could not be decoded (max_error_rate 0)."""
+"""Exit code of ffmpeg if something could not be decoded (with max_error_rate 0)."""
 
 
 @dataclass(frozen=True)
 class Video:
-    """A video file as a source: upright, square pixels, even sides, constant rate, 8 bit RGB.
+    """A video file as a source: upright, square pixels, even sides, constant rate, 8-bit RGB.
 
-    Raises UserError if the path is missing or `end` is not later than `start`.
+    Raises UserError if the path is missing, `end` is not later than `start`, or `frames` exceeds
+    the limits.
     """
 
     path: Annotated[Path, BeforeValidator(require_path)]
-    """Of the file."""
+    """Path of the file."""
     start: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
-    """Seconds since the first picture at which it begins."""
+    """Start in seconds since the first picture. None: 0."""
     end: Positive | None
-    """Seconds since the first picture at which it ends."""
+    """End in seconds since the first picture. None: the end of the file."""
     frames: Annotated[int, Field(ge=1)] | None
-    """At most so many."""
+    """Maximum number of frames. None: no limit."""
     height: Side | None
-    """Pixels of the result; one given keeps the shape."""
+    """Height of the result in pixels. None: from `width` and the aspect ratio, or as the input."""
     width: Side | None
-    """Pixels of the result; one given keeps the shape."""
+    """Width of the result in pixels. None: from `height` and the aspect ratio, or as the input."""
     deinterlace: Deinterlace
-    """Which pictures are woven of two fields."""
+    """Which pictures to deinterlace."""
     limits: Limits
     """Upper limits of the input."""
 
     _unit: ClassVar[int] = 2
-    """What both sides are multiples of: usual video formats have half as many colour samples."""
+    """Height and width are multiples of this: common video formats halve the chroma resolution."""
 
     def __post_init__(self) -> None:
         check_order(self.start, self.end)
@@ -78,9 +79,9 @@ class Video:
 
     @cached_property
     def clip(self) -> Clip:
-        """The shape of the result. Reads the file once, decodes one picture.
+        """Size, rate, length and tracks of the result. Reads the file once and decodes one picture.
 
-        Raises UserError if the file cannot be decoded or asks for more than the limits allow.
+        Raises UserError if the file cannot be decoded or exceeds the limits.
         """
         facts, (first, last) = self._facts, self._extent
         cadence = facts.cadence
@@ -101,13 +102,13 @@ class Video:
     def pictures(self, start: int = 0) -> Iterator[Picture]:
         """Yield the pictures from frame `start` on: (H, W, 3) uint8 RGB.
 
-        Decodes from the beginning whatever the start, so that a resumed render gets the same bits:
-        ffmpeg's own seeking gives other frames, or none, on some files. A decoder that is killed is
-        begun again. Raises UserError if not even the first picture comes, or ffmpeg stalls or is
-        killed again and again; logs other damage.
+        Always decodes from the beginning of the file, so that a resumed render gets the same bits:
+        seeking in ffmpeg yields different frames, or none, on some files. A decoder that is killed
+        is restarted. Raises UserError if no picture can be decoded, if ffmpeg stalls or exceeds the
+        memory limit, or if it is killed TRIES times; other damage is logged.
         """
         first, last = self._extent
-        left = TRIES
+        attempts_left = TRIES
         while last is None or first + start < last:
             try:
                 with closing(self._decoded(start, self._filters(first + start, last))) as rest:
@@ -116,13 +117,13 @@ class Video:
                         yield picture
                 return
             except TruncatedError as error:
-                left -= 1
-                if not left:
+                attempts_left -= 1
+                if not attempts_left:
                     raise
                 log.warning("%s: begun again", str(error).partition("; ")[0])
 
     def _decoded(self, start: int, chain: str) -> Generator[Picture, None, None]:
-        """Yield the pictures that these filters give, the first of them being frame `start`."""
+        """Yield the pictures that the filter chain outputs, the first of which is frame `start`."""
         shape = (self.clip.height, self.clip.width, 3)
         with open_input(self.path) as file:
             arguments = self._arguments(file, chain)
@@ -152,10 +153,10 @@ class Video:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of the video itself, in square pixels, upright."""
+        """Height and width of the upright video in square pixels, before scaling."""
         look = self._facts.look
-        # An aspect seldom makes an even side: round to one at once, and quietly. Enlarged, never
-        # shrunk, so that no detail is lost.
+        # The aspect ratio rarely gives an even side, so round to one here, without logging it. One
+        # side is enlarged rather than the other one reduced, so that no detail is lost.
         if look.aspect > 1:
             return look.height, 2 * round(look.width * look.aspect / 2)
         if look.aspect < 1:
@@ -173,7 +174,7 @@ class Video:
         )
 
     def _check(self, facts: StreamInfo, count: int | None) -> None:
-        """Raises UserError if these facts ask for more than the limits allow."""
+        """Raise UserError if the video exceeds the limits; log a variable rate."""
         name, cadence, limits = printable(self.path), facts.cadence, self.limits
         limits.check_rate("input", float(cadence.rate))
         if cadence.gap > limits.gap_seconds:
@@ -186,8 +187,9 @@ class Video:
             log.info("%s has a variable rate; made constant: %s frames/s", name, cadence.rate)
 
     def _filters(self, first: int, last: int | None, *, alpha: bool = False) -> str:
-        """Return the filters that give frames [first, last) of the input; alpha: that channel of
-        them.
+        """Return the filter chain for frames [first, last) of the input.
+
+        alpha: output the alpha channel as grey instead of the colours.
         """
         height, width = self._size
         rate = self._facts.cadence.rate
@@ -203,12 +205,12 @@ class Video:
         )
 
     def _arguments(self, file: int, chain: str) -> list[str]:
-        """ffmpeg's options to write what these filters give of the input as raw RGB."""
+        """Return ffmpeg's arguments to write the output of the filter chain as raw RGB."""
         return [
-            *("-v", "level+warning"),  # a change of size is only a warning
-            # pinned: a damaged h264 decodes differently with another number of threads
+            *("-v", "level+warning"),  # ffmpeg reports a change of size as a warning
+            # fixed: a damaged H.264 decodes differently with another number of threads
             *("-threads", "2", "-filter_threads", "1"),
-            # a picture of another size goes through the same filters instead of new ones
+            # keep the filter graph when the size of the pictures changes
             *("-max_error_rate", "0", "-reinit_filter", "0"),
             *reading(file, self.limits),
             *("-map", f"0:V:{self._facts.stream}", "-an", "-sn", "-dn", "-vf", chain),
@@ -216,7 +218,7 @@ class Video:
         ]
 
     def _next(self, pipe: int, file: int, shape: tuple[int, int, int]) -> Picture | None:
-        """Return the next picture from the pipe, None at its end."""
+        """Return the next picture from the pipe; None at its end."""
         picture = np.empty(shape, np.uint8)
         rest = picture.data.cast("B")
         while rest:
@@ -228,9 +230,9 @@ class Video:
         return picture
 
     def _judge(self, process: Process, count: int) -> None:
-        """Logs the damage that ffmpeg met until it ended after `count` frames of the render.
+        """Log the damage that ffmpeg reported. count: frames of the render when it ended.
 
-        Raises UserError if it gave none.
+        Raises UserError if there are none, or if ffmpeg ran out of memory.
         """
         name, code = printable(self.path), process.popen.returncode
         said = process.complaints()

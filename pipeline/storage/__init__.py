@@ -1,1 +1,1 @@
-"""Files that are whole or not there: atomic writes, locks, work folders."""
+"""Atomic file writes, locks and work folders."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written aside, flushed to the disk, renamed."""
+"""Atomic file writes: to a temporary file, which is flushed to the disk and renamed."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 from pipeline.errors import UserError, printable
 
 TEMPORARY = ".tmp"
-"""Suffix of a file that does not count yet. Its name begins with the number of its writer."""
+"""Suffix of a file that is still being written. Its name begins with the writer's process ID."""
 
 
 def temporary_path(path: Path) -> Path:
-    """Return a new name in path's folder for a file that does not count yet.
+    """Return an unused name for a temporary file in the folder of `path`.
 
-    Short and plain whatever path is called: path's own name may be as long as names can be.
+    It is short and does not contain the name of `path`, which may already have the maximum length.
     """
     return path.with_name(f"{os.getpid()}-{time.monotonic_ns()}{TEMPORARY}")
 
 
 def commit(temporary: Path, path: Path) -> None:
-    """Let the finished half file count as path: it and its name are on the disk afterwards.
+    """Rename a finished temporary file to `path`, with its content and name flushed to the disk.
 
     Raises OSError.
     """
@@ -34,7 +34,7 @@ def commit(temporary: Path, path: Path) -> None:
 
 
 def fsync(path: Path) -> None:
-    """Wait until the file, or the names in the folder, are on the disk. Raises OSError."""
+    """Flush a file, or the entries of a folder, to the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -44,8 +44,9 @@ def fsync(path: Path) -> None:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Raises UserError where the disk does not do its part: what could not be written at path, and
-    what to do.
+    """Raise UserError for an OSError in the block.
+
+    Its message says that `path` could not be written, and what to do.
     """
     try:
         yield
@@ -58,7 +59,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def disk_full_error(path: Path) -> UserError:
-    """Return the error for a disk, or a share of it, that has no room left for path."""
+    """Return the error for a disk or a quota that has no space left for `path`."""
     return UserError(
         f"{printable(path)}: the disk must have room, got a full disk (No space left on device); "
         "free some and run the same command again"

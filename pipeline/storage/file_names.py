@@ -1,4 +1,4 @@
-"""Names of files as users write them: what no disk can hold is refused before it is looked for."""
+"""Checks of file names: those that no file system accepts are refused before they are used."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from pathlib import Path
 from pipeline.errors import UserError, printable
 
 COMPONENT, WHOLE = 255, 4095
-"""Bytes of a name between two slashes, and of a whole path, at most (Linux, limits.h)."""
+"""Maximum length in bytes of a name between two slashes, and of a path (Linux, limits.h)."""
 
 
 def check_name(key: str, name: object) -> None:
-    """Check that this can be the name of a file. Raises UserError.
+    """Raise UserError unless `name` can be the name of a file.
 
-    key: the setting that gives it.
+    key: name of the setting that holds it.
     """
     if not isinstance(name, str | os.PathLike):
         raise UserError(f"{key}: must be the name of a file, got {name!r}; set {key}=FILE")
     text = os.fspath(name)
     try:
-        parts = [os.fsencode(part) for part in text.split("/")]
+        components = [os.fsencode(component) for component in text.split("/")]
     except UnicodeEncodeError:
-        parts = []
-    if not parts or "\0" in text:
+        components = []
+    if not components or "\0" in text:
         raise UserError(
             f"{key}: must be a name that a disk can hold, got {printable(text)[:80]}; rename the "
             "file"
         )
-    longest, whole = max(map(len, parts)), len(os.fsencode(text))
-    if longest > COMPONENT or whole > WHOLE:
+    longest, total = max(map(len, components)), len(os.fsencode(text))
+    if longest > COMPONENT or total > WHOLE:
         raise UserError(
             f"{key}: must be a name of at most {COMPONENT} bytes, and a path of at most {WHOLE}, "
-            f"got {longest} and {whole}: {printable(text)[:60]}...; use a shorter one"
+            f"got {longest} and {total}: {printable(text)[:60]}...; use a shorter one"
         )
 
 
 def is_regular(path: Path) -> bool:
-    """Return whether a file is there that is no link, folder, pipe or device."""
+    """Return whether `path` is a regular file, not a link, folder, pipe or device."""
     return path.is_file() and not path.is_symlink()

@@ -1,4 +1,4 @@
-"""An input file, opened so that it can neither block nor be anything but a file."""
+"""Opening of input files: only regular files, and never blocking."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.errors import UserError, printable
 
 
 def require_path(path: object) -> object:
-    """Return the path itself. Raises UserError if there is none: for pydantic's BeforeValidator."""
+    """Return the path; raise UserError if it is missing. For use as a pydantic BeforeValidator."""
     if path is None or path == "":
         raise UserError("input: must be given, got nothing; set input=FILE, or --help")
     return path
@@ -20,14 +20,14 @@ def require_path(path: object) -> object:
 
 @contextmanager
 def open_input(path: Path) -> Iterator[int]:
-    """A descriptor of the regular, non-empty file at `path`, read from its beginning.
+    """Open the regular, non-empty file at `path` and yield a descriptor at its beginning.
 
     Raises UserError for anything else. Never blocks: a FIFO without a writer is refused.
     """
     try:
-        # a folder opens too, and fstat then names it; only a FIFO needs O_NONBLOCK
+        # opening a folder succeeds too: _check refuses it; only a FIFO needs O_NONBLOCK
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(
             f"input: must be a file that can be read, got {printable(path)} ({reason}); check the "
@@ -41,7 +41,7 @@ def open_input(path: Path) -> Iterator[int]:
 
 
 def _check(facts: os.stat_result, path: Path) -> None:
-    """Raises UserError unless these are the facts of a regular file that holds something."""
+    """Raise UserError unless `facts` describe a regular file that is not empty."""
     if stat.S_ISDIR(facts.st_mode):
         raise UserError(
             f"input: must be a file, got the folder {printable(path)}; "

@@ -1,4 +1,4 @@
-"""One render per output: a lock on its work folder."""
+"""A lock on a work folder, so that only one process renders an output."""
 
 from __future__ import annotations
 
@@ -15,41 +15,42 @@ from pipeline.storage.file_names import is_regular
 
 NAME = "lock"
 TRIES, PAUSE = 5, 0.05
-"""Whoever only looks whether somebody works there has it for a moment too; seconds between."""
+"""Attempts to take a lock, and seconds between them: `is_locked` holds it briefly too."""
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """The folder is ours until the block is left, however the process ends.
+    """Hold the lock on the folder until the block is left, however the process ends.
 
-    Raises UserError if another one works there, or the folder cannot be written.
+    Raises UserError if another process holds it, or the folder cannot be written.
     """
     path = folder / NAME
     with disk_errors(path):
         if not is_regular(path):
-            path.unlink(missing_ok=True)  # what a link names is not ours to write
-        descriptor = _taken(path)
-    # the folder too: the file may be removed by hand
-    whole = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            path.unlink(missing_ok=True)  # never write through a link
+        descriptor = _open_locked(path)
+    # lock the folder too: the lock file may be deleted by hand
+    folder_descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _lock_folder(whole, folder)
+        _lock_folder(folder_descriptor, folder)
         yield
     finally:
-        # gone while it is still ours: whoever waits for this very file looks whether it is there
+        # remove it while it is locked: a process that locks it next checks that it still exists
         path.unlink(missing_ok=True)
-        os.close(whole)
+        os.close(folder_descriptor)
         os.close(descriptor)
 
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Wait until no other process is in such a block for this folder, then keep others waiting.
+    """Wait until no other process is in `exclusive` for this folder, then keep others waiting.
 
-    For reading a file and writing it again; not together with `locked`.
+    For reading a file and rewriting it. Not to be combined with `locked`, which locks the folder
+    as well.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with suppress(OSError):  # of a disk that has no locks for folders
+        with suppress(OSError):  # from a file system that cannot lock folders
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
@@ -57,7 +58,7 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Return whether somebody works in the folder."""
+    """Return whether a process holds the lock on the folder."""
     try:
         descriptor = os.open(folder / NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
@@ -72,29 +73,33 @@ def is_locked(folder: Path) -> bool:
 
 
 def _lock_folder(descriptor: int, folder: Path) -> None:
-    """Lock an open folder. Raises UserError if another process has it."""
+    """Lock an open folder. Raises UserError if another process holds the lock."""
     for left in reversed(range(TRIES)):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not left:
-                raise _second(folder, "another") from None
+                raise _locked_error(folder, "another") from None
             time.sleep(PAUSE)
-        except OSError:  # of a disk that has no locks for folders; the file must do
+        except OSError:  # a file system that cannot lock folders: the lock file has to suffice
             return
         else:
             return
 
 
-def _second(folder: Path, process: str) -> UserError:
+def _locked_error(folder: Path, process: str) -> UserError:
+    """Return the error for a folder that another process has locked."""
     return UserError(
         f"output: only one render may work in {printable(folder)}, got a second while process "
         f"{printable(process)} works there; wait for it, or name another output"
     )
 
 
-def _taken(path: Path) -> int:
-    """Return the descriptor of the file, locked. Raises UserError if another process has it."""
+def _open_locked(path: Path) -> int:
+    """Open and lock the file; return its descriptor.
+
+    Raises UserError if another process holds the lock.
+    """
     tries = 0
     while True:
         tries += 1
@@ -111,7 +116,7 @@ def _taken(path: Path) -> int:
             if tries < TRIES:
                 time.sleep(PAUSE)
                 continue
-            raise _second(path.parent, process) from None
+            raise _locked_error(path.parent, process) from None
         except BaseException:
             os.close(descriptor)
             raise

@@ -1,4 +1,4 @@
-"""The work folder of a render: its path, its json and text files, and its log."""
+"""The work folder of a render: its path, its JSON and text files, and its log."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pipeline.errors import UserError, printable
 from pipeline.storage.atomic import commit, temporary_path
 
 FOLDER = ".render"
-"""Added to the output's name: the folder that a render works in."""
+"""Suffix of the name of a work folder, added to the name of the output."""
 
 
 def work_dir(output: Path) -> Path:
-    """Return the folder in which the render of this output works."""
+    """Return the work folder of the render of this output."""
     return output.with_name(output.name + FOLDER)
 
 
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:
-    """Write the file so that nobody ever reads half of it. Raises UserError if it cannot.
+    """Write the file atomically: no reader ever sees a part of it. Raises UserError.
 
-    durable: so that it is on the disk afterwards, even where the power fails.
+    durable: whether to flush it to the disk, so that it survives a power failure.
     """
     temporary = temporary_path(path)
-    with _written(path):
+    with _write_errors(path):
         try:
             temporary.write_text(text, encoding="utf-8")
             commit(temporary, path) if durable else temporary.replace(path)
@@ -40,45 +40,46 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
 
 @contextmanager
 def log_to(folder: Path) -> Iterator[None]:
-    """What is logged also goes to render.log, with times, and so does an error of ours.
+    """Write log records with times to render.log in the folder too, while the block runs.
 
-    Raises UserError if the file cannot be made.
+    An exception other than UserError is added with its traceback. Raises UserError if the file
+    cannot be created.
     """
     path = folder / "render.log"
-    with _written(path):
+    with _write_errors(path):
         handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    ours = logging.getLogger("pipeline")
-    ours.addHandler(handler)
+    logger = logging.getLogger("pipeline")
+    logger.addHandler(handler)
     try:
         yield
     except Exception as error:
         if not isinstance(error, UserError):
-            # to the file alone: whoever called us says it on stderr
+            # only to the file: the caller prints it on stderr
             facts = {"name": __name__, "levelno": logging.CRITICAL, "levelname": "CRITICAL"}
             facts |= {"msg": "an internal error ended the render", "exc_info": sys.exc_info()}
             handler.handle(logging.makeLogRecord(facts))
         raise
     finally:
-        ours.removeHandler(handler)
+        logger.removeHandler(handler)
         handler.close()
 
 
 class _LogFile(logging.FileHandler):
-    """A log whose own trouble, on a full disk say, does not bury the render's."""
+    """A log file whose own errors, such as a full disk, do not hide those of the render."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Nothing."""
+        """Ignore the error."""
 
     def close(self) -> None:
-        """Close the file, whether or not its last lines found room."""
+        """Close the file, even if its last lines could not be written."""
         with suppress(OSError):
             super().close()
 
 
 @contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """Raises UserError where the file cannot be written."""
+def _write_errors(path: Path) -> Iterator[None]:
+    """Raise UserError for an OSError in the block: the file could not be written."""
     try:
         yield
     except OSError as error:
@@ -89,17 +90,20 @@ def _written(path: Path) -> Iterator[None]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a json file; an empty one if the file is gone, cut short or damaged."""
+    """Return the object in a JSON file; an empty one if the file is missing or damaged."""
     with suppress(OSError, ValueError):
-        held = parse_json(path)
-        if isinstance(held, dict):
-            return held
+        content = parse_json(path)
+        if isinstance(content, dict):
+            return content
     return {}
 
 
 def parse_json(path: Path) -> Any:
-    """Return what a json file holds. Raises OSError if there is no such file, and ValueError."""
-    if not path.is_file():  # a pipe would block
+    """Return the content of a JSON file.
+
+    Raises OSError if there is no such file or it cannot be read, ValueError if it is not JSON.
+    """
+    if not path.is_file():  # reading a pipe would block
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     try:
         return json.loads(path.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""One job of a sweep: whatever becomes of it, its folder tells."""
+"""A running job of a sweep, whose status is written to its folder however it ends."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipeline.storage.lock import locked
 from pipeline.sweep.plan import JobState, Status, status_of, write_status
 
 ANY = ("device", "OMP_NUM_THREADS")
-"""What a result that is done may have been made with otherwise: it need not be made again."""
+"""Facts that may have changed since a job was done; the job is not run again for them."""
 
 
 def binding_facts(facts: Mapping[str, str]) -> dict[str, str]:
-    """Of what a result depends on, what it may not have been made of otherwise."""
+    """Return the facts that must be unchanged for a finished result to be kept."""
     return {name: fact for name, fact in facts.items() if name not in ANY}
 
 
@@ -27,22 +27,22 @@ class RunningJob:
     """A job while it runs."""
 
     folder: Path
-    """Of the job."""
+    """Folder of the job."""
     before: Status
-    """How it ended before."""
+    """Status that an earlier run left."""
     began: float
-    """Seconds since 1970."""
+    """Start time, in seconds since 1970."""
     line: str = ""
-    """Its summary, known in the end."""
+    """Summary of the job, set at its end."""
     status: Status | None = None
-    """As it is noted, None = nothing is yet, and what stands there is true."""
+    """Status that this run has written. None: nothing yet, so `before` is still valid."""
     stop: bool = False
-    """Whether no other is to begin."""
+    """Whether no further job is to be started after this one."""
 
     def is_done(self, output: Path, facts: Mapping[str, str]) -> bool:
-        """Return whether that was done before; else it is noted that it begins.
+        """Return whether an earlier run made this output; if not, write that the job is running.
 
-        facts: what the output depends on, by name, see Fingerprint.
+        facts: what the output depends on, by name; see Fingerprint.
         """
         made_of, before = binding_facts(facts), self.before
         same = (before.state, before.output, before.made_of) == (
@@ -61,21 +61,21 @@ class RunningJob:
 
     @property
     def _status(self) -> Status:
-        """Before more is known."""
+        """Status of this run before its output is known."""
         gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         return Status(JobState.RUNNING, began=self.began, gpus=gpus)
 
     def ended(self, state: JobState, line: str) -> None:
-        """Note how it ended."""
+        """Write how the job ended."""
         status = self.status or self._status
         write_status(self.folder, replace(status, state=state, line=line, ended=time.time()))
 
 
 @contextmanager
 def run_job(folder: Path) -> Iterator[RunningJob]:
-    """The job in this folder, which is there and nobody else's as long as the block lasts.
+    """Lock the folder of the job, yield the job, and write its status at the end of the block.
 
-    Raises UserError if somebody works there.
+    Raises UserError if another process holds the lock.
     """
     with locked(folder):
         job = RunningJob(folder, status_of(folder), time.time())

@@ -1,9 +1,9 @@
-"""A sweep's folder: which jobs it has, and what became of each.
+"""The folder of a sweep: its jobs and the status of each.
 
-sweep.json          its jobs, and the settings in which they differ
-JOB/status.json     what became of that one so far
-JOB/lock            held while a process works on it
-JOB/dream.mp4       what it made, beside dream.mp4.render as with any render
+sweep.json          the jobs, and the settings in which they differ
+JOB/status.json     the status of a job
+JOB/lock            locked while a process works on the job
+JOB/dream.mp4       the result of the job, next to its work folder dream.mp4.render
 """
 
 from __future__ import annotations
@@ -23,51 +23,51 @@ from pipeline.sweep.override_grammar import is_quoted
 
 PLAN, STATUS = "sweep.json", "status.json"
 LONGEST = 120
-"""Letters of a job's name that tell what it sets; what is left out stands in a digest."""
+"""Maximum length of a job's name in characters, without the digest of a shortened name."""
 DIGEST = 8
-"""Hexadecimal digits of it."""
+"""Number of hexadecimal digits of that digest."""
 ODD = re.compile(r"[^A-Za-z0-9._=,+-]+")
-"""What a job's name does without, for the sake of shells, other systems and addresses."""
+"""Characters replaced in a job's name, as shells, other systems or URLs may not accept them."""
 
 
 class JobState(StrEnum):
-    """What became of a job."""
+    """State of a job."""
 
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
-    """By the user, or from outside; it can be resumed."""
+    """Stopped by the user or from outside; it can be resumed."""
     RUNNING = "running"
     KILLED = "killed"
-    """It was running, and nobody works on it any more."""
+    """It was running, and no process works on it any more."""
     MISSING = "missing"
-    """It was never begun."""
+    """Never started, or without a status that can be read."""
 
 
 OVER = (JobState.DONE, JobState.FAILED)
-"""States in which nothing more becomes of a job by itself."""
+"""Final states, of jobs that have run to their end."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a job of a sweep stands, as its status.json says."""
+    """Status of a job of a sweep, the content of its status.json."""
 
     state: JobState
-    """Of the job."""
+    """State of the job."""
     line: str = ""
-    """Its summary, or the reason of its failure."""
+    """Summary of the job, or the reason why it failed."""
     output: str = ""
-    """The name of what it makes, empty = unknown."""
+    """Name of its output file or folder; empty if unknown."""
     began: float | None = None
-    """Seconds since 1970, None = not yet."""
+    """Start time, in seconds since 1970. None: not started yet."""
     ended: float | None = None
-    """Seconds since 1970, None = not yet."""
+    """End time, in seconds since 1970. None: not ended yet."""
     device: str = ""
-    """The device."""
+    """Name of the device that it runs on."""
     gpus: str = ""
-    """Those that the engine let it see, by their numbers there, empty = all."""
+    """GPUs that the launcher made visible to it, as numbers on that machine; empty for all."""
     made_of: Mapping[str, str] = field(default_factory=dict)
-    """Name -> fact that the result depends on, whatever computes it."""
+    """Name -> fact that must be unchanged for the result to be kept, see `binding_facts`."""
 
 
 @dataclass(frozen=True)
@@ -75,64 +75,64 @@ class SweepJob:
     """One job of a sweep."""
 
     name: str
-    """Of its folder."""
+    """Name of its folder."""
     overrides: tuple[str, ...]
-    """KEY=VALUE as Hydra reads them, all of the command."""
+    """All overrides of the command, as KEY=VALUE in Hydra's grammar."""
 
     def settings(self, keys: Iterable[str]) -> dict[str, str]:
-        """Return what it says of these settings."""
-        said = dict(override.partition("=")[::2] for override in self.overrides)
-        return {key: unquote(said[key]) for key in keys if key in said}
+        """Return the values that the overrides give to these settings."""
+        by_key = dict(override.partition("=")[::2] for override in self.overrides)
+        return {key: unquote(by_key[key]) for key in keys if key in by_key}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All jobs of a sweep, as its plan file lists them."""
+    """All jobs of a sweep, the content of its sweep.json."""
 
     keys: tuple[str, ...]
     """Settings in which the jobs differ."""
     jobs: tuple[SweepJob, ...]
-    """In order."""
+    """Jobs, in order."""
 
     @staticmethod
     def of(jobs: Sequence[Sequence[str]], before: Sequence[str] = ()) -> Plan:
-        """Return the plan for jobs with these overrides. before: settings in which earlier jobs
-        differ.
+        """Return the plan for jobs with these overrides.
 
-        Raises UserError if two are the same.
+        before: settings in which earlier jobs differ. Raises UserError if there are no jobs, or
+        two are the same.
         """
         if not jobs:
             raise UserError("-m: must give at least one job, got none; give values that exist")
-        said: dict[str, set[str]] = {}
+        by_key: dict[str, set[str]] = {}
         for overrides in jobs:
             for override in overrides:
                 key, _, value = override.partition("=")
-                said.setdefault(key, set()).add(value)
-        keys = tuple(key for key, said_of in said.items() if len(said_of) > 1 or key in before)
-        named: dict[str, SweepJob] = {}
+                by_key.setdefault(key, set()).add(value)
+        keys = tuple(key for key, distinct in by_key.items() if len(distinct) > 1 or key in before)
+        by_name: dict[str, SweepJob] = {}
         for overrides in jobs:
             name = job_name(overrides, keys)
-            if name in named:
+            if name in by_name:
                 raise UserError(
                     "-m: must give each job something of its own, got two that are alike; name "
                     "each value once"
                 )
-            named[name] = SweepJob(name, tuple(overrides))
-        return Plan(keys, tuple(named.values()))
+            by_name[name] = SweepJob(name, tuple(overrides))
+        return Plan(keys, tuple(by_name.values()))
 
     def and_before(self, other: Plan) -> Plan:
-        """Return this one, with what else an earlier one had in front."""
+        """Return this plan with the jobs that only an earlier one has in front."""
         names = {job.name for job in self.jobs}
         earlier = [job for job in other.jobs if job.name not in names]
         return Plan(tuple(dict.fromkeys([*other.keys, *self.keys])), (*earlier, *self.jobs))
 
     def write(self, folder: Path) -> None:
-        """Note it in the folder. Raises UserError if it cannot be written."""
+        """Write the plan to the folder. Raises UserError if it cannot be written."""
         write_text(folder / PLAN, json.dumps(asdict(self), indent=2) + "\n")
 
 
 def read_plan(folder: Path) -> Plan:
-    """Return the plan of a sweep. Raises UserError if the folder holds none."""
+    """Return the plan in the folder of a sweep. Raises UserError if it is missing or damaged."""
     path = folder / PLAN
     try:
         content = parse_json(path)
@@ -153,32 +153,35 @@ def read_plan(folder: Path) -> Plan:
 
 
 def job_name(overrides: Sequence[str], keys: Iterable[str]) -> str:
-    """Return what a job's folder is called: what it says of these settings.
+    """Return the name of a job's folder: its values for these settings.
 
-    At most LONGEST letters, and where it cannot tell all a hyphen and DIGEST digits.
+    At most LONGEST characters. If some were replaced or left out, a hyphen and DIGEST digits are
+    added.
     """
     of = set(keys)
     pairs = (override.partition("=") for override in overrides)
-    whole = ",".join(f"{key}={unquote(value)}" for key, _, value in pairs if key in of)
-    name = ODD.sub("-", whole)[:LONGEST].strip("-.") or "only"
-    if name == whole or not whole:
+    full = ",".join(f"{key}={unquote(value)}" for key, _, value in pairs if key in of)
+    name = ODD.sub("-", full)[:LONGEST].strip("-.") or "only"
+    if name == full or not full:
         return name
-    return f"{name}-{hashlib.sha1(whole.encode()).hexdigest()[:DIGEST]}"
+    return f"{name}-{hashlib.sha1(full.encode()).hexdigest()[:DIGEST]}"
 
 
 def unquote(value: str) -> str:
-    """Return a value without the quotes that Hydra's grammar may want around it."""
+    """Return a value without the quotes of Hydra's grammar, if it has any."""
     return value[1:-1] if is_quoted(value) else value
 
 
 def write_status(job: Path, status: Status) -> None:
-    """Leave the status in the job's folder. Raises UserError if it cannot be written."""
+    """Write the status to the job's folder. Raises UserError if it cannot be written."""
     write_text(job / STATUS, json.dumps(asdict(status), indent=2) + "\n")
 
 
 def status_of(job: Path) -> Status:
-    """Return what became of the job in that folder; of one that cannot be read, that it is
-    missing."""
+    """Return the status of the job in that folder.
+
+    MISSING if it cannot be read, KILLED if the job was running but does not hold its lock.
+    """
     try:
         content = parse_json(job / STATUS)
         status = Status(**{**content, "state": JobState(content["state"])})

@@ -1,7 +1,7 @@
 """Slurm's queue: whether it still has jobs of a sweep.
 
-Who hands them over learns from Slurm's accounting that one was killed. Where there is none, that
-would be never.
+submitit, which submits the jobs, learns from Slurm's accounting that one was killed. On a cluster
+without accounting it would never learn it.
 """
 
 from __future__ import annotations
@@ -20,72 +20,78 @@ from pipeline.errors import UserError
 from pipeline.sweep.plan import OVER, status_of
 
 PAUSE = 5.0
-"""Seconds between two looks at the queue."""
+"""Seconds between two queries of the queue."""
 NUMBER = re.compile(r"\d+(_\d+)?")
-"""What a folder is called that is a job's."""
+"""Pattern of Slurm's job IDs, after which submitit names the folder of each job."""
 PATIENCE = 60
-"""Looks in a row at which the queue cannot be reached, until nobody waits for it any more."""
+"""Number of failed queries in a row after which `Queue.wait` gives up."""
 LOOKS = 3
-"""In a row without a job of ours: one that is put back into the queue is in it all the time."""
+"""Number of queries in a row without jobs of the sweep after which it has none left.
+
+One is enough for a requeued job, which stays in the queue all the time.
+"""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """The jobs that a sweep hands over from now on."""
+    """Jobs that a sweep submits to Slurm from now on."""
 
     folder: Path
-    """Of the sweep."""
+    """submitit's folder in the folder of the sweep."""
     known: frozenset[str]
-    """Numbers of those before."""
+    """IDs of jobs that were submitted before."""
 
     @staticmethod
     def of(sweep: Path) -> Queue:
-        """Return the queue of a sweep in that folder, before it begins."""
-        return Queue(sweep / ".submitit", frozenset(_numbers(sweep / ".submitit")))
+        """Return the queue of the sweep in that folder; called before the sweep submits jobs."""
+        return Queue(sweep / ".submitit", frozenset(_job_ids(sweep / ".submitit")))
 
     def jobs(self) -> set[str]:
-        """Slurm's numbers of our jobs that wait or run."""
-        return self._found() or set()
+        """Return the IDs of the sweep's jobs that are pending or running."""
+        return self._query() or set()
 
-    def _found(self) -> set[str] | None:
-        """Return the same; None = the queue cannot be reached."""
-        ours = {number.partition("_")[0] for number in _numbers(self.folder) - self.known}
-        if not ours:
+    def _query(self) -> set[str] | None:
+        """Return the same as `jobs`; None if the query failed."""
+        ids = {number.partition("_")[0] for number in _job_ids(self.folder) - self.known}
+        if not ids:
             return set()
         command = ["squeue", "--noheader", "--me", "--format=%F"]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        return None if ran.returncode else ours & {*ran.stdout.split()}
+        completed = subprocess.run(command, capture_output=True, text=True, check=False)
+        return None if completed.returncode else ids & {*completed.stdout.split()}
 
     def wait(self) -> None:
-        """Until no job of ours waits or runs."""
-        vain = 0
-        while (found := self._found()) != set() and vain < PATIENCE:
-            vain = vain + 1 if found is None else 0
+        """Wait until no job of the sweep is pending or running, or PATIENCE queries have failed."""
+        failures = 0
+        while (queued := self._query()) != set() and failures < PATIENCE:
+            failures = failures + 1 if queued is None else 0
             time.sleep(PAUSE)
 
     def watch(self, jobs: Sequence[Path]) -> None:
-        """From now on, raise UserError in the main thread once Slurm has no job of ours any more,
-        though some of them, in these folders, did not come to their end.
+        """Watch the queue in a thread, and raise UserError in the main thread if jobs are lost.
+
+        They are lost if Slurm has no job of the sweep any more, but not all are in a final state.
+        jobs: their folders.
         """
-        signal.signal(signal.SIGUSR1, _lost)
+        signal.signal(signal.SIGUSR1, _raise_jobs_lost)
         threading.Thread(target=self._watch, args=(jobs,), daemon=True).start()
 
     def _watch(self, jobs: Sequence[Path]) -> None:
-        looks = 0
-        while looks < LOOKS:
+        empty = 0
+        while empty < LOOKS:
             time.sleep(PAUSE)
-            handed = _numbers(self.folder) - self.known
-            looks = looks + 1 if handed and self._found() == set() else 0
+            submitted = _job_ids(self.folder) - self.known
+            empty = empty + 1 if submitted and self._query() == set() else 0
         if any(status_of(job).state not in OVER for job in jobs):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
 
-def _numbers(folder: Path) -> set[str]:
-    """Slurm's numbers of the jobs that were handed over."""
+def _job_ids(folder: Path) -> set[str]:
+    """Return the IDs of the jobs that have a folder in submitit's folder."""
     return {path.name for path in folder.glob("*") if NUMBER.fullmatch(path.name)}
 
 
-def _lost(number: int, frame: FrameType | None) -> None:
+def _raise_jobs_lost(number: int, frame: FrameType | None) -> None:
+    """Raise UserError: a signal handler."""
     raise UserError(
         "hydra/launcher: must bring each job to its end, but Slurm has none any more; what was "
         "killed is told, and the same command resumes with it"

@@ -1,1 +1,1 @@
-"""The benches, one file each; scripts/bench.py runs them."""
+"""The benchmarks, one per module; scripts/bench.py runs them."""

@@ -18,16 +18,17 @@ from pipeline.frame import Image, Picture, to_image
 from pipeline.imaging.sampling import sample
 
 Dreams: TypeAlias = Iterator[tuple[Image, float]]
-"""Dreams, and the steps that each took, weighted by their share of the frame."""
+"""Yields each dream and its gradient steps, weighted by their size's share of the frame."""
 OCTAVES, OCTAVE_SCALE, STEP = 4, 1.4, 0.03
 
 
 class Usual:
-    """The gradient of the mean square of a network's last map, taken as it usually is: the weights
-    want gradients too, batch norms stand by themselves, maps lie channel by channel.
+    """The gradient of a network's mean squared last activation, as it is usually computed.
 
-    blocks: the network up to that map. mean, deviation: what it expects its input to be shifted
-    and divided by.
+    The weights require gradients too, batch norms are not fused into convolutions, and activations
+    are channels-first.
+
+    blocks: the network up to that activation. mean, deviation: its input normalisation.
     """
 
     def __init__(self, blocks: nn.Module, mean: Sequence[float], deviation: Sequence[float]):
@@ -48,7 +49,7 @@ class Usual:
 
 
 def octaves(iterations: int, count: int = OCTAVES) -> Octaves:
-    """Return the field's settings: step .03, no smoothing, every octave again each frame."""
+    """Return the usual settings: step size 0.03, no smoothing, all octaves in every frame."""
     return Octaves(
         octaves=count,
         octave_scale=OCTAVE_SCALE,
@@ -71,20 +72,20 @@ def octaves(iterations: int, count: int = OCTAVES) -> Octaves:
 
 
 def canvas(image: Image) -> Canvas:
-    """Return a canvas of this image alone, as of a first frame."""
+    """Return the canvas of this image as a first frame."""
     one, nothing = torch.ones((), device=image.device), torch.zeros_like(image[:, :1])
     return Canvas(None, image, one, nothing, None, nothing, Strength.alike(one))
 
 
 def dreamt(image: Image, gradient_fn: GradientFn, dreamer: Octaves) -> tuple[Image, float]:
-    """Return one frame, as if it were the first."""
+    """Return the dream of an image as a first frame, and its gradient steps."""
     rng = torch.Generator().manual_seed(0)
     dream = dreamer(canvas(image), gradient_fn, rng, memory={})
     return dream.image, dream.steps
 
 
 def alone(pictures: Iterable[Picture], gradient_fn: GradientFn, iterations: int = 10) -> Dreams:
-    """Return each frame by itself."""
+    """Dream each frame separately."""
     for picture in pictures:
         yield dreamt(to_image(picture, harness.device), gradient_fn, octaves(iterations))
 
@@ -92,8 +93,9 @@ def alone(pictures: Iterable[Picture], gradient_fn: GradientFn, iterations: int 
 def blended(
     pictures: Iterable[Picture], gradient_fn: GradientFn, share: float, iterations: int = 10
 ) -> Dreams:
-    """Return the last dream mixed under each frame, unmoved; share: of the frame
-    (pytorch-deepdream).
+    """Dream each frame blended with the last dream, without motion, as pytorch-deepdream does.
+
+    share: of the frame in the blend, in [0, 1].
     """
     last: Image | None = None
     for picture in pictures:
@@ -107,8 +109,10 @@ def blended(
 def warped_blend(
     pictures: Iterable[Picture], gradient_fn: GradientFn, iterations: int = 5
 ) -> Dreams:
-    """Return the last dream moved by the negated forward flow and mixed in half and half where the
-    moved picture looks like the new one (after deepdream-video-pytorch, 2026).
+    """Dream each frame blended with the last dream, warped by the negated forward flow.
+
+    After deepdream-video-pytorch (2026): the warped dream has a share of one half where the warped
+    picture matches the new one, less elsewhere.
     """
     last: Image | None = None
     before: Picture | None = None
@@ -119,8 +123,8 @@ def warped_blend(
             then, now = (cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in (before, picture))
             forward = flow.calc(then, now, np.zeros((*now.shape, 2), np.float32))
             where = scenes.positions(-np.asarray(forward, np.float32)).to(harness.device)
-            moved = sample(to_image(before, harness.device), where)
-            error = (moved - canvas).square().mean(dim=1, keepdim=True)
+            warped = sample(to_image(before, harness.device), where)
+            error = (warped - canvas).square().mean(dim=1, keepdim=True)
             mask = 0.5 * torch.exp(-error / 0.005)
             canvas = (1 - mask) * canvas + mask * sample(last, where).clamp(0, 1)
         last, steps = dreamt(canvas, gradient_fn, octaves(iterations))

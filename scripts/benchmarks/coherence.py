@@ -1,4 +1,4 @@
-"""How steady the dream is, and how strong: ours and the field's usual ways, on known motion."""
+"""Flicker and gain of dreamreel and of common methods, measured on exactly known motion."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from pipeline.imaging.sampling import sample
 
 FRAMES = 100
 SETTLED = 10
-"""Frames after which strength must be steady."""
+"""Frames after which the gain must be steady."""
 HALF_A_SECOND = scenes.RATE // 2
 Method = Callable[["scenes.Scene", Gradient], baselines.Dreams]
 
 
 @dataclass
 class Measured:
-    """What one method came to, frame by frame."""
+    """Measurements of one method, frame by frame."""
 
     flickers: list[float] = field(default_factory=list)
     gains: list[float] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Measured:
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Print the table of methods; return the figures, and which demands they meet."""
+    """Print the table of methods. Return the results, and requirement -> whether it is met."""
     torch.set_num_threads(2)
     gradient_fn = harness.gradient()
     footage = scenes.moving(FRAMES)
@@ -61,9 +61,9 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         )
         _sheet(out / f"coherence-{len(found)}.png", measured)
     reference, mine = found[next(iter(found))], found[next(reversed(found))]
-    figures, met = _judged(mine, reference)
-    extra, extra_met = _still_and_cut(gradient_fn)
-    for name, value in (figures | extra).items():
+    results, checks = _check(mine, reference)
+    extra, extra_checks = _still_and_cut(gradient_fn)
+    for name, value in (results | extra).items():
         print(f"{name}: {value}")
     table = {
         name: {
@@ -73,11 +73,11 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         }
         for name, m in found.items()
     }
-    return {"table": table, **figures, **extra}, met | extra_met
+    return {"table": table, **results, **extra}, checks | extra_checks
 
 
 def measure(footage: scenes.Scene, gradient_fn: Gradient, dreams: baselines.Dreams) -> Measured:
-    """Follow a method's dreams with the exact flow."""
+    """Return the measurements of a method's dreams, made with the exact flow."""
     measured = Measured()
     ages = scenes.ages(footage.flows)
     energy = {name: [0.0, 0.0] for name in ("entered", "settled")}
@@ -106,8 +106,11 @@ def _add_energy(
     pair: tuple[Image, Image],
     age: np.ndarray,
 ) -> None:
-    """Squared activations of dream and picture, where content entered half a second ago, and
-    where it was there long before."""
+    """Add the squared activations of dream and picture to `energy`.
+
+    "entered": where content entered the frame half a second to a second ago; "settled": where it
+    has been visible for longer. age: (H, W), frames since each pixel came into view.
+    """
     for place, image in enumerate(pair):
         (layer,) = gradient_fn.objective.layers
         with torch.no_grad():
@@ -120,20 +123,20 @@ def _add_energy(
 
 
 def ours(footage: scenes.Scene, gradient_fn: Gradient) -> baselines.Dreams:
-    """Return the program as it comes."""
+    """Dream with the default settings."""
     return dreamt_with(footage, gradient_fn, [])
 
 
 def dreamt_with(
     footage: scenes.Scene, gradient_fn: Gradient, words: Sequence[str]
 ) -> baselines.Dreams:
-    """Return the program with these settings."""
+    """Dream with these settings."""
     for dreamt in harness.rendered(footage, words, gradient_fn):
         yield dreamt.dream.image, dreamt.dream.steps
 
 
-def _judged(mine: Measured, alone_: Measured) -> tuple[dict[str, object], dict[str, bool]]:
-    """Return the demands on our own figures."""
+def _check(mine: Measured, alone_: Measured) -> tuple[dict[str, object], dict[str, bool]]:
+    """Return the results of dreamreel, and requirement -> whether it is met."""
     shake = statistics.fmean(mine.flickers)
     steps = statistics.fmean(mine.steps[1:])
     gain, reference = statistics.fmean(mine.gains), statistics.fmean(alone_.gains)
@@ -141,45 +144,45 @@ def _judged(mine: Measured, alone_: Measured) -> tuple[dict[str, object], dict[s
     swing = ratio / ratio.mean() - 1
     entered = mine.entering["entered"] / mine.entering["settled"]
     usual = alone_.entering["entered"] / alone_.entering["settled"]
-    figures: dict[str, object] = {
+    results: dict[str, object] = {
         "gain over each-frame-alone's, frames 10..99": f"mean {ratio.mean():.3f}, "
         f"{swing.min():+.3f} {swing.max():+.3f}",
         "gain where content entered 0.5..1 s ago over gain elsewhere": f"{entered:.3f} "
         f"(each frame alone: {usual:.3f})",
     }
-    met = {
+    checks = {
         f"flicker {shake:.4f} <= 0.008": shake <= 0.008,
         f"gain {gain:.2f} above each-frame-alone's {reference:.2f}": gain > reference,
         f"steps {steps:.2f} <= 5": steps <= 5,
         "gain ratio within +-10 % of its mean": bool(np.abs(swing).max() <= 0.1),
         "what entered is at least 0.8 as strong as the rest": entered >= 0.8,
     }
-    return figures, met
+    return results, checks
 
 
 def _still_and_cut(gradient_fn: Gradient) -> tuple[dict[str, object], dict[str, bool]]:
-    """Return a standing camera, and a cut: what was before must leave nothing behind."""
-    standing = measure(scenes.still(40), gradient_fn, ours(scenes.still(40), gradient_fn))
-    calm = statistics.fmean(standing.flickers[SETTLED:])
+    """Measure a still scene, and a cut, after which nothing of the old shot may remain."""
+    still_scene = measure(scenes.still(40), gradient_fn, ours(scenes.still(40), gradient_fn))
+    still_flicker = statistics.fmean(still_scene.flickers[SETTLED:])
     other = scenes.moving(12, "coffee.png")
     both = scenes.joined(scenes.moving(12), other)
-    behind = list(harness.rendered(both, [], gradient_fn))[12:]
-    afresh = list(harness.rendered(other, [], gradient_fn))
-    ghost = float((behind[0].dream.image - afresh[0].dream.image).abs().max())
-    figures: dict[str, object] = {
-        "flicker of a still scene after frame 10": f"{calm:.5f}",
+    after_cut = list(harness.rendered(both, [], gradient_fn))[12:]
+    new_start = list(harness.rendered(other, [], gradient_fn))
+    ghost = float((after_cut[0].dream.image - new_start[0].dream.image).abs().max())
+    results: dict[str, object] = {
+        "flicker of a still scene after frame 10": f"{still_flicker:.5f}",
         "first frame after a cut against a fresh start, largest difference": ghost,
     }
-    met = {
-        f"still scene's flicker {calm:.5f} < 0.002": calm < 0.002,
-        "the cut was found": behind[0].frame.cut,
+    checks = {
+        f"still scene's flicker {still_flicker:.5f} < 0.002": still_flicker < 0.002,
+        "the cut was found": after_cut[0].frame.cut,
         "no ghost after a cut": ghost == 0.0,
     }
-    return figures, met
+    return results, checks
 
 
 def _sheet(path: Path, measured: Measured) -> None:
-    """A contact sheet of the dreams."""
+    """Write a contact sheet of the dreams."""
     pictures = list(measured.pictures.values())
     rows = [np.hstack(pictures[i : i + 2]) for i in range(0, len(pictures) // 2 * 2, 2)]
     cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))

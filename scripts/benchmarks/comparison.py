@@ -1,4 +1,4 @@
-"""Seconds a frame at equal gain: the field's ways, on networks as the field runs them, and ours."""
+"""Seconds per frame at equal gain: common methods on unmodified networks, and dreamreel."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from pipeline.model.torchvision import bare_network
 from pipeline.render import RenderedFrame
 
 FRAMES = 100
-"""Of the clip that ours renders; bikes.mp4 has two cuts there."""
+"""Frames of the clip that dreamreel renders; bikes.mp4 has two cuts in them."""
 WINDOWS = (18, 38, 58, 88)
-"""Where the field's ways are followed for four frames, which cost them the same everywhere."""
+"""First frames of the windows in which common methods are run: every frame costs them the same."""
 LONG, GAINED, FLICKERED = 4, 2, 3
-"""Frames of a window; which of them gain and flicker are measured on."""
+"""Frames of a window; indices in it of the frames that gain and flicker are measured on."""
 ROUNDS = 2
 STEPS = 9
 Method = Callable[[Iterable[Picture], GradientFn], baselines.Dreams]
@@ -41,7 +41,7 @@ METHODS: Mapping[str, Method] = {
     "flow-warped blend, photometric mask, 4 x 5": baselines.warped_blend,
 }
 DEMANDS = dict(zip(METHODS, (10.0, 4.0), strict=True))
-"""How many times less seconds a frame ours must take, at no less gain."""
+"""Factor by which dreamreel must be faster per frame, at the same or a higher gain."""
 Table = Mapping[str, Mapping[str, float]]
 OURS = {
     "dreamreel, quality=draft": ("quality=draft",),
@@ -55,9 +55,9 @@ OURS = {
 
 @dataclass(frozen=True)
 class Peer:
-    """A network as the field runs it, and the words that make ours the same.
+    """A network as it is commonly run, and the settings with which dreamreel uses the same.
 
-    step: how many times faster a step of ours must be.
+    step: factor by which a gradient step of dreamreel must be faster.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Peer:
 
 @dataclass
 class Found:
-    """What a method came to."""
+    """Measurements of one method."""
 
     seconds: list[float] = field(default_factory=list)
     gains: list[float] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Found:
 
     @property
     def row(self) -> dict[str, float]:
-        """Seconds a frame in the median, the others in the mean."""
+        """The median of seconds per frame, and the means of the others."""
         return {
             "seconds a frame": statistics.median(self.seconds),
             "gain": statistics.fmean(self.gains),
@@ -87,20 +87,22 @@ class Found:
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Return the figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    """Return the results, and requirement -> whether it is met. clip: bikes.mp4."""
     clip = harness.needed(clip, "peers")
     if harness.device.type == "cpu":
         torch.set_num_threads(2)
-    told: dict[str, object] = {}
-    met: dict[str, bool] = {}
+    results: dict[str, object] = {}
+    checks: dict[str, bool] = {}
     equal: dict[str, str] = {}
     for peer in (lite0(), googlenet(out)):
         words = [f"input={clip}", f"frames={FRAMES}", *peer.words]
-        faster = _step(peer, words)
-        told[f"{peer.name}: a step"] = faster
-        met[f"{peer.name}: a step {faster:.2f} times faster >= {peer.step}"] = faster >= peer.step
+        faster = _step_ratio(peer, words)
+        results[f"{peer.name}: a step"] = faster
+        checks[f"{peer.name}: a step {faster:.2f} times faster >= {peer.step}"] = (
+            faster >= peer.step
+        )
         found = compared(peer, words, out, METHODS, OURS)
-        told[peer.name] = table = {name: one.row for name, one in found.items()}
+        results[peer.name] = table = {name: one.row for name, one in found.items()}
         print(f"\n{peer.name:50s} s/frame   gain  flicker  steps")
         for name, row in table.items():
             print(
@@ -109,30 +111,32 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
                 flush=True,
             )
         equal = equal or {name: _equal(table, name) for name in METHODS}
-        met |= _judged(peer.name, table, equal)
-    return told, met
+        checks |= _check_speed(peer.name, table, equal)
+    return results, checks
 
 
 def _equal(table: Table, method: str) -> str:
-    """Return the quickest of ours that gains as much as the method; the defaults if none does."""
+    """Return our fastest variant with at least the method's gain; the defaults if none has it."""
     good = [one for one in OURS if table[one]["gain"] >= table[method]["gain"]]
     return min(good, key=lambda one: table[one]["seconds a frame"], default=next(reversed(OURS)))
 
 
-def _judged(network: str, table: Table, equal: Mapping[str, str]) -> dict[str, bool]:
-    """Return the demands. equal: which of ours a method is compared with: gain is judged with real
-    weights alone, for with random ones there is no end to it.
+def _check_speed(network: str, table: Table, equal: Mapping[str, str]) -> dict[str, bool]:
+    """Return requirement -> whether it is met.
+
+    equal: method -> the variant of dreamreel that it is compared with, chosen by the gain with real
+    weights: with random weights the gain is unbounded.
     """
-    met = {}
+    checks = {}
     for name, demand in DEMANDS.items():
-        usual_, ours = table[name], table[equal[name]]
-        times = usual_["seconds a frame"] / ours["seconds a frame"]
+        common, ours = table[name], table[equal[name]]
+        times = common["seconds a frame"] / ours["seconds a frame"]
         label = f"{network}: {equal[name]} for {name}"
-        met[f"{label}: {times:.1f} times less >= {demand:g}"] = times >= demand
-        met[f"{label}: flicker {ours['flicker']:.4f} < {usual_['flicker']:.4f}"] = (
-            ours["flicker"] < usual_["flicker"]
+        checks[f"{label}: {times:.1f} times less >= {demand:g}"] = times >= demand
+        checks[f"{label}: flicker {ours['flicker']:.4f} < {common['flicker']:.4f}"] = (
+            ours["flicker"] < common["flicker"]
         )
-    return met
+    return checks
 
 
 def compared(
@@ -142,25 +146,25 @@ def compared(
     methods: Mapping[str, Method],
     others: Mapping[str, Sequence[str]],
 ) -> dict[str, Found]:
-    """Return every method, by its name: the field's and ours in turns, so that all see the same
-    load.
+    """Return the measurements by method: common methods, and variants of dreamreel.
 
-    words: what ours are told in any case. others: what each of ours is told beside that.
+    They are run in turns, so that all see the same machine load. words: settings of all variants.
+    others: variant -> its additional settings.
     """
-    frames, gradient_fn = _filmed(words), harness.gradient(words)
-    # on a GPU what float32 means is set for the whole process
+    frames, gradient_fn = _window_frames(words), harness.gradient(words)
+    # on a GPU the precision of float32 is a setting of the whole process
     exact = ["precision=float32"] if harness.device.type == "cpu" else []
     judge = harness.gradient([*words, *exact])
     found = {name: Found() for name in (*methods, *others)}
     share = len(WINDOWS) // ROUNDS
     for turn in range(ROUNDS):
         for name, method in methods.items():
-            for begin in WINDOWS[turn * share : (turn + 1) * share]:
-                window = [frames[begin + n] for n in range(LONG)]
-                _usual(method, peer.gradient_fn, window, judge, found[name])
-        for name, said in others.items():
-            _ours(
-                [*words, *said],
+            for first_index in WINDOWS[turn * share : (turn + 1) * share]:
+                window = [frames[first_index + n] for n in range(LONG)]
+                _measure_common(method, peer.gradient_fn, window, judge, found[name])
+        for name, settings in others.items():
+            _measure_ours(
+                [*words, *settings],
                 gradient_fn,
                 frames,
                 out / "peers.mp4",
@@ -170,31 +174,31 @@ def compared(
     return found
 
 
-def _usual(
+def _measure_common(
     method: Method, gradient_fn: GradientFn, window: Sequence[Frame], judge: Gradient, found: Found
 ) -> None:
-    """Dream over these frames, which lie on the disk one by one, as the dreams do then."""
+    """Dream over these frames with a common method; frames and dreams are files, one by one."""
     with tempfile.TemporaryDirectory() as name:
         paths = [Path(name) / f"{frame.index:05d}.png" for frame in window]
         for path, frame in zip(paths, window, strict=True):
             assert frame.picture is not None
             cv2.imwrite(str(path), frame.picture[..., ::-1])
-        dreams, made = method(map(_read, paths), gradient_fn), []
+        dreams, images = method(map(_read, paths), gradient_fn), []
         for path in paths:
-            began = time.perf_counter()
+            start = time.perf_counter()
             dream, steps = next(dreams)
             cv2.imwrite(str(path.with_suffix(".dream.png")), to_picture(dream)[..., ::-1])
-            found.seconds.append(time.perf_counter() - began)
+            found.seconds.append(time.perf_counter() - start)
             found.steps.append(steps)
-            made.append(dream)
-    _judge(window[GAINED:], made[GAINED:], judge, found)
+            images.append(dream)
+    _measure(window[GAINED:], images[GAINED:], judge, found)
 
 
 def _read(path: Path) -> Picture:
     return np.asarray(cv2.imread(str(path)), np.uint8)[..., ::-1]
 
 
-def _ours(
+def _measure_ours(
     words: Sequence[str],
     gradient_fn: Gradient,
     frames: Mapping[int, Frame],
@@ -203,7 +207,7 @@ def _ours(
     judge: Gradient,
     found: Found,
 ) -> None:
-    """Render the whole of it, as the command line does; judged by the same frames."""
+    """Render the clip as the command line does; measured on the same frames."""
     dreams: dict[int, Image] = {}
 
     def keep(dreamt: RenderedFrame) -> None:
@@ -211,17 +215,20 @@ def _ours(
             dreams[dreamt.frame.index] = dreamt.dream.image
 
     source = harness.stage("source", words)
-    told, wall = harness.recorded(words, gradient_fn, source, output, keep)
-    found.seconds.append(wall / told["frames"])
-    found.steps.append(told["steps_per_frame"])
-    for begin in WINDOWS:
-        both = range(begin + GAINED, begin + LONG)
-        _judge([frames[n] for n in both], [dreams[n] for n in both], judge, found)
+    results, wall = harness.recorded(words, gradient_fn, source, output, keep)
+    found.seconds.append(wall / results["frames"])
+    found.steps.append(results["steps_per_frame"])
+    for first_index in WINDOWS:
+        both = range(first_index + GAINED, first_index + LONG)
+        _measure([frames[n] for n in both], [dreams[n] for n in both], judge, found)
 
 
-def _judge(window: Sequence[Frame], dreams: Sequence[Image], judge: Gradient, found: Found) -> None:
-    """Gain of the first of two frames, and flicker from there to the second, as report.json has
-    them: with the render's own flow.
+def _measure(
+    window: Sequence[Frame], dreams: Sequence[Image], judge: Gradient, found: Found
+) -> None:
+    """Add the gain of the first of two frames, and the flicker between both, to `found`.
+
+    They are computed as in report.json, with the flow of the render.
     """
     pictures = [
         to_image(frame.picture, harness.device) for frame in window if frame.picture is not None
@@ -235,46 +242,47 @@ def _judge(window: Sequence[Frame], dreams: Sequence[Image], judge: Gradient, fo
     found.flickers.append(float(flicker(now, moved, seen)))
 
 
-def _filmed(words: Sequence[str]) -> dict[int, Frame]:
-    """Return the frames of all windows, by index, with their motion."""
+def _window_frames(words: Sequence[str]) -> dict[int, Frame]:
+    """Return the frames of all windows with their motion, by index."""
     source, cuts = harness.stage("source", words), harness.stage("cuts", words)
     frames = with_motion(cuts(source.pictures()), harness.stage("flow", words), source.clip.rate)
-    wanted = {begin + n for begin in WINDOWS for n in range(LONG)}
+    wanted = {first_index + n for first_index in WINDOWS for n in range(LONG)}
     return {frame.index: frame for frame in frames if frame.index in wanted}
 
 
-def _step(peer: Peer, words: Sequence[str]) -> float:
-    """Return how many times longer the field's step takes than ours, at full size, all that goes
-    with one included.
+def _step_ratio(peer: Peer, words: Sequence[str]) -> float:
+    """Return the time of a common gradient step over that of ours, at full size.
+
+    Both include everything that belongs to a step.
     """
     first = next(harness.stage("source", words).pictures())
     image, gradient_fn = to_image(first, harness.device), harness.gradient(words)
     ours = harness.stage("dreamer", ["dreamer.octaves=1", "dreamer.iterations=1"])
     ways = (peer.gradient_fn, baselines.octaves(1, 1)), (gradient_fn, ours)
     for way in 2 * ways:
-        baselines.dreamt(image, *way)  # the first times are slower
+        baselines.dreamt(image, *way)  # the first runs are slower
     ratios = []
     for _ in range(STEPS):
         spans = []
         for way in ways:
             harness.wait()
-            began = time.perf_counter()
+            start = time.perf_counter()
             baselines.dreamt(image, *way)
             harness.wait()
-            spans.append(time.perf_counter() - began)
+            spans.append(time.perf_counter() - start)
         ratios.append(spans[0] / spans[1])
     return statistics.median(ratios)
 
 
 def lite0() -> Peer:
-    """EfficientNet-Lite0 to blocks.9, with its real weights."""
+    """Return EfficientNet-Lite0 up to blocks.9, with its real weights."""
     module = pretrained(0)
     blocks = nn.Sequential(module.stem, *module.blocks[:10])
     return Peer("EfficientNet-Lite0 to blocks.9", Usual(blocks, MEAN, DEVIATION), (), 4.0)
 
 
 def googlenet(out: Path) -> Peer:
-    """GoogLeNet to inception4c, with weights drawn at random, which serve for time."""
+    """Return GoogLeNet up to inception4c, with random weights, which suffice to measure time."""
     torch.manual_seed(0)
     module = bare_network("googlenet", 1000)
     for layer in module.modules():

@@ -1,4 +1,4 @@
-"""Whether a render's cost grows as its pixels and its frames do, and no faster."""
+"""Whether the time of a render grows linearly with its pixels and its frames."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from pipeline.gradient import Gradient
 SIZES = ((320, 180), (640, 360), (960, 540), (1280, 720), (1920, 1080))
 """Width and height in pixels."""
 FRAMES = 12
-"""Of each size; the first costs more and is left out."""
+"""Frames of each size; the first one takes longer and is left out."""
 PERIOD, LONG = 50, 2000
-"""Frames of a piece that comes again and again, each time behind a cut, and of them all."""
+"""Frames of the piece that is repeated, each time after a cut, and frames of all repetitions."""
 MARKS = (50, 100, 250, 500, 1000, 2000)
-"""Frames at which the time so far is looked at."""
+"""Numbers of frames at which the elapsed time is compared."""
 WITHIN = 0.1
 Vector = npt.NDArray[np.float64]
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Return the figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    """Return the results, and requirement -> whether it is met. clip: bikes.mp4."""
     clip = harness.needed(clip, "cost")
     gradient_fn = harness.gradient([f"input={clip}"])
     by_size = {size: _by_size(clip, size, gradient_fn) for size in SIZES}
@@ -34,57 +34,66 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     spent = np.array(list(by_size.values()))
     for (width, height), seconds in by_size.items():
         print(f"{width}x{height}: {1e3 * seconds:.0f} ms a step")
-    wide, begun = _off_line(pixels, spent)
-    so_far = _by_frames(_repeated(clip, out / "repeated.mp4"), gradient_fn)
+    deviation, offset = _fit_line(pixels, spent)
+    elapsed = _by_frames(_repeat_piece(clip, out / "repeated.mp4"), gradient_fn)
     for mark in MARKS:
-        print(f"{mark} frames: {1e3 * so_far[mark] / mark:.1f} ms a frame")
-    long, _ = _off_line(np.array(MARKS, float), np.array([so_far[mark] for mark in MARKS]))
-    told_sizes = {f"{width}x{height}": seconds for (width, height), seconds in by_size.items()}
-    return {"seconds a step": told_sizes, "seconds": {mark: so_far[mark] for mark in MARKS}}, {
-        f"seconds a step are at most {wide:.1%} <= 10 % off a line in pixels, which begins at "
-        f"{begun:.1%} of 1920x1080": wide <= WITHIN,
-        f"seconds are at most {long:.1%} <= 10 % off a line in frames": long <= WITHIN,
+        print(f"{mark} frames: {1e3 * elapsed[mark] / mark:.1f} ms a frame")
+    frames_deviation, _ = _fit_line(
+        np.array(MARKS, float), np.array([elapsed[mark] for mark in MARKS])
+    )
+    seconds_by_size = {f"{width}x{height}": seconds for (width, height), seconds in by_size.items()}
+    return {
+        "seconds a step": seconds_by_size,
+        "seconds": {mark: elapsed[mark] for mark in MARKS},
+    }, {
+        f"seconds a step are at most {deviation:.1%} <= 10 % off a line in pixels, which begins at "
+        f"{offset:.1%} of 1920x1080": deviation <= WITHIN,
+        f"seconds are at most {frames_deviation:.1%} <= 10 % off a line in frames": frames_deviation
+        <= WITHIN,
     }
 
 
-def _off_line(sizes: Vector, spent: Vector) -> tuple[float, float]:
-    """Return how far off, in proportion, these seconds are at most from the line that comes nearest
-    to them; and the share of the last of them that the line begins with.
+def _fit_line(sizes: Vector, spent: Vector) -> tuple[float, float]:
+    """Fit a line to times over sizes.
+
+    Return the largest relative deviation from it, and its offset at size 0 as a share of the last
+    time.
     """
     line = np.polyfit(sizes, spent, 1, w=1 / spent)
     return float(abs(np.polyval(line, sizes) / spent - 1).max()), float(line[1] / spent[-1])
 
 
 def _by_size(clip: Path, size: tuple[int, int], gradient_fn: Gradient) -> float:
-    """Return seconds of a frame behind the first, all that goes with it included, over its steps:
-    what is new in a frame, and wants steps, hangs on its size too.
+    """Return the seconds per gradient step of the frames after the first, all overhead included.
+
+    Per step, because the share of new content, and so the number of steps, depends on the size.
     """
     width, height = size
     words = [f"input={clip}", f"width={width}", f"height={height}", f"frames={FRAMES}"]
     marks = [(time.perf_counter(), 0.0)]
-    for steps in _dreamt(words, gradient_fn):
+    for steps in _frame_steps(words, gradient_fn):
         marks.append((time.perf_counter(), steps))
     spent = marks[-1][0] - marks[1][0]
     return spent / sum(steps for _, steps in marks[2:])
 
 
 def _by_frames(clip: Path, gradient_fn: Gradient) -> Mapping[int, float]:
-    """Return seconds until so many frames of the clip were there."""
-    began, so_far = time.perf_counter(), {}
-    for count, _ in enumerate(_dreamt([f"input={clip}"], gradient_fn), start=1):
-        so_far[count] = time.perf_counter() - began
-    return so_far
+    """Return number of frames -> seconds until they were rendered."""
+    start_time, elapsed = time.perf_counter(), {}
+    for count, _ in enumerate(_frame_steps([f"input={clip}"], gradient_fn), start=1):
+        elapsed[count] = time.perf_counter() - start_time
+    return elapsed
 
 
-def _dreamt(words: Sequence[str], gradient_fn: Gradient) -> Iterator[float]:
-    """Yield the steps of each frame, once it is dreamt; each weighted by its share of the frame."""
+def _frame_steps(words: Sequence[str], gradient_fn: Gradient) -> Iterator[float]:
+    """Yield the gradient steps of each frame, weighted by their size's share of the frame."""
     source = harness.stage("source", words)
     for dreamt in harness.rendered(source, words, gradient_fn):
         yield dreamt.dream.steps
 
 
-def _repeated(clip: Path, output: Path) -> Path:
-    """Return a piece of the clip over and over: each turn costs what the first did."""
+def _repeat_piece(clip: Path, output: Path) -> Path:
+    """Write a piece of the clip over and over; every repetition costs the same. Return `output`."""
     piece = output.with_name("piece.mp4")
     small = ["-vf", "scale=160:-2", "-an"]
     for words in (

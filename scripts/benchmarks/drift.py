@@ -1,4 +1,4 @@
-"""Whether a shot stays as it began: the energy of its dream layer in three bands, at each frame."""
+"""Whether a shot keeps its strength: the energy of its dream layer in three bands over time."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from pipeline.source import Source
 
 FRAMES = 300
 SETTLED = 5
-"""Frames after the first one of a shot before its energy must be level."""
+"""Frames after the first one of a shot until its energy must be constant."""
 SHORTEST = 20
-"""Frames of a shot that is looked at."""
+"""Minimum number of frames of a shot that is evaluated."""
 LEVEL = 0.15
-"""Share by which a band's energy may differ from its mean, and from the first frame's."""
+"""Maximum relative deviation of a band's energy from its mean and from the first frame's."""
 TREND = 0.1
-"""Share by which a line through a band's energy may rise or fall from one end to the other."""
+"""Maximum relative rise or fall, over the shot, of a line fitted to a band's energy."""
 GAIN_EVERY = 10
 FRESH_EVERY = 10
-"""Frames of a clip that are also dreamt afresh, to compare with."""
+"""Interval in frames at which frames of a clip are also dreamt without a past, to compare with."""
 SHOWN = (0, 50, 100, 149, 299)
-"""Frames of the contact sheets."""
+"""Indices of the frames on the contact sheets."""
 MOTIONS: dict[str, Callable[[int], scenes.Scene]] = {
     "still": scenes.steady,
     "pan .3": partial(scenes.steady, pixels=0.3),
@@ -56,11 +56,11 @@ CLIP_WIDTH = 400
 
 @dataclass
 class Shot:
-    """Figures of the frames of one shot.
+    """Measurements of the frames of one shot.
 
-    energies: (3,) each, of the bands. clipped: share of the values at black or white, beyond the
-    picture's own. gains: of every GAIN_EVERYth frame. fresh: energies by frame of dreams that carry
-    nothing, each as the first frame of a shot would be; empty where the content stays the same.
+    energies: (3,) each, by band. clipped: share of values at black or white, less that of the
+    picture. gains: of every GAIN_EVERYth frame. fresh: energies, (3,) each, of frames dreamt as the
+    first frame of a shot; empty if the content stays the same.
     """
 
     energies: list[npt.NDArray[np.float64]] = field(default_factory=list)
@@ -70,12 +70,12 @@ class Shot:
     pictures: dict[int, Picture] = field(default_factory=dict)
 
     def ratios(self) -> npt.NDArray[np.float64]:
-        """Return (frames after SETTLED, 3): the energy over the first frame's."""
+        """Return the energy relative to the first frame's, (frames after SETTLED, 3)."""
         energies: npt.NDArray[np.float64] = np.array(self.energies)
         return np.asarray(energies[SETTLED:] / energies[0])
 
     def add(self, dreamt: RenderedFrame, gain: float | None) -> None:
-        """Take in the next frame."""
+        """Add the measurements of the next frame."""
         picture, dream = dreamt.canvas.picture, dreamt.dream.image
         assert picture is not None
         self.energies.append(_energy(dreamt))
@@ -91,12 +91,12 @@ class Shot:
 def run(
     out: Path, clip: Path | None, *, names: Sequence[str] = ()
 ) -> tuple[dict[str, object], dict[str, bool]]:
-    """Print a row for each band of each shot; the figures, and which demands they meet.
+    """Print a row for each band of each shot. Return results, and requirement -> whether it is met.
 
-    clip: a real one, or a folder of them. names: of the renders to make, none = all.
+    clip: a real clip, or a folder of clips. names: of the renders to make; empty: all.
     """
     torch.set_num_threads(2)
-    figures: dict[str, object] = {}
+    results: dict[str, object] = {}
     met: dict[str, bool] = {}
     print(
         f"{'shot':34s} {'':7s} frame 20   72  149  last    low  high  off mean  trend  gain  "
@@ -107,47 +107,47 @@ def run(
             if len(shot.energies) < SHORTEST:
                 continue
             label = name if len(shots) == 1 else f"{name} shot {number + 1}"
-            rows = _judged(label, shot)
-            figures[label] = rows | {
+            rows = _band_statistics(label, shot)
+            results[label] = rows | {
                 "gain": statistics.fmean(shot.gains),
                 "clipped": [shot.clipped[0], shot.clipped[-1]],
             }
-            _demand(met, label, shot, rows)
+            _add_checks(met, label, shot, rows)
             if shot.pictures:
                 _sheet(out / f"drift-{label.replace(' ', '-').replace(',', '')}.png", shot)
-    return figures, met
+    return results, met
 
 
 def _renders(clip: Path | None, names: Sequence[str]) -> Iterable[tuple[str, list[Shot]]]:
     """Yield the name and the shots of each render."""
     for name, motion in MOTIONS.items():
         if not names or name in names:
-            yield name, _measured(motion(FRAMES), [])
+            yield name, _measure(motion(FRAMES), [])
     for look in LOOKS:
         if not names or look in names:
             footage = MOTIONS[LOOKS_MOTION](FRAMES)
-            yield f"{look}, {LOOKS_MOTION}", _measured(footage, [f"look={look}"])
+            yield f"{look}, {LOOKS_MOTION}", _measure(footage, [f"look={look}"])
     clips = [] if clip is None else sorted(clip.iterdir()) if clip.is_dir() else [clip]
     for path in clips:
         if not names or path.stem in names:
             words = [f"input={path}", f"width={CLIP_WIDTH}"]
             source = harness.stage("source", words)
-            yield path.stem, _measured(source, words, afresh=True)
+            yield path.stem, _measure(source, words, afresh=True)
 
 
-class _Few:
-    """Every FRESH_EVERYth picture of a source."""
+class _Subsampled:
+    """A source of every FRESH_EVERYth picture of another source."""
 
     def __init__(self, source: Source) -> None:
         self._source, self.clip = source, source.clip
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
-        """Return the pictures from that one on."""
+        """Yield the pictures from index `start` on."""
         return islice(self._source.pictures(), start * FRESH_EVERY, None, FRESH_EVERY)
 
 
 class _AllCuts:
-    """Cuts by which each picture begins a shot."""
+    """A cut detector that starts a shot at every picture."""
 
     def __call__(
         self, pictures: Iterable[Picture | None]
@@ -156,29 +156,32 @@ class _AllCuts:
 
 
 def _energy(dreamt: RenderedFrame) -> npt.NDArray[np.float64]:
-    """Return the energy of the dream layer by band, (3,)."""
+    """Return the energy of the dream layer in each band, (3,)."""
     picture = dreamt.canvas.picture
     assert picture is not None
     energy = band_energy(dreamt.dream.image - picture, torch.ones_like(picture[:, :1]))
     return np.asarray(energy.double().cpu().numpy())
 
 
-def _measured(source: Source, words: Sequence[str], *, afresh: bool = False) -> list[Shot]:
-    """Return the shots of this footage, dreamt with these settings.
+def _measure(source: Source, words: Sequence[str], *, afresh: bool = False) -> list[Shot]:
+    """Return the measurements of each shot of this footage, dreamt with these settings.
 
-    afresh: whether some frames are also dreamt without what is carried.
+    afresh: whether every FRESH_EVERYth frame is also dreamt as the first frame of a shot.
     """
     gradient = harness.gradient(words)
     shots: list[Shot] = []
     fresh: list[npt.NDArray[np.float64]] = []
     if afresh:
         cuts = _AllCuts()
-        fresh = [_energy(one) for one in harness.rendered(_Few(source), words, gradient, cuts=cuts)]
+        fresh = [
+            _energy(one)
+            for one in harness.rendered(_Subsampled(source), words, gradient, cuts=cuts)
+        ]
     for dreamt in harness.rendered(source, words, gradient):
         if dreamt.canvas.positions is None:
             shots.append(Shot())
-        asked = dreamt.frame.index % GAIN_EVERY == 0
-        shots[-1].add(dreamt, _gain(dreamt, gradient) if asked else None)
+        measures_gain = dreamt.frame.index % GAIN_EVERY == 0
+        shots[-1].add(dreamt, _gain(dreamt, gradient) if measures_gain else None)
         if dreamt.frame.index % FRESH_EVERY == 0 and fresh:
             shots[-1].fresh.append(fresh[dreamt.frame.index // FRESH_EVERY])
     return shots
@@ -189,8 +192,8 @@ def _gain(dreamt: RenderedFrame, gradient: Gradient) -> float:
     return float(gradient.score(dreamt.dream.image) / gradient.score(dreamt.canvas.picture))
 
 
-def _judged(label: str, shot: Shot) -> dict[str, dict[str, float]]:
-    """Return the figures of each band of a shot, and print them."""
+def _band_statistics(label: str, shot: Shot) -> dict[str, dict[str, float]]:
+    """Print and return the statistics of each band of a shot."""
     ratios, rows = shot.ratios(), {}
     fresh = np.array(shot.fresh) / shot.energies[0] if shot.fresh else None
     for band, series in zip(BANDS, ratios.T, strict=True):
@@ -223,10 +226,10 @@ def _judged(label: str, shot: Shot) -> dict[str, dict[str, float]]:
     return rows
 
 
-def _demand(
+def _add_checks(
     met: dict[str, bool], label: str, shot: Shot, rows: dict[str, dict[str, float]]
 ) -> None:
-    """Add the demands on a shot."""
+    """Add the requirements on a shot to `met`."""
     for band, row in rows.items():
         off = max(row["off_mean"], 1 - row["low"], row["high"] - 1)
         met[f"{label}: {band} within +-{LEVEL:.0%} ({off:.3f})"] = off <= LEVEL
@@ -237,5 +240,5 @@ def _demand(
 
 
 def _sheet(path: Path, shot: Shot) -> None:
-    """Write the frames that were kept, one below the other."""
+    """Write the kept frames, one below the other."""
     cv2.imwrite(str(path), cv2.cvtColor(np.vstack(list(shot.pictures.values())), cv2.COLOR_RGB2BGR))

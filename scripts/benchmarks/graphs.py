@@ -1,4 +1,4 @@
-"""On an NVIDIA GPU: a step kernel by kernel, and with its network recorded as CUDA graphs."""
+"""Time of a gradient step on an NVIDIA GPU, with and without CUDA graphs."""
 
 from __future__ import annotations
 
@@ -23,67 +23,67 @@ from pipeline.model.network.precision import with_precision
 SIZES = ((272, 640), (1080, 1920))
 PRECISIONS = ("float32", "tf32", "bf16", "fp16")
 STEPS = 8
-"""Of a frame: what is done once for all of them is a share of each."""
+"""Gradient steps per frame: each includes its share of the work done once per frame."""
 ROUNDS, TIMES = 3, 10
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Return the figures, in milliseconds, and which demands they meet. clip: any."""
+    """Return times in milliseconds, and requirement -> whether it is met. clip: not used."""
     if harness.device.type != "cuda":
         raise UserError(
             f"--device: must be cuda for graphs, got {harness.device}; add --device cuda"
         )
-    told: dict[str, object] = {}
-    met: dict[str, bool] = {}
+    results: dict[str, object] = {}
+    checks: dict[str, bool] = {}
     print(
         f"{torch.cuda.get_device_name(harness.device)}, ms: bare, a step; as graphs: bare, a step"
     )
     dreamer = harness.stage("dreamer", ["dreamer.octaves=1", f"dreamer.iterations={STEPS}"])
     for peer in (comparison.lite0(), comparison.googlenet(out)):
         plain = harness.stage("model", peer.words)
-        aim = harness.stage("objective", peer.words).bind(plain)
-        layer = aim.layers[0]
+        objective = harness.stage("objective", peer.words).bind(plain)
+        layer = objective.layers[0]
         for size, precision in itertools.product(SIZES, PRECISIONS):
             image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
             image = image.to(harness.device)
             model = with_precision(plain, precision, harness.device)
             ways = model, with_cuda_graphs(model, "graphs", harness.device)
-            gradients = [Gradient(way, aim) for way in ways for _ in range(2)]
+            gradients = [Gradient(way, objective) for way in ways for _ in range(2)]
             one, *_, other = [
                 gradient_fn(image)[0] for gradient_fn in gradients
-            ]  # recorded at the second time
+            ]  # recorded at the second call
             row = [
                 milliseconds(work) / steps
                 for way in ways
                 for work, steps in (
                     (partial(bare, way, layer, image), 1),
-                    (partial(baselines.dreamt, image, Gradient(way, aim), dreamer), STEPS),
+                    (partial(baselines.dreamt, image, Gradient(way, objective), dreamer), STEPS),
                 )
             ]
             name = f"{peer.name}, {size[1]}x{size[0]}, {precision}"
-            told[name] = row
+            results[name] = row
             print(f"{name:55s}" + " ".join(f"{span:8.2f}" for span in row), flush=True)
-            met[f"{name}: the same bits"] = torch.equal(one, other)
-            met[f"{name}: a step as graphs {row[3]:.2f} <= {row[1]:.2f}"] = row[3] <= row[1]
-    return told, met
+            checks[f"{name}: the same bits"] = torch.equal(one, other)
+            checks[f"{name}: a step as graphs {row[3]:.2f} <= {row[1]:.2f}"] = row[3] <= row[1]
+    return results, checks
 
 
 @torch.enable_grad()
 def bare(model: Model, layer: str, image: Image) -> Tensor:
-    """Forward and backward of the network."""
-    ready = image.detach().requires_grad_()
-    return torch.autograd.grad(model(ready, [layer])[layer].square().mean(), ready)[0]
+    """Return the gradient of the layer's mean square: one forward and backward pass."""
+    leaf = image.detach().requires_grad_()
+    return torch.autograd.grad(model(leaf, [layer])[layer].square().mean(), leaf)[0]
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """Return the median of some rounds of many times."""
+    """Return the median over ROUNDS rounds of the mean time of a call, in milliseconds."""
     spans = []
     for turn in range(ROUNDS + 1):
         harness.wait()
-        began = time.perf_counter()
+        start = time.perf_counter()
         for _ in range(TIMES):
             work()
         harness.wait()
-        if turn:  # the first is slower
-            spans.append((time.perf_counter() - began) / TIMES)
+        if turn:  # the first round is slower
+            spans.append((time.perf_counter() - start) / TIMES)
     return 1e3 * statistics.median(spans)

@@ -1,4 +1,4 @@
-"""The program's own stages as `compose` makes them, for benches that look inside a render."""
+"""Jobs and stages from `compose`, for benchmarks that look inside a render."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ from pipeline.source import Source
 
 CPU = torch.device("cpu")
 device = CPU
-"""What renders of this run dream on; scripts/bench.py sets it."""
+"""Device of all renders of this run; scripts/bench.py sets it."""
 NO_INPUT = ("source=feedback",)
-"""For jobs whose pictures come from the bench."""
+"""Settings of jobs whose pictures come from the benchmark."""
 
 
 def needed(clip: Path | None, bench: str) -> Path:
-    """Return the clip, which this bench cannot do without. Raises UserError."""
+    """Return the clip. Raises UserError if it is None: this benchmark needs one."""
     if clip is None:
         raise UserError(f"--clip: must be given for {bench}, got nothing; add --clip bikes.mp4")
     return clip
 
 
 def job(words: Sequence[str] = ()) -> Job:
-    """Return the job that a user gets with these words on the command line."""
-    filmed = any(word.startswith(("input=", "recipe=", "source=")) for word in words)
-    given = words if filmed else (*NO_INPUT, *words)
-    return compose(f"device={device}", "overwrite=true", *given)
+    """Return the job of a command line with these settings."""
+    has_input = any(word.startswith(("input=", "recipe=", "source=")) for word in words)
+    settings = words if has_input else (*NO_INPUT, *words)
+    return compose(f"device={device}", "overwrite=true", *settings)
 
 
 def stage(group: str, words: Sequence[str] = ()) -> Any:
-    """Return the stage of this name, as it is at the first frame."""
+    """Return the stage of this group as it is at the first frame."""
     return compose_stage(group, *words)
 
 
 def gradient(words: Sequence[str] = ()) -> Gradient:
-    """Return the gradient of the configured objective and model, as the command line runs it."""
+    """Return the gradient of the configured objective and model, as the command line uses it."""
     pipeline = job(words).pipeline
     model = pipeline.model.to(device)
     return Gradient(model, pipeline.stages_at(0).objective.bind(model))
 
 
 def wait() -> None:
-    """Wait until the device has done all that it was told."""
+    """Wait until the device has finished all its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -67,21 +67,21 @@ def job_of(
     loop: SeamlessLoop = NO_LOOP,
     cuts: Cuts | None = None,
 ) -> Job:
-    """Return the job that the command line has for these words, with this source and model.
+    """Return the job of a command line with these settings, but with this source and model.
 
-    cuts: what finds where shots begin, None = what is configured.
+    cuts: the cut detector; None: the configured one.
     """
-    whole = job(words)
+    render_job = job(words)
     pipeline = replace(
-        whole.pipeline,
+        render_job.pipeline,
         source=source,
         clip=source.clip,
-        cuts=cuts or whole.pipeline.cuts,
-        stages_at=loop.blend_camera(whole.pipeline.stages_at),
+        cuts=cuts or render_job.pipeline.cuts,
+        stages_at=loop.blend_camera(render_job.pipeline.stages_at),
         model=gradient_fn.model,
         loop=loop,
     )
-    return replace(whole, pipeline=pipeline)
+    return replace(render_job, pipeline=pipeline)
 
 
 def rendered(
@@ -93,9 +93,11 @@ def rendered(
     loop: SeamlessLoop = NO_LOOP,
     cuts: Cuts | None = None,
 ) -> Iterator[RenderedFrame]:
-    """Return the render of this source, frame by frame, as the command line would do it."""
-    whole = job_of(source, words, gradient_fn, loop=loop, cuts=cuts)
-    return render(whole.pipeline, recorder or NullRecorder(), seed=whole.seed, device=device)
+    """Render this source frame by frame, as the command line would."""
+    render_job = job_of(source, words, gradient_fn, loop=loop, cuts=cuts)
+    return render(
+        render_job.pipeline, recorder or NullRecorder(), seed=render_job.seed, device=device
+    )
 
 
 def recorded(
@@ -105,15 +107,15 @@ def recorded(
     output: Path,
     look: Callable[[RenderedFrame], object] = lambda _: None,
 ) -> tuple[Any, float]:
-    """Return the figures of a whole render, recorded as the command line does, and its seconds.
+    """Render to a file as the command line does; return the report and the seconds.
 
-    look: at each frame, while the clock runs.
+    look: called with each frame; its time is included.
     """
-    whole = replace(job_of(source, words, gradient_fn), output=output)
-    began = time.perf_counter()
-    with whole.recording() as recording:
-        report = whole.report(recording)
-        for frame in whole.frames(recording, report):
+    render_job = replace(job_of(source, words, gradient_fn), output=output)
+    start = time.perf_counter()
+    with render_job.recording() as recording:
+        report = render_job.report(recording)
+        for frame in render_job.frames(recording, report):
             look(frame)
         figures = report.figures()
-    return figures, time.perf_counter() - began
+    return figures, time.perf_counter() - start

@@ -1,9 +1,9 @@
-"""Whether two commits make the same: python scripts/benchmarks/identical.py BEFORE [AFTER].
+"""Whether two commits give the same results: scripts/benchmarks/identical.py BEFORE [AFTER].
 
-Each commit is checked out in a folder of its own and renders a video with sound, a zoom, a still
-with alpha, a visualisation, mask and guide, a loop, tiles, a sweep of four and shots in two parts.
-The decoded frames, or the files of stills, are compared. AFTER also reads with from= what BEFORE
-made: a recipe.yaml, a video and a job of a sweep.
+Each commit is checked out in its own folder and renders a video with sound, a zoom, a still with
+alpha, a visualisation, a mask with a guide, a loop, tiles, a sweep of four jobs and shots in two
+parts. Decoded frames are compared, and files of stills. AFTER also starts from results of BEFORE
+with from=: a recipe.yaml, a video and a job of a sweep.
 """
 
 from __future__ import annotations
@@ -45,40 +45,40 @@ CASES: dict[str, tuple[str, ...]] = {
         *("sweep=sweep", *SMALL, *LITTLE),
     ),
 }
-"""Name -> the words of the command line."""
+"""Name of a case -> arguments of its command line."""
 SHOTS = ("input=cut.mp4", "output=shots.mkv", "--least", "8", "width=160", *LITTLE)
 FROM = ("video with sound/out.mp4", "loop/out.mkv.render/recipe.yaml", "sweep of four/sweep")
-"""What AFTER reads of BEFORE; of a sweep its first job."""
+"""Results of BEFORE that AFTER starts from; of a sweep, its first job."""
 
 
 def main() -> None:
-    """Print the table; exit 1 if anything differs."""
+    """Print the table; exit with 1 if anything differs."""
     before, after = [*sys.argv[1:], "HEAD"][:2]
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         _inputs(home)
-        found = {}
+        hashes = {}
         for side, commit in (("before", before), ("after", after)):
             code = home / f"code-{side}"
             subprocess.run(["git", "worktree", "add", "--detach", code, commit], check=True)
             try:
-                found[side] = dict(_rendered(code, home / side, home))
+                hashes[side] = dict(_render_cases(code, home / side, home))
                 if side == "after":
                     _read_back(code, home / "before", home)
             finally:
                 subprocess.run(["git", "worktree", "remove", "--force", code], check=True)
-    names = sorted({*found["before"], *found["after"]})
-    same = {name: found["before"].get(name) == found["after"].get(name) for name in names}
+    names = sorted({*hashes["before"], *hashes["after"]})
+    same = {name: hashes["before"].get(name) == hashes["after"].get(name) for name in names}
     for name in names:
         print(
-            f"{name:44s} {found['after'].get(name, 'missing'):34s} "
+            f"{name:44s} {hashes['after'].get(name, 'missing'):34s} "
             f"{'identical' if same[name] else 'DIFFERS'}"
         )
     sys.exit(0 if all(same.values()) else 1)
 
 
 def _inputs(home: Path) -> None:
-    """Make what the cases read."""
+    """Write the input files of the cases."""
     tests = ["-f", "lavfi", "-i", "testsrc2=s=320x192:r=12:d=2"]
     sound = ["-f", "lavfi", "-i", "sine=frequency=440:duration=2"]
     _ffmpeg(home, *tests, *sound, "-c:a", "aac", "-shortest", "clip.mp4")
@@ -91,24 +91,27 @@ def _inputs(home: Path) -> None:
     _ffmpeg(home, *tests, *second, "-filter_complex", joined, "cut.mp4")
 
 
-def _rendered(code: Path, folder: Path, home: Path) -> list[tuple[str, str]]:
-    """Return what each case came to with this code: the name of an output -> its hash."""
-    found = []
+def _render_cases(code: Path, folder: Path, home: Path) -> list[tuple[str, str]]:
+    """Render each case with this code; return (name, hash) of each output."""
+    hashes = []
     for case, words in CASES.items():
-        here = folder / case
-        here.mkdir(parents=True)
-        _run([sys.executable, "-m", "pipeline", *_absolute(words, home)], code, here)
-        found += [(f"{case}: {path.relative_to(here)}", _hash(path)) for path in _outputs(here)]
-    here = folder / "shots"
-    here.mkdir()
+        case_folder = folder / case
+        case_folder.mkdir(parents=True)
+        _run([sys.executable, "-m", "pipeline", *_absolute(words, home)], code, case_folder)
+        hashes += [
+            (f"{case}: {path.relative_to(case_folder)}", _hash(path))
+            for path in _outputs(case_folder)
+        ]
+    case_folder = folder / "shots"
+    case_folder.mkdir()
     script = code / "scripts" / "render_shots.py"
-    _run([sys.executable, str(script), *_absolute(SHOTS, home)], code, here)
-    found.append(("shots in two parts: shots.mkv", _hash(here / "shots.mkv")))
-    return found
+    _run([sys.executable, str(script), *_absolute(SHOTS, home)], code, case_folder)
+    hashes.append(("shots in two parts: shots.mkv", _hash(case_folder / "shots.mkv")))
+    return hashes
 
 
 def _read_back(code: Path, before: Path, home: Path) -> None:
-    """Let this code render from what another made."""
+    """Render with this code from results of the code before."""
     for number, name in enumerate(FROM):
         path = before / name
         if path.name == "sweep":
@@ -119,13 +122,13 @@ def _read_back(code: Path, before: Path, home: Path) -> None:
 
 
 def _absolute(words: Sequence[str], home: Path) -> list[str]:
-    """Return the words with the inputs where they lie."""
+    """Return the arguments with absolute paths of the inputs."""
     keys = ("input=", "mask=", "guide=")
     return [word.replace("=", f"={home}/", 1) if word.startswith(keys) else word for word in words]
 
 
 def _run(command: Sequence[str], code: Path, folder: Path) -> None:
-    """Run this in the folder, with the package of that code."""
+    """Run the command in a folder, with the package of this code; exit on failure."""
     environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": "2"}
     ran = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -135,12 +138,12 @@ def _run(command: Sequence[str], code: Path, folder: Path) -> None:
 
 
 def _outputs(folder: Path) -> list[Path]:
-    """Return the results in a folder."""
+    """Return the output files in a folder."""
     return sorted(path for path in folder.rglob("out.*") if path.is_file())
 
 
 def _hash(path: Path) -> str:
-    """Return a hash of a still's bytes, or of a video's decoded frames and sound."""
+    """Return the hash of a still's bytes, or of a video's decoded frames and sound."""
     if path.suffix == ".png":
         return hashlib.md5(path.read_bytes()).hexdigest()
     decode = [executable(), "-v", "error", "-i", str(path), "-map", "0", "-f", "md5", "-"]

@@ -1,4 +1,4 @@
-"""Gain against seconds a frame, and flicker, of the field's ways and of ours: drawn as a plot."""
+"""Plots of gain and flicker over seconds per frame, of common methods and of dreamreel."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from benchmarks import baselines, comparison, harness
 from pipeline.errors import UserError
 
 EACH = (2, 5, 10)
-"""Iterations an octave of the field's ways."""
+"""Iterations per octave of the common methods."""
 FIELD: Mapping[str, tuple[str, Callable[..., baselines.Dreams]]] = {
     "each frame by itself": ("o", baselines.alone),
     "blend .85": ("s", partial(baselines.blended, share=0.85)),
     "flow-warped blend": ("^", baselines.warped_blend),
 }
-"""By name, the mark that it is drawn with, and the method, which is told its iterations."""
+"""Name -> marker in the plot, and the method, which is called with `iterations`."""
 UPKEEP = (1, 4, 6)
-"""Steps a frame of a draft, beside its own two."""
+"""Steps per frame at full size of drafts, in addition to the default draft with two."""
 OURS = {
     **{f"draft, {n} a frame": ("quality=draft", f"dreamer.upkeep_iterations={n}") for n in UPKEEP},
     "draft": ("quality=draft",),
@@ -31,12 +31,12 @@ NAMED = ("draft", "normal", "fine")
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Return the figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    """Return the results, and requirement -> whether it is met. clip: bikes.mp4."""
     clip = harness.needed(clip, "pareto")
     torch.set_num_threads(2)
     peer = comparison.lite0()
     methods = {
-        _told(name, n): partial(method, iterations=n)
+        _method_name(name, n): partial(method, iterations=n)
         for name, (_, method) in FIELD.items()
         for n in EACH
     }
@@ -48,27 +48,29 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
             f"{name:36s} {row['seconds a frame']:6.2f} s, gain {row['gain']:5.2f}, "
             f"flicker {row['flicker']:.4f}"
         )
-    _drawn(rows, out / "pareto.png")
-    unbeaten = [name for name in methods if not any(_beats(rows[one], rows[name]) for one in OURS)]
+    _plot(rows, out / "pareto.png")
+    unbeaten = [
+        name for name in methods if not any(_is_better(rows[one], rows[name]) for one in OURS)
+    ]
     return dict(rows), {
         f"of {len(methods)} ways of the field, each has one of ours that is quicker, gains as much "
         f"and flickers less (not so: {', '.join(unbeaten) or 'none'})": not unbeaten,
     }
 
 
-def _told(method: str, iterations: int) -> str:
-    """Return what a way of the field is called with so many iterations an octave."""
+def _method_name(method: str, iterations: int) -> str:
+    """Return the name of a common method with this number of iterations per octave."""
     return f"{method}, {iterations} an octave"
 
 
-def _beats(ours: Mapping[str, float], theirs: Mapping[str, float]) -> bool:
-    """Return whether ours is better in all three."""
+def _is_better(ours: Mapping[str, float], theirs: Mapping[str, float]) -> bool:
+    """Return whether ours is faster, gains at least as much and flickers less."""
     quicker = ours["seconds a frame"] < theirs["seconds a frame"]
     return quicker and ours["gain"] >= theirs["gain"] and ours["flicker"] < theirs["flicker"]
 
 
-def _drawn(rows: comparison.Table, path: Path) -> None:
-    """Two plots over seconds a frame, side by side: gain and flicker."""
+def _plot(rows: comparison.Table, path: Path) -> None:
+    """Write two plots over seconds per frame, side by side: gain and flicker."""
     try:
         import matplotlib.pyplot as plt
     except ModuleNotFoundError as error:
@@ -76,7 +78,7 @@ def _drawn(rows: comparison.Table, path: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for axis, figure_name in zip(axes, ("gain", "flicker"), strict=True):
         for name, (mark, _) in FIELD.items():
-            own = [rows[_told(name, iterations)] for iterations in EACH]
+            own = [rows[_method_name(name, iterations)] for iterations in EACH]
             axis.plot(
                 [row["seconds a frame"] for row in own],
                 [row[figure_name] for row in own],

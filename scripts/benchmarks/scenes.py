@@ -21,19 +21,19 @@ from pipeline.imaging.sampling import pixel_grid
 HEIGHT, WIDTH = 224, 400
 RATE = 25
 PAN_ANGLE = 20
-"""Degrees below the horizon, so that both coordinates move by fractions of a pixel."""
+"""Direction of pans in degrees below the horizontal, so that both coordinates have fractions."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A Source of pictures, with the exact backward flow between them; None before the first."""
+    """A source of pictures with the exact backward flow; None for the first picture."""
 
     shots: tuple[Picture, ...]
     flows: tuple[FloatMap | None, ...]
 
     @property
     def clip(self) -> Clip:
-        """400x224 at 25 frames a second."""
+        """400x224 pixels at 25 frames per second."""
         return Clip(HEIGHT, WIDTH, Fraction(RATE), len(self.shots))
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
@@ -50,16 +50,16 @@ def photograph(name: str) -> Picture:
 
 
 def moving(frames: int, name: str = "motorcycle_left.png") -> Scene:
-    """Return a camera that pans, zooms and rotates over a photograph, about 3 pixels a frame."""
+    """Return a scene of a panning, zooming, rotating camera, about 3 pixels of motion per frame."""
     ground = photograph(name)
-    looks = [_look(i / RATE, ground.shape[0], ground.shape[1]) for i in range(frames)]
-    return _filmed(ground, looks)
+    looks = [_camera(i / RATE, ground.shape[0], ground.shape[1]) for i in range(frames)]
+    return _render(ground, looks)
 
 
 def still(frames: int, name: str = "motorcycle_left.png") -> Scene:
-    """Return the same camera, standing."""
+    """Return a scene of the same camera, standing still."""
     ground = photograph(name)
-    return _filmed(ground, [_look(0, ground.shape[0], ground.shape[1])] * frames)
+    return _render(ground, [_camera(0, ground.shape[0], ground.shape[1])] * frames)
 
 
 def steady(
@@ -70,14 +70,14 @@ def steady(
     degrees: float = 0,
     name: str = "motorcycle_left.png",
 ) -> Scene:
-    """Return footage of a camera that moves the same way all the time.
+    """Return a scene of a camera at constant speed.
 
-    pixels: it pans so far a frame, mostly to the right. zoom: factor a frame. degrees: it turns so
-    far a frame. Beyond the photograph lie its mirror images.
+    pixels: pan per frame, mostly to the right. zoom: factor per frame. degrees: rotation per frame.
+    The photograph is mirrored beyond its edges.
     """
     ground = photograph(name)
     height, width = ground.shape[:2]
-    # as far as the camera gets: OpenCV itself mirrors a picture only once
+    # pad as far as the camera gets: OpenCV itself mirrors only once
     beyond = math.ceil(pixels * frames + HEIGHT + WIDTH)
     ground = np.pad(ground, [(beyond, beyond), (beyond, beyond), (0, 0)], "symmetric")
     looks = []
@@ -87,22 +87,25 @@ def steady(
         right = beyond + width / 2 + pixels * i * math.cos(math.radians(PAN_ANGLE))
         down = beyond + height / 2 + pixels * i * math.sin(math.radians(PAN_ANGLE))
         looks.append(_similarity(c, s, right, down))
-    return _filmed(ground, looks)
+    return _render(ground, looks)
 
 
 def joined(one: Scene, other: Scene) -> Scene:
-    """Return one scene, a hard cut, the other."""
+    """Return both scenes, joined by a hard cut."""
     return Scene(one.shots + other.shots, one.flows + other.flows)
 
 
 def positions(flow: FloatMap) -> Tensor:
-    """Return where each pixel was, (1, H, W, 2), as warp.sample wants it."""
+    """Return the previous position of each pixel, (1, H, W, 2), as `sample` expects it."""
     grid = pixel_grid(flow.shape[0], flow.shape[1], torch.device("cpu"))
     return grid + torch.from_numpy(flow)[None]
 
 
 def ages(flows: Sequence[FloatMap | None]) -> list[FloatMap]:
-    """For each frame, how many frames ago each pixel came into view; 1000 = before the first."""
+    """Return (H, W) per frame: how many frames ago each pixel came into view.
+
+    1000 and more: it was in view in the first frame.
+    """
     x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
     edge = np.array([WIDTH, HEIGHT]) - 0.5
     found = [np.full((HEIGHT, WIDTH), 1000, np.float32)]
@@ -116,8 +119,8 @@ def ages(flows: Sequence[FloatMap | None]) -> list[FloatMap]:
     return found
 
 
-def _look(seconds: float, height: int, width: int) -> FloatMap:
-    """Frame pixels -> photograph pixels, a (3, 3) similarity."""
+def _camera(seconds: float, height: int, width: int) -> FloatMap:
+    """Return the (3, 3) similarity from frame pixels to photograph pixels at this time."""
     turn = 2 * math.pi * seconds
     scale = 0.95 + 0.12 * math.sin(turn / 5)
     angle = math.radians(5 * math.sin(turn / 4.3))
@@ -127,15 +130,15 @@ def _look(seconds: float, height: int, width: int) -> FloatMap:
 
 
 def _similarity(c: float, s: float, right: float, down: float) -> FloatMap:
-    """Return the (3, 3) map of frame pixels to photograph pixels.
+    """Return the (3, 3) similarity from frame pixels to photograph pixels.
 
-    c, s: cosine and sine of its angle, times its scale. right, down: where the centre lies.
+    c, s: cosine and sine of its angle, times its scale. right, down: position of the centre.
     """
     about = np.array([[1, 0, -(WIDTH - 1) / 2], [0, 1, -(HEIGHT - 1) / 2], [0, 0, 1]])
     return np.asarray(np.array([[c, -s, right], [s, c, down], [0, 0, 1]]) @ about)
 
 
-def _filmed(ground: Picture, looks: Sequence[FloatMap]) -> Scene:
+def _render(ground: Picture, looks: Sequence[FloatMap]) -> Scene:
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     shots = tuple(
         np.asarray(

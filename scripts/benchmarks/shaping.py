@@ -1,4 +1,4 @@
-"""What each way to shape a gradient buys, and each penalty: one at a time, the rest as it comes."""
+"""Effect of each gradient filter and each penalty: one at a time, the rest at its default."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COLUMNS = 3
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Print the table; its figures, and no demands: which look is wanted is taste."""
+    """Print and return the table; there are no requirements, as looks are a matter of taste."""
     torch.set_num_threads(2)
     footage, gradient_fn = scenes.moving(FRAMES), harness.gradient()
     picture = to_image(footage.shots[-1], harness.CPU)
@@ -41,11 +41,11 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     print(f"{'dreamer.':30s} flicker   gain  contrast  chroma  finest   away  s/frame")
     measure(
         footage, gradient_fn, dreamt_with(scenes.moving(2), gradient_fn, [])
-    )  # the first time is slower
+    )  # the first run is slower
     for name, words in VARIANTS.items():
-        began = time.perf_counter()
+        start = time.perf_counter()
         measured = measure(footage, gradient_fn, dreamt_with(footage, gradient_fn, words))
-        seconds = (time.perf_counter() - began) / FRAMES
+        seconds = (time.perf_counter() - start) / FRAMES
         last = measured.pictures[FRAMES - 1]
         table[name] = row = _row(measured, last, picture) | {"seconds": seconds}
         first = table[next(iter(table))]
@@ -64,15 +64,15 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 
 def _row(measured: Measured, last: Picture, picture: torch.Tensor) -> dict[str, float]:
-    """Return the figures of one variant; of the last frame all but flicker and gain."""
+    """Return the row of one variant; all but flicker and gain are of the last frame."""
     dream = to_image(last, harness.CPU)
-    look = image_statistics(dream)
+    stats = image_statistics(dream)
     return {
         "flicker": statistics.fmean(measured.flickers),
         "gain": statistics.fmean(measured.gains),
-        "contrast": float(look.contrast),
-        "chroma": float(look.chroma),
-        "finest": float(look.high_band),
+        "contrast": float(stats.contrast),
+        "chroma": float(stats.chroma),
+        "finest": float(stats.high_band),
         "away": float((dream - picture).square().mean().sqrt()),
     }
 

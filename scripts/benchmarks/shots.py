@@ -1,4 +1,4 @@
-"""A video by its shots on two workers against one process; and what a job costs on each engine."""
+"""Time of a video split into shots on two workers, and overhead of a job on each launcher."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from pipeline.sweep.plan import read_plan
 SCRIPT = Path(__file__).parent.parent / "render_shots.py"
 WORDS = ("width=640",)
 LEAST = 20
-"""Frames of a part: bikes.mp4 has five cuts in 250 frames."""
+"""Minimum frames of a part: bikes.mp4 has five cuts in 250 frames."""
 SLACK = 1.1
 FEW, MANY = 2, 8
-"""Jobs of two sweeps, whose difference is what a job costs."""
+"""Numbers of jobs of two sweeps; the difference of their times gives the time of a job."""
 REPEATS = 3
 ENGINES = {
     "one after the other": (),
@@ -34,48 +34,50 @@ ENGINES = {
     "gpus": ("hydra/launcher=gpus", "+hydra.launcher.ray.init.num_gpus=2"),
     "slurm": ("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1"),
 }
-"""Two GPUs that are none are named to Ray; a Slurm is asked if one is there."""
+"""Launcher -> its settings. Ray is told of two GPUs that do not exist; Slurm is used if present."""
 NEEDS = {"local": "joblib", "gpus": "ray"}
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Return the figures, and which demands they meet."""
+    """Return the results, and requirement -> whether it is met."""
     clip = harness.needed(clip, "shots")
-    told: dict[str, object] = {}
-    met: dict[str, bool] = {}
+    results: dict[str, object] = {}
+    checks: dict[str, bool] = {}
     with tempfile.TemporaryDirectory(dir=out) as name:
         folder = Path(name)
         shutil.copy(clip, folder / "clip.mp4")
-        told["shots"], met = _by_shots(folder)
-        told["seconds a job"] = {
-            engine: _overhead(folder, words) for engine, words in ENGINES.items() if _there(engine)
+        results["shots"], checks = _compare(folder)
+        results["seconds a job"] = {
+            engine: _overhead(folder, words)
+            for engine, words in ENGINES.items()
+            if _is_available(engine)
         }
-    print(f"seconds a job: {told['seconds a job']}")
-    return told, met
+    print(f"seconds a job: {results['seconds a job']}")
+    return results, checks
 
 
-def _by_shots(folder: Path) -> tuple[dict[str, float], dict[str, bool]]:
-    """Return one process with a thread, one with two, and two workers with a thread each."""
+def _compare(folder: Path) -> tuple[dict[str, float], dict[str, bool]]:
+    """Compare one process with one thread, one with two, and two workers with one thread each."""
     dreamreel = [sys.executable, "-m", "pipeline", "input=clip.mp4", *WORDS]
-    one = _timed([*dreamreel, "output=one.mp4"], folder, threads=1)
-    both = _timed([*dreamreel, "output=both.mp4"], folder, threads=2)
+    one = _run([*dreamreel, "output=one.mp4"], folder, threads=1)
+    both = _run([*dreamreel, "output=both.mp4"], folder, threads=2)
     words = ["input=clip.mp4", *WORDS, "output=shots.mp4", "hydra/launcher=local", "--least"]
-    shots = _timed([sys.executable, str(SCRIPT), *words, str(LEAST)], folder, threads=1)
+    shots = _run([sys.executable, str(SCRIPT), *words, str(LEAST)], folder, threads=1)
     sweep = folder / "shots.mp4.shots"
     jobs = [sweep / job.name for job in read_plan(sweep).jobs]
     rows = [frame_metrics.read_rows(work_dir(job / "dream.mp4") / FIGURES) for job in jobs]
     work = sum(row["seconds"]["total"] for row in itertools.chain(*rows))
-    found = {
+    measurements = {
         "parts": len(jobs),
         "one process, one thread": one,
         "one process, two threads": both,
         "two workers": shots,
         "work in the parts": work,
     }
-    for label, value in found.items():
+    for label, value in measurements.items():
         print(f"{label}: {value:.1f}")
     same = (folder / "one.mp4").read_bytes() == (folder / "shots.mp4").read_bytes()
-    return found, {
+    return measurements, {
         "the bytes are those of one process": same,
         f"two workers take {shots / both:.3f} <= {SLACK} times as long as one process with both "
         f"cores (half of the work in the parts is {work / 2 / both:.3f})": shots <= SLACK * both,
@@ -83,32 +85,32 @@ def _by_shots(folder: Path) -> tuple[dict[str, float], dict[str, bool]]:
 
 
 def _overhead(folder: Path, words: tuple[str, ...]) -> float:
-    """Return seconds that a sweep takes longer for each job, if a job does next to nothing."""
+    """Return the seconds that each further job adds to a sweep whose jobs do almost nothing."""
     spans = []
     for _ in range(REPEATS):
-        few, many = (_sweep(folder, words, jobs) for jobs in (FEW, MANY))
+        few, many = (_run_sweep(folder, words, jobs) for jobs in (FEW, MANY))
         spans.append((many - few) / (MANY - FEW))
     return round(statistics.median(spans), 2)
 
 
-def _sweep(folder: Path, words: tuple[str, ...], jobs: int) -> float:
+def _run_sweep(folder: Path, words: tuple[str, ...], jobs: int) -> float:
     seeds = f"seed={','.join(map(str, range(jobs)))}"
-    little = ("input=clip.mp4", "dreamer=none", "frames=1", "width=64", "sweep=jobs", seeds)
-    seconds = _timed([sys.executable, "-m", "pipeline", "-m", *words, *little], folder, threads=1)
+    settings = ("input=clip.mp4", "dreamer=none", "frames=1", "width=64", "sweep=jobs", seeds)
+    seconds = _run([sys.executable, "-m", "pipeline", "-m", *words, *settings], folder, threads=1)
     shutil.rmtree(folder / "jobs")
     return seconds
 
 
-def _there(engine: str) -> bool:
+def _is_available(engine: str) -> bool:
     if engine == "slurm":
         return shutil.which("sbatch") is not None
     return engine not in NEEDS or find_spec(NEEDS[engine]) is not None
 
 
-def _timed(command: list[str], folder: Path, *, threads: int) -> float:
-    """Return seconds that the command takes."""
+def _run(command: list[str], folder: Path, *, threads: int) -> float:
+    """Run the command; return the seconds that it took."""
     environment: Mapping[str, str] = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    began = time.monotonic()
+    start = time.monotonic()
     subprocess.run(
         command,
         cwd=folder,
@@ -117,4 +119,4 @@ def _timed(command: list[str], folder: Path, *, threads: int) -> float:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    return time.monotonic() - began
+    return time.monotonic() - start

@@ -1,4 +1,4 @@
-"""How soon the first gradient step begins, and how soon help and TAB are there."""
+"""Time until the first gradient step, until --help is printed and until TAB completes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ gradient.Gradient.__call__ = lambda *_: os._exit(0)
 sys.argv[0] = "dreamreel"
 main()
 """
-"""A whole command line, up to its first step."""
+"""A program that runs the command line up to its first gradient step."""
 LATER, HELP, TAB = 2.0, 1.5, 0.7
-"""Seconds, at most: beyond what the imports take, and in all."""
+"""Maximum seconds: of the first step after the imports, and of --help and TAB in total."""
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Return the figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    """Return the results, and requirement -> whether it is met. clip: bikes.mp4."""
     clip = harness.needed(clip, "startup")
     render = [f"input={clip}", f"output={out / 'startup.mp4'}", "overwrite=true", "width=640"]
     ways = {
@@ -38,32 +38,34 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         "TAB": ["-m", "pipeline", "-sc", "query=bash"],
     }
     spans: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):  # in turns, so that all see the same load
+    for _ in range(ROUNDS):  # in turns, so that all see the same machine load
         for name, words in ways.items():
             spans[name].append(_seconds(words))
-    found = {name: statistics.median(some) for name, some in spans.items()}
-    for name, seconds in found.items():
+    medians = {name: statistics.median(times) for name, times in spans.items()}
+    for name, seconds in medians.items():
         print(f"{name}: {seconds:.2f} s")
-    later = found["the first step"] - found["import torch, torchvision"]
-    return dict(found), {
-        f"the first step begins {later:.2f} <= {LATER} s after the imports": later <= LATER,
-        f"--help takes {found['--help']:.2f} <= {HELP} s": found["--help"] <= HELP,
-        f"TAB takes {found['TAB']:.2f} <= {TAB} s": found["TAB"] <= TAB,
+    delay = medians["the first step"] - medians["import torch, torchvision"]
+    return dict(medians), {
+        f"the first step begins {delay:.2f} <= {LATER} s after the imports": delay <= LATER,
+        f"--help takes {medians['--help']:.2f} <= {HELP} s": medians["--help"] <= HELP,
+        f"TAB takes {medians['TAB']:.2f} <= {TAB} s": medians["TAB"] <= TAB,
     }
 
 
 def _seconds(words: list[str]) -> float:
-    """Of a Python with these words, from its start to its end."""
+    """Return the seconds that Python runs with these arguments. Raises UserError if it fails."""
     environment: Mapping[str, str] = {
         **os.environ,
         "COMP_LINE": "dreamreel look=",
         "COMP_POINT": "15",
     }
-    began = time.perf_counter()
-    done = subprocess.run(
+    start = time.perf_counter()
+    completed = subprocess.run(
         [sys.executable, *words], env=environment, capture_output=True, check=False
     )
-    seconds = time.perf_counter() - began
-    if done.returncode:
-        raise UserError(f"{' '.join(words)}: must run, got {done.stderr.decode()[-300:]}; fix it")
+    seconds = time.perf_counter() - start
+    if completed.returncode:
+        raise UserError(
+            f"{' '.join(words)}: must run, got {completed.stderr.decode()[-300:]}; fix it"
+        )
     return seconds

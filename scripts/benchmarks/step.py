@@ -1,4 +1,4 @@
-"""One gradient step: over the bare network's, and the network over what the chip can do."""
+"""Time of a gradient step relative to the bare network, and of that to the processor's limits."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from pipeline.objective import BoundObjective, total
 
 ROUNDS = 15
 STEPS = 4
-"""Of a frame: what is done once for all of them is a share of each."""
+"""Gradient steps per frame: each includes its share of the work done once per frame."""
 THREADS = (1, 2)
 SIDE = 2048
-"""Of the matrices that are multiplied."""
+"""Number of rows and columns of the matrices that are multiplied."""
 BESIDE = ("view", "expand", "detach", "alias", "t.", "permute", "as_strided", "slice", "select")
-"""Operations that move no numbers."""
+"""Prefixes of the names of operations that move no data."""
 PRECISIONS = ("float32", "bf16")
 MOST, LEAST = 1.08, 0.85
 
 
 class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """What every operation within does, (floating point operations, bytes read and written)."""
+    """Counts, for every operation in its context, floating point operations and bytes moved."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -51,46 +51,46 @@ class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
             moved = [leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, Tensor)]
             bytes_ = sum(tensor.numel() * tensor.itemsize for tensor in moved)
             if "convolution_backward" in name:
-                bytes_ -= args[1].numel() * args[1].itemsize  # its input is named, and not read
+                bytes_ -= args[1].numel() * args[1].itemsize  # the input is passed but not read
             self.rows.append((_operations(name, args, out), bytes_))
         return out
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Return the figures, and which demands they meet. clip: a real one, bikes.mp4."""
+    """Return the results, and requirement -> whether it is met. clip: bikes.mp4."""
     clip = harness.needed(clip, "step")
-    told: dict[str, object] = {}
-    met: dict[str, bool] = {}
-    # of depthwise layers there is no telling what a chip owes them: their bytes are counted
-    for peer, least in ((comparison.lite0(), None), (comparison.googlenet(out), LEAST)):
+    results: dict[str, object] = {}
+    checks: dict[str, bool] = {}
+    # a depthwise network is limited by memory, so no share of the peak rate is required of it
+    for peer, minimum in ((comparison.lite0(), None), (comparison.googlenet(out), LEAST)):
         for precision in PRECISIONS if has_bfloat16(harness.CPU) else PRECISIONS[:1]:
             name = f"{peer.name}, {precision}"
-            told[name] = rows = _rows(
+            results[name] = rows = _rows(
                 name, [f"input={clip}", "width=640", *peer.words, f"precision={precision}"]
             )
             best = rows[THREADS[-1]]
             ratio, quickest = best["step over bare"], min(row["bare ms"] for row in rows.values())
-            met[f"{name}: a step over the bare network {ratio:.3f} <= {MOST}"] = ratio <= MOST
-            met[f"{name}: as many threads as cores are quickest"] = best["bare ms"] == quickest
-            if least is not None:
+            checks[f"{name}: a step over the bare network {ratio:.3f} <= {MOST}"] = ratio <= MOST
+            checks[f"{name}: as many threads as cores are quickest"] = best["bare ms"] == quickest
+            if minimum is not None:
                 share = best["GFLOP/s"] / best["chip's GFLOP/s"]
-                met[f"{name}: sums over the chip's own rate {share:.2f} >= {least}"] = (
-                    share >= least
+                checks[f"{name}: sums over the chip's own rate {share:.2f} >= {minimum}"] = (
+                    share >= minimum
                 )
-    return told, met
+    return results, checks
 
 
 def _rows(name: str, words: Sequence[str]) -> dict[int, dict[str, float]]:
-    """Return the times of a network, and what they come to, by the number of threads."""
+    """Print and return times and rates of a network, by number of threads."""
     picture = to_image(next(harness.stage("source", words).pictures()), harness.CPU)
     gradient_fn = harness.gradient(words)
-    bare, ready = Bare.of(gradient_fn), picture.contiguous(memory_format=torch.channels_last)
+    bare, input_ = Bare.of(gradient_fn), picture.contiguous(memory_format=torch.channels_last)
     dreamer = harness.stage("dreamer", ["dreamer.octaves=1", f"dreamer.iterations={STEPS}"])
     step = partial(baselines.dreamt, picture, gradient_fn, dreamer)
     rows = {}
     for threads in THREADS:
         torch.set_num_threads(threads)
-        rows[threads] = _rated(partial(bare, ready), step, bare.kind)
+        rows[threads] = _measure(partial(bare, input_), step, bare.kind)
         print(
             f"{name}, {threads} threads: "
             + ", ".join(f"{key} {value:.3g}" for key, value in rows[threads].items()),
@@ -101,7 +101,7 @@ def _rows(name: str, words: Sequence[str]) -> dict[int, dict[str, float]]:
 
 @dataclass(frozen=True)
 class Bare:
-    """A cut network with a score and nothing else. kind: the numbers that it computes in."""
+    """A cut network with a score and nothing else. kind: the type that it computes in."""
 
     cut: Cut
     layer: str
@@ -110,7 +110,7 @@ class Bare:
 
     @staticmethod
     def of(gradient_fn: Gradient) -> Bare:
-        """Return what is run for this gradient, which is asked of one layer."""
+        """Return the bare network behind this gradient, whose objective must have one layer."""
         model, (layer,) = gradient_fn.model, gradient_fn.objective.layers
         kind = model.kind if isinstance(model, ReducedPrecision) else torch.float32
         network = model.model if isinstance(model, ReducedPrecision) else model
@@ -119,21 +119,21 @@ class Bare:
 
     @torch.enable_grad()
     def __call__(self, picture: Image) -> Tensor:
-        """Forward and backward. picture: channels-last, as the network wants it."""
-        ready = picture.detach().requires_grad_()
+        """Return the gradient: one forward and backward pass. picture: channels-last."""
+        input_ = picture.detach().requires_grad_()
         with torch.autocast("cpu", torch.bfloat16, enabled=self.kind == torch.bfloat16):
-            seen: Mapping[str, Any] = self.cut(ready)
-        score = total(self.aim.terms({self.layer: seen[self.layer].float()}).values())
-        return torch.autograd.grad(score, ready)[0]
+            activations: Mapping[str, Any] = self.cut(input_)
+        score = total(self.aim.terms({self.layer: activations[self.layer].float()}).values())
+        return torch.autograd.grad(score, input_)[0]
 
 
-def _rated(
+def _measure(
     bare: Callable[[], object], step: Callable[[], object], kind: torch.dtype
 ) -> dict[str, float]:
-    """Times in turns, and what they come to. kind: of the numbers."""
+    """Return times and rates, all measured in turns. kind: type of the numbers."""
     with Counted() as counted:
         bare()
-    product, convolution, copy = _matrices(kind), _maps(kind), _memory()
+    product, convolution, copy = _matmul(kind), _convolution(kind), _copy()
     spans = _in_turns([bare, step, product[0], convolution[0], copy[0]])
     rates = [
         amount / span
@@ -141,8 +141,8 @@ def _rated(
     ]
     peak, bandwidth = max(rates[:2]), rates[2]
     operations, bytes_ = (sum(column) for column in zip(*counted.rows, strict=True))
-    # each operation takes as long as its sums or its memory, whichever is longer
-    least = sum(max(sums / peak, moved / bandwidth) for sums, moved in counted.rows)
+    # an operation takes at least its arithmetic or its memory traffic, whichever is longer
+    minimum = sum(max(sums / peak, moved / bandwidth) for sums, moved in counted.rows)
     return {
         "bare ms": spans[0] * 1e3,
         "step over bare": spans[1] / STEPS / spans[0],
@@ -150,49 +150,52 @@ def _rated(
         "chip's GFLOP/s": peak / 1e9,
         "GB/s": bytes_ / spans[0] / 1e9,
         "chip's GB/s": bandwidth / 1e9,
-        "share of the roof": least / spans[0],
+        "share of the roof": minimum / spans[0],
     }
 
 
 def _in_turns(ways: Sequence[Callable[[], object]]) -> list[float]:
-    """Return seconds of each, the median of many rounds, so that all see the same load."""
+    """Return the median seconds of each, run in turns so that all see the same machine load."""
     spans: list[list[float]] = [[] for _ in ways]
     for turn in range(ROUNDS + 2):
-        for way, found in zip(ways, spans, strict=True):
-            began = time.perf_counter()
+        for way, times in zip(ways, spans, strict=True):
+            start = time.perf_counter()
             way()
-            if turn >= 2:  # the first times are slower
-                found.append(time.perf_counter() - began)
-    return [statistics.median(found) for found in spans]
+            if turn >= 2:  # the first rounds are slower
+                times.append(time.perf_counter() - start)
+    return [statistics.median(times) for times in spans]
 
 
-def _matrices(kind: torch.dtype) -> tuple[Callable[[], object], int]:
-    """Return a product of matrices, and its operations."""
+def _matmul(kind: torch.dtype) -> tuple[Callable[[], object], int]:
+    """Return a matrix product and its number of operations."""
     one = torch.rand(SIDE, SIDE, dtype=kind)
     return partial(torch.mm, one, one), 2 * SIDE**3
 
 
-def _maps(kind: torch.dtype) -> tuple[Callable[[], object], int]:
-    """Return a dense convolution, which is as good as they come, and its operations."""
+def _convolution(kind: torch.dtype) -> tuple[Callable[[], object], int]:
+    """Return a dense convolution of an efficient size and its number of operations."""
     maps = torch.rand(1, 256, 64, 64, dtype=kind).contiguous(memory_format=torch.channels_last)
     weight = torch.rand(256, 256, 3, 3, dtype=kind).contiguous(memory_format=torch.channels_last)
     return partial(F.conv2d, maps, weight, padding=1), 2 * maps.numel() * 256 * 9
 
 
-def _memory() -> tuple[Callable[[], object], int]:
-    """Return a copy far larger than the caches, and its bytes, read and written."""
+def _copy() -> tuple[Callable[[], object], int]:
+    """Return a copy much larger than the caches and its number of bytes, read and written."""
     source = torch.rand(1 << 26)
     target = torch.empty_like(source)
     return partial(target.copy_, source), 2 * source.numel() * source.itemsize
 
 
 def _operations(name: str, args: Sequence[Any], out: object) -> int:
-    """Of a convolution, or of its way back to the input; of others none: their memory counts."""
+    """Return the operations of a convolution, forward or backward to the input; else 0.
+
+    Other operations are limited by memory.
+    """
     if "convolution_backward" in name:
-        made, weight = args[0], args[2]
+        output, weight = args[0], args[2]
     elif "convolution" in name:
-        made, weight = out, args[1]
+        output, weight = out, args[1]
     else:
         return 0
-    assert isinstance(made, Tensor)
-    return int(2 * made.numel() * weight[0].numel())
+    assert isinstance(output, Tensor)
+    return int(2 * output.numel() * weight[0].numel())

@@ -1,5 +1,6 @@
-"""Whether a long render stays as it is: memory, open files, threads and time a frame; and what
-saving costs.
+"""Whether memory, open files, threads and time per frame of a long render stay constant.
+
+Also the cost of saving checkpoints.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ WORDS = (
     "objective.layers=[blocks.2]",
     "save_seconds=5",
 )
-"""As little as can be called a dream; saved twelve times as often as usual."""
+"""Settings of the cheapest dream, saved twelve times as often as by default."""
 EARLY, LATE = range(1000, 3000, 250), range(8000, 10_000, 250)
-"""Frames whose figures are compared, in spans of 250: the median span is deaf to what else the
-machine does for a moment.
+"""Frames that are compared, in spans of 250: the median span is not affected by short bursts of
+other load on the machine.
 """
 PAUSE = 0.25
-"""Seconds between two looks at the process."""
+"""Seconds between two samples of the process."""
 SAVED = Clip(272, 640, Fraction(25))
 """The size at which saving is timed."""
 SAVES = 30
@@ -45,7 +46,7 @@ SAVES = 30
 
 @dataclass(frozen=True)
 class FirstPicture:
-    """A moment of a render: when, frames done, bytes held, open files, threads and children."""
+    """A sample of a render: time, frames done, memory in bytes, open files, threads, children."""
 
     seconds: float
     frames: int
@@ -56,44 +57,44 @@ class FirstPicture:
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Return the figures early and late, and which demands they meet."""
+    """Return results early and late in the render, and requirement -> whether it is met."""
     source = out / "long.mkv"
     test = ["-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25", "-frames:v", str(FRAMES)]
     with running(["-y", *test, "-c:v", "ffv1", str(source)]) as process:
         process.popen.wait()
-    figures: dict[str, object] = {}
-    met: dict[str, bool] = {}
+    results: dict[str, object] = {}
+    checks: dict[str, bool] = {}
     for name, words in (("dreamt", WORDS), ("passed", ("dreamer=none", "save_seconds=5"))):
-        looks = _looks(source, out / f"{name}.mp4", words)
+        looks = _sample_render(source, out / f"{name}.mp4", words)
         early, late = (_within(looks, some.start, some.stop) for some in (EARLY, LATE))
         for figure in ("memory", "files", "threads", "children"):
             one, other = (
                 statistics.median(getattr(look, figure) for look in some) for some in (early, late)
             )
-            figures[f"{name} {figure}"] = one, other
+            results[f"{name} {figure}"] = one, other
             print(f"{name}: {figure} {one:.0f} early, {other:.0f} late")
             most = 1.05 if figure == "memory" else 1.0
-            met[f"{name}: {figure} grows by at most {most - 1:.0%} ({other / one - 1:+.2%})"] = (
+            checks[f"{name}: {figure} grows by at most {most - 1:.0%} ({other / one - 1:+.2%})"] = (
                 other <= most * one
             )
         one, other = (_pace(looks, some) for some in (EARLY, LATE))
-        figures[f"{name} seconds a frame"] = one, other
+        results[f"{name} seconds a frame"] = one, other
         print(f"{name}: {1000 * one:.1f} ms a frame early, {1000 * other:.1f} ms late")
-        met[f"{name}: time a frame grows by at most 10 % ({other / one - 1:+.2%})"] = (
+        checks[f"{name}: time a frame grows by at most 10 % ({other / one - 1:+.2%})"] = (
             other <= 1.1 * one
         )
     saving = _saving(out)
-    figures["seconds a save"] = saving
+    results["seconds a save"] = saving
     every = harness.job().saving.seconds
     share = saving / every
     print(f"saving {SAVED.width}x{SAVED.height}: {1000 * saving:.1f} ms, every {every} s")
-    met[f"saving takes {share:.3%} <= 1 % of the time"] = share <= 0.01
-    return figures, met
+    checks[f"saving takes {share:.3%} <= 1 % of the time"] = share <= 0.01
+    return results, checks
 
 
 def _saving(out: Path) -> float:
-    """Return seconds that saving takes in the median, after each sixth frame of noise."""
-    draw, took = torch.Generator().manual_seed(0), []
+    """Return the median seconds of saving a checkpoint, after every sixth frame of noise."""
+    draw, times = torch.Generator().manual_seed(0), []
     picture = np.random.default_rng(0).integers(0, 256, (SAVED.height, SAVED.width, 3), np.uint8)
     size, state = (SAVED.height, SAVED.width), State()
     with Recording(
@@ -111,15 +112,15 @@ def _saving(out: Path) -> float:
             before, state = state, State(index, picture, dream, maturity)
             recording.add([picture], before, state)
             if index % 6 == 0:
-                began = time.perf_counter()
+                start_time = time.perf_counter()
                 recording.save()
-                took.append(time.perf_counter() - began)
+                times.append(time.perf_counter() - start_time)
         recording.finish([])
-    return statistics.median(took)
+    return statistics.median(times)
 
 
-def _looks(source: Path, output: Path, words: tuple[str, ...]) -> list[FirstPicture]:
-    """Looks at a whole render, in a process of its own."""
+def _sample_render(source: Path, output: Path, words: tuple[str, ...]) -> list[FirstPicture]:
+    """Render in a separate process; return samples of it from start to end."""
     command = [
         sys.executable,
         "-m",
@@ -139,23 +140,23 @@ def _looks(source: Path, output: Path, words: tuple[str, ...]) -> list[FirstPict
                 with rows.open("rb") as file:
                     file.seek(read)
                     new = file.read()
-                looks.append(_look(home, frames + new.count(b"\n")))
+                looks.append(_sample(home, frames + new.count(b"\n")))
             except (FileNotFoundError, ProcessLookupError):
-                continue  # not begun yet, or just over
+                continue  # not started yet, or just finished
             frames, read = looks[-1].frames, read + len(new)
     assert child.returncode == 0
     return looks
 
 
-def _look(home: Path, frames: int) -> FirstPicture:
-    told = dict(line.split(":", 1) for line in (home / "status").read_text().splitlines())
+def _sample(home: Path, frames: int) -> FirstPicture:
+    status = dict(line.split(":", 1) for line in (home / "status").read_text().splitlines())
     children = sum(len(task.read_text().split()) for task in home.glob("task/*/children"))
     return FirstPicture(
         time.monotonic(),
         frames,
-        1024 * int(told["VmRSS"].split()[0]),
+        1024 * int(status["VmRSS"].split()[0]),
         len(list((home / "fd").iterdir())),
-        int(told["Threads"]),
+        int(status["Threads"]),
         children,
     )
 
@@ -165,7 +166,7 @@ def _within(looks: list[FirstPicture], first: int, end: int) -> list[FirstPictur
 
 
 def _pace(looks: list[FirstPicture], spans: range) -> float:
-    """Return seconds a frame, in the median of the spans."""
+    """Return seconds per frame, the median over the spans."""
     within = (_within(looks, first, first + spans.step) for first in spans)
     return statistics.median(
         (some[-1].seconds - some[0].seconds) / (some[-1].frames - some[0].frames) for some in within

@@ -1,4 +1,4 @@
-"""A network's kernels recorded once for each size of picture, and launched as one from then on."""
+"""CUDA graphs: a network's kernels are captured once per image size, then launched as one."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Key: TypeAlias = tuple[tuple[int, ...], tuple[str, ...]]
-"""The shape of an image, and the layers that are asked for."""
+"""Shape of the image, and the requested layers."""
 MOST = 32
-"""Recordings that are kept: each holds its image, gradient, and what the layers give."""
+"""Maximum number of recordings; each holds an image, its gradients and the activations."""
 NAMES = ("auto", "graphs", "none")
 
 
 class Capturer(Protocol):
-    """Whatever can record what is done to tensors."""
+    """Anything that can capture operations on tensors and replay them."""
 
     def __call__(self, work: Callable[[], T]) -> tuple[T, Callable[[], None]]:
-        """Return what the work gives, and how it is done again: on the same tensors, into the
-        same."""
+        """Capture `work` and return its result, and a function that replays it.
+
+        A replay reads the same tensors and overwrites the result, which is valid after it.
+        """
 
 
 def with_cuda_graphs(model: Model, name: str, device: torch.device) -> Model:
-    """Return the model, on this device already, run as CUDA graphs where it is asked for and can
-    be.
+    """Return the model, which is on this device, using CUDA graphs if requested and possible.
 
-    graphs: on an NVIDIA GPU. none: kernel by kernel. auto: graphs where there is such a GPU. Raises
-    UserError.
+    name: "graphs" (NVIDIA GPUs only), "none" (kernel by kernel), or "auto" (graphs on an NVIDIA
+    GPU). Raises UserError for "graphs" on another device.
     """
     if device.type != "cuda" and name == "graphs":
         raise UserError(
@@ -53,13 +54,14 @@ def with_cuda_graphs(model: Model, name: str, device: torch.device) -> Model:
 
 
 class CudaGraphModel(ModelWrapper):
-    """A Model whose way there and back is recorded when a size is seen for the second time.
+    """A Model that captures its forward and backward pass at the second image of a size.
 
-    A GPU is done with a layer before the CPU has told it of the next: launched as one graph, the
-    same kernels on the same memory, a step does not wait for Python. The bits stay the same.
+    A GPU finishes a layer before the CPU has launched the next. Launched as one graph (the same
+    kernels on the same memory), a step does not wait for Python. Results are identical, bit for
+    bit.
 
-    What it gives with a gradient holds until it is asked the next time, and so does the way back.
-    What is asked for without one may be kept, and is not recorded.
+    Activations that require a gradient, and their backward pass, are valid until the next such
+    call. Calls without a gradient are not captured, and their activations stay valid.
     """
 
     def __init__(self, model: Model, recorder: Capturer) -> None:
@@ -74,7 +76,7 @@ class CudaGraphModel(ModelWrapper):
             return self.model(image, layers)
         key = tuple(image.shape), tuple(layers)
         if key not in self._tapes:
-            # whatever is done once, is done now: code is loaded, kernels are chosen
+            # one-time work, such as loading code and choosing kernels, must precede the capture
             self._keep(key, None)
             return self.model(image, layers)
         tape = self._tapes[key] or self._recorded(image, layers)
@@ -82,19 +84,20 @@ class CudaGraphModel(ModelWrapper):
         if tape is None:
             return self.model(image, layers)
         self.turn += 1
-        seen = _Played.apply(image, tape, self, self.turn)
+        seen = _Replay.apply(image, tape, self, self.turn)
         return dict(zip(layers, seen, strict=True))
 
     def to(self, device: torch.device) -> Model:
-        """Return the same on this device; itself, if it is there already."""
-        there = self.model.to(device)
-        return self if there is self.model else with_cuda_graphs(there, NAMES[0], device)
+        """Return the model on this device; self if it is on it already."""
+        model_there = self.model.to(device)
+        return (
+            self if model_there is self.model else with_cuda_graphs(model_there, NAMES[0], device)
+        )
 
     def _recorded(self, image: Image, layers: Sequence[str]) -> _Tape | None:
-        """Return what is done at this size; None = it can't be recorded, or memory does not
-        be enough.
+        """Return a recording for this image size. None: not capturable, or out of memory.
 
-        Then nothing is recorded any more, and what was is forgotten: whatever there is, is needed.
+        Then all recordings are deleted to free their memory, and nothing is captured any more.
         """
         if self._recorder is None:
             return None
@@ -111,7 +114,7 @@ class CudaGraphModel(ModelWrapper):
             return None
 
     def _keep(self, key: Key, tape: _Tape | None) -> None:
-        """Keep it, as the newest, and not too many of them."""
+        """Store the tape as the most recently used; delete the least recently used beyond MOST."""
         self._tapes[key] = tape
         self._tapes.move_to_end(key)
         if len(self._tapes) > MOST:
@@ -119,27 +122,29 @@ class CudaGraphModel(ModelWrapper):
 
 
 class CudaGraphs:
-    """A Recorder on NVIDIA's GPUs. One recording may write over what another has left behind, so
-    that many sizes hold no more than the largest.
+    """A Capturer for NVIDIA GPUs.
+
+    All graphs share one memory pool: a replay may overwrite the results of other graphs, so many
+    sizes need no more memory than the largest.
     """
 
     def __init__(self) -> None:
         self._pool: Any = torch.cuda.graph_pool_handle()
 
     def __call__(self, work: Callable[[], T]) -> tuple[T, Callable[[], None]]:
-        """Return what the work gives once it is done, and how it is done."""
+        """Return the result of `work`, valid after a replay, and the function that replays it."""
         graph = torch.cuda.CUDAGraph()
-        # others may use the GPU meanwhile: optical flow in its thread, say
+        # other threads may use the GPU during the capture, e.g. for optical flow
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            given = work()
-        return given, graph.replay
+            result = work()
+        return result, graph.replay
 
 
 class _Tape:
-    """The recordings for one size of picture: of the way there, and of that back from each layer.
+    """Recordings for one image size: the forward pass, and the backward pass from each layer.
 
-    seen: what the layers give. wanted: what is asked of each. gradients: what that asks of the
-    image.
+    seen: activations of the layers. wanted: gradient of each layer's activations, an input of its
+    backward pass. gradients: the resulting gradients of the image, one per layer.
     """
 
     def __init__(
@@ -149,7 +154,7 @@ class _Tape:
         activations, self.forward = recorder(lambda: model(self.image, layers))
         seen = [activations[layer] for layer in layers]
         self.wanted = [torch.zeros_like(each) for each in seen]
-        # what the way there has saved must outlast each of them
+        # each backward pass needs the tensors that the forward pass saved
         backs = [
             recorder(partial(torch.autograd.grad, each, self.image, want, retain_graph=True))
             for each, want in zip(seen, self.wanted, strict=True)
@@ -159,8 +164,8 @@ class _Tape:
         self.seen = tuple(each.detach() for each in seen)
 
 
-class _Played(torch.autograd.Function):
-    """Image -> activations, by a recording."""
+class _Replay(torch.autograd.Function):
+    """Image -> activations, by replaying a recording."""
 
     @staticmethod
     def forward(
@@ -178,10 +183,15 @@ class _Played(torch.autograd.Function):
     def backward(context: Any, *wanted: Tensor | None) -> tuple[Tensor | None, ...]:
         if context.turn != context.model.turn:
             raise RuntimeError("a recorded network was asked again before the way back was gone")
-        tape, found = context.tape, []
+        tape, image_gradients = context.tape, []
         for index, want in enumerate(wanted):
             if want is not None:
                 tape.wanted[index].copy_(want)
                 tape.backs[index]()
-                found.append(tape.gradients[index].clone())
-        return torch.stack(found).sum(0) if len(found) > 1 else found[0], None, None, None
+                image_gradients.append(tape.gradients[index].clone())
+        return (
+            torch.stack(image_gradients).sum(0) if len(image_gradients) > 1 else image_gradients[0],
+            None,
+            None,
+            None,
+        )

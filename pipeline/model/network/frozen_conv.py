@@ -1,4 +1,4 @@
-"""A convolution on the CPU whose weights stay as they are: there, and back to its input."""
+"""A CPU convolution with constant weights: forward pass, and gradient of its input."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 Amounts = list[int]
-"""Of rows and of columns."""
+"""Two values, for rows and for columns."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FrozenConv:
-    """A convolution whose weights never change, so that only its input has a gradient."""
+    """A convolution with constant weights, so that only its input has a gradient."""
 
     weight: Tensor
-    """(D, C, k, k), in the numbers that it takes and gives."""
+    """(D, C / groups, kernel height, kernel width), in the dtype of input and output."""
     bias: Tensor | None
-    """Float32 always."""
+    """(D,), always float32. None: no bias."""
     stride: Amounts
-    """Pixels, down and across."""
+    """Vertical and horizontal stride, in pixels."""
     dilation: Amounts
-    """Pixels, down and across."""
+    """Vertical and horizontal dilation, in pixels."""
     groups: int
-    """Of channels."""
+    """Number of groups of channels."""
     cap: float | None
-    """Of a ReLU behind it, done as the convolution writes: what it cuts at, infinity of one that
-    has none; None = no ReLU."""
+    """Upper bound of the ReLU that is applied as the output is written; infinity for a plain ReLU.
+    None: no ReLU."""
     alone: bool
-    """Only another such convolution sees what it gives, so that the gradient that comes back is
-    nobody else's and is cut in place."""
+    """Whether the output is used by one other such convolution only. Then nothing else needs the
+    gradient of the output, and the ReLU's backward pass overwrites it."""
     phases: Phases | None
-    """How it finds back; None = as oneDNN."""
+    """The backward pass. None: oneDNN's."""
 
     def __call__(self, x: Tensor, padding: Amounts) -> Tensor:
-        """Return (1, C, H, W) -> (1, D, h, w). padding: rows and columns of zeros on both sides."""
+        """Map (1, C, H, W) to (1, D, h, w). padding: rows and columns of zeros on each side."""
         y: Tensor = _Function.apply(x, self, padding)
         return y
 
     def there(self, x: Tensor, padding: Amounts) -> Tensor:
-        """Return the same without a way back."""
+        """Return the output without recording a backward pass."""
         post = ("none", []) if self.cap is None else ("hardtanh", [0.0, self.cap])
         y: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups, *post, ""
@@ -51,18 +51,18 @@ class FrozenConv:
         return y
 
     def back(self, gradient: Tensor, shape: torch.Size, padding: Amounts) -> Tensor:
-        """Return the gradient in what went in, which had this shape, of that in what came out."""
+        """Return the gradient of the input, of this shape, given the gradient of the output."""
         if self.phases is not None:
             return self.phases.back(gradient, *shape[2:])
-        kind = self.weight.dtype
+        weight_dtype = self.weight.dtype
         if self.stride != [1, 1] and self.groups == shape[1]:
-            # in fewer digits oneDNN has no code of its own for this: it takes twenty times as long
+            # strided depthwise: without fast oneDNN code, lower precision takes 20 times as long
             gradient = gradient.float()
-        # of the input it only wants the form
-        like = torch.empty(shape, dtype=gradient.dtype, memory_format=torch.channels_last)
-        found: Tensor = torch.ops.aten.convolution_backward(
+        # only the input's shape and layout are used
+        input_like = torch.empty(shape, dtype=gradient.dtype, memory_format=torch.channels_last)
+        result: Tensor = torch.ops.aten.convolution_backward(
             gradient,
-            like,
+            input_like,
             self.weight.to(gradient.dtype),
             None,
             self.stride,
@@ -73,18 +73,23 @@ class FrozenConv:
             self.groups,
             [True, False, False],
         )[0]
-        return found.to(kind)
+        return result.to(weight_dtype)
 
     def cut(self, gradient: Tensor, y: Tensor) -> Tensor:
-        """Return the gradient behind the ReLU, whose result y is, of that before it."""
-        within = (gradient, y, 0.0, self.cap)
+        """Return the gradient of the ReLU's input, given that of its output, y.
+
+        Overwrites `gradient` if `alone`.
+        """
+        arguments = (gradient, y, 0.0, self.cap)
         cut = torch.ops.aten.hardtanh_backward
-        found: Tensor = cut.grad_input(*within, grad_input=gradient) if self.alone else cut(*within)
-        return found
+        result: Tensor = (
+            cut.grad_input(*arguments, grad_input=gradient) if self.alone else cut(*arguments)
+        )
+        return result
 
 
 class _Function(torch.autograd.Function):
-    """It, of which only the input has a gradient."""
+    """FrozenConv as an autograd function; only the input has a gradient."""
 
     @staticmethod
     def forward(context: Any, x: Tensor, frozen: FrozenConv, padding: Amounts) -> Tensor:
@@ -105,30 +110,33 @@ class _Function(torch.autograd.Function):
 
 @dataclass(frozen=True, eq=False)
 class Phases:
-    """The way back through a convolution of every second place to few channels.
+    """Backward pass of a convolution with stride 2 and few input channels.
 
-    oneDNN fills its registers with the channels that it writes: of three it takes as long as of
-    sixteen. Each of four pixels (two rows, two columns) has weights of its own, so that they are 12
-    channels of one map, made by a convolution of every place.
+    oneDNN vectorises over the channels that it writes: 3 channels take as long as 16. The four
+    pixels of a 2 x 2 block use different weights, so they are computed as 4 C channels (12 for RGB)
+    of a map of half the size, by a convolution with stride 1.
     """
 
     kernel: Tensor
-    """(4 C, D, k, k)."""
+    """(4 C, D, k, k), where k = last - first + 1."""
     first: int
-    """Places of the gradient from which and to which it reaches."""
+    """Smallest offset from a 2 x 2 block to a position of the gradient that contributes to it."""
     last: int
-    """Places of the gradient from which and to which it reaches."""
+    """Largest such offset."""
 
     @staticmethod
     def of(weight: Tensor, padding: int) -> Phases:
-        """Of these weights, (D, C, K, K)."""
+        """Return the phases of a convolution with these weights, (D, C, K, K).
+
+        padding: rows and columns of zeros on each side of its input.
+        """
         out, channels, side, _ = weight.shape
         first, last = -((side - 1 - padding) // 2), (1 + padding) // 2
         span = last - first + 1
         kernel = weight.new_zeros(channels, 2, 2, out, span, span)
         for row in range(side):
             for column in range(side):
-                # place i of the result meets pixel 2 i - padding + row
+                # position i of the output reads pixel 2 i - padding + row
                 (y, below), (x, right) = divmod(row - padding, 2), divmod(column - padding, 2)
                 there = kernel[:, below, right, :, -y - first, -x - first]
                 there.copy_(weight[:, :, row, column].T)
@@ -136,13 +144,13 @@ class Phases:
         return Phases(kernel.contiguous(memory_format=torch.channels_last), first, last)
 
     def back(self, gradient: Tensor, height: int, width: int) -> Tensor:
-        """Return the gradient in the input, (1, C, height, width), of that in the result, (1, D, h,
-        w).
+        """Return the gradient of the input, (1, C, height, width), given that of the output,
+        (1, D, h, w).
         """
         rows, columns = -(-height // 2), -(-width // 2)
-        beyond = (rows - gradient.shape[2] + self.last, columns - gradient.shape[3] + self.last)
-        padding = max(-self.first, *beyond)
-        begin = padding + self.first
+        trailing = (rows - gradient.shape[2] + self.last, columns - gradient.shape[3] + self.last)
+        padding = max(-self.first, *trailing)
+        start = padding + self.first
         phases = F.conv2d(gradient, self.kernel, padding=padding)
-        phases = phases[:, :, begin : begin + rows, begin : begin + columns]
+        phases = phases[:, :, start : start + rows, start : start + columns]
         return F.pixel_shuffle(phases, 2)[:, :, :height, :width]

@@ -1,4 +1,4 @@
-"""The module or function that a node of a traced module calls."""
+"""Modules and functions that the nodes of a traced module call."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ RELUS: Mapping[object, float] = {
     nn.ReLU6: 6.0,
     F.relu6: 6.0,
 }
-"""What cuts numbers at 0, and at how much above, by the module's class or the function."""
+"""Module class or function of a ReLU -> the upper bound of its output."""
 
 
 def module_of(module: GraphModule, node: object) -> nn.Module | None:
-    """Return what the node calls, if it calls a module."""
+    """Return the module that the node calls. None: it calls no module."""
     if isinstance(node, Node) and node.op == "call_module":
         return module.get_submodule(str(node.target))
     return None
 
 
 def called_type(module: GraphModule, node: Node) -> object:
-    """Return the class of the module that the node calls, or the function; None = neither."""
+    """Return the function, or the class of the module, that the node calls. None: neither."""
     if node.op == "call_function":
         return node.target
-    found = module_of(module, node)
-    return None if found is None else type(found)
+    called = module_of(module, node)
+    return None if called is None else type(called)

@@ -1,4 +1,4 @@
-"""A module watched while it runs: for what torch.fx cannot trace."""
+"""A module whose layers are read with forward hooks, for modules that torch.fx cannot trace."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from torch import Tensor, nn
 
 
 class HookedNetwork:
-    """Any module at all; its layers are the modules within it, by their dotted names.
+    """Any module; its layers are its submodules, by their dotted names.
 
-    Nothing is folded, so where both can be had a traced module is quicker. example: an input; what
-    is run for it are the layers.
+    Nothing is folded, so a traced module is faster where tracing works. example: an input; the
+    submodules that run for it are the layers.
     """
 
     @torch.no_grad()
     def __init__(self, module: nn.Module, example: Tensor) -> None:
         self._module = module
-        everything = self.cut([name for name, _ in module.named_modules() if name], example.device)
-        self.names = list(everything(example))
+        run_all = self.cut([name for name, _ in module.named_modules() if name], example.device)
+        self.names = list(run_all(example))
 
     def cut(
         self, layers: Sequence[str], device: torch.device
     ) -> Callable[[Tensor], Mapping[str, object]]:
-        """Return what gives the outputs of these layers by name, in the order in which they are
-        run.
+        """Return a function from an input to the outputs of these layers, by name.
 
-        A layer that is run several times counts at its first time. The module is on the device.
+        Outputs are in execution order. Of a layer that runs several times the first output is
+        returned. device: the one that the module is already on.
         """
         return partial(self._watched, layers=frozenset(layers))
 
@@ -37,12 +37,12 @@ class HookedNetwork:
         outputs: dict[str, object] = {}
 
         def keep(name: str, module: nn.Module, given: object, output: object) -> None:
-            # What follows may work in place, so what was seen is kept as it was.
+            # A copy, because later layers may modify the output in place.
             outputs.setdefault(name, output.clone() if isinstance(output, Tensor) else output)
             if len(outputs) == len(layers):
-                raise _Enough
+                raise _StopForward
 
-        with ExitStack() as hooks, suppress(_Enough):
+        with ExitStack() as hooks, suppress(_StopForward):
             for name, module in self._module.named_modules():
                 if name in layers:
                     hook = module.register_forward_hook(partial(keep, name))
@@ -51,5 +51,5 @@ class HookedNetwork:
         return outputs
 
 
-class _Enough(Exception):  # noqa: N818 - no error: a way out from deep within
-    """All layers have been seen."""
+class _StopForward(Exception):  # noqa: N818 - not an error: it ends the forward pass early
+    """Raised when the outputs of all layers have been stored."""

@@ -1,4 +1,4 @@
-"""What sizes of pictures a network can look at, and how others are brought to one."""
+"""Image sizes that a network accepts, and how other images are padded or scaled to one."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from pipeline.frame import Image
 from pipeline.model.network.layout import Size
 
 WHOLES = (1, 32, 14, 64, 224, 256)
-"""Pixels, of which a network may want its sides to be multiples: patches, strides, windows."""
+"""Pixels of which a network may require multiples as sides: patches, strides, windows."""
 
 
 LEAST = 97
-"""Pixels, the side of the pictures that are tried: odd, and enough for what pools five times."""
+"""Smallest side, in pixels, of the images to try: odd, and large enough for five poolings."""
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Heights and widths of pictures that a network can look at."""
+    """Image sizes that a network accepts."""
 
     whole: int = 1
-    """Height and width must be multiples of it, pixels."""
+    """Pixels of which height and width must be multiples."""
     only: int | None = None
-    """The one side, of a square, that a network can look at at all; None = any."""
+    """Side, in pixels, of the square that is the only size accepted. None: no such limit."""
 
     def of(self, size: Size) -> Size:
-        """Return the size that a picture of this size is brought to."""
+        """Return the size to which an image of this size is padded or scaled."""
         if self.only is not None:
             return self.only, self.only
         height, width = (-(-side // self.whole) * self.whole for side in size)
         return height, width
 
     def scaled(self, image: Image) -> Image:
-        """Return the image, scaled where the network looks at one size only."""
+        """Return the image, scaled if the network accepts only one size."""
         if self.only is None:
             return image
         return F.interpolate(
@@ -44,7 +44,7 @@ class Sides:
         )
 
     def filled(self, normalised: Tensor) -> Tensor:
-        """Return the same with zeros, the mean of all pictures, at the right and at the bottom."""
+        """Return the image, padded at the right and bottom with zeros, the mean of all images."""
         height, width = normalised.shape[2:]
         whole = self.of((height, width))
         if whole == (height, width):
@@ -52,7 +52,7 @@ class Sides:
         return F.pad(normalised, (0, whole[1] - width, 0, whole[0] - height))
 
     def seen(self, activation: Tensor, size: Size) -> Tensor:
-        """Of a map of what was filled up, the places that show a picture of this size."""
+        """Return the part of a map that shows an image of this size, without its padding."""
         whole = self.of(size)
         if self.only is not None or whole == size or activation.ndim != 4:
             return activation
@@ -65,10 +65,10 @@ class Sides:
 
 @torch.no_grad()
 def sides_of(module: nn.Module, only: int) -> Sides:
-    """Return what this network can look at, found by trying. only: its own side, where nothing else
-    goes.
+    """Return the image sizes that this network accepts, found by trial.
 
-    A network says so itself nowhere; what it cannot do, it fails at in its own way.
+    Networks do not declare them, and fail in various ways with other sizes. only: side, in pixels,
+    of the square to use if no other size works.
     """
     for whole in WHOLES:
         count = -(-LEAST // whole)

@@ -1,4 +1,4 @@
-"""A torch module as a Model: frozen, cut, read as maps. Shared by the families in this package."""
+"""A torch module as a Model: frozen, cut at layers and read as maps. Used by all families."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ from pipeline.model.network.traced import TracedNetwork, inline_modules
 log = logging.getLogger(__name__)
 
 Cut = Callable[[Tensor], Mapping[str, Any]]
-"""A part of the module: what each of the layers gives that it was made for, by name."""
+"""The module cut at some layers: input -> output of each of these layers, by name."""
 TRIED = tuple(((64 * n, 96 * n), (96 * n, 128 * n)) for n in (1, 2, 4))
-"""Pairs of sizes, pixels, that tell what of a layer's output are places; the first that fit do."""
+"""Pairs of image sizes, in pixels, with which the layout of outputs is determined; the first pair
+that the network accepts is used."""
 FAILURES = (AssertionError, RuntimeError, ValueError, IndexError, ZeroDivisionError)
-"""What networks make of pictures that are too small for them."""
+"""Exceptions that networks raise for images that are too small."""
 
 
 class Network(nn.Module):
-    """A Model made of any module.
+    """A Model made of any torch module.
 
-    mean, deviation: of the three RGB channels, what the module expects its input to be shifted
-    and divided by. leaves, functions: what torch.fx must not look into. classes: names of what the
-    last layer tells apart, in its order; empty = nobody knows. headless: it tells nothing apart.
-    sides: of the pictures that it can look at.
+    mean, deviation: mean and standard deviation of each RGB channel, with which the module's input
+    is normalised. leaves, functions: module classes and functions that torch.fx must not trace
+    into. classes: class names of the last layer, in order; empty if unknown. headless: whether the
+    module is not a classifier. sides: image sizes that the module accepts. None: any size.
     """
 
     def __init__(
@@ -79,37 +80,38 @@ class Network(nn.Module):
         layouts = self._read(layers)
         outputs = self._outputs(image, layers)
         height, width = image.shape[2:]
-        whole = self._sides.of((height, width))
+        input_size = self._sides.of((height, width))
         return {
-            layer: self._sides.seen(layouts[layer].read(output, whole), (height, width))
+            layer: self._sides.seen(layouts[layer].read(output, input_size), (height, width))
             for layer, output in outputs.items()
         }
 
     def layers(self) -> list[str]:
-        """Return all layers that can be read by their dotted names, in the order of running."""
+        """Return the dotted names of all layers that can be read, in execution order."""
         if not self._layers:
-            found = self._tried(self._way.names)
-            self._layers = [name for name, layout in found.items() if layout is not None]
+            tried_layouts = self._tried(self._way.names)
+            self._layers = [name for name, layout in tried_layouts.items() if layout is not None]
         return self._layers
 
     @property
     def scores(self) -> dict[str, tuple[str, ...]]:
-        """The last layer, unless it tells nothing apart."""
+        """The last layer and its class names; empty if the module is not a classifier."""
         return {} if self._classes is None else {self._last: self._classes}
 
     def channels(self, layer: str) -> int:
-        """Return how many channels this layer has."""
+        """Return the number of channels of this layer."""
         return self._read([layer])[layer].channels
 
     def smallest_side(self, layers: Sequence[str]) -> int:
-        """Return the least side, in pixels, at which every layer still has a map of 3 x 3.
+        """Return the smallest side, in pixels, at which each layer's map is at least 3 x 3.
 
-        A layer without a map (a class score) counts as the smallest map before it.
+        A multiple of 16, at most 512. For layers without a map (class scores) the maps of all
+        blocks of the network count.
         """
-        asked = tuple(layers)
-        if asked not in self._smallest:
-            self._smallest[asked] = self._find_smallest_side(asked)
-        return self._smallest[asked]
+        cache_key = tuple(layers)
+        if cache_key not in self._smallest:
+            self._smallest[cache_key] = self._find_smallest_side(cache_key)
+        return self._smallest[cache_key]
 
     def _find_smallest_side(self, layers: tuple[str, ...]) -> int:
         self._read(layers)
@@ -125,24 +127,24 @@ class Network(nn.Module):
         return 512
 
     def _sides_of_maps(self, image: Image, layers: tuple[str, ...]) -> list[int]:
-        """Return the smaller side of each layer's map; of all maps where a layer has none."""
+        """Return the shorter side of each layer's map, or of each block's if a layer has no map."""
         activations = self(image, layers).values()
         if any(activation.ndim < 4 for activation in activations):
             activations = self(image, self._blocks).values()
-        # what was pooled to a point is no map
+        # a map that was pooled to a point does not count
         return [min(a.shape[2:]) for a in activations if a.ndim == 4 and max(a.shape[2:]) > 1]
 
     def _outputs(self, image: Image, layers: Sequence[str]) -> Mapping[str, Any]:
-        """Return what the module itself gives at these layers."""
+        """Return the unprocessed outputs of these layers."""
         scaled = self._sides.scaled(image)
-        ready: Tensor = _Ready.apply(scaled, self._mean, self._deviation)
-        return self._cut(tuple(layers))(self._sides.filled(ready))
+        module_input: Tensor = _Normalise.apply(scaled, self._mean, self._deviation)
+        return self._cut(tuple(layers))(self._sides.filled(module_input))
 
     def _zeros(self, size: Size) -> Tensor:
         return torch.zeros(1, 3, *self._sides.of(size), device=self._mean.device)
 
     def _cut(self, layers: tuple[str, ...]) -> Cut:
-        # A cut is no part of the module, so it stays behind when the module moves.
+        # Cuts are not submodules and stay on their device when the module moves.
         device = self._mean.device
         if (device, layers) not in self._cuts:
             self._cuts[device, layers] = self._way.cut(layers, device)
@@ -150,27 +152,28 @@ class Network(nn.Module):
 
     @cached_property
     def _way(self) -> TracedNetwork | HookedNetwork:
-        """How the module is cut."""
+        """The module in a form that can be cut: traced, or with hooks if tracing fails."""
         try:
             return TracedNetwork(self._module, leaves=self._leaves, functions=self._functions)
-        except Exception:  # tracing runs the module's own code, which fails in its own ways
-            # tracing tries both modes, and where it fails it leaves the module in that of training
+        except Exception:  # tracing runs the module's own code, which may raise anything
+            # tracing uses both modes, and if it fails, it leaves the module in training mode
             return HookedNetwork(self._module.eval(), self._zeros(TRIED[-1][0]))
 
     @cached_property
     def _blocks(self) -> list[str]:
-        """The blocks of the whole network that can be read."""
-        found = self._tried(outline(self._way.names))
-        return [name for name, layout in found.items() if layout is not None]
+        """Blocks of the whole network that can be read."""
+        tried_layouts = self._tried(outline(self._way.names))
+        return [name for name, layout in tried_layouts.items() if layout is not None]
 
     @cached_property
     def _last(self) -> str:
-        """The last layer; what stands behind it are steps of the code."""
+        """The last layer that can be read; nodes after it are auxiliary operations."""
         return next(name for name in reversed(self._way.names) if self._tried([name])[name])
 
     def _read(self, layers: Sequence[str]) -> Mapping[str, Layout]:
-        """Return how these layers are read. Raises UserError for one that is not there or has no
-        map.
+        """Return the layouts of these layers.
+
+        Raises UserError for an unknown layer and for one that cannot be read.
         """
         missing = [layer for layer in layers if layer not in self._layouts]
         if missing:
@@ -191,8 +194,9 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def _tried(self, layers: Sequence[str]) -> dict[str, Layout | None]:
-        """Return how these layers are read, None = not at all, found by a look at two small
-        pictures.
+        """Return the layouts of these layers, determined with two small images.
+
+        None: the layer cannot be read.
         """
         for pair in TRIED:
             sizes = [self._sides.of(size) for size in pair]
@@ -208,8 +212,9 @@ class Network(nn.Module):
         raise AssertionError("the last pair returns or raises")
 
     def _shapes(self, size: Size, layers: Sequence[str]) -> dict[str, Sequence[int]]:
-        """Return the shape of what each layer gives; (0,) of what is no tensor, or the same for
-        all.
+        """Return the shape of each layer's output for an image of this size.
+
+        (0,) for an output that is not a tensor or does not depend on the image.
         """
         with torch.enable_grad():
             outputs = self._outputs(self._zeros(size).requires_grad_(), layers)
@@ -219,8 +224,8 @@ class Network(nn.Module):
         }
 
 
-class _Ready(torch.autograd.Function):
-    """A picture, (1, 3, H, W), normalised, laid out channels-last, in the numbers of autocast."""
+class _Normalise(torch.autograd.Function):
+    """An image, (1, 3, H, W), normalised, in channels-last layout and autocast's dtype."""
 
     @staticmethod
     def forward(context: Any, picture: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
@@ -228,30 +233,31 @@ class _Ready(torch.autograd.Function):
         normalised, device = (picture - mean).div_(deviation), picture.device.type
         if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
             normalised = normalised.to(torch.get_autocast_dtype(device))
-        # of three channels torch's own way to lay them out takes twice as long
-        ready = torch.empty_like(normalised, memory_format=torch.channels_last)
-        torch.stack(normalised.unbind(1), -1, out=ready.permute(0, 2, 3, 1))
-        return ready
+        # for three channels torch's own conversion to channels-last takes twice as long
+        module_input = torch.empty_like(normalised, memory_format=torch.channels_last)
+        torch.stack(normalised.unbind(1), -1, out=module_input.permute(0, 2, 3, 1))
+        return module_input
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        # laid out as pictures are, for all that is done to it goes over both
-        plain = gradient.to(context.kind, memory_format=torch.contiguous_format)
-        return plain / context.deviation, None, None
+        # contiguous, like the images that the gradient is combined with afterwards
+        image_gradient = gradient.to(context.kind, memory_format=torch.contiguous_format)
+        return image_gradient / context.deviation, None, None
 
 
 def _by_channel(values: Sequence[float]) -> Tensor:
-    """Return these values, (1, 3, 1, 1); (1, 1, 1, 1) where all are the same, which a CPU takes a
-    quarter of the time for.
+    """Return the values as (1, 3, 1, 1), or as (1, 1, 1, 1) if all are equal.
+
+    The latter takes a CPU a quarter of the time.
     """
-    one = len(set(values)) == 1
-    return torch.tensor(values[:1] if one else values).view(1, -1, 1, 1)
+    equal = len(set(values)) == 1
+    return torch.tensor(values[:1] if equal else values).view(1, -1, 1, 1)
 
 
 def check_layer(layer: str, known: Sequence[str]) -> None:
-    """Check that the layer is one of these names, or a block that holds some. Raises UserError."""
-    # A block is asked for by its own name; fx names only what lies inside it.
+    """Raise UserError unless the layer is one of these names, or a block that contains some."""
+    # A block is requested by its own name, but torch.fx lists only the nodes in it.
     if layer in known or any(name.startswith(f"{layer}.") for name in known):
         return
     raise UserError(
@@ -261,8 +267,8 @@ def check_layer(layer: str, known: Sequence[str]) -> None:
 
 
 def near_names(name: str, known: Sequence[str]) -> str:
-    """Return those of the known names that are most like it, or the first, with commas between
-    them.
+    """Return the known names most similar to `name`, or else the first ones, separated by
+    commas.
     """
     near = difflib.get_close_matches(name, dict.fromkeys(known), n=4, cutoff=0.3)
     return ", ".join(near or known[:6])

@@ -1,4 +1,4 @@
-"""The layers of a network that are worth a look: its blocks, rather than each operation."""
+"""Outline of a network: its blocks, instead of every single operation."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ from collections.abc import Sequence
 from torch import Tensor
 
 SHARE = 0.2
-"""A module that holds more than this share of all layers is looked into."""
+"""Share of all layers above which a module is replaced by its children."""
 
 
 def outline(layers: Sequence[str]) -> list[str]:
-    """Return the blocks that these dotted names fall into, in their order, each by a name one may
-    ask for.
+    """Return the blocks that contain these dotted names, in order, by names that can be requested.
 
-    Where one module holds most of a network (blocks, features), its children stand for it.
+    A module that holds much of the network (blocks, features) is replaced by its children.
     """
-    return _within(layers, 0, len(layers) * SHARE)
+    return _split(layers, 0, len(layers) * SHARE)
 
 
 def is_map(activation: object) -> bool:
-    """Return whether an activation has places, (1, C, h, w), rather than being a point or a
-    list."""
+    """Return whether an activation is a map, (1, C, h, w), larger than 1 in height and width."""
     return isinstance(activation, Tensor) and activation.ndim == 4 and min(activation.shape[2:]) > 1
 
 
-def _within(layers: Sequence[str], depth: int, most: float) -> list[str]:
-    """Return the same for names that are equal up to this depth."""
+def _split(layers: Sequence[str], depth: int, most: float) -> list[str]:
+    """Return the blocks of names whose first `depth` components are equal.
+
+    most: number of layers above which a block is split further.
+    """
     groups: dict[str, list[str]] = {}
     for layer in layers:
         groups.setdefault(".".join(layer.split(".")[: depth + 1]), []).append(layer)
-    found = []
+    blocks = []
     for name, members in groups.items():
         inner = [member for member in members if member != name]
-        found += _within(inner, depth + 1, most) if len(inner) > most else [name]
-    return found
+        blocks += _split(inner, depth + 1, most) if len(inner) > most else [name]
+    return blocks

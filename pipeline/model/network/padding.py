@@ -1,4 +1,4 @@
-"""TensorFlow's padding, which networks that were trained there want."""
+"""TensorFlow's padding, for networks that were trained with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class SamePadding(nn.Module):
-    """TensorFlow's "same" padding: the odd pixel goes to the right and to the bottom."""
+    """TensorFlow's "same" padding: an odd pixel is added at the right or bottom."""
 
     def __init__(self, kernel: int, stride: int) -> None:
         super().__init__()
@@ -15,7 +15,7 @@ class SamePadding(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """x with zeros around it, so that a convolution yields ceil(side / stride)."""
+        """Return x padded with zeros so that a convolution yields ceil(side / stride) per side."""
         left, right = self._amounts(x.shape[3])
         top, bottom = self._amounts(x.shape[2])
         return F.pad(x, (left, right, top, bottom))

@@ -1,4 +1,4 @@
-"""ReLUs moved behind the pooling that follows them, where there is a quarter to do."""
+"""ReLUs moved after the max pooling that follows them, where they have a quarter of the work."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch.fx import GraphModule
 from pipeline.model.network.fx_nodes import RELUS, called_type, module_of
 
 POOLS = (nn.MaxPool2d, F.max_pool2d, torch.max_pool2d)
-"""As a module, and as functions."""
+"""Max pooling as a module and as functions."""
 
 
 def pool_first(module: GraphModule) -> None:
-    """Let every maximum be taken before the ReLU whose result alone it is taken of.
+    """Move each ReLU that is followed only by a max pooling to after that pooling, in place.
 
-    Both keep the order of numbers, so that either order gives the same, bit for bit, on the way
-    back too: what a ReLU lets through is the maximum, or nothing is. Nobody may ask for what lies
-    between. Measured on two cores at 640x272, GoogLeNet to inception4c: 3 ms of 53.
+    Both are monotonic, so the result is the same, bit for bit, and so is the gradient: the ReLU
+    passes either the maximum or nothing. ReLUs whose output is used elsewhere stay where they are.
+    Measured on two cores at 640x272, GoogLeNet to inception4c: this saves 3 ms of 53 ms.
     """
     for pool in list(module.graph.nodes):
         if called_type(module, pool) not in POOLS or len(pool.all_input_nodes) != 1:
@@ -27,7 +27,7 @@ def pool_first(module: GraphModule) -> None:
             continue
         (relu,) = pool.all_input_nodes
         alone = called_type(module, relu) in RELUS and len(relu.users) == 1
-        # in place it would change what others see
+        # an in-place ReLU also changes what other users of its input read
         if not alone or len(relu.all_input_nodes) != 1 or len(relu.all_input_nodes[0].users) != 1:
             continue
         (before,) = relu.all_input_nodes

@@ -1,4 +1,4 @@
-"""How finely a network is computed: with fewer digits it is quicker, and dreams the same."""
+"""Numerical precision of a network: with lower precision it is faster and dreams the same."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from pipeline.model import Activations, Model
 from pipeline.model.network.wrapper import ModelWrapper
 
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-"""Of numbers with half as many bits, by name: 8 bits of the exponent, or 5."""
+"""Name -> 16-bit dtype, with 8 (bf16) or 5 (fp16) bits of exponent."""
 NAMES = ("auto", "float32", "tf32", *TYPES)
 NATIVE = ("avx512_bf16", "amx_bf16")
-"""What an x86 CPU has that computes bfloat16, in torch's words; on others it was never measured."""
+"""torch's names of x86 CPU features that compute bfloat16. Other CPUs were never measured."""
 
 
 def with_precision(model: Model, name: str, device: torch.device) -> Model:
-    """Return the model on this device, computed with that precision; it gives float32 all the same.
+    """Return the model on this device with this precision; its activations are always float32.
 
-    float32: all of it. tf32: products of 10 bits, sums in float32, on NVIDIA's GPUs from Ampere on.
-    bf16, fp16: what torch's autocast holds to be safe, in such numbers. auto: tf32 where there is
-    such a GPU, bf16 on an x86 CPU that computes it (at equal gain and flicker a step takes 15 %
-    less with EfficientNet-Lite0, 25 % with GoogLeNet), else float32; halves on a GPU are for who
-    asks for them. Raises UserError.
+    name: "float32": everything. "tf32": products with 10-bit mantissas, sums in float32, on NVIDIA
+    GPUs from Ampere on. "bf16", "fp16": this dtype where torch's autocast considers it safe.
+    "auto": tf32 on such a GPU, bf16 on an x86 CPU that computes it natively (at equal gain and
+    flicker a step takes 15 % less time with EfficientNet-Lite0, 25 % less with GoogLeNet), else
+    float32; 16-bit dtypes on a GPU must be requested. On a CUDA device this sets torch's global
+    fp32 precision. Raises UserError for "tf32" on another device.
     """
     ampere = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
     if name == "tf32" and not ampere:
@@ -42,23 +43,23 @@ def with_precision(model: Model, name: str, device: torch.device) -> Model:
         products = "tf32" if name == "tf32" else "ieee"
         torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
         torch.backends.cuda.matmul.fp32_precision = products
-    there = model.to(device)
-    return ReducedPrecision(there, TYPES[name]) if name in TYPES else there
+    model_there = model.to(device)
+    return ReducedPrecision(model_there, TYPES[name]) if name in TYPES else model_there
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Return whether it is an x86 CPU that computes bfloat16 itself: another one is slower with
-    it."""
-    # older torch does not tell
+    """Return whether the device is an x86 CPU with native bfloat16; others are slower with it."""
+    # older versions of torch lack this function
     capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return device.type == "cpu" and any(capabilities.get(name) for name in NATIVE)
 
 
 class ReducedPrecision(ModelWrapper):
-    """A Model whose inner numbers have half as many bits. kind: of them.
+    """A Model that computes in a 16-bit dtype, `kind`.
 
-    On the way back through fp16 its largest number lies near 1, for a mean over a whole picture is
-    so flat that 5 bits of an exponent have no room for its gradient. A power of two costs no digit.
+    In fp16 the backward pass is scaled so that the largest gradient is near 1: the gradient of a
+    mean over a whole image is too small for 5 bits of exponent. The scale is a power of two, so no
+    digits are lost.
     """
 
     def __init__(self, model: Model, kind: torch.dtype) -> None:
@@ -66,25 +67,27 @@ class ReducedPrecision(ModelWrapper):
         self.kind = kind
 
     def __call__(self, image: Image, layers: Sequence[str]) -> Activations:
-        """Return the activations, float32 again: what is made of them sums thousands."""
+        """Return the activations in float32, because scores sum thousands of them."""
         size: list[Tensor] = []
         narrow = self.kind == torch.float16
-        entered: Tensor = _Entered.apply(image, size) if narrow else image
+        network_input: Tensor = _UnscaleGradient.apply(image, size) if narrow else image
         with torch.autocast(image.device.type, self.kind):
-            seen = self.model(entered, layers)
-        found = [seen[layer].float() for layer in layers]
-        left: tuple[Tensor, ...] = _Left.apply(size, *found) if narrow else tuple(found)
-        return dict(zip(layers, left, strict=True))
+            seen = self.model(network_input, layers)
+        activations = [seen[layer].float() for layer in layers]
+        outputs: tuple[Tensor, ...] = (
+            _ScaleGradient.apply(size, *activations) if narrow else tuple(activations)
+        )
+        return dict(zip(layers, outputs, strict=True))
 
     def to(self, device: torch.device) -> Model:
         """Return the same on this device; itself, if it is there already."""
-        there = self.model.to(device)
-        return self if there is self.model else ReducedPrecision(there, self.kind)
+        model_there = self.model.to(device)
+        return self if model_there is self.model else ReducedPrecision(model_there, self.kind)
 
 
-class _Left(torch.autograd.Function):
-    """Where the way back begins: the gradients are divided by a power of two, which is kept in
-    size, so that the largest lies near 1.
+class _ScaleGradient(torch.autograd.Function):
+    """Start of the backward pass: divides the gradients by a power of two, which it stores in
+    `size`, so that the largest is near 1.
     """
 
     @staticmethod
@@ -101,12 +104,12 @@ class _Left(torch.autograd.Function):
         ).max()
         power = torch.frexp(largest).exponent.clamp(min=-100)
         context.size[:] = [power.exp2()]
-        by = (-power).exp2()
-        return None, *(None if gradient is None else gradient * by for gradient in gradients)
+        factor = (-power).exp2()
+        return None, *(None if gradient is None else gradient * factor for gradient in gradients)
 
 
-class _Entered(torch.autograd.Function):
-    """Where it ends: the gradient is multiplied by that again."""
+class _UnscaleGradient(torch.autograd.Function):
+    """End of the backward pass: multiplies the gradient by the power of two in `size`."""
 
     @staticmethod
     def forward(context: Any, image: Tensor, size: list[Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""A module cut by its graph: every operation can be asked for, and what can be folded is."""
+"""A module traced by torch.fx: every operation can be requested, and batch norms are folded."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pipeline.model.network.pool_before_relu import pool_first
 
 
 class TracedNetwork:
-    """Any module that torch.fx can trace; another one makes it raise, in whatever way.
+    """Any module that torch.fx can trace. For another module any exception may be raised.
 
-    leaves, functions: module classes and functions that fx must not look into (what they do
-    depends on the size). Behind the deepest layer that was asked for the module is cut, its batch
-    norms are folded into the convolutions before them and its weights laid out channels-last:
-    measured on two CPU cores, EfficientNet-Lite0 to blocks.9 at 640x272, a step of 920 ms becomes
-    one of 85 ms.
+    leaves, functions: module classes and functions that torch.fx must not trace into, because what
+    they do depends on the image size. The module is cut after the deepest requested layer, batch
+    norms are folded into the convolutions before them, and weights are converted to channels-last.
+    Measured on two CPU cores, EfficientNet-Lite0 to blocks.9 at 640x272: a step takes 85 ms instead
+    of 920 ms.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class TracedNetwork:
     ) -> None:
         self._module = module
         self._tracing = {"leaf_modules": list(leaves), "autowrap_functions": list(functions)}
-        # the input left out
+        # without the input
         self.names: list[str] = get_graph_node_names(
             module, tracer_kwargs=self._tracing, suppress_diff_warning=True
         )[1][1:]
@@ -44,15 +44,15 @@ class TracedNetwork:
     def cut(
         self, layers: Sequence[str], device: torch.device
     ) -> Callable[[Tensor], Mapping[str, object]]:
-        """Return what gives the outputs of these layers, by name."""
+        """Return a function from an input to the outputs of these layers, by name."""
         extractor = create_feature_extractor(
             self._module, list(layers), tracer_kwargs=self._tracing, suppress_diff_warning=True
         )
-        _keep_from_being_overwritten(extractor)
+        _protect_outputs(extractor)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            # In place, for a copy of the extractor would fall back to training mode; its modules'
-            # parents are its own, so nothing of self._module is replaced.
+            # In place, because a copy of the extractor would return to training mode. The
+            # extractor has parent modules of its own, so nothing in self._module is replaced.
             plain = GraphModule(extractor.eval(), extractor.graph)
             folded = fuse(plain, inplace=True, no_trace=True)
         assert isinstance(folded, GraphModule)
@@ -61,21 +61,21 @@ class TracedNetwork:
         if device.type == "cpu":
             fuse_passes(folded)
         folded.to(memory_format=torch.channels_last)
-        # not the module itself: it would print what a picture that is too small leads to
+        # not the module itself, which prints the error that an image that is too small causes
         forward: Callable[[Tensor], Mapping[str, object]] = folded.forward
         return forward
 
 
 def inline_modules(module: nn.Module) -> nn.Module:
-    """Return the module with torchvision's ready-made blocks as plain sequences, under the same
-    names.
+    """Return the module, modified in place: torchvision's blocks become plain nn.Sequential.
 
-    torchvision traces its own ops as leaves, and batch norms inside a leaf cannot be folded.
+    Names stay the same. torchvision traces its own ops as leaves, and batch norms inside a leaf
+    cannot be folded.
     """
     for name, child in module.named_children():
         plain = inline_modules(child)
         if isinstance(child, nn.Hardtanh):
-            # ReLU6 in place copies its input for the backward pass; a fifth of a step goes there.
+            # In-place ReLU6 copies its input for the backward pass: a fifth of the time of a step.
             child.inplace = False
         if isinstance(child, ConvNormActivation):
             plain = nn.Sequential(*child)
@@ -83,14 +83,14 @@ def inline_modules(module: nn.Module) -> nn.Module:
     return module
 
 
-def _keep_from_being_overwritten(extractor: GraphModule) -> None:
-    """An in-place activation right behind a wanted layer would overwrite it: make it a copy."""
+def _protect_outputs(extractor: GraphModule) -> None:
+    """Make activations directly after a requested layer not in-place: they would overwrite it."""
     output = next(node for node in extractor.graph.nodes if node.op == "output")
-    for wanted in output.all_input_nodes:
-        for user in list(wanted.users):  # a change of kwargs takes it out and in
-            if (following := module_of(extractor, user)) is not None:
-                if getattr(following, "inplace", False):
-                    following.inplace = False  # type: ignore[assignment]
+    for requested in output.all_input_nodes:
+        for user in list(requested.users):  # a copy: setting kwargs removes and re-adds the user
+            if (successor := module_of(extractor, user)) is not None:
+                if getattr(successor, "inplace", False):
+                    successor.inplace = False  # type: ignore[assignment]
             elif user.kwargs.get("inplace"):
                 user.kwargs = {**user.kwargs, "inplace": False}
     extractor.recompile()

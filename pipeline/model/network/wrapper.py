@@ -1,4 +1,4 @@
-"""Base of a Model around another one, which answers all but the activations."""
+"""Base class of Models that wrap another Model and change how its activations are computed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipeline.model import Model
 
 
 class ModelWrapper:
-    """A Model's answers to all but what it sees. model: whose."""
+    """A wrapper that delegates everything but `__call__` and `to` to `model`."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -16,17 +16,17 @@ class ModelWrapper:
 
     @property
     def scores(self) -> Mapping[str, tuple[str, ...]]:
-        """The model's."""
+        """Class-score layers of the wrapped model."""
         return self.model.scores
 
     def layers(self) -> Sequence[str]:
-        """Return the model's."""
+        """Return the layers of the wrapped model."""
         return self.model.layers()
 
     def channels(self, layer: str) -> int:
-        """Return the model's."""
+        """Return the number of channels of this layer of the wrapped model."""
         return self.model.channels(layer)
 
     def smallest_side(self, layers: Sequence[str]) -> int:
-        """Return the model's."""
+        """Return the smallest image side, in pixels, that the wrapped model accepts."""
         return self.model.smallest_side(layers)
