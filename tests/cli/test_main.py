@@ -70,7 +70,7 @@ def test_the_settings_can_be_shown_without_rendering(tmp_path: Path) -> None:
     ("number", "code", "word", "partial"),
     [
         (signal.SIGINT, 130, "stopped after frame", True),
-        (signal.SIGTERM, 143, "ended from outside", False),
+        pytest.param(signal.SIGTERM, 143, "ended from outside", False, marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(

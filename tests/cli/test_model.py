@@ -16,6 +16,7 @@ import timm
 import torch
 import torchvision
 from helpers.command_line import files, rendered, run
+from helpers.sampling import every
 from safetensors.torch import save_file
 
 QUICK = ("input=cup.png", "output=x.png", "dreamer.iterations=2", "dreamer.octaves=2")
@@ -59,15 +60,18 @@ def dreamt(folder: Path, *words: str) -> tuple[dict[str, Any], str]:
 
 @pytest.mark.parametrize(
     ("family", "name", "layer"),
-    [
-        ("torchvision", "resnet18", "layer2.1"),
-        ("torchvision", "vit_b_32", "encoder.layers.encoder_layer_1"),
-        ("torchvision", "swin_t", "features.3.1"),
-        ("timm", "test_resnet", "layer2"),
-        ("timm", "test_vit", "blocks.1"),
-        ("timm", "swin_tiny_patch4_window7_224", "layers.1.blocks.1"),
-        ("timm", "cait_xxs24_224", "blocks.3"),
-    ],
+    every(
+        3,
+        [
+            ("torchvision", "resnet18", "layer2.1"),
+            ("torchvision", "vit_b_32", "encoder.layers.encoder_layer_1"),
+            ("torchvision", "swin_t", "features.3.1"),
+            ("timm", "test_resnet", "layer2"),
+            ("timm", "test_vit", "blocks.1"),
+            ("timm", "swin_tiny_patch4_window7_224", "layers.1.blocks.1"),
+            ("timm", "cait_xxs24_224", "blocks.3"),
+        ],
+    ),
 )
 def test_a_network_of_each_family_dreams(folder: Path, family: str, name: str, layer: str) -> None:
     path = untrained(family, name, folder / "own.safetensors")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ import skimage.data
 import yaml
 from helpers.clips import video, write
 from helpers.command_line import files, rendered, run
+from helpers.sampling import every
 from helpers.scenes import pan
 from helpers.stages import CONF, part
 
@@ -34,8 +36,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("mode", ["still", "video", "zoom"])
-@pytest.mark.parametrize("name", [*OBJECTIVES, "norm+label"])
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    every(2, product([*OBJECTIVES, "norm+label"], ["still", "video", "zoom"])),
+)
 def test_an_objective_works_everywhere(folder: Path, name: str, mode: str) -> None:
     words = {
         "still": ("input=cup.png", *QUICK),

@@ -11,6 +11,7 @@ import pytest
 import skimage.data
 import yaml
 from helpers.command_line import rendered
+from helpers.sampling import every
 from helpers.stages import CONF
 
 from pipeline.model.network.outline import outline
@@ -31,7 +32,7 @@ def script(name: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", every(3, LOOKS))
 def test_a_look_changes_the_picture_and_is_more_of_what_it_asks_for(
     photograph: Path, look: str
 ) -> None:
@@ -71,6 +72,7 @@ def test_the_atlas_has_a_tile_for_each_block_and_for_each_channel(photograph: Pa
     assert cv2.imread(str(photograph.parent / "few.png")).shape == (96 + 22, 4 * 144, 3)
 
 
+@pytest.mark.slow
 def test_an_atlas_can_be_guided(photograph: Path) -> None:
     cv2.imwrite(str(photograph.parent / "coins.png"), skimage.data.coins())
     words = ("input=cup.png", "--tile", "96", "dreamer.iterations=2", "dreamer.octaves=1")
@@ -93,6 +95,7 @@ def test_an_atlas_of_nothing_is_one_line(photograph: Path) -> None:
         assert line in ran.stderr
 
 
+@pytest.mark.slow
 def test_layers_are_listed_with_what_they_see(tmp_path: Path) -> None:
     lines = script("layers.py", cwd=tmp_path).stdout.splitlines()
     table = {line.split()[0]: line.split()[1:] for line in lines}

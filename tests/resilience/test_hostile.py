@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import zlib
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 from helpers.clips import FFV1, counted, video_comment
 from helpers.clips import run as ffmpeg
 from helpers.command_line import files, rendered, run
+from helpers.sampling import every
 from hydra.core.config_store import ConfigStore
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -258,9 +260,15 @@ def test_the_command_line_calls_nothing_either(folder: Path, word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["input", "mask", "guide", "audio", "model.weights", "model.labels", "from"]
+    ("key", "name"),
+    every(
+        3,
+        product(
+            ["input", "mask", "guide", "audio", "model.weights", "model.labels", "from"],
+            ["pipe", "pipe.png", "pipe.yaml", "/dev/zero"],
+        ),
+    ),
 )
-@pytest.mark.parametrize("name", ["pipe", "pipe.png", "pipe.yaml", "/dev/zero"])
 def test_no_pipe_and_no_device_is_read(folder: Path, key: str, name: str) -> None:
     if not name.startswith("/"):
         os.mkfifo(folder / name)
@@ -354,8 +362,16 @@ def test_a_png_that_means_harm_tells_no_settings(folder: Path, name: str) -> Non
     assert "got x.png, which tells no settings" in line
 
 
-@pytest.mark.parametrize("key", ["input", "mask", "guide", "audio", "model.weights"])
-@pytest.mark.parametrize("name", ["${oc.env:HOME}", "${now:%S}", "a\nb: \x1b[31mx", "\u202egpj.x"])
+@pytest.mark.parametrize(
+    ("key", "name"),
+    every(
+        3,
+        product(
+            ["input", "mask", "guide", "audio", "model.weights"],
+            ["${oc.env:HOME}", "${now:%S}", "a\nb: \x1b[31mx", "\u202egpj.x"],
+        ),
+    ),
+)
 def test_no_name_is_resolved_or_shown_raw(folder: Path, key: str, name: str) -> None:
     given = {"input": "clip.mp4", key: name}
     if key == "model.weights":

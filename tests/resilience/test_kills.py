@@ -52,7 +52,10 @@ def test_of_all_calls_that_change_the_disk_each_kind_is_met(home: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("render", "every"), [(renders.zoom, 37), (renders.album, 53)])
+@pytest.mark.parametrize(
+    ("render", "every"),
+    [(renders.zoom, 37), pytest.param(renders.album, 53, marks=pytest.mark.slow)],
+)
 def test_killed_at_some_moments_it_comes_out_the_same(
     render: Callable[[Path], Path], every: int, home: Path
 ) -> None:
