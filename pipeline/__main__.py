@@ -1,6 +1,6 @@
-"""The entry point: python -m pipeline, and the command dreamreel."""
+"""Entry point of `python -m pipeline` and of the command `dreamreel`."""
 
-from pipeline.cli.app import main
+from pipeline.cli.commands import main
 
 if __name__ == "__main__":
     main()

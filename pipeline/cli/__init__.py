@@ -1,1 +1,1 @@
-"""The command line: arguments, task, sweeps, exit codes."""
+"""The command line: entry points, Hydra's task, sweeps, exit codes."""

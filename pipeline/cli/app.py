@@ -1,4 +1,4 @@
-"""The command line: what Hydra makes of it, and how it ends."""
+"""The command dreamreel: runs Hydra, and turns exceptions into exit codes and messages."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ from pipeline.cli.exit_codes import (
     exit_cleanly_on_signals,
     open_standard_files,
 )
+from pipeline.cli.shorthand import expand
 from pipeline.cli.task import task
 from pipeline.config import untrusted
 from pipeline.config.arguments import hydra_arguments
-from pipeline.config.hydra_config import config_dir, error_line
+from pipeline.config.conf_dir import config_dir
+from pipeline.config.hydra_config import error_line
 from pipeline.errors import UserError, printable
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 an internal error, 2 an error that the user can
-    fix, 130 Ctrl-C.
+    """Run the command line and exit.
 
-    A sweep: 1 if a job of it is not done. State of an earlier call in this process is reset.
+    Exit codes: 0 done, 1 internal error, 2 error that the user can fix, 129 end of the terminal,
+    130 Ctrl-C, 143 SIGTERM. A sweep exits with 1 if any of its jobs is not done. State of an
+    earlier call in this process is reset.
     """
     open_standard_files()
     GlobalHydra.instance().clear()
     untrusted.unregister()
     multirun.STARTED.set(None)
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us whole; we put them into one line
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors unchanged; `_run` makes them one line
     exit_cleanly_on_signals()
     OmegaConf.register_new_resolver("conf_folder", _conf_folder, replace=True)
     code, line = _run()
@@ -48,12 +51,10 @@ def main() -> NoReturn:
 
 
 def _run() -> tuple[Any, str | None]:
-    """Return the exit code, and the line that is still to be said; None = the one that goes with
-    it.
-    """
+    """Return the exit code and the line to print. None: the message in STOPPED for this code."""
     try:
         check_current_folder()
-        sys.argv[1:] = hydra_arguments(sys.argv[1:])
+        sys.argv[1:] = hydra_arguments(expand(sys.argv[1:]))
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(task)()
     except KeyboardInterrupt as stop:
         return 130, str(stop) or None
@@ -64,7 +65,7 @@ def _run() -> tuple[Any, str | None]:
     except BrokenPipeError:
         return 1, None
     except Exception as error:
-        if multirun.STARTED.get() is not None:  # our own are a job's, and stand in its status
+        if multirun.STARTED.get() is not None:  # not a job's: those are in its status
             reason = printable(" ".join(str(error).split())[:300])
             return 1, (
                 f"hydra/launcher: must run all jobs, got {type(error).__name__}: {reason}; "
@@ -75,5 +76,5 @@ def _run() -> tuple[Any, str | None]:
 
 
 def _conf_folder() -> str:
-    """For the help, where a $ means something: where the yaml files lie."""
+    """Return the folder of the yaml files for Hydra's help template, in which $ is escaped."""
     return str(config_dir()).replace("$", "$$")

@@ -1,4 +1,4 @@
-"""How the program ends: its exit codes, and the line that goes with each."""
+"""How the program exits: exit codes with their messages, signals, and the standard streams."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ STOPPED = {
     129: "ended with its terminal; the same command resumes",
     143: "ended from outside; the same command resumes",
 }
-"""Exit code -> the line that goes with it."""
+"""Exit code -> the message printed on stderr."""
 
 
 def end(code: Any, line: str | None = None) -> NoReturn:
-    """Exit with this code, after the line that says why."""
+    """Print the line to stderr and exit with this code.
+
+    line: None: the message in STOPPED, if the code has one.
+    """
     line = STOPPED.get(code) if line is None else line
     if line:
         with suppress(OSError):  # the terminal may be gone
@@ -29,41 +32,44 @@ def end(code: Any, line: str | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def print_line(line: str) -> None:
-    """Print the line to stdout. Raises UserError, with the line in it, if there is no room for it.
+def print_text(text: str, outcome: str = "choose another place for the output") -> None:
+    """Print text to stdout. Raises UserError, which contains its first line, if that fails.
 
-    A reader that has gone, as `| head` does, wants no more.
+    It is not an error if the reader has closed the pipe, as in `| head`. outcome: what the error
+    ends with.
     """
     try:
-        print(line, flush=True)
+        print(text, flush=True)
     except OSError as error:
-        # what is left of it would be written again at the end, and fail again
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        # otherwise the rest of the buffer would be flushed at exit, and fail again
+        null_fd = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null_fd, sys.stdout.fileno())
+        os.close(null_fd)
         if isinstance(error, BrokenPipeError):
             return
+        line = text.partition("\n")[0]
         raise UserError(
-            f"stdout: must be writable, got {error.strerror!r} for: {line}; the render is done"
+            f"stdout: must be writable, got {error.strerror!r} for: {line}; {outcome}"
         ) from error
 
 
 def open_standard_files() -> None:
-    """Open those of stdin, stdout and stderr that the caller closed, on nothing.
+    """Open /dev/null in place of those of stdin, stdout and stderr that the caller closed.
 
-    Else the next file that is opened would get their number, and what is written to stderr.
+    Otherwise the next file to be opened would get their descriptor, and output meant for stderr
+    would be written into it.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free descriptor
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
 
 
 def check_current_folder() -> None:
-    """Check that there is a current folder. Raises UserError."""
+    """Raise UserError unless the current folder exists."""
     try:
         Path.cwd()
     except OSError as error:
@@ -73,13 +79,13 @@ def check_current_folder() -> None:
 
 
 def exit_cleanly_on_signals() -> None:
-    """Let SIGTERM, and the end of the terminal, close all that is open on the way out."""
-    signal.signal(signal.SIGTERM, _terminated)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # else nohup wants it to live on
-        signal.signal(signal.SIGHUP, _terminated)
+    """Make SIGTERM and SIGHUP raise SystemExit, so that open resources are closed."""
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup makes it ignored
+        signal.signal(signal.SIGHUP, _exit_on_signal)
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
-    """Leave in order: everything that is open is closed on the way out."""
+def _exit_on_signal(number: int, frame: FrameType | None) -> None:
+    """Raise SystemExit, and ignore further signals of this kind while resources are closed."""
     signal.signal(number, signal.SIG_IGN)
     sys.exit(128 + number)

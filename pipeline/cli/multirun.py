@@ -1,6 +1,7 @@
-"""Hydra's side of a sweep: where its jobs lie, how they are called, and what is said in the end.
+"""Sweeps with Hydra: the folders of the jobs, the checks before them and the summary after them.
 
-Imported wherever a job runs, for its folder is named there too.
+Every process that runs a job must import this module, which registers the resolvers that name the
+folder of the job.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.cli.exit_codes import end
 from pipeline.config.hydra_config import error_line
-from pipeline.config.launchers import SLURM, check_engine, kind_of
+from pipeline.config.launchers import SLURM, check_launcher, kind_of
 from pipeline.errors import UserError, printable
 from pipeline.jobs.forecast import FILE, read_forecast, total_line
 from pipeline.storage.lock import exclusive
@@ -33,71 +34,72 @@ from pipeline.sweep.plan import PLAN, JobState, Plan, SweepJob, job_name, read_p
 from pipeline.sweep.slurm import Queue
 
 SWEEPS = Path("sweeps")
-"""Where sweeps without a name lie."""
-MOST_JOBS = 10_000
-"""Of a sweep: its plan and its page hold all of them."""
+"""Parent folder of sweeps without a name."""
+MAX_JOBS = 10_000
+"""Maximum number of jobs in a sweep: its plan and its page contain all of them."""
 REASONS = {
     JobState.MISSING: "not begun",
     JobState.KILLED: "the same command resumes it",
     JobState.STOPPED: "the same command resumes it",
 }
-"""What is said of jobs that say nothing themselves."""
+"""State of a job -> the reason to print if its status has none."""
 
 
 @dataclass(frozen=True)
 class RunningSweep:
-    """A sweep that has begun."""
+    """A sweep whose jobs are run."""
 
     folder: Path
-    """Of the sweep."""
+    """Folder of the sweep."""
     jobs: Sequence[SweepJob]
-    """Those of this command."""
+    """Jobs that this command runs."""
     queue: Queue | None
-    """Slurm's, None = another launcher runs the jobs."""
+    """Slurm's queue. None: another launcher runs the jobs."""
     gallery: AbstractContextManager[None] | None
-    """Keeps the page up to date until it is left; None = there is no page."""
+    """Context manager that keeps the page up to date. None: there is no page."""
 
     def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
-        """Say what became of all jobs. code, line: how the program ended.
+        """Print the state of all jobs, and return the exit code and the line to print with it.
 
-        Returns the exit code, and the line that is still to be said.
+        code, line: those of the program without regard to the jobs. If it was not stopped, the code
+        becomes 0 if all jobs are done, else 1.
         """
         if self.queue is not None and code in (0, 1, 2):
-            self.queue.wait()  # the engine may have given up at the first that was killed
+            self.queue.wait()  # the launcher may give up when the first job is killed
         if self.gallery is not None:
-            # who pressed Ctrl-C does not wait for the mosaic
+            # do not make the mosaic after Ctrl-C
             stopped = None if code in (0, 1, 2) else KeyboardInterrupt
             self.gallery.__exit__(stopped, stopped and stopped(), None)
-        found = {job.name: status_of(self.folder / job.name) for job in self.jobs}
-        counts = {state: [s.state for s in found.values()].count(state) for state in JobState}
-        those = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        print(f"{printable(self.folder)}: {len(found)} job{'s' * (len(found) != 1)}: {those}")
-        for name, status in found.items():
+        results = {job.name: status_of(self.folder / job.name) for job in self.jobs}
+        counts = {state: [s.state for s in results.values()].count(state) for state in JobState}
+        summary = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        print(f"{printable(self.folder)}: {len(results)} job{'s' * (len(results) != 1)}: {summary}")
+        for name, status in results.items():
             if status.state is not JobState.DONE:
                 reason = status.line or REASONS.get(status.state, "")
                 print(f"{status.state}: {name}{': ' * bool(reason)}{printable(reason)}")
-        if self.queue is not None and (left := self.queue.jobs()):
-            print(f"Slurm still has jobs of it; to end them: scancel {' '.join(sorted(left))}")
+        if self.queue is not None and (remaining := self.queue.jobs()):
+            print(f"Slurm still has jobs of it; to end them: scancel {' '.join(sorted(remaining))}")
         if self.gallery is not None:
             print(f"side by side: {printable(self.folder / 'index.html')}")
         if code in (0, 1, 2):
-            code = 0 if counts[JobState.DONE] == len(found) else 1
+            code = 0 if counts[JobState.DONE] == len(results) else 1
         return code, line
 
 
 @dataclass(frozen=True)
 class PlannedSweep:
-    """A sweep whose jobs only say what they would take."""
+    """A sweep whose jobs are only estimated."""
 
     folder: Path
-    """Of the sweep."""
+    """Folder of the sweep."""
     jobs: Sequence[SweepJob]
-    """Those of this command."""
+    """Jobs that this command runs."""
 
     def ended(self, code: Any, line: str | None) -> tuple[Any, str | None]:
-        """Say what all would take together; as of Sweep."""
-        found = [read_forecast(self.folder / job.name) for job in self.jobs]
-        forecasts = [forecast for forecast in found if forecast]
+        """Print the total estimate of all jobs. Arguments and result as in RunningSweep.ended."""
+        results = [read_forecast(self.folder / job.name) for job in self.jobs]
+        forecasts = [forecast for forecast in results if forecast]
         count = f"{len(forecasts)} of {len(self.jobs)} jobs"
         print(f"{printable(self.folder)}: {count} {total_line(forecasts)}")
         if code in (0, 1, 2):
@@ -106,28 +108,31 @@ class PlannedSweep:
 
 
 STARTED: ContextVar[RunningSweep | PlannedSweep | None] = ContextVar("STARTED", default=None)
-"""The sweep that this command started: Hydra hands nothing back from its callbacks."""
+"""The sweep that this command started: Hydra returns nothing from its callbacks."""
 
 
 class SweepCallback(Callback):
-    """What Hydra calls when a sweep begins."""
+    """The callback that Hydra calls at the start of a sweep."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Name the jobs and try what they say, before the first begins."""
+        """Plan the jobs and validate their settings before the first one starts.
+
+        Exits with 2 for an error that the user can fix, and with 1 for an internal one.
+        """
         try:
-            _begin(config)
-        # Hydra would make a warning of any of these, and go on
+            _start_sweep(config)
+        # Hydra would turn these exceptions into warnings and continue
         except (UserError, HydraException, OmegaConfBaseException) as error:
             end(2, error_line(error))
         except Exception:
             end(1, f"internal error, please report it:\n{traceback.format_exc()}")
 
 
-def _begin(config: DictConfig) -> None:
-    folder, overrides = Path(config.hydra.sweep.dir), _overrides(config)
+def _start_sweep(config: DictConfig) -> None:
+    folder, overrides = Path(config.hydra.sweep.dir), _job_overrides(config)
     launcher: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
-    check_engine(launcher)
-    _check(config, Plan.of(overrides, _earlier(folder).keys).jobs)
+    check_launcher(launcher)
+    _check(config, Plan.of(overrides, _earlier_plan(folder).keys).jobs)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -135,22 +140,22 @@ def _begin(config: DictConfig) -> None:
             f"sweep: {printable(folder)} must be a folder that can be written, got "
             f"{error.strerror!r}; name another"
         ) from error
-    with exclusive(folder):  # another sweep may begin in this folder at the same moment
-        earlier = _earlier(folder)
+    with exclusive(folder):  # another sweep may start in this folder at the same time
+        earlier = _earlier_plan(folder)
         plan = Plan.of(overrides, earlier.keys)
         plan.and_before(earlier).write(folder)
     with read_write(config), open_dict(config):
-        # goes into the settings of each job, as if it had been said on the command line
+        # becomes part of the settings of each job, as if given on the command line
         config.hydra.overrides.hydra.append(f"+hydra.sweep.keys={list(plan.keys)}")
     if config.plan is True:
         for job in plan.jobs:
             (folder / job.name / FILE).unlink(missing_ok=True)
         STARTED.set(PlannedSweep(folder, plan.jobs))
         return
-    from pipeline.gallery import watch_sweep  # what --help and TAB do without
+    from pipeline.gallery import watch_sweep  # not needed for --help and TAB completion
 
     queue = Queue.of(folder) if kind_of(launcher) == SLURM else None
-    # parts of one video are to be joined, and nobody chooses among them
+    # frame ranges of one video are joined, not compared side by side
     gallery = None if plan.keys == ("part",) else watch_sweep(folder)
     STARTED.set(RunningSweep(folder, plan.jobs, queue, gallery))
     if gallery is not None:
@@ -159,26 +164,29 @@ def _begin(config: DictConfig) -> None:
         queue.watch([folder / job.name for job in plan.jobs])
 
 
-def _earlier(folder: Path) -> Plan:
-    """Return the plan that lies in a sweep's folder; an empty one if none does."""
+def _earlier_plan(folder: Path) -> Plan:
+    """Return the plan in a sweep's folder; an empty one if there is none."""
     return read_plan(folder) if (folder / PLAN).exists() else Plan((), ())
 
 
-def _overrides(config: DictConfig) -> list[list[str]]:
-    """Return what each job sets, as Hydra's own sweeper takes the command apart."""
+def _job_overrides(config: DictConfig) -> list[list[str]]:
+    """Return the overrides of each job, as Hydra's sweeper splits the command.
+
+    Raises UserError if there are more than MOST_JOBS jobs.
+    """
     params = (config.hydra.sweeper.get("params") or {}).items()
-    said = [*(f"{key}={value}" for key, value in params), *config.hydra.overrides.task]
+    override_strings = [*(f"{key}={value}" for key, value in params), *config.hydra.overrides.task]
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-    parsed = parser.parse_overrides(said)
-    count = math.prod(map(_choices, parsed))
-    if count > MOST_JOBS:
-        raise UserError(f"-m: must give at most {MOST_JOBS} jobs, got {count}; give fewer values")
+    parsed = parser.parse_overrides(override_strings)
+    count = math.prod(map(_value_count, parsed))
+    if count > MAX_JOBS:
+        raise UserError(f"-m: must give at most {MAX_JOBS} jobs, got {count}; give fewer values")
     (jobs,) = BasicSweeper.split_arguments(parsed, None)
     return jobs
 
 
-def _choices(override: Override) -> int:
-    """Return how many values a sweep gives a setting."""
+def _value_count(override: Override) -> int:
+    """Return the number of values that a sweep gives to a setting."""
     value = override.value()
     if isinstance(value, ChoiceSweep):
         return len(value.list)
@@ -188,11 +196,11 @@ def _choices(override: Override) -> int:
 
 
 def _check(config: DictConfig, jobs: Sequence[SweepJob]) -> None:
-    """Check that every value is right that a job sets. Raises UserError."""
+    """Raise UserError unless every value of every setting in the sweep is valid."""
     from pipeline.config.compose import check
 
     loader = GlobalHydra.instance().config_loader()
-    for job in _covering(jobs):
+    for job in _covering_jobs(jobs):
         composed = loader.load_sweep_config(config, list(job.overrides))
         choices: Any = OmegaConf.to_container(composed.hydra.runtime.choices)
         with read_write(composed), open_dict(composed):
@@ -200,19 +208,20 @@ def _check(config: DictConfig, jobs: Sequence[SweepJob]) -> None:
         check(composed, choices)
 
 
-def _covering(jobs: Sequence[SweepJob]) -> Iterator[SweepJob]:
-    """Of the jobs so many that each value of each setting is met once: to try them all would take
-    a minute where there are hundreds.
+def _covering_jobs(jobs: Sequence[SweepJob]) -> Iterator[SweepJob]:
+    """Yield enough of the jobs to cover each value of each setting at least once.
+
+    Checking all of them would take a minute if there are hundreds.
     """
-    met: set[str] = set()
+    seen: set[str] = set()
     for job in jobs:
-        if not met.issuperset(job.overrides):
-            met.update(job.overrides)
+        if not seen.issuperset(job.overrides):
+            seen.update(job.overrides)
             yield job
 
 
 def _sweep_folder(name: str | None, now: str) -> str:
-    """Return where a sweep of that name lies; None = it has none."""
+    """Return the folder of a sweep. name: None: it has no name. now: the current time."""
     return str(SWEEPS / now if name is None else Path(name))
 
 

@@ -1,6 +1,7 @@
-"""One render as Hydra describes it, or one job of a sweep: composed, then run.
+"""Hydra's task function: composes and runs one render, or one job of a sweep.
 
-Importing this costs nothing: a worker of a sweep does so too, and --help and TAB never need torch.
+The import is cheap, because workers of a sweep need it too, and --help and TAB completion must not
+load torch.
 """
 
 from __future__ import annotations
@@ -18,54 +19,58 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.cli.exit_codes import end, print_line
+from pipeline.cli.exit_codes import end, print_text
 from pipeline.errors import UserError, printable
 from pipeline.sweep.job_status import RunningJob, run_job
 
 log = logging.getLogger("pipeline")
 
-ONE_BY_ONE = ".BasicLauncher"
-"""How the name of the launcher ends that runs a job behind the other."""
+SEQUENTIAL_LAUNCHER = ".BasicLauncher"
+"""Suffix of the name of the launcher that runs jobs one after another."""
 
 
 def task(cfg: DictConfig) -> None:
-    """Render what this configuration describes."""
-    _warn_of_a_namesake(Path.cwd())
+    """Run the render, or the job of a sweep, that this configuration describes."""
+    _warn_of_shadowing_package(Path.cwd())
     hydra = HydraConfig.get()
     if hydra.mode == RunMode.MULTIRUN:
         folder = Path(os.path.relpath(hydra.runtime.output_dir))
-        # one after the other, the first line of each says whose the others are
-        alone = str(hydra.launcher["_target_"]).endswith(ONE_BY_ONE)
-        with _logged("" if alone else f"{folder.name}: "):
-            log.info(f"job {folder.name}" if alone else "begins")
-            _job(cfg, folder)
+        # sequential jobs need no prefix: the first line of each names the job
+        sequential = str(hydra.launcher["_target_"]).endswith(SEQUENTIAL_LAUNCHER)
+        with _log_to_stderr("" if sequential else f"{folder.name}: "):
+            log.info(f"job {folder.name}" if sequential else "begins")
+            _run_sweep_job(cfg, folder)
         return
-    with _logged():
+    with _log_to_stderr():
         try:
             _check_single(cfg, str(hydra.launcher["_target_"]))
-            _rendered(cfg)
+            _render(cfg)
         except UserError as error:
-            # raised on, Hydra would print two lines of its own before ours
+            # if it were raised, Hydra would print two lines of its own before it
             end(2, str(error))
         except Exception:
             end(1, f"internal error, please report it:\n{traceback.format_exc()}")
 
 
 def _check_single(cfg: DictConfig, launcher: str) -> None:
-    """Check that this says nothing that only a sweep has a use for. Raises UserError."""
-    said = "sweep" if cfg.get("sweep") is not None else "hydra/launcher"
-    if said == "sweep" or not launcher.endswith(ONE_BY_ONE):
-        raise UserError(f"{said}: must go with a sweep, got a single render; run dreamreel -m ...")
+    """Raise UserError if a single render has settings that only apply to a sweep.
+
+    launcher: name of Hydra's launcher.
+    """
+    key = "sweep" if cfg.get("sweep") is not None else "hydra/launcher"
+    if key == "sweep" or not launcher.endswith(SEQUENTIAL_LAUNCHER):
+        raise UserError(f"{key}: must go with a sweep, got a single render; run dreamreel -m ...")
 
 
-def _job(cfg: DictConfig, folder: Path) -> None:
-    """The job of a sweep in that folder. What becomes of it is noted there, however it ends.
+def _run_sweep_job(cfg: DictConfig, folder: Path) -> None:
+    """Run the job of a sweep in this folder, where its status is recorded however it ends.
 
-    An error goes no further: it is said here, and the other jobs go on.
+    Errors are logged, not raised, so that the other jobs continue. Raises KeyboardInterrupt if the
+    user pressed Ctrl-C too late to stop this job.
     """
     try:
         with run_job(folder) as job:
-            job.line = _rendered(cfg, job)
+            job.line = _render(cfg, job)
     except UserError as error:
         log.error("%s", error)
     except Exception:
@@ -75,18 +80,21 @@ def _job(cfg: DictConfig, folder: Path) -> None:
             raise KeyboardInterrupt("stopped after that job; the same command resumes")
 
 
-def _rendered(cfg: DictConfig, job: RunningJob | None = None) -> str:
-    """Render; what it came to. Raises UserError for all that the user can fix."""
-    from pipeline.runtime.oom import oom_as_user_error  # and with it torch
+def _render(cfg: DictConfig, job: RunningJob | None = None) -> str:
+    """Render, then print and return the summary. Raises UserError for what the user can fix."""
+    from pipeline.runtime.oom import oom_as_user_error  # imports torch
 
     with oom_as_user_error():
         line = _run(cfg, job)
-    print_line(line)
+    print_text(line, "the render is done")
     return line
 
 
 def _run(cfg: DictConfig, running: RunningJob | None) -> str:
-    """Compose the job and run it; return its summary. running: as a job of a sweep, None = not."""
+    """Compose the job, run it and return its summary.
+
+    running: status of the sweep's job. None: a single render. Raises UserError.
+    """
     from pipeline.config.compose import compose_config
     from pipeline.jobs import job as single
     from pipeline.jobs import stills
@@ -97,7 +105,7 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
     job = compose_config(cfg, choices, folder=folder, own_process=True)
     if job.plan:
         forecast = estimate(job)
-        if folder is not None:  # the sweep sums them up
+        if folder is not None:  # the sweep adds them up
             forecast.write(folder)
         return forecast.line(job.output)
     if running is not None and running.is_done(job.output, job.fingerprint.facts):
@@ -110,8 +118,8 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
     return single.summary(outcome)
 
 
-def _warn_of_a_namesake(folder: Path) -> None:
-    """Say so if another `pipeline` lies in the current folder: workers would import that one."""
+def _warn_of_shadowing_package(folder: Path) -> None:
+    """Print a warning if the current folder has a `pipeline` that workers would import instead."""
     ours = Path(__file__).resolve().parent.parent
     for other in (folder / "pipeline.py", folder / "pipeline"):
         if other.exists() and other.resolve() != ours:
@@ -122,8 +130,8 @@ def _warn_of_a_namesake(folder: Path) -> None:
 
 
 @contextmanager
-def _logged(whose: str = "") -> Iterator[None]:
-    """Lines of the log on stderr while a job runs. whose: what each begins with."""
+def _log_to_stderr(whose: str = "") -> Iterator[None]:
+    """Print the log on stderr inside the block. whose: prefix of each line."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(f"{whose.replace('%', '%%')}%(message)s"))
     log.addHandler(handler)

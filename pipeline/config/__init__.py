@@ -1,1 +1,1 @@
-"""From settings to stages: Hydra's files, validation, presets of others, launchers."""
+"""Settings to stages: composition with Hydra, validation, presets of others, launchers."""

@@ -1,4 +1,4 @@
-"""The command line before Hydra reads it: names quoted, choices implied by suffix."""
+"""Preparation of the command line for Hydra: quotes file names, adds choices that they imply."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.config import from_result, untrusted
-from pipeline.config.hydra_config import CHANGING, config_dir, schema
+from pipeline.config import from_result, own_presets, untrusted
+from pipeline.config.conf_dir import config_dir
+from pipeline.config.documentation import STAGES
+from pipeline.config.hydra_config import SCHEDULABLE_GROUPS, schema
 from pipeline.config.hydra_flags import split_options
 from pipeline.errors import UserError, printable
 from pipeline.image_io.suffixes import SUFFIXES, is_pictures
@@ -25,7 +27,7 @@ PATHS = (
     "model.weights",
     "model.labels",
 )
-"""Keys whose value is a file name, whatever characters it has."""
+"""Keys whose value is a file name, in which every character is literal."""
 
 ENCODERS = {
     ".mp4": "h264",
@@ -41,68 +43,90 @@ ENCODERS = {
     ".webp": "images",
     "": "images",
 }
-"""The suffix of an output -> the encoder that is meant where none is named."""
+"""Suffix of an output -> the encoder that is used if none is chosen."""
 
 OWN_SOURCE = ("zoom", "still", "visualise")
-"""Recipes that say themselves what becomes of a picture."""
+"""Recipes that choose the source of an input picture themselves."""
 
-SCHEDULED = tuple(f"{group}." for group in CHANGING)
-"""How settings begin that may change over time."""
+SCHEDULED = tuple(f"{group}." for group in SCHEDULABLE_GROUPS)
+"""Prefixes of settings that may change over time."""
 SCHEDULE = re.compile(r"[()*+/:<>%]|\S \S")
-"""What makes a value an expression or keyframes."""
+"""Characters by which a value is recognised as an expression or keyframes."""
 VALUES = re.compile(r"(range|choice|glob|shuffle|sort|tag)\(")
-"""How Hydra's own functions begin that give the values of a sweep."""
+"""The beginning of a call of one of Hydra's functions that give the values of a sweep."""
 PARTS = re.compile(r"(?:[^,()'\"]|\([^()]*(?:\([^()]*\)[^()]*)*\)|'[^']*'|\"[^\"]*\")+")
-"""Text without a comma but in brackets, two deep, or quotes."""
+"""Text without commas, except within quotes or parentheses that are nested at most twice."""
 
-JOINTS = {
+JOINABLE = {
     "camera": ("sequence", "moves", None, "zoom+sway"),
     "objective": ("weighted", "terms", "weights", "norm+label"),
     "model": ("several", "models", None, "efficientnet_lite0+googlenet"),
 }
-"""Groups whose choices a plus joins -> the choice that holds them, its setting, the one of their
-weights, an example."""
+"""Group whose choices can be joined by a plus -> the choice that combines them, its setting for
+them, its setting for their weights (None: it has none), and an example."""
 
-NO_TEXT = re.compile(r"[+-]?[\d._]*(e[+-]?\d+)?|null|true|false|[+-]?(inf|nan)", re.IGNORECASE)
-"""A value that Hydra takes for a number, for a truth or for nothing."""
+NON_STRING = re.compile(r"[+-]?[\d._]*(e[+-]?\d+)?|null|true|false|[+-]?(inf|nan)", re.IGNORECASE)
+"""A value that Hydra parses as a number, a boolean or null."""
 
 
 def hydra_arguments(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments as Hydra reads them: from= written out, names quoted, choices implied.
+    """Return the arguments for Hydra: from= expanded, names quoted, implied choices added.
 
-    Presets of others that --config-dir names are registered with Hydra. Raises UserError.
+    The user's own presets, and those in the folder that --config-dir names, are registered with
+    Hydra. The user's own defaults apply unless from= is given. Raises UserError.
     """
-    start, said = from_result.split_from(arguments)
-    before = [] if start is None else from_result.overrides_of_result(start, said)
+    result_path, own_arguments = from_result.split_from(arguments)
+    if result_path is None:
+        before = _own_defaults(own_arguments)
+    else:
+        before = from_result.overrides_of_result(result_path, own_arguments)
     groups = [path.name for path in config_dir().iterdir()]
-    folder, rest = untrusted.split_config_dir(prepared(said, groups, before))
+    folder, rest = untrusted.split_config_dir(prepare(own_arguments, groups, before))
+    untrusted.unregister()
+    own_folder = own_presets.folder()
+    if any(own_folder.glob("*/*.yaml")):
+        untrusted.register(own_folder, schema(), name=printable(own_folder))
     if folder is not None:
         untrusted.register(folder, schema())
     return rest
 
 
-def prepared(
+def _own_defaults(arguments: Sequence[str]) -> list[str]:
+    """Return the user's own defaults for settings that the arguments do not set.
+
+    GROUP.KEY is left out too if they choose for GROUP, or a recipe, which may choose for it.
+    """
+    given = {argument.lstrip("+~").partition("=")[0] for argument in arguments}
+    chosen = {*STAGES} if "recipe" in given else given
+    return [
+        f"{key}={from_result.format_value(value, key)}"
+        for key, value in own_presets.defaults(untrusted.USER_ONLY_KEYS).items()
+        if key not in given and not ("." in key and key.partition(".")[0] in chosen)
+    ]
+
+
+def prepare(
     arguments: Sequence[str], groups: Collection[str] = (), before: Sequence[str] = ()
 ) -> list[str]:
-    """Return the arguments with file names quoted, source and encoder added where names imply them.
+    """Return the arguments with file names and schedules quoted, and implied choices added.
 
-    Hydra's grammar gives ( ) [ ] { } , = ' and more a meaning, and refuses non-ASCII letters; in
-    the value of a path they are just letters. A comma in a sweep (-m) parts values, unless a file
-    of the whole name exists. groups: keys whose value is the name of a choice. before: what comes
-    first and is prepared already. Raises UserError for an argument that is neither KEY=VALUE nor an
-    option.
+    In Hydra's grammar ( ) [ ] { } , = ' and other characters are special, and non-ASCII letters are
+    rejected; in the value of a path all of them are literal. In a sweep (-m) a comma separates
+    values, unless a file with the complete name exists. groups: keys whose value is the name of a
+    choice. before: prepared arguments to put first. Raises UserError for an argument that is
+    neither KEY=VALUE, ~KEY nor an option.
     """
     options, arguments = split_options(arguments)
     sweeping = any(option in ("-m", "--multirun") for option in options)
     for argument in arguments:
         _check_form(argument, sweeping=sweeping)
-    arguments = [word for argument in arguments for word in _joined(argument)]
-    quoted = [_quoted(argument, groups, sweeping=sweeping) for argument in arguments]
-    return [*options, *before, *quoted, *_implied([*before, *arguments])]
+    arguments = [word for argument in arguments for word in _join_choices(argument)]
+    quoted = [_quote_value(argument, groups, sweeping=sweeping) for argument in arguments]
+    return [*options, *before, *quoted, *_implied_choices([*before, *arguments])]
 
 
 def _check_form(argument: str, *, sweeping: bool) -> None:
-    """Check that it is KEY=VALUE or ~KEY, and names of files such. Raises UserError."""
+    """Raise UserError unless the argument is KEY=VALUE or ~KEY with valid file names."""
     key, equals, value = argument.partition("=")
     if not equals or key.lstrip("+") in PATHS:
         names = value.split(",") if sweeping and equals else [value if equals else argument]
@@ -110,9 +134,9 @@ def _check_form(argument: str, *, sweeping: bool) -> None:
             check_name(key.lstrip("+")[:80] if equals else "input", name)
     if not argument.startswith("~") and not equals:
         exists = argument != "" and Path(argument).exists()
-        meant = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
+        suggestion = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
         raise UserError(
-            f"{printable(argument)!r}: must read KEY=VALUE, got no '='; set {printable(meant)}"
+            f"{printable(argument)!r}: must read KEY=VALUE, got no '='; set {printable(suggestion)}"
         )
     if argument.lstrip("+~").startswith("hydra.searchpath"):
         raise UserError(
@@ -122,85 +146,85 @@ def _check_form(argument: str, *, sweeping: bool) -> None:
         raise UserError(f"{printable(argument)!r}: must read KEY=VALUE, got no key; --help has all")
 
 
-def _joined(argument: str) -> list[str]:
-    """camera=zoom+sway as Hydra says it: a sequence, with each of them in its moves.
+def _join_choices(argument: str) -> list[str]:
+    """Return an argument such as camera=zoom+sway as overrides: a sequence with both as its moves.
 
-    Raises UserError for a plus that joins nothing.
+    Any other argument is returned as it is. Raises UserError for a plus that lacks a choice on
+    either side.
     """
     key, _, value = argument.partition("=")
-    if key not in JOINTS or "+" not in value:
+    if key not in JOINABLE or "+" not in value:
         return [argument]
-    choice, held, weighed, example = JOINTS[key]
+    choice, setting, weights_setting, example = JOINABLE[key]
     names = value.split("+")
     if not all(names):
         raise UserError(
             f"{key}: must name a choice before and behind each +, got {printable(value)!r}; "
             f"set {key}={example}"
         )
-    parts = [f"+{key}@{key}.{held}.{name}={name}" for name in names]
-    weights = [f"+{key}.{weighed}.{name}=1" for name in names] if weighed else []
+    parts = [f"+{key}@{key}.{setting}.{name}={name}" for name in names]
+    weights = [f"+{key}.{weights_setting}.{name}=1" for name in names] if weights_setting else []
     return [f"{key}={choice}", *parts, *weights]
 
 
-def _quoted(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
+def _quote_value(argument: str, groups: Collection[str], *, sweeping: bool) -> str:
     key, equals, value = argument.partition("=")
     if key in groups and ("${" in value or (value[:1] == "[" and not _are_names(value))):
         raise UserError(
             f"{key}: must be the name of a choice, got {printable(value)[:80]}; set {key}=CHOICE, "
             "--help lists them"
         )
-    if key in groups and equals and NO_TEXT.fullmatch(value):
-        return f"{key}={quote(value)}"  # a choice by that name is looked for, and not found
+    if key in groups and equals and NON_STRING.fullmatch(value):
+        return f"{key}={quote(value)}"  # so that Hydra reports a choice that does not exist
     if equals and key.lstrip("+").startswith(SCHEDULED) and not is_quoted(value):
-        return f"{key}={_scheduled(value, sweeping=sweeping)}"
+        return f"{key}={_schedule_text(value, sweeping=sweeping)}"
     if not equals or key.lstrip("+") not in PATHS or value in ("", "null") or is_quoted(value):
         return argument
     if sweeping and "," in value and key != "sweep" and not Path(value).exists():
         parts = value.split(",")
-        return f"{key}=" + ",".join(p if is_quoted(p) else quote(_at_home(p)) for p in parts)
-    return f"{key}={quote(_at_home(value))}"
+        return f"{key}=" + ",".join(p if is_quoted(p) else quote(_expand_home(p)) for p in parts)
+    return f"{key}={quote(_expand_home(value))}"
 
 
 def _are_names(value: str) -> bool:
-    """Return whether this is a list of choices. Hydra fails on others."""
+    """Return whether the value is a list of names of choices. Hydra fails on other lists."""
     names = [name.strip() for name in value.removeprefix("[").removesuffix("]").split(",")]
-    return all(re.fullmatch(r"\w+", name) and not NO_TEXT.fullmatch(name) for name in names)
+    return all(re.fullmatch(r"\w+", name) and not NON_STRING.fullmatch(name) for name in names)
 
 
-def _scheduled(value: str, *, sweeping: bool) -> str:
-    """Return the value of a setting with the schedules in it quoted, which Hydra's grammar
-    refuses."""
+def _schedule_text(value: str, *, sweeping: bool) -> str:
+    """Return the value of a setting with quotes around schedules, which Hydra would not parse."""
     if value[:1] == "[" and value[-1:] == "]":
-        return f"[{','.join(_scheduled(item, sweeping=False) for item in _parted(value[1:-1]))}]"
+        return f"[{','.join(_schedule_text(item, sweeping=False) for item in _split(value[1:-1]))}]"
     if value[:1] in ("{", "[") or "${" in value or not SCHEDULE.search(value):
         return value
     if sweeping and VALUES.match(value):
         return value
-    if sweeping and ":" not in value:  # the commas of keyframes part no choices
-        return ",".join(quote(item) if SCHEDULE.search(item) else item for item in _parted(value))
+    if sweeping and ":" not in value:  # commas in keyframes separate no values
+        return ",".join(quote(item) if SCHEDULE.search(item) else item for item in _split(value))
     return quote(value)
 
 
-def _parted(text: str) -> list[str]:
-    """Return the text between its commas, those within brackets or quotes left out."""
+def _split(text: str) -> list[str]:
+    """Return the text split at its commas, except those within parentheses or quotes."""
     return [part.strip() for part in PARTS.findall(text)]
 
 
-def _at_home(name: str) -> str:
-    """Return the file name with ~/ replaced: bash does that at the beginning of a word only."""
+def _expand_home(name: str) -> str:
+    """Return the file name with ~/ expanded: bash does that only at the beginning of a word."""
     home = name.startswith("~/") and not Path(name).exists()
     return str(Path(name).expanduser()) if home else name
 
 
-def _implied(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield the choices of groups that file names imply and that were not made."""
+def _implied_choices(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the choices that file names imply, for groups whose choice is not given."""
     given = dict(a.partition("=")[::2] for a in arguments if "=" in a)
     names = (given.get(key, "").strip("'\"") for key in ("input", "output"))
-    input_, output = ("" if name == "null" else _at_home(name) for name in names)
+    input_, output = ("" if name == "null" else _expand_home(name) for name in names)
     pictures = bool(input_) and is_pictures(input_) and given.get("recipe") not in OWN_SOURCE
     if "source" not in given and pictures:
         yield "source=images"
-    # a look says itself what the dream should have more of
+    # a look chooses the objective itself
     if given.get("guide", "null") not in ("", "null") and not {"objective", "look"} & {*given}:
         yield "objective=guide"
     if "encoder" in given:
@@ -217,9 +241,9 @@ def _implied(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:
-    """Check that the encoder of that name can write an output of this one. Raises UserError.
+    """Raise UserError unless the encoder can write an output with this suffix.
 
-    suffixes: of the outputs that it can write.
+    suffixes: those that the encoder can write. choice: the name of the encoder.
     """
     if output.name in ("", ".."):
         raise UserError(f"output: must be a file's name, got {str(output)!r}; set output=NAME.mp4")
@@ -227,7 +251,7 @@ def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:
     if suffix in suffixes:
         return
     known = suffix in ENCODERS
-    right = " or ".join(s or "nothing (a folder)" for s in (suffixes if known else ENCODERS))
+    allowed = " or ".join(s or "nothing (a folder)" for s in (suffixes if known else ENCODERS))
     where = f" with encoder={choice}" if known else ""
     fix = f"rename it, or set encoder={ENCODERS[suffix]}" if known else "rename it"
-    raise UserError(f"output: must end in {right}{where}, got {printable(output)}; {fix}")
+    raise UserError(f"output: must end in {allowed}{where}, got {printable(output)}; {fix}")

@@ -1,4 +1,4 @@
-"""The composition root: settings -> a job with all its stages. A render is wired nowhere else."""
+"""The composition root: settings -> a job with all its stages. Nothing else assembles a render."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.config import untrusted
 from pipeline.config.arguments import check_suffix, hydra_arguments
 from pipeline.config.auxiliary_inputs import auxiliary_inputs_of
+from pipeline.config.conf_dir import config_dir
 from pipeline.config.hydra_config import (
-    CHANGING,
-    FIXED,
+    CONSTANT_GROUPS,
+    SCHEDULABLE_GROUPS,
     check_keys,
     choice_of,
-    config_dir,
     error_line,
     top_level_defaults,
     yaml_of,
@@ -57,30 +57,30 @@ from pipeline.seamless_loop import SeamlessLoop
 from pipeline.source import Source, StillCollection
 
 RATE = Fraction(25)
-"""Frames a second, where settings are tried without a video."""
+"""Frame rate, in frames per second, with which settings are checked without a video."""
 TRIAL = {
     **dict.fromkeys(VARIABLES, 0.0),
     "rate": float(RATE),
     "count": 250.0,
     "duration": 10.0,
 }
-"""The variables of schedules at the first frame of such a trial."""
+"""The variables of schedules at the first frame of such a check."""
 
 
 def compose(*overrides: str) -> Job:
     """Return the job that these settings describe: `compose("input=clip.mp4", "look=lace").run()`.
 
-    overrides: KEY=VALUE as on the command line; whatever is not set has its default from conf/.
-    Everything is checked before anything costs time. The process is told to keep freed memory, and
-    on a GPU to use deterministic kernels. Raises UserError.
+    overrides: KEY=VALUE as on the command line; all other settings have their defaults from conf/.
+    Everything is validated before any expensive work. As side effects, the process keeps freed
+    memory, and uses deterministic kernels on a GPU. Raises UserError.
     """
     return compose_config(*compose_settings(*overrides))
 
 
 def compose_settings(*overrides: str) -> tuple[DictConfig, dict[str, str]]:
-    """Return the configuration that these settings give, and what is chosen for each group.
+    """Return the configuration with these settings, and the choice of each group by its name.
 
-    Leaves no state of Hydra's behind. Raises UserError.
+    Leaves Hydra's global state unchanged. Raises UserError.
     """
     try:
         words = hydra_arguments(overrides)
@@ -102,17 +102,17 @@ def compose_settings(*overrides: str) -> tuple[DictConfig, dict[str, str]]:
 
 
 def compose_stage(group: str, *overrides: str) -> Any:
-    """Return one stage alone, as it is at the first frame: `compose_stage("model", "model=vgg19")`.
+    """Return a single stage as it is at the first frame: `compose_stage("model", "model=vgg19")`.
 
-    group: the name of the stage, a folder of conf/. Raises UserError.
+    group: the name of the stage, which is a folder in conf/. Raises UserError.
     """
     cfg, choices = compose_settings(*overrides)
     settings = settings_of(cfg)
     trusted = ["pipeline", *parse_packages(settings["trust"])]
-    stage = _Builder(settings, choices, trusted)
-    if group not in CHANGING:
-        return stage.build(group)
-    return stage.trial(group)
+    builder = _Builder(settings, choices, trusted)
+    if group not in SCHEDULABLE_GROUPS:
+        return builder.build(group)
+    return builder.trial(group)
 
 
 def settings_of(cfg: DictConfig) -> dict[str, Any]:
@@ -126,9 +126,9 @@ def settings_of(cfg: DictConfig) -> dict[str, Any]:
 
 
 def check(cfg: DictConfig, choices: Mapping[str, str]) -> None:
-    """Check settings, whatever files and devices there are. Raises UserError.
+    """Raise UserError for invalid settings, without accessing input files or devices.
 
-    Of a sweep this is asked before its first job begins.
+    A sweep calls this before its first job starts.
     """
     settings = settings_of(cfg)
     files(settings)
@@ -137,11 +137,11 @@ def check(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     schedule_start_of(settings["schedule_start"], RATE)
     if settings["output"] is not None:
         _check_bare(Path(str(settings["output"])))
-    stage = _Builder(settings, choices, general.trusted)
-    for group in FIXED:
-        stage.build(group)
-    for group in CHANGING:
-        stage.trial(group)
+    builder = _Builder(settings, choices, general.trusted)
+    for group in CONSTANT_GROUPS:
+        builder.build(group)
+    for group in SCHEDULABLE_GROUPS:
+        builder.trial(group)
 
 
 def compose_config(
@@ -151,24 +151,24 @@ def compose_config(
     folder: Path | None = None,
     own_process: bool = False,
 ) -> Job:
-    """Return the job that this configuration describes; errors are found before anything costs.
+    """Return the job that this configuration describes, validated before any expensive work.
 
-    choices: group -> what was chosen for it. folder: of a sweep's job, where its output must lie;
-    None = it is none. own_process: whether to limit the memory of this process to limits.memory.
-    Raises UserError.
+    choices: group -> its choice. folder: the folder of a sweep's job, which must contain the
+    output. None: not in a sweep. own_process: whether to limit the memory of this process to
+    limits.memory, which is done on the CPU only. Raises UserError.
     """
     settings = settings_of(cfg)
     device = select_device(settings["device"])
     general = GeneralSettings.of(settings, top_level_defaults(), device)
-    limits, tile_budget, named = general.limits, general.tile_budget, files(settings)
-    if own_process and device.type == "cpu":  # others reserve addresses without end
+    limits, tile_budget, input_files = general.limits, general.tile_budget, files(settings)
+    if own_process and device.type == "cpu":  # GPU drivers reserve huge address ranges
         limit_this_process(limits.bytes)
         if tile_budget is not None:
             tile_budget = replace(tile_budget, process_bytes=limits.bytes)
-    # what lies in a sweep's own folder may be replaced
+    # the outputs in a sweep's folder are its own, and a plan writes no output
     overwrite = general.overwrite or folder is not None or general.plan
-    stage = _Builder(settings, choices, general.trusted)
-    source, cuts, flow, encoder = (stage.build(group) for group in FIXED)
+    builder = _Builder(settings, choices, general.trusted)
+    source, cuts, flow, encoder = (builder.build(group) for group in CONSTANT_GROUPS)
     clip = source.clip
     if settings["audio"] is not None:
         clip = with_audio(clip, Path(str(settings["audio"])), limits)
@@ -176,7 +176,7 @@ def compose_config(
     count = None if clip.count is None else first + clip.count
     read = partial(parse, rate=float(clip.rate), count=count)
     stages_at = timeline(
-        {group: stage.scheduled(group, read) for group in CHANGING},
+        {group: builder.scheduled(group, read) for group in SCHEDULABLE_GROUPS},
         clip,
         partial(analyse_audio, limits=limits),
         first=first,
@@ -184,7 +184,7 @@ def compose_config(
     output = _output(settings, source, encoder, choices, folder, overwrite=overwrite)
     keep_freed_memory()
     use_deterministic_kernels(device)
-    model = with_precision(stage.build("model"), general.precision, device)
+    model = with_precision(builder.build("model"), general.precision, device)
     model = with_cuda_graphs(model, general.compile, device)
     overlap = overlap_of(settings["loop"], settings["loop_seconds"], clip.rate)
     loop = SeamlessLoop(overlap, clip.count)
@@ -193,8 +193,8 @@ def compose_config(
     )
     several = isinstance(source, StillCollection)
     embedded = embedded_settings(settings)
-    # each of several stills is checked by itself
-    apart = ("input",) if several else ()
+    # with several stills, the fingerprint of each contains its own input file
+    excluded = ("input",) if several else ()
     return Job(
         pipeline=Pipeline(
             source=source,
@@ -217,7 +217,7 @@ def compose_config(
         embedded_settings=yaml.safe_dump(embedded, allow_unicode=True, sort_keys=False),
         fingerprint=fingerprint(
             embedded,
-            [contents(key, path) for key, path in named.items() if key not in apart],
+            [contents(key, path) for key, path in input_files.items() if key not in excluded],
             weights=model.weights_sha256,
             device=device,
             trusted=general.trusted,
@@ -233,19 +233,22 @@ def compose_config(
 
 @dataclass(frozen=True)
 class _Builder:
-    """Builds the stages of these settings."""
+    """Builds stages from these settings."""
 
     settings: Mapping[str, Any]
     choices: Mapping[str, str]
     trusted: list[str]
 
     def build(self, group: str) -> Any:
-        """Return the stage that the settings of a group describe. Raises UserError."""
+        """Return the stage of a group. Raises UserError."""
         defaults = self._defaults(group)
         return build(self.settings[group], group, trusted=self.trusted, defaults=defaults)
 
     def scheduled(self, group: str, read: Callable[[str], Schedule]) -> ScheduledConfig:
-        """Return what a stage that may change over time is made from. Raises UserError."""
+        """Return the template of a stage that may change over time. Raises UserError.
+
+        read: parses a schedule.
+        """
         return ScheduledConfig.of(
             self.settings[group],
             group,
@@ -255,14 +258,14 @@ class _Builder:
         )
 
     def trial(self, group: str) -> Any:
-        """Return a stage that may change over time at the first frame, tried without a video.
+        """Return a stage that may change over time, as it is at the first frame of TRIAL.
 
         Raises UserError.
         """
         return self.scheduled(group, partial(parse, rate=float(RATE), count=None)).at(TRIAL)
 
     def _defaults(self, group: str) -> dict[str, Any]:
-        """Return what the yaml of the group's choice gives."""
+        """Return the content of the yaml of the group's choice."""
         return yaml_of(group, choice_of(group, self.choices))
 
 
@@ -275,13 +278,13 @@ def _output(
     *,
     overwrite: bool,
 ) -> Path:
-    """Return where to write; nothing that is read may be lost by it. Raises UserError.
+    """Return the path of the output. Raises UserError, also if it would replace an input.
 
-    folder: of a sweep's job, where it must be; None = it is none.
+    folder: the folder of a sweep's job, which must contain the output. None: not in a sweep.
     """
-    named, several = files(settings), isinstance(source, StillCollection)
+    input_files, several = files(settings), isinstance(source, StillCollection)
     if settings["output"] is None:
-        input_ = named.get("input")
+        input_ = input_files.get("input")
         output = default_output(input_, encoder, source.clip, folder, several=several)
     else:
         output = Path(str(settings["output"]))
@@ -292,12 +295,12 @@ def _output(
     if isinstance(source, StillCollection):
         stills.check_stills_output(output, source, overwrite=overwrite)
     else:
-        check_output(output, named, overwrite=overwrite)
+        check_output(output, input_files, overwrite=overwrite)
     return output
 
 
 def _check_bare(output: Path) -> None:
-    """Check that this may be the output of each job of a sweep. Raises UserError."""
+    """Raise UserError if the output of a sweep's jobs is not a name without a folder."""
     if output.name != str(output):
         raise UserError(
             f"output: must be a name without a folder in a sweep, got {printable(output)}; each "

@@ -1,29 +1,29 @@
-"""The yaml files in conf/, what of them was chosen, and what Hydra says when it fails."""
+"""The yaml files in conf/, the choices among them, and Hydra's errors as messages for the user."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from pipeline.config.conf_dir import config_dir
 from pipeline.config.launchers import missing_extra
 from pipeline.config.untrusted import Schema, check_calls, check_single
 from pipeline.errors import UserError, did_you_mean, printable
 
-# In this order they are built: what costs nothing to refuse comes before the network.
-FIXED = ("source", "cuts", "flow", "encoder")
-CHANGING = ("camera", "warp", "governor", "dreamer", "objective")
+# Stages are built in this order, so that cheap checks come before the network is loaded.
+CONSTANT_GROUPS = ("source", "cuts", "flow", "encoder")
+SCHEDULABLE_GROUPS = ("camera", "warp", "governor", "dreamer", "objective")
 """Groups whose numbers may be schedules."""
-GROUPS = (*FIXED, *CHANGING, "model")
+GROUPS = (*CONSTANT_GROUPS, *SCHEDULABLE_GROUPS, "model")
 
 MEANINGS = (
-    (  # what a quality does stands under the name of this choice
+    (  # the name of this choice is part of a file name in conf/quality/
         r"Error resolving interpolation '\$\{quality\}_\$\{(\w+)\}'",
         "{0}: must be one choice, got none or several; set {0}=CHOICE, and leave ~{0} out",
     ),
@@ -50,17 +50,11 @@ MEANINGS = (
         "{0}: must be one value, got {1}; write [{1}] for a list, or -m to try each",
     ),
 )
-"""What Hydra says -> what the user can do."""
-
-
-def config_dir() -> Path:
-    """Return the folder of the yaml files: in the package in a wheel, beside it in a checkout."""
-    here = Path(__file__).resolve().parent.parent
-    return here / "conf" if (here / "conf").is_dir() else here.parent / "conf"
+"""Pattern of an error message from Hydra -> the message for the user."""
 
 
 def yaml_of(group: str, choice: str) -> dict[str, Any]:
-    """Return what conf/GROUP/CHOICE.yaml gives; of one that is not there, nothing."""
+    """Return the content of conf/GROUP/CHOICE.yaml; empty if there is no such file."""
     path = config_dir() / group / f"{choice}.yaml"
     defaults: Any = OmegaConf.to_container(OmegaConf.load(path)) if path.exists() else {}
     return dict(defaults)
@@ -68,22 +62,27 @@ def yaml_of(group: str, choice: str) -> dict[str, Any]:
 
 @cache
 def top_level_defaults() -> Mapping[str, Any]:
-    """Return what config.yaml gives beside its choices, nothing resolved; read once, for it is
-    asked for at every start, and takes 13 ms.
+    """Return the settings in config.yaml that belong to no group, unresolved.
+
+    Cached, because it is used several times and reading the file takes 13 ms.
     """
-    whole: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "config.yaml"))
-    return {key: value for key, value in whole.items() if key not in ("defaults", "hydra")}
+    config: Any = OmegaConf.to_container(OmegaConf.load(config_dir() / "config.yaml"))
+    return {key: value for key, value in config.items() if key not in ("defaults", "hydra")}
 
 
 def choice_of(group: str, choices: Mapping[str, str]) -> str:
-    """Return the name of what was chosen for the group. Raises UserError if it is several."""
+    """Return the name of the group's choice. Raises UserError if a list was given instead."""
     if group not in choices:
         raise UserError(f"{group}: must be one choice, got a list; set {group}=CHOICE")
     return str(choices[group])
 
 
 def check_keys(cfg: DictConfig) -> None:
-    """Check that cfg has the keys of config.yaml: what + and ~ did is not asked elsewhere."""
+    """Raise UserError unless cfg has exactly the keys of config.yaml, and a choice for each group.
+
+    Nothing else checks which keys + and ~ added or removed. Also refuses calls of resolvers, lists
+    and mappings with references, and a `from` that is not given on the command line.
+    """
     known = {*GROUPS, *top_level_defaults()}
     for key in map(str, cfg):
         if key not in known:
@@ -102,7 +101,7 @@ def check_keys(cfg: DictConfig) -> None:
 
 
 def error_line(error: Exception) -> str:
-    """Return the error as one line: key, rule, value, remedy."""
+    """Return the error as one line: key, rule, value, fix."""
     if isinstance(error, UserError):
         return str(error)
     text = re.sub(r"\s+", " ", str(error).splitlines()[0])
@@ -110,9 +109,9 @@ def error_line(error: Exception) -> str:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         if group == "hydra/launcher" and (line := missing_extra(choice)):
             return line
-        those = ", ".join(error.options)
+        alternatives = ", ".join(error.options)
         fix = did_you_mean(choice, error.options, "choose one of these")
-        return f"{group}: must be one of {those}, got {choice!r}; {fix}"
+        return f"{group}: must be one of {alternatives}, got {choice!r}; {fix}"
     if unknown := re.search(r"Could not override '([^']+)'", text):
         return unknown_setting(unknown[1], _known())
     if isinstance(error, OverrideParseException):
@@ -122,14 +121,14 @@ def error_line(error: Exception) -> str:
         return f"{error.full_key}: must be given, got nothing; set {error.full_key}=VALUE"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
         return f"{error.full_key}: must be a value that can be resolved, got: {text}; fix the ${{}}"
-    for said, meant in MEANINGS:
-        if match := re.search(said, text):
-            return meant.format(*match.groups())
+    for pattern, message in MEANINGS:
+        if match := re.search(pattern, text):
+            return message.format(*match.groups())
     return printable(text)
 
 
 def schema() -> Schema:
-    """Return what the packaged settings are, for presets of others to be checked by."""
+    """Return the schema of the packaged settings, by which presets of others are validated."""
     folder = config_dir()
     choices: dict[str, set[str]] = {}
     for path in folder.rglob("*.yaml"):
@@ -140,13 +139,14 @@ def schema() -> Schema:
         group: frozenset(str(key) for name in choices[group] for key in yaml_of(group, name))
         for group in GROUPS
     }
-    named = {group: frozenset(names) for group, names in choices.items()}
-    return Schema(named, keys, frozenset(top_level_defaults()))
+    group_choices = {group: frozenset(names) for group, names in choices.items()}
+    return Schema(group_choices, keys, frozenset(top_level_defaults()))
 
 
 def _known() -> dict[str, list[str]]:
-    """Return every key that can be set, as one writes it, and the choices of its group that have
-    it.
+    """Return every key that can be set -> the choices that have it, in the form GROUP=CHOICE.
+
+    The key of a group is mapped to all its choices, a key that belongs to no group to none.
     """
     folder = config_dir()
     known: dict[str, list[str]] = {key: [] for key in top_level_defaults()}
@@ -161,10 +161,10 @@ def _known() -> dict[str, list[str]]:
 
 
 def unknown_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
-    """Return the line for a key that is not there: what may have been meant, or what it belongs to.
+    """Return the error line for an unknown key: similar keys, or the choices that have it.
 
-    known: every key -> the choices that have it, and every group -> its choices, as one writes
-    them: dreamer=octaves.
+    known: every key -> the choices that have it, and every group -> its choices, in the form
+    GROUP=CHOICE.
     """
     group = key.partition(".")[0]
     choices = " or ".join(known.get(key, ()))

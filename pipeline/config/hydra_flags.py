@@ -1,4 +1,4 @@
-"""Hydra's own options on the command line, told from settings."""
+"""Options on the command line, such as --help and -m, as opposed to settings."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ OPTIONS = {
     **dict.fromkeys(("--cfg", "-c", "--package", "-p", "--info", "-i"), 1),
     **dict.fromkeys(("--config-dir", "-cd"), 1),
 }
-"""Options -> how many of the arguments behind one belong to it. All but --config-dir are Hydra's;
-left out are those of Hydra's that take settings from elsewhere, or run what a pickle says."""
+"""Option -> number of arguments that follow it. All but --config-dir are Hydra's. Hydra's options
+that read settings from elsewhere or load a pickle (--experimental-rerun) are left out."""
 FOLDER = "--config-dir"
-"""The option that is read here, not by Hydra; the long ones may be cut short."""
+"""The option that Hydra never sees: `untrusted.split_config_dir` reads it."""
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the options with what belongs to them, and all others, in their order.
+    """Return the options with their arguments, and all other arguments, each in their order.
 
-    Hydra wants the options before or behind the others, not among them. Raises UserError.
+    Hydra accepts options before or after overrides, not among them. Long options may be
+    abbreviated. Raises UserError for an option that is unknown or ambiguous.
     """
     options: list[str] = []
     others: list[str] = []
@@ -32,14 +33,14 @@ def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             options.append(argument)
         elif argument.startswith("-"):
             name = argument.partition("=")[0]
-            fitting = [o for o in OPTIONS if len(name) > 2 and o.startswith(name)]
-            whole = name if name in OPTIONS else fitting[0] if len(fitting) == 1 else ""
-            if not whole:
+            matches = [o for o in OPTIONS if len(name) > 2 and o.startswith(name)]
+            option = name if name in OPTIONS else matches[0] if len(matches) == 1 else ""
+            if not option:
                 raise UserError(
-                    f"{printable(name)}: is no option; {did_you_mean(name, fitting or OPTIONS)}"
+                    f"{printable(name)}: is no option; {did_you_mean(name, matches or OPTIONS)}"
                 )
-            skip = 0 if "=" in argument else OPTIONS[whole]
-            name = FOLDER if whole in (FOLDER, "-cd") else name
+            skip = 0 if "=" in argument else OPTIONS[option]
+            name = FOLDER if option in (FOLDER, "-cd") else name
             options.append(name + argument.removeprefix(argument.partition("=")[0]))
         else:
             others.append(argument)

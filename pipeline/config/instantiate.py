@@ -1,7 +1,7 @@
-"""Builds a part from its settings: a `_target_`, and the keywords that it is called with.
+"""Builds a stage from its settings: a `_target_` and the keyword arguments to call it with.
 
-Hydra's own `instantiate` would do, but it resolves ${...} a second time, even where that stands in
-a file's name; it knows neither the name of a faulty setting nor what its yaml gives for it.
+This replaces Hydra's `instantiate`, which resolves ${...} a second time, even in the name of a
+file, and whose errors contain neither the name of an invalid setting nor its default.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ from typing import Any, get_args, get_origin, get_type_hints
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from pipeline.config import validation_errors
-from pipeline.config.hydra_config import config_dir
+from pipeline.config.conf_dir import config_dir
 from pipeline.errors import UserError, did_you_mean, printable
 from pipeline.schedule import Schedule, ScheduleError
 
 TARGET = "_target_"
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
-"""A name that code can be found by."""
+"""The dotted name of a class or function."""
 OURS = "pipeline"
-OF_THE_CODE = frozenset(
+INTERNAL_TARGETS = frozenset(
     {
         "pipeline.limits.Limits",
         "pipeline.source.matte.PictureMattes",
         "pipeline.source.matte.VideoMattes",
     }
 )
-"""Targets that no yaml file names, but the code itself, under keys that are no groups."""
+"""Targets that no yaml file but the code itself names, under keys that are not groups."""
 NAMED = re.compile(rf"\b{TARGET}: *({OURS}\.[\w.]+)")
-"""A target of ours, as the packaged yaml files name it."""
+"""A target in this package, as it is written in the packaged yaml files."""
 
 
 def build(
     node: Any, key: str, *, trusted: Sequence[str], defaults: Mapping[str, Any] | None = None
 ) -> Any:
-    """Return what the plain settings at `key` describe; what stands within them is built first.
+    """Return the object that the settings at `key` describe; nested objects are built first.
 
-    trusted: packages whose code a `_target_` may name. defaults: what the yaml of this choice
-    gives, for the remedy. Raises UserError for settings that are refused.
+    node: plain, resolved settings. trusted: packages whose code a `_target_` may name. defaults:
+    settings in the yaml of this choice, for error messages. Raises UserError for invalid settings.
     """
     if isinstance(node, list):
         return [build(child, f"{key}.{i}", trusted=trusted) for i, child in enumerate(node)]
@@ -52,7 +52,9 @@ def build(
         return node
     defaults = defaults or {}
     settings = {
-        name: build(child, f"{key}.{name}", trusted=trusted, defaults=_within(defaults, name))
+        name: build(
+            child, f"{key}.{name}", trusted=trusted, defaults=_nested_defaults(defaults, name)
+        )
         for name, child in node.items()
         if name != TARGET
     }
@@ -61,13 +63,13 @@ def build(
     target = resolve_target(node[TARGET], f"{key}.{TARGET}", trusted)
     _check_names(settings, key, inspect.signature(target).parameters)
     try:
-        stage = _checked(target)(**settings)
+        stage = _with_validation(target)(**settings)
     except ValidationError as error:
         raise UserError(
             validation_errors.validation_line(key, error, settings, defaults)
         ) from error
     for name, value in settings.items():
-        # pydantic takes true for 1, which nobody means who writes dreamer.octaves=true
+        # pydantic converts true to 1, but dreamer.octaves=true can only be a mistake
         if isinstance(value, bool) and type(getattr(stage, name, value)) in (int, float):
             whole, fix = validation_errors.describe_setting(f"{key}.{name}", defaults.get(name))
             raise UserError(f"{whole}: must be a number, got {str(value).lower()}; {fix}")
@@ -76,22 +78,23 @@ def build(
 
 @dataclass(frozen=True)
 class ScheduledConfig:
-    """Settings of a stage whose numbers may change over time: text where a number belongs is
-    a schedule.
+    """Template of a stage whose numbers may change over time.
+
+    Text in place of a number is a schedule.
     """
 
     node: Any
-    """The settings, schedules parsed."""
+    """Settings, with their schedules parsed."""
     key: str
-    """Where they stand."""
+    """Key of the settings in the configuration."""
     trusted: Sequence[str]
-    """Packages whose code they may name."""
+    """Packages whose code a `_target_` may name."""
     defaults: Mapping[str, Any]
     """Settings in the yaml of this choice, for error messages."""
     names: frozenset[str]
-    """The variables that the schedules use."""
+    """Variables that the schedules use."""
     constant: Any = None
-    """The stage itself, where nothing changes."""
+    """The stage itself if its settings are constant. None: they contain schedules."""
 
     @staticmethod
     def of(
@@ -102,34 +105,39 @@ class ScheduledConfig:
         trusted: Sequence[str],
         defaults: Mapping[str, Any] | None = None,
     ) -> ScheduledConfig:
-        """Return the template of these settings; `read` parses a schedule. Raises UserError."""
+        """Return the template with these settings. Raises UserError.
+
+        read: parses a schedule.
+        """
         names: set[str] = set()
-        parsed = _scheduled(node, key, read, trusted, names)
+        parsed = _parse_schedules(node, key, read, trusted, names)
         template = ScheduledConfig(parsed, key, trusted, defaults or {}, frozenset(names))
         return template if names else replace(template, constant=template._built({}))
 
     def at(self, values: Mapping[str, float]) -> Any:
-        """Return the stage while the variables have these values. Raises UserError."""
+        """Return the stage for these values of the variables. Raises UserError."""
         return self._built(values) if self.names else self.constant
 
     def _built(self, values: Mapping[str, float]) -> Any:
-        plain = _valued(self.node, self.key, values)
+        plain = _evaluate(self.node, self.key, values)
         return build(plain, self.key, trusted=self.trusted, defaults=self.defaults)
 
 
 @dataclass(frozen=True)
 class _Number:
-    """A schedule, and whether it stands for a whole number."""
+    """A schedule, and whether its value must be a whole number."""
 
     schedule: Schedule
     whole: bool
 
 
-def _scheduled(
+def _parse_schedules(
     node: Any, key: str, read: Callable[[str], Schedule], trusted: Sequence[str], names: set[str]
 ) -> Any:
-    """Return the settings with every schedule in them parsed; gathers the variables into
-    `names`."""
+    """Return the settings with every schedule parsed, and add the variables used to `names`.
+
+    Raises UserError.
+    """
     if not isinstance(node, dict):
         return node
     hints: Mapping[str, Any] = {}
@@ -138,7 +146,7 @@ def _scheduled(
 
     def parsed(child: Any, place: str, types: frozenset[type]) -> Any:
         if isinstance(child, dict) and TARGET in child:
-            return _scheduled(child, place, read, trusted, names)
+            return _parse_schedules(child, place, read, trusted, names)
         if isinstance(child, dict):
             return {name: parsed(item, f"{place}.{name}", types) for name, item in child.items()}
         if isinstance(child, list):
@@ -149,7 +157,7 @@ def _scheduled(
             schedule = read(child)
         except ScheduleError as error:
             raise UserError(f"{place}: {error}") from error
-        # a constant is used too, so that it is evaluated at all
+        # a schedule without variables counts as one of t, so that it is evaluated at all
         names.update(schedule.names or {"t"})
         return _Number(schedule, float not in types)
 
@@ -160,7 +168,7 @@ def _scheduled(
 
 
 def _types(hint: Any) -> frozenset[type]:
-    """Return all plain types in an annotation; of a mapping those of its values."""
+    """Return all plain types in an annotation; for a mapping, those of its values."""
     inner = get_args(hint)
     if get_origin(hint) is dict:
         inner = inner[1:]
@@ -169,12 +177,12 @@ def _types(hint: Any) -> frozenset[type]:
     return frozenset().union(*map(_types, inner))
 
 
-def _valued(node: Any, key: str, values: Mapping[str, float]) -> Any:
-    """Return the settings with numbers in place of the schedules."""
+def _evaluate(node: Any, key: str, values: Mapping[str, float]) -> Any:
+    """Return the settings with every schedule replaced by its value. Raises UserError."""
     if isinstance(node, dict):
-        return {name: _valued(child, f"{key}.{name}", values) for name, child in node.items()}
+        return {name: _evaluate(child, f"{key}.{name}", values) for name, child in node.items()}
     if isinstance(node, list):
-        return [_valued(child, f"{key}.{i}", values) for i, child in enumerate(node)]
+        return [_evaluate(child, f"{key}.{i}", values) for i, child in enumerate(node)]
     if not isinstance(node, _Number):
         return node
     try:
@@ -186,22 +194,24 @@ def _valued(node: Any, key: str, values: Mapping[str, float]) -> Any:
 
 @cache
 def targets(group: str) -> frozenset[str]:
-    """Return the classes and functions of ours that packaged choices of a group name.
+    """Return the targets in this package that the packaged choices of a group name.
 
-    Of a key that is no group, those of all groups, and what the code itself names.
+    For a key that is not a group, return those of all groups and OF_THE_CODE.
     """
     known = (config_dir() / group).is_dir()
     files = config_dir().glob(f"{group if known else '*'}/*.yaml")
-    named = frozenset(name for path in files for name in NAMED.findall(path.read_text("utf-8")))
-    return named if known else named | OF_THE_CODE
+    packaged_targets = frozenset(
+        name for path in files for name in NAMED.findall(path.read_text("utf-8"))
+    )
+    return packaged_targets if known else packaged_targets | INTERNAL_TARGETS
 
 
 def resolve_target(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any]:
-    """Return the class or function of this dotted name. Raises UserError if it is none, or not
-    trusted.
+    """Return the class or function with this dotted name.
 
-    Of this package, only what a packaged choice of the key's group names: other functions write and
-    remove files. A package that is not trusted is not imported.
+    Raises UserError if there is none or it is not trusted. In this package only the targets are
+    trusted that a packaged choice of the key's group names, because other functions write and
+    delete files. A package that is not trusted is not imported.
     """
     text = str(name)
     if not isinstance(name, str) or not DOTTED.fullmatch(text):
@@ -228,11 +238,11 @@ def resolve_target(name: object, key: str, trusted: Sequence[str]) -> Callable[.
         target: Any = getattr(importlib.import_module(module), attribute) if module else None
     except (ImportError, AttributeError) as error:
         if isinstance(error, ModuleNotFoundError) and not text.startswith(str(error.name)):
-            raise  # the module is there, but something that it needs is not
+            raise  # the module exists, but a module that it imports does not
         target = None
-    # os.system can be reached through any module that imports os
-    home = str(getattr(target, "__module__", ""))
-    if not callable(target) or home.partition(".")[0] not in trusted:
+    # os.system is an attribute of every module that imports os
+    module_name = str(getattr(target, "__module__", ""))
+    if not callable(target) or module_name.partition(".")[0] not in trusted:
         raise UserError(
             f"{key}: must name a class or function of {allowed}, got {printable(text)!r}; "
             "the yaml files in conf/ name those that there are"
@@ -242,7 +252,7 @@ def resolve_target(name: object, key: str, trusted: Sequence[str]) -> Callable[.
 
 
 def _check_names(settings: Collection[str], key: str, known: Mapping[str, Any]) -> None:
-    """Check that the target knows all these settings: pydantic would drop the others silently."""
+    """Raise UserError unless the target accepts all settings: pydantic would ignore others."""
     for name in settings:
         if name not in known:
             whole = [f"{key}.{other}" for other in known]
@@ -252,13 +262,13 @@ def _check_names(settings: Collection[str], key: str, known: Mapping[str, Any]) 
             )
 
 
-def _checked(target: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the target, its arguments compared with their types if it is a plain function."""
+def _with_validation(target: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the target; a plain function with its arguments validated against their types."""
     if not inspect.isfunction(target):
         return target
     return validate_call(config=ConfigDict(arbitrary_types_allowed=True))(target)
 
 
-def _within(defaults: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+def _nested_defaults(defaults: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     inner = defaults.get(name)
     return inner if isinstance(inner, Mapping) else None

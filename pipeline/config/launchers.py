@@ -1,6 +1,7 @@
-"""The engines that run a sweep's jobs, each an existing one: whether it has what it needs.
+"""Checks that the launcher of a sweep can run its jobs.
 
-They would wait for a GPU for ever, or say so in words of their own when all is composed.
+A launcher that lacks something would wait for a GPU forever, or fail with its own message after all
+jobs are composed.
 """
 
 from __future__ import annotations
@@ -15,26 +16,23 @@ from typing import Any
 from pipeline.errors import UserError, printable
 
 SECONDS = 60
-"""Within which Slurm's controller answers, or does not."""
+"""Seconds to wait for an answer of Slurm's controller."""
 RAY, SLURM = "RayLauncher", "SlurmLauncher"
 PACKAGES = {
     "joblib": ("hydra_joblib_launcher", "local"),
     "ray": ("hydra_ray_launcher", "ray"),
     "submitit_slurm": ("hydra_submitit_launcher", "slurm"),
 }
-"""Hydra's name of the engine -> the package that brings it, and the extra that brings that."""
+"""Hydra's name of a launcher -> the package that contains it, and the extra that installs it."""
 
 
 def kind_of(launcher: Mapping[str, Any]) -> str:
-    """Return which engine these settings of Hydra's launcher are of: RAY, SLURM, or another."""
+    """Return the class name of the launcher with these settings: RAY, SLURM, or another."""
     return str(launcher["_target_"]).rpartition(".")[2]
 
 
-def check_engine(launcher: Mapping[str, Any]) -> None:
-    """Check that jobs that are handed to the launcher of these settings will be run.
-
-    Raises UserError.
-    """
+def check_launcher(launcher: Mapping[str, Any]) -> None:
+    """Raise UserError unless the launcher with these settings can run jobs."""
     if kind_of(launcher) == RAY:
         _check_ray(launcher["ray"])
     if kind_of(launcher) == SLURM:
@@ -42,8 +40,9 @@ def check_engine(launcher: Mapping[str, Any]) -> None:
 
 
 def missing_extra(name: str) -> str | None:
-    """Return the line for an engine of that name that is not installed; None = it is, or is
-    unknown.
+    """Return the error line for a launcher that is not installed.
+
+    None: the launcher is installed, or the name is unknown.
     """
     if name not in PACKAGES:
         return None
@@ -59,34 +58,34 @@ def missing_extra(name: str) -> str | None:
 
 
 def _check_slurm() -> None:
-    """Check that jobs can be handed to Slurm from here. Raises UserError."""
+    """Raise UserError unless jobs can be submitted to Slurm from this machine."""
     if shutil.which("sbatch") is None:
         raise UserError(
             "hydra/launcher: must find Slurm's commands for slurm, got no sbatch; run it where "
             "jobs are submitted, or set hydra/launcher=gpus or local"
         )
     try:
-        asked = ["sinfo", "--noheader", "--format=%P"]
-        subprocess.run(asked, check=True, capture_output=True, text=True, timeout=SECONDS)
+        command = ["sinfo", "--noheader", "--format=%P"]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS)
     except (OSError, subprocess.SubprocessError) as error:
-        said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
+        message = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
         raise UserError(
             "hydra/launcher: must reach Slurm's controller for slurm, got: "
-            f"{printable(said)[:200]}; "
+            f"{printable(message)[:200]}; "
             "look whether it runs"
         ) from error
 
 
 def _check_ray(settings: Mapping[str, Any]) -> None:
-    """Check that the Ray that these settings describe has as many GPUs as a job wants.
+    """Raise UserError unless Ray with these settings has as many GPUs as a job needs.
 
-    It is started for that, or joined, as its launcher would have done. Raises UserError.
+    Ray is started, or the cluster joined, in the same way as the launcher would do it.
     """
     import ray
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_SCHEDULER_EVENTS", "0")  # tips, in colour
-    wanted = settings["remote"].get("num_gpus") or 0
+    os.environ.setdefault("RAY_SCHEDULER_EVENTS", "0")  # it prints coloured tips
+    gpus = settings["remote"].get("num_gpus") or 0
     init = {key: value for key, value in settings["init"].items() if value is not None}
     try:
         ray.init(**init)
@@ -95,10 +94,10 @@ def _check_ray(settings: Mapping[str, Any]) -> None:
         raise UserError(
             f"hydra/launcher.ray.init: must lead to a Ray that runs, got: {reason[:200]}; fix it"
         ) from error
-    there = ray.cluster_resources().get("GPU", 0)  # type: ignore[no-untyped-call]
-    if there < wanted:
+    available = ray.cluster_resources().get("GPU", 0)  # type: ignore[no-untyped-call]
+    if available < gpus:
         raise UserError(
-            f"hydra/launcher: must find {wanted:g} GPU{'s' * (wanted > 1)} a job for gpus, got "
-            f"{there:g} in all; set hydra/launcher=local, or name the address of a cluster: "
+            f"hydra/launcher: must find {gpus:g} GPU{'s' * (gpus > 1)} a job for gpus, got "
+            f"{available:g} in all; set hydra/launcher=local, or name the address of a cluster: "
             "hydra.launcher.ray.init.address=auto"
         )

@@ -1,4 +1,4 @@
-"""What of its settings a result tells, and which files they name."""
+"""The settings that are embedded in a result, and the files that settings name."""
 
 from __future__ import annotations
 
@@ -8,58 +8,59 @@ from typing import Any
 
 from pipeline.storage.file_names import check_name
 
-BESIDE = ("input", "mask", "guide", "audio")
-"""Settings that name what is read."""
-OF_MODELS = ("weights", "labels")
-"""The same of a model, or of each of several."""
-ELSEWHERE = (
+INPUT_KEYS = ("input", "mask", "guide", "audio")
+"""Settings that name input files."""
+MODEL_FILE_KEYS = ("weights", "labels")
+"""Settings of a model, or of each of several models, that name files."""
+RUN_KEYS = (
     *("output", "overwrite", "device", "save_seconds", "limits", "sweep", "from", "part", "shots"),
 )
-"""Settings of which the same pictures come out, whatever they are; wherever they stand."""
-ASKED = ("plan", "profile", "compile")
-"""The same of those that are no part's: an encoder may have a profile of its own."""
+"""Settings that do not affect the pictures, at any nesting depth."""
+MODE_KEYS = ("plan", "profile", "compile")
+"""Settings that do not affect the pictures, at the top level only: an encoder may have a `profile`
+of its own."""
 
 
 def files(settings: Mapping[str, Any]) -> dict[str, Path]:
-    """Return every file that these settings name, by the setting: input, model.labels ...
+    """Return every file that these settings name, by its setting: input, model.labels ...
 
-    Raises UserError for what can be no name of a file.
+    Raises UserError for a value that cannot be the name of a file.
     """
-    named = {key: settings[key] for key in BESIDE if settings[key] is not None}
-    named |= dict(_of_models(settings))
-    for key, name in named.items():
+    paths = {key: settings[key] for key in INPUT_KEYS if settings[key] is not None}
+    paths |= dict(_model_files(settings))
+    for key, name in paths.items():
         check_name(key, name)
-    return {key: Path(name) for key, name in named.items()}
+    return {key: Path(name) for key, name in paths.items()}
 
 
 def embedded_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings, resolved, that make the picture: they go into the result.
+    """Return the resolved settings that determine the pictures, to be embedded in the result.
 
-    Where it was made, and on what, is left out, and so are the folders of its files: the same comes
-    out elsewhere, and whoever gets the video need not know them.
+    Settings of where and how it was rendered are left out, and so are the folders of its files:
+    they do not affect the pictures, and recipients of the video need not know them.
     """
-    bare = {str(path): path.name for path in files(settings).values()}
-    making = {key: value for key, value in settings.items() if key not in ASKED}
-    picture: dict[str, Any] = _replaced(making, bare)
-    return picture
+    base_names = {str(path): path.name for path in files(settings).values()}
+    remaining = {key: value for key, value in settings.items() if key not in MODE_KEYS}
+    result: dict[str, Any] = _strip_location(remaining, base_names)
+    return result
 
 
-def _of_models(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    def found(node: object, place: str) -> Iterator[tuple[str, str]]:
+def _model_files(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def find(node: object, place: str) -> Iterator[tuple[str, str]]:
         if isinstance(node, Mapping):
             for key, value in node.items():
-                if key in OF_MODELS and isinstance(value, str):
+                if key in MODEL_FILE_KEYS and isinstance(value, str):
                     yield f"{place}.{key}", value
-                yield from found(value, f"{place}.{key}")
+                yield from find(value, f"{place}.{key}")
 
-    return found(settings["model"], "model")
+    return find(settings["model"], "model")
 
 
-def _replaced(node: Any, names: Mapping[str, str]) -> Any:
-    """Return the same without what is of elsewhere, and with these strings replaced."""
+def _strip_location(node: Any, names: Mapping[str, str]) -> Any:
+    """Return the settings without those in ELSEWHERE, and with the strings in `names` replaced."""
     if isinstance(node, Mapping):
-        picture = {key: value for key, value in node.items() if key not in ELSEWHERE}
-        return {key: _replaced(value, names) for key, value in picture.items()}
+        result = {key: value for key, value in node.items() if key not in RUN_KEYS}
+        return {key: _strip_location(value, names) for key, value in result.items()}
     if isinstance(node, list):
-        return [_replaced(item, names) for item in node]
+        return [_strip_location(item, names) for item in node]
     return names.get(node, node) if isinstance(node, str) else node

@@ -1,4 +1,4 @@
-"""The settings that belong to no part, checked: seed, device, precision, tile, limits and more."""
+"""The general settings, validated: seed, device, precision, tile, limits and others."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ LIMITS = "pipeline.limits.Limits"
 
 @dataclass(frozen=True)
 class GeneralSettings:
-    """The settings that belong to no stage, whatever the input is."""
+    """The settings that belong to no stage and do not depend on the input."""
 
     overwrite: bool
-    """Whether an output that exists may be replaced."""
+    """Whether an existing output may be replaced."""
     plan: bool
     """Whether to estimate the render instead of rendering."""
     profile: bool
     """Whether to write a timeline of the stages."""
     seed: int
-    """Of all randomness."""
+    """Seed of all random numbers."""
     precision: str
-    """Of the network's numbers, one of precision.NAMES."""
+    """Floating-point format of the network, one of precision.NAMES."""
     compile: str
     """How the network runs, one of cuda_graphs.NAMES."""
     limits: Limits
     """Upper limits of inputs and results."""
     tile_budget: TileBudget | None
-    """How large tiles may be; None = the whole picture is one."""
+    """Limit on the size of tiles. None: images are not tiled."""
     saving: Saving
-    """How often the render is saved."""
+    """How often the progress of the render is saved."""
     trusted: list[str]
-    """Packages whose code may be called."""
+    """Packages whose code a `_target_` may name."""
 
     @staticmethod
     def of(
         settings: Mapping[str, Any], defaults: Mapping[str, Any], device: torch.device
     ) -> GeneralSettings:
-        """Return what these settings say. defaults: what config.yaml says. device: where it is
-        dreamt.
+        """Return the validated general settings.
 
-        Raises UserError.
+        settings: all settings, resolved. defaults: the settings in config.yaml. device: the device
+        of the render. Raises UserError.
         """
         return GeneralSettings(
             overwrite=parse_flag("overwrite", settings["overwrite"]),
@@ -69,14 +69,18 @@ class GeneralSettings:
 
 
 def parse_flag(key: str, value: object) -> bool:
-    """Return the value, which must be true or false. Raises UserError."""
+    """Return the value. Raises UserError unless it is true or false."""
     if not isinstance(value, bool):
         raise UserError(f"{key}: must be true or false, got {value!r}; set {key}=true")
     return value
 
 
 def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
-    """Return how many frames end and start of a loop share, 0 if it is none. Raises UserError."""
+    """Return the number of frames that the end and the start of a seamless loop share.
+
+    loop: whether to make a loop; 0 frames are returned if not. seconds: duration of the overlap.
+    rate: frames per second. Raises UserError.
+    """
     if not _is_number(seconds) or not 0 < seconds <= 60:
         raise UserError(
             f"loop_seconds: must be a number above 0, at most 60, got {seconds!r}; "
@@ -86,9 +90,9 @@ def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
 
 
 def schedule_start_of(value: object, rate: Fraction) -> int:
-    """Return the frame at which schedules are begun. Raises UserError.
+    """Return the number that the first frame has in schedules. Raises UserError.
 
-    value: seconds. rate: frames a second.
+    value: the time of that frame in seconds. rate: frames per second.
     """
     if not _is_number(value) or not 0 <= value <= 1e6:
         raise UserError(
@@ -99,7 +103,7 @@ def schedule_start_of(value: object, rate: Fraction) -> int:
 
 
 def feather_of(value: object) -> float:
-    """Return the value, which must be pixels that a mask can be softened by. Raises UserError."""
+    """Return the blur of the mask's edges in pixels. Raises UserError unless it is in [0, 500]."""
     if not _is_number(value) or not 0 <= value <= 500:
         raise UserError(
             f"mask_feather: must be a number of pixels from 0 to 500, got {value!r}; "
@@ -109,15 +113,16 @@ def feather_of(value: object) -> float:
 
 
 def seed_of(value: object) -> int:
-    """Return the value, which must be a whole number that fits a generator. Raises UserError."""
+    """Return the value. Raises UserError unless it is an integer in [0, 2**63)."""
     if type(value) is not int or not 0 <= value < 2**63:
         raise UserError(f"seed: must be a whole number from 0 on, got {value!r}; set seed=0")
     return value
 
 
 def parse_choice(key: str, name: object, names: Sequence[str]) -> str:
-    """Return the name, which must be one of these, the first of which is the default. Raises
-    UserError.
+    """Return the name. Raises UserError unless it is one of `names`.
+
+    names: the valid ones, the default first.
     """
     if name not in names:
         raise UserError(
@@ -128,14 +133,14 @@ def parse_choice(key: str, name: object, names: Sequence[str]) -> str:
 
 
 def tile_budget_of(tile: object, memory: object, device: torch.device) -> TileBudget | None:
-    """Return how large the tiles may be that a picture is cut into; None = it never is. Raises
-    UserError.
+    """Return the limit on the size of tiles. None: images are not tiled.
 
-    memory: GiB, which count where tile is auto; auto = half of what an NVIDIA GPU has, elsewhere a
-    little, for there a CPU is nearly as quick.
+    tile: side in pixels, "auto" to derive it from `memory`, or None. memory: GiB that a gradient
+    step may take, or "auto": half the memory of an NVIDIA GPU, and little on other devices, where
+    more makes a step only slightly faster. Raises UserError.
     """
-    known = memory == "auto" or (_is_number(memory) and 0 < memory < 2**20)
-    if not known:
+    is_valid = memory == "auto" or (_is_number(memory) and 0 < memory < 2**20)
+    if not is_valid:
         raise UserError(
             f"tile_memory: must be auto or a number above 0, in GiB, got {memory!r}; "
             "set tile_memory=auto"
@@ -154,7 +159,10 @@ def tile_budget_of(tile: object, memory: object, device: torch.device) -> TileBu
 
 
 def saving_of(frames: object, seconds: object) -> Saving:
-    """Return how a render is kept. Raises UserError."""
+    """Return how often the progress of a render is saved. Raises UserError.
+
+    frames: maximum pictures per segment. seconds: work that an interruption may lose.
+    """
     if type(frames) is not int or not 1 <= frames <= 100_000:
         raise UserError(
             f"segment_frames: must be a number of pictures from 1 to 100000, got {frames!r}; "
@@ -169,8 +177,10 @@ def saving_of(frames: object, seconds: object) -> Saving:
 
 
 def limits_of(node: object, defaults: Mapping[str, object]) -> Limits:
-    """Return what no input may ask for more of. defaults: what config.yaml says. Raises
-    UserError."""
+    """Return the upper limits of inputs and results. Raises UserError.
+
+    node: the value of `limits`. defaults: its value in config.yaml.
+    """
     if not isinstance(node, Mapping):
         raise UserError(
             f"limits: must be settings, got {node!r}; set limits.{next(iter(defaults))}=NUMBER"
@@ -182,28 +192,27 @@ def limits_of(node: object, defaults: Mapping[str, object]) -> Limits:
 
 
 def parse_packages(value: object) -> list[str]:
-    """Return the value, which must be a list of names. Raises UserError."""
+    """Return the value. Raises UserError unless it is a list of package names."""
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise UserError(f"trust: must be a list of packages, got {value!r}; set trust=[NAME]")
     return value
 
 
 def select_device(name: object) -> torch.device:
-    """Return the device of this name; auto is the fastest that is there. Raises UserError."""
-    there = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    """Return the device with this name; "auto" is the fastest one available. Raises UserError."""
+    available = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
-        there.append("mps")
-    there.append("cpu")
+        available.append("mps")
+    available.append("cpu")
     if name == "auto":
-        return torch.device(there[0])
-    if name not in there and not (name == "cuda" and "cuda:0" in there):
+        return torch.device(available[0])
+    if name not in available and not (name == "cuda" and "cuda:0" in available):
         raise UserError(
-            f"device: must be auto or one of {', '.join(there)}, got {name!r}; set device=auto"
+            f"device: must be auto or one of {', '.join(available)}, got {name!r}; set device=auto"
         )
     return torch.device(str(name))
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    """Return whether it is one; true and false are numbers in Python, but none that a user
-    means."""
+    """Return whether the value is a number. A bool is one in Python, but not for a user."""
     return isinstance(value, int | float) and not isinstance(value, bool)

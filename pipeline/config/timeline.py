@@ -1,4 +1,4 @@
-"""The parts of a render as they are set at each of its frames."""
+"""The stages of a render with their settings at each frame."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from pipeline.schedule import SOUND
 from pipeline.stages import Stages
 
 UNKNOWN = 36000
-"""Frames that are tried where nobody knows how many there will be."""
+"""Number of frames to check if the length of the clip is unknown."""
 
 
 class AudioVariables(Protocol):
-    """The audio variables of schedules."""
+    """The audio variables of schedules at each frame."""
 
     def at(self, index: int) -> Mapping[str, float]:
-        """Return every variable of schedule.SOUND at the frame of that index."""
+        """Return every variable of schedule.SOUND at this frame index."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Called with the index of a frame, its Stages; the same index always gives the same."""
+    """A function from frame index to Stages. The same index always gives the same stages."""
 
     templates: Mapping[str, ScheduledConfig]
-    """Group -> what its stage is made from."""
+    """Group -> the template of its stage."""
     rate: Fraction
-    """Frames a second."""
+    """Frames per second."""
     sound: AudioVariables | None
-    """The audio variables at each frame, None = no schedule uses them."""
+    """Audio variables at each frame. None: no schedule uses them."""
     count: int | None = None
-    """Frames of the whole, None = unknown."""
+    """Number of frames in the clip. None: unknown."""
     first: int = 0
-    """Number of the first frame in schedules."""
+    """Number that the frame with index 0 has in schedules."""
 
     def __call__(self, index: int) -> Stages:
-        """Return the parts as they are set at this frame. Raises UserError."""
+        """Return the stages with their settings at this frame. Raises UserError."""
         values = self.values(index)
         try:
             stages: dict[str, Any] = {name: t.at(values) for name, t in self.templates.items()}
         except UserError as error:
-            raise UserError(_dated(str(error), values) if index else str(error)) from error
+            raise UserError(_with_time(str(error), values) if index else str(error)) from error
         return Stages(**stages)
 
     def values(self, index: int) -> dict[str, float]:
         """Return the variables of schedules at this frame."""
-        heard = {} if self.sound is None else self.sound.at(index)
+        audio = {} if self.sound is None else self.sound.at(index)
         count, frame = self.count or 0, self.first + index
         return {
             "t": float(frame / self.rate),
@@ -58,13 +58,16 @@ class Timeline:
             "rate": float(self.rate),
             "count": count,
             "duration": float(count / self.rate),
-            **heard,
+            **audio,
         }
 
     def check(self, count: int | None) -> None:
-        """Try every frame, so that nothing fails in the middle. Raises UserError."""
+        """Raise UserError if the settings are invalid at any frame, so that no render fails midway.
+
+        count: number of frames. None: unknown, so the first UNKNOWN frames are checked.
+        """
         frames = UNKNOWN if count is None else count
-        # What does not change is refused at the first frame, or never.
+        # Constant settings are valid at every frame if they are valid at the first.
         changing = any(template.names for template in self.templates.values())
         for index in range(frames if changing else 1):
             self(index)
@@ -77,25 +80,26 @@ def timeline(
     *,
     first: int = 0,
 ) -> Timeline:
-    """Return the timeline of these parts, tried over the whole clip. Raises UserError.
+    """Return the timeline of these stages, checked at every frame of the clip.
 
-    analyse: of the clip's sound; called only if a schedule asks for it. first: number of the first
-    frame in schedules.
+    templates: group -> the template of its stage. analyse: returns the audio variables of the clip;
+    called only if a schedule uses them. first: number that the frame with index 0 has in schedules.
+    Raises UserError.
     """
-    heard = any(template.names & set(SOUND) for template in templates.values())
+    audio = any(template.names & set(SOUND) for template in templates.values())
     if clip.count is None:
         for template in templates.values():
-            if asked := template.names & {"count", "duration"}:
+            if unknown := template.names & {"count", "duration"}:
                 raise UserError(
-                    f"{template.key}: must not use {min(asked)} of a video whose length is not "
+                    f"{template.key}: must not use {min(unknown)} of a video whose length is not "
                     "known; set frames=NUMBER"
                 )
-    made = Timeline(templates, clip.rate, analyse(clip) if heard else None, clip.count, first)
-    made.check(clip.count)
-    return made
+    result = Timeline(templates, clip.rate, analyse(clip) if audio else None, clip.count, first)
+    result.check(clip.count)
+    return result
 
 
-def _dated(line: str, values: Mapping[str, float]) -> str:
-    """Return the line with the moment at which it came up, before its remedy."""
+def _with_time(line: str, values: Mapping[str, float]) -> str:
+    """Return the error line with the time and frame of the error inserted before the fix."""
     rule, semicolon, fix = line.partition("; ")
     return f"{rule} at {values['t']:.2f} s (frame {values['frame']:g}){semicolon}{fix}"

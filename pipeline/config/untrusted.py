@@ -1,8 +1,9 @@
 """Presets of others, from the folder that --config-dir names.
 
-They are read as plain data, checked, and given to Hydra as such. Hydra never sees the folder: it
-would obey package headers and defaults lists that reach its own settings, build what those name,
-call resolvers such as ${oc.env:HOME}, and expand aliases until memory is full.
+They are read as plain data, validated, and registered with Hydra as data. Hydra never reads the
+folder itself: it would obey package headers and defaults lists that reach its own settings,
+instantiate the classes named there, call resolvers such as ${oc.env:HOME}, and expand aliases until
+memory is full.
 """
 
 from __future__ import annotations
@@ -19,56 +20,57 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.hydra_flags import FOLDER
-from pipeline.config.provenance import ASKED, ELSEWHERE
+from pipeline.config.provenance import MODE_KEYS, RUN_KEYS
 from pipeline.errors import UserError, did_you_mean, printable
 from pipeline.storage.file_names import check_name
 
-OF_THE_USER = (*ELSEWHERE, *ASKED, "trust")
-"""Settings that only the user may set: what is written where, and what is trusted."""
-LARGEST, DEEPEST = 1 << 14, 20
-"""Bytes of a preset, and settings within settings, at most."""
+USER_ONLY_KEYS = (*RUN_KEYS, *MODE_KEYS, "trust")
+"""Settings that only the user may set: where output is written, how the program runs, and which
+packages are trusted."""
+MAX_BYTES, MAX_DEPTH = 1 << 14, 20
+"""Maximum size of a preset in bytes, and maximum nesting depth of its settings."""
 REFERENCE = re.compile(r"\$\{(\w+)\}")
-"""To one setting, and nothing beside it."""
-SWEPT = re.compile(r"[a-z_]+(\.\w+)*")
-"""A setting that a sweep may go over."""
+"""A reference to a single setting, without any other text: ${frames}."""
+SWEEP_KEY = re.compile(r"[a-z_]+(\.\w+)*")
+"""The key of a setting that a sweep may vary."""
 CALL = re.compile(r"(?<!\\)(?:\\\\)*\$\{[^}]*[:$]")
-"""Of a resolver, or of what is put together first."""
+"""A call of a resolver, ${oc.env:HOME}, or a reference that contains another one."""
 HEADER = re.compile(r"#\s*@\s*(\w+)\s*(.*)")
-"""A line by which a file tells Hydra where its settings belong."""
+"""A comment in which a file names the package of its settings: # @package _global_."""
 OVERRIDE = re.compile(r"override /([\w/]+)")
-"""An entry of a defaults list that chooses for a group."""
+"""The key of an entry in a defaults list that overrides the choice of a group."""
 MEMBER = re.compile(r"/(\w+)@(?:camera\.moves|objective\.terms|model\.models)\.\w+")
-"""An entry of a defaults list that adds one of several moves, terms or models."""
+"""The key of an entry in a defaults list that adds one of several moves, terms or models."""
 
 
 @dataclass(frozen=True)
 class Schema:
-    """The packaged settings."""
+    """The packaged settings, by which presets are validated."""
 
     choices: Mapping[str, frozenset[str]]
-    """The choices of each group, by its folder: "flow", "look", "quality/flow" ..."""
+    """Group, named by its folder ("flow", "look", "quality/flow" ...) -> its choices."""
     keys: Mapping[str, frozenset[str]]
-    """The settings of each group of parts."""
+    """Group of a stage -> the settings of all its choices."""
     general: frozenset[str]
-    """The settings that belong to no group."""
+    """Settings that belong to no group."""
 
 
-def register(folder: Path, schema: Schema) -> None:
-    """Give Hydra the presets in a folder, those of an earlier call taken back.
+def register(folder: Path, schema: Schema, *, name: str = FOLDER) -> None:
+    """Register the presets in a folder with Hydra.
 
-    Raises UserError naming the file that is refused, and why.
+    name: of the folder, in errors. Raises UserError that names the file that is refused, and the
+    reason.
     """
-    unregister()
-    check_name(FOLDER, folder)
+    check_name(name, folder)
     if not folder.is_dir():
-        raise UserError(f"{FOLDER}: must be a folder, got {printable(folder)}; check the name")
+        raise UserError(f"{name}: must be a folder, got {printable(folder)}; check the name")
     files = {
         group: sorted(path for path in (folder / group).glob("*.yaml")) for group in schema.choices
     }
     if not any(files.values()):
         raise UserError(
-            f"{FOLDER}: must hold presets as GROUP/NAME.yaml, got none in {printable(folder)}; "
-            "look/NAME.yaml say"
+            f"{name}: must hold presets as GROUP/NAME.yaml, got none in {printable(folder)}; "
+            "add for example look/NAME.yaml"
         )
     choices = {
         group: names | {path.stem for path in files[group]}
@@ -79,36 +81,39 @@ def register(folder: Path, schema: Schema) -> None:
             try:
                 package, settings = _read(path, folder, group, schema, choices)
             except _RefusedError as error:
-                raise UserError(f"{FOLDER}: {printable(path)} {error}") from error
+                raise UserError(f"{name}: {printable(path)} {error}") from error
             ConfigStore.instance().store(
                 name=path.stem, group=group, node=settings, package=package, provider=FOLDER
             )
 
 
 def unregister() -> None:
-    """Take back from Hydra all presets of others."""
+    """Remove all presets of others from Hydra's config store."""
 
-    def without(node: dict[str, Any]) -> None:
+    def remove(node: dict[str, Any]) -> None:
         for name, child in [*node.items()]:
             if isinstance(child, dict):
-                without(child)
+                remove(child)
             elif child.provider == FOLDER:
                 del node[name]
 
-    without(ConfigStore.instance().repo)
+    remove(ConfigStore.instance().repo)
 
 
 def check_single(key: str, value: Any) -> None:
-    """Check that a setting which others may refer to holds no reference itself: it could multiply.
+    """Raise UserError if the value is a list or mapping that contains a reference.
 
-    Raises UserError.
+    Other settings may refer to the value, so references inside it could grow exponentially.
     """
     if isinstance(value, dict | list) and "${" in str(value):
         raise UserError(f"{key}: must hold no ${{}}, got {printable(value)[:80]}; write it out")
 
 
 def check_calls(node: Any, key: str = "") -> None:
-    """Check that no text in unresolved settings calls a resolver. Raises UserError."""
+    """Raise UserError if any text in unresolved settings calls a resolver.
+
+    key: where `node` is in the settings, for the error message.
+    """
     children = node.items() if isinstance(node, dict) else enumerate(node)
     for name, child in children:
         place = f"{key}.{name}".lstrip(".")
@@ -122,10 +127,11 @@ def check_calls(node: Any, key: str = "") -> None:
 
 
 def check_plain(content: bytes, name: str, general: Iterable[str]) -> None:
-    """Check that yaml is plain data. Raises UserError for aliases, tags, depth and references to
-    anything but single settings, and yaml.YAMLError.
+    """Raise UserError unless yaml is plain data.
 
-    name: of what holds it. general: settings that may be referred to.
+    Plain data has no aliases, no tags, at most DEEPEST levels, and no references except to single
+    settings. name: what contains the yaml, for the error message. general: settings that may be
+    referred to. Raises yaml.YAMLError if the yaml cannot be parsed.
     """
     try:
         _check_plain(content, general)
@@ -134,7 +140,7 @@ def check_plain(content: bytes, name: str, general: Iterable[str]) -> None:
 
 
 class _RefusedError(Exception):
-    """A file is refused; the message follows the name of the file."""
+    """A refused file. The message completes a sentence that begins with the name of the file."""
 
 
 def _read(
@@ -144,9 +150,9 @@ def _read(
     schema: Schema,
     choices: Mapping[str, frozenset[str]],
 ) -> tuple[str, Any]:
-    """Return the package of a preset's settings, and these. Raises _RefusedError."""
-    if not path.is_file() or path.stat().st_size > LARGEST:
-        raise _RefusedError(f"must be a file of at most {LARGEST} bytes; take it away")
+    """Return the package of a preset's settings, and the settings. Raises _RefusedError."""
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise _RefusedError(f"must be a file of at most {MAX_BYTES} bytes; take it away")
     if not path.resolve().is_relative_to(folder.resolve()):
         raise _RefusedError(f"must lie in {printable(folder)}, got a link elsewhere; copy the file")
     if path.stem in schema.choices[group]:
@@ -162,8 +168,8 @@ def _read(
         raise _RefusedError(f"must be yaml, got: {printable(reason)[:160]}; correct it") from error
     if not isinstance(held, dict) or (content.strip() and not is_mapping):
         raise _RefusedError("must hold settings, KEY: VALUE, got something else; correct it")
-    of_parts = group in schema.keys
-    package = _package(content.decode(), group if of_parts else "_global_")
+    is_stage_group = group in schema.keys
+    package = _package(content.decode(), group if is_stage_group else "_global_")
     if package == group:
         _check_group(group, held, schema)
         _check_own_defaults(held.get("defaults"), schema.choices[group])
@@ -173,39 +179,42 @@ def _read(
 
 
 def _is_mapping(content: bytes) -> bool:
-    """Return whether yaml holds a mapping, or nothing: text alone would be taken for a key."""
+    """Return whether yaml is a mapping or empty. OmegaConf would take plain text for a key."""
     return isinstance(yaml.safe_load(content), dict | None)
 
 
 def _package(text: str, usual: str) -> str:
-    """Return where the settings of a file belong. Raises _RefusedError for any other place."""
+    """Return the package that the settings of a file belong to: `usual` or _global_.
+
+    usual: the package of a file without a header. Raises _RefusedError for any other package.
+    """
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
             break
         found = HEADER.match(line.strip())
         if found is None:
             continue
-        said = found[2].strip()
-        if found[1] != "package" or said not in (usual, "_group_", "_global_"):
+        package_name = found[2].strip()
+        if found[1] != "package" or package_name not in (usual, "_group_", "_global_"):
             raise _RefusedError(
                 f"must have no header but '# @package {usual}', got "
                 f"{printable(line.strip())[:80]!r}; "
                 "leave it out"
             )
-        return "_global_" if said == "_global_" else usual
+        return "_global_" if package_name == "_global_" else usual
     return usual
 
 
 def _check_settings(
     held: Mapping[Any, Any], group: str, schema: Schema, choices: Mapping[str, frozenset[str]]
 ) -> None:
-    """Check that a preset sets only what it may. Raises _RefusedError."""
+    """Raise _RefusedError unless a preset sets only what it may set."""
     for key, value in held.items():
         if key == "defaults":
             _check_defaults(value, group, schema, choices)
         elif key == "hydra":
-            for swept in _swept(value):
-                first, _, rest = swept.partition(".")
+            for sweep_key in _sweep_keys(value):
+                first, _, rest = sweep_key.partition(".")
                 inner: Any = 0
                 for name in reversed(rest.split(".") if rest else ()):
                     inner = {name: inner}
@@ -215,11 +224,11 @@ def _check_settings(
 
 
 def _check_key(key: object, value: object, schema: Schema, groups: Collection[str]) -> None:
-    """Check that a preset may set a key. Raises _RefusedError.
+    """Raise _RefusedError unless a preset may set this key to this value.
 
-    groups: whose choice it may make by their name, as a sweep does.
+    groups: groups whose name is a valid key too, for a sweep over their choices.
     """
-    if key in OF_THE_USER:
+    if key in USER_ONLY_KEYS:
         raise _RefusedError(
             f"must not set {key}, which only the user may set; leave it out, and set "
             f"{key}= on the command line"
@@ -232,14 +241,14 @@ def _check_key(key: object, value: object, schema: Schema, groups: Collection[st
             )
         _check_group(str(key), value, schema)
     elif key not in schema.general and key not in groups:
-        known = {*schema.general, *schema.keys} - {*OF_THE_USER}
+        known = {*schema.general, *schema.keys} - {*USER_ONLY_KEYS}
         raise _RefusedError(f"sets what is no setting: {printable(key)}: {_unknown(key, known)}")
 
 
 def _check_group(group: str, held: Mapping[Any, Any], schema: Schema) -> None:
-    """Check that a group of parts has these settings. Raises _RefusedError.
+    """Raise _RefusedError unless the choices of a stage's group have all these settings.
 
-    A part of its own (_target_) has its own settings, which are checked where it is built.
+    The settings of a custom stage (one with a _target_) are checked when it is built.
     """
     _check_inner(group, held)
     for key in () if "_target_" in held else held:
@@ -249,9 +258,9 @@ def _check_group(group: str, held: Mapping[Any, Any], schema: Schema) -> None:
 
 
 def _check_inner(place: str, held: Mapping[Any, Any]) -> None:
-    """Check that settings within others are none that only the user may set."""
+    """Raise _RefusedError if a nested setting is one that only the user may set."""
     for key, value in held.items():
-        if key in ELSEWHERE:
+        if key in RUN_KEYS:
             raise _RefusedError(
                 f"must not set {place}.{key}, which only the user may set; leave it out"
             )
@@ -266,7 +275,7 @@ def _unknown(key: object, known: Iterable[str]) -> str:
 def _check_defaults(
     entries: object, group: str, schema: Schema, choices: Mapping[str, frozenset[str]]
 ) -> None:
-    """Check that the choices in the defaults list of a preset exist. Raises _RefusedError."""
+    """Raise _RefusedError unless a preset's defaults list only selects choices that exist."""
     allowed = {*schema.keys} | ({"recipe", "quality", "look"} if group == "experiment" else set())
     for entry in _entries(entries):
         if entry == "_self_":
@@ -289,9 +298,9 @@ def _check_defaults(
 
 
 def _check_own_defaults(entries: object, choices: frozenset[str]) -> None:
-    """Check that the defaults list of a part names packaged choices only.
+    """Raise _RefusedError unless the defaults list of a stage's preset names packaged choices only.
 
-    Raises _RefusedError.
+    choices: the packaged choices of the preset's group.
     """
     for entry in _entries(entries):
         if entry != "_self_" and entry not in choices:
@@ -303,7 +312,7 @@ def _check_own_defaults(entries: object, choices: frozenset[str]) -> None:
 
 
 def _entries(entries: object) -> list[Any]:
-    """Return the entries of a defaults list. Raises _RefusedError if it is none."""
+    """Return the entries of a defaults list. Raises _RefusedError if it is not a valid one."""
     if not isinstance(entries, list | None):
         raise _RefusedError(
             f"must have a list of defaults, got {printable(entries)[:80]}; correct it"
@@ -313,14 +322,16 @@ def _entries(entries: object) -> list[Any]:
     return entries or []
 
 
-def _swept(held: Any) -> Iterator[str]:
-    """Yield the settings that a sweep goes over. Raises _RefusedError for any other of Hydra's."""
+def _sweep_keys(held: Any) -> Iterator[str]:
+    """Yield the settings that a sweep varies. Raises _RefusedError for other Hydra settings."""
     try:
         mode, params = held["mode"], held["sweeper"]["params"]
         values = [*params.values()]
         rest = {*held} - {"mode", "sweeper"} | {*held["sweeper"]} - {"params"}
         names = [str(key) for key in params]
-        plain = all(SWEPT.fullmatch(name) and name.partition(".")[0] != "hydra" for name in names)
+        plain = all(
+            SWEEP_KEY.fullmatch(name) and name.partition(".")[0] != "hydra" for name in names
+        )
         plain = plain and all(isinstance(value, str | int | float) for value in values)
     except (TypeError, KeyError, AttributeError):
         mode, rest, names, plain = None, set(), [], False
@@ -332,7 +343,7 @@ def _swept(held: Any) -> Iterator[str]:
 
 
 def _check_plain(content: bytes, general: Iterable[str]) -> None:
-    """Check that yaml is plain data. Raises _RefusedError and yaml.YAMLError."""
+    """Raise _RefusedError unless yaml is plain data, and yaml.YAMLError if it cannot be parsed."""
     depth = 0
     for event in yaml.parse(content, Loader=yaml.SafeLoader):
         opens = isinstance(event, yaml.CollectionStartEvent)
@@ -342,8 +353,8 @@ def _check_plain(content: bytes, general: Iterable[str]) -> None:
             rule, got = "have no aliases", f"*{event.anchor}"
         elif getattr(event, "tag", None):
             rule, got = "have no tags", event.tag
-        elif depth > DEEPEST:
-            rule, got = f"be at most {DEEPEST} deep", "more"
+        elif depth > MAX_DEPTH:
+            rule, got = f"be at most {MAX_DEPTH} deep", "more"
         elif "${" in text and not ((found := REFERENCE.fullmatch(text)) and found[1] in general):
             rule, got = "refer to nothing but single settings, ${frames} say", text
         else:
@@ -352,12 +363,12 @@ def _check_plain(content: bytes, general: Iterable[str]) -> None:
 
 
 def split_config_dir(options: Sequence[str]) -> tuple[Path | None, list[str]]:
-    """Return the folder that --config-dir names, None = none, and all other options."""
-    folder, rest, following = None, [], iter(options)
-    for option in following:
+    """Return the folder that --config-dir names (None if it is not given) and all other options."""
+    folder, rest, remaining = None, [], iter(options)
+    for option in remaining:
         name, equals, value = option.partition("=")
         if name == FOLDER:
-            folder = Path(value if equals else next(following, "")).expanduser()
+            folder = Path(value if equals else next(remaining, "")).expanduser()
         else:
             rest.append(option)
     return folder, rest

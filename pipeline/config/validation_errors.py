@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a part's settings, in one line: key, rule, value, remedy."""
+"""pydantic's validation errors for a stage's settings, as one line: key, rule, value, fix."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ RULES = {
     "literal_error": "{expected}",
     "string_pattern_mismatch": "of the form {pattern}",
 }
-"""Kind of fault -> what must be, with what pydantic tells of it."""
+"""Type of a pydantic error -> the rule that was broken; filled in from the error's context."""
 
 WORD = re.compile(r"[\w.:/%-]+")
-"""Text that the command line takes as it is."""
+"""Text that needs no quotes on the command line."""
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 
 KINDS = {
@@ -42,28 +42,31 @@ KINDS = {
     "mapping": "settings, {a:1} say",
     "dict": "settings, {a:1} say",
 }
-"""How pydantic's kind of a fault of type begins -> what must be."""
+"""First word of a pydantic error's type, for a value of the wrong type -> the rule."""
 
 
 def validation_line(
     key: str, error: ValidationError, settings: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> str:
-    """Return the first fault. settings: what was given for `key`. defaults: what its yaml gives."""
+    """Return the line for the first error.
+
+    settings: the values given for `key`. defaults: the values in the yaml of its choice.
+    """
     faults = error.errors()
     first = faults[0]["loc"]
     names = _names(first, settings)
     if not names and faults[0]["type"] == "missing":
         return f"{key}.{first[0]}: must be given, got nothing; do not take it away"
-    inside = len(first) > len(names) and isinstance(first[len(names)], int)
-    depth = len(names) + inside
-    # of a setting that may be of several types, each has a fault of its own
+    in_list = len(first) > len(names) and isinstance(first[len(names)], int)
+    depth = len(names) + in_list
+    # a setting that may have several types gives an error for each of them
     rules = [_rule(fault) for fault in faults if fault["loc"][:depth] == first[:depth]]
     rule = " or ".join(dict.fromkeys(rules)).replace(" or be ", " or ")
-    if not names:  # a rule about several settings, whose text begins with the name of one
+    if not names:  # a rule about several settings; its text begins with the name of one
         name, _, rule = rule.partition(" must ")
         return f"{key}.{name}: must {rule}; fix one of them"
-    value, default = _at(settings, names), _at(defaults, names)
-    rule = f"each {rule}" if inside else rule
+    value, default = _value_at(settings, names), _value_at(defaults, names)
+    rule = f"each {rule}" if in_list else rule
     got = "null" if value is None else printable(repr(value))
     got = "" if ", got " in rule else f", got {got}"
     name, fix = describe_setting(".".join([key, *names]), default)
@@ -71,21 +74,32 @@ def validation_line(
 
 
 def describe_setting(name: str, default: object) -> tuple[str, str]:
-    """Return a setting's name as the user knows it, source.frames is ${frames}, and the remedy.
+    """Return a setting's name as the user knows it, and the fix.
 
-    default: what its yaml gives.
+    A setting whose default refers to a general one is known by that: source.frames as frames.
+    default: the value in the yaml of the choice.
     """
     if reference := REFERENCE.fullmatch(str(default)):
         name = reference[1]
-        usual = top_level_defaults().get(name)
-        default = usual if usual is not None else "FILE" if name == "input" else "null"
+        general_default = top_level_defaults().get(name)
+        default = (
+            general_default
+            if general_default is not None
+            else "FILE"
+            if name == "input"
+            else "null"
+        )
     has_default = default not in (None, "???")
-    return name, f"set {name}={_written(default)}" if has_default else "its yaml in conf/ says more"
+    return (
+        name,
+        f"set {name}={_override_value(default)}" if has_default else "its yaml in conf/ says more",
+    )
 
 
 def _names(location: Sequence[int | str], settings: Mapping[str, Any]) -> list[str]:
-    """Return the settings that lead to the fault; the rest of its location are pydantic's inner
-    steps.
+    """Return the names of the settings that lead to the error.
+
+    location: pydantic's, which continues with internal steps.
     """
     names: list[str] = []
     node: Any = settings
@@ -97,8 +111,8 @@ def _names(location: Sequence[int | str], settings: Mapping[str, Any]) -> list[s
     return names
 
 
-def _at(settings: Mapping[str, Any], names: Sequence[str]) -> Any:
-    """Return what stands there, None if nothing does."""
+def _value_at(settings: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """Return the value at this path of names; None if there is none."""
     node: Any = settings
     for name in names:
         node = node.get(name) if isinstance(node, Mapping) else None
@@ -106,7 +120,7 @@ def _at(settings: Mapping[str, Any], names: Sequence[str]) -> Any:
 
 
 def _rule(fault: Mapping[str, Any]) -> str:
-    """Return what must be."""
+    """Return the rule that was broken, as it follows "must"."""
     kind, context = fault["type"], fault.get("ctx", {})
     if kind in RULES:
         return "be " + RULES[kind].format(**context)
@@ -116,10 +130,10 @@ def _rule(fault: Mapping[str, Any]) -> str:
     return re.sub(r"^(must |(Input|Value) should )", "", text)
 
 
-def _written(value: object) -> str:
-    """Return the value as the command line takes it."""
+def _override_value(value: object) -> str:
+    """Return the value as it is written on the command line."""
     if isinstance(value, list):
-        return f"[{','.join(_written(item) for item in value)}]"
+        return f"[{','.join(_override_value(item) for item in value)}]"
     if isinstance(value, str) and not WORD.fullmatch(value):
         return quote(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -20,17 +20,14 @@ WATCHED = (
 """The installed command, which says at the end whether torch was imported."""
 
 
-def test_help_lists_every_choice_and_three_examples_without_torch(tmp_path: Path) -> None:
+def test_help_lists_every_choice_and_five_examples_without_torch(tmp_path: Path) -> None:
     ran = ended(spawn("-c", WATCHED, "--help", cwd=tmp_path))
     assert (ran.code, ran.err) == (0, "False\n")
-    groups: dict[str, set[str]] = {}
+    words = ran.out.replace(",", " ").split()
     for path in CONF.glob("[!h]*/*.yaml"):
-        groups.setdefault(path.parent.name, set()).add(path.stem)
-    for group, choices in groups.items():
-        assert f"{group}: {', '.join(sorted(choices))}\n" in ran.out
-    assert len(re.findall(r"^ +dreamreel input=", ran.out, re.MULTILINE)) >= 3
-    assert str(CONF) in ran.out
-    assert "$" not in re.sub(r"\$\{\w+\}", "", ran.out)
+        assert path.stem in words, path
+    assert len(re.findall(r"^ +dreamreel .*clip\.mp4", ran.out, re.MULTILINE)) >= 3
+    assert len(ran.out.splitlines()) <= 90, "two screens"
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 
-from pipeline.config.arguments import prepared
-from pipeline.config.hydra_config import CHANGING, FIXED, error_line, top_level_defaults
+from pipeline.config.arguments import prepare
+from pipeline.config.hydra_config import (
+    CONSTANT_GROUPS,
+    SCHEDULABLE_GROUPS,
+    error_line,
+    top_level_defaults,
+)
 from pipeline.config.instantiate import ScheduledConfig, build
 from pipeline.config.settings import (
     GeneralSettings,
@@ -49,7 +54,7 @@ MOMENT = {**dict.fromkeys(VARIABLES, 0.0), "rate": 25.0}
 REMEDY = re.compile(r"; set ([\w.]+)=(\S+)$")
 CHOICES = [
     (group, path.stem)
-    for group in (*FIXED, *CHANGING)
+    for group in (*CONSTANT_GROUPS, *SCHEDULABLE_GROUPS)
     for path in sorted(CONF.glob(f"{group}/*.yaml"))
     if (group, path.stem) not in (("flow", "raft"), ("source", "still"))  # weights, and files
 ]
@@ -64,7 +69,7 @@ FACE = ("seed", "precision", "compile", "tile", "tile_memory", "segment_frames",
 def composed(*words: str) -> Any:
     """The settings that these words lead to."""
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        return compose("config", overrides=prepared(words, GROUPS))
+        return compose("config", overrides=prepare(words, GROUPS))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +86,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def with_value(settings: Any, key: str, value: str) -> dict[str, Any]:
     """The settings with this value as the command line takes it, resolved."""
-    word = prepared([f"{key}={value}"], GROUPS)[0]
+    word = prepare([f"{key}={value}"], GROUPS)[0]
     changed = deepcopy(settings)
     OmegaConf.update(changed, key, OverridesParser.create().parse_overrides([word])[0].value())
     plain: Any = OmegaConf.to_container(changed, resolve=True)
@@ -90,7 +95,7 @@ def with_value(settings: Any, key: str, value: str) -> dict[str, Any]:
 
 def built(settings: dict[str, Any], group: str, defaults: dict[str, Any]) -> None:
     """Build a group of parts as a render does; of a source, ask for its shape too."""
-    if group in CHANGING:
+    if group in SCHEDULABLE_GROUPS:
         ScheduledConfig.of(
             settings[group], group, READ, trusted=["pipeline"], defaults=defaults
         ).at(MOMENT)

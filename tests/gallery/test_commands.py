@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from helpers.sweeps import finish, first, leave
 
+from pipeline.cli.commands import run as command
 from pipeline.cli.gallery import main
 from pipeline.gallery import watch_sweep
 from pipeline.sweep.plan import JobState, Status
@@ -85,7 +86,7 @@ def test_what_is_no_sweep_is_one_line(
         path.write_text("[" * 100_000 if trouble == "deep" else "{")
     asked = sweep / "nothing" if trouble == "missing" else sweep
     with pytest.raises(SystemExit) as ended:
-        main([str(asked)])
+        command("gallery", [str(asked)])
     said = capsys.readouterr()
     assert (ended.value.code, said.out) == (2, "")
     assert (
@@ -97,14 +98,14 @@ def test_what_is_no_sweep_is_one_line(
 
 def test_a_word_too_many_is_refused_with_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["a", "b"])
+        command("gallery", ["a", "b"])
     assert ended.value.code == 2
-    assert "dreamreel-gallery: error: unrecognized arguments: b" in capsys.readouterr().err
+    assert "dreamreel gallery: error: unrecognized arguments: b" in capsys.readouterr().err
 
 
 def test_watching_ends_with_the_last_job(sweep: Path, red: Path) -> None:
     watching = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.cli.gallery", str(sweep), "--watch", "--no-mosaic"],
+        [sys.executable, "-m", "pipeline", "gallery", str(sweep), "--watch", "--no-mosaic"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -122,7 +123,7 @@ def test_watching_ends_with_the_last_job(sweep: Path, red: Path) -> None:
 
 def test_ctrl_c_ends_watching_and_leaves_a_page_that_asks_no_more(sweep: Path) -> None:
     watching = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.cli.gallery", str(sweep), "--watch"],
+        [sys.executable, "-m", "pipeline", "gallery", str(sweep), "--watch"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

@@ -14,8 +14,8 @@ from helpers.sweeps import REPORT, data_of, finish, first, found, leave, plan, r
 
 from pipeline.errors import UserError
 from pipeline.gallery import write
-from pipeline.gallery.cards import Figures, printable_text
-from pipeline.gallery.commands import from_job, full_size_words, shell_quote
+from pipeline.gallery.cards import Metrics, printable_text
+from pipeline.gallery.commands import from_job, full_size_command, shell_quote
 from pipeline.gallery.media import Kind
 from pipeline.storage.lock import locked
 from pipeline.storage.work_dir import work_dir
@@ -31,7 +31,7 @@ def test_a_card_says_what_the_job_left(sweep: Path, red: Path) -> None:
     assert (card.figures.gain, card.figures.flicker) == (2.5, 0.0123)
     assert (card.figures.seconds_per_frame, card.figures.seconds) == (1.25, 2.0)
     assert "  octaves: 4" in card.recipe
-    assert (other.state, other.media, other.figures) == (JobState.MISSING, None, Figures())
+    assert (other.state, other.media, other.figures) == (JobState.MISSING, None, Metrics())
 
 
 def test_a_job_that_runs_shows_what_is_there_of_it(sweep: Path, red: Path) -> None:
@@ -157,7 +157,7 @@ def test_the_commands_are_what_a_shell_reads_back() -> None:
         "dreamreel", "from=s 1/look=eyes,a-1234", "start=null", "end=null",
         "output=look=eyes,a-1234.gif",
     ]  # fmt: skip
-    assert shlex.split(full_size_words(job, ("look",), ".mp4")) == [
+    assert shlex.split(full_size_command(job, ("look",), ".mp4")) == [
         "dreamreel", "input='a b.mp4'", "look=$(rm -rf x)", "output=look=eyes,a-1234.mp4",
     ]  # fmt: skip
     short = SweepJob("step=0.1", ("step=0.1", "frames=9"))
@@ -183,7 +183,7 @@ def test_the_whole_clip_is_rendered_at_full_size(
         f"dreamreel from=s/seed=1 start=null end=null {reset}output=seed=1.mp4"
     )
     said = "" if reset else f"{' '.join(sides)} "
-    assert full_size_words(job, keys, ".mp4") == f"dreamreel seed=1 {said}output=seed=1.mp4"
+    assert full_size_command(job, keys, ".mp4") == f"dreamreel seed=1 {said}output=seed=1.mp4"
 
 
 @pytest.mark.parametrize(

@@ -71,13 +71,14 @@ HEAVY = {
         "pipeline.encoder.images",
         "pipeline.image_io",
         "pipeline.imaging",
+        "pipeline.cli.atlas",
     ),
     "scenedetect": ("pipeline.cuts",),
     "imageio_ffmpeg": ("pipeline.ffmpeg.process",),
     "simpleeval": ("pipeline.schedule",),
     "jinja2": ("pipeline.gallery",),
     "markupsafe": ("pipeline.gallery",),
-    "PIL": ("pipeline.gallery", "pipeline.config.from_result", "pipeline.image_io"),
+    "PIL": ("pipeline.gallery", "pipeline.config.result_settings", "pipeline.image_io"),
     "timm": ("pipeline.model.timm",),
     "safetensors": ("pipeline.runtime.weights", "pipeline.recording.checkpoint"),
 }
@@ -182,6 +183,7 @@ def test_prefetch_and_the_package_itself_import_nothing_of_ours() -> None:
     [
         ("import pipeline", ("torch", "numpy", "hydra", "pydantic")),
         ("import pipeline.__main__", ("torch", "numpy", "cv2", "pydantic")),
+        ("from pipeline.cli.help import help_of; help_of(['all'])", ("torch", "numpy", "hydra")),
         ("import pipeline.cli.gallery", ("torch", "numpy", "cv2", "hydra", "pydantic")),
         ("import pipeline.render", ("hydra", "torchvision", "imageio_ffmpeg")),
     ],

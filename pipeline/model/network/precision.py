@@ -31,6 +31,17 @@ def with_precision(model: Model, name: str, device: torch.device) -> Model:
     float32; 16-bit dtypes on a GPU must be requested. On a CUDA device this sets torch's global
     fp32 precision. Raises UserError for "tf32" on another device.
     """
+    name = resolve_precision(name, device)
+    if device.type == "cuda":
+        products = "tf32" if name == "tf32" else "ieee"
+        torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
+        torch.backends.cuda.matmul.fp32_precision = products
+    moved_model = model.to(device)
+    return ReducedPrecision(moved_model, TYPES[name]) if name in TYPES else moved_model
+
+
+def resolve_precision(name: str, device: torch.device) -> str:
+    """Return the precision that is used on this device; see `with_precision`. Raises UserError."""
     ampere = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
     if name == "tf32" and not ampere:
         raise UserError(
@@ -38,13 +49,8 @@ def with_precision(model: Model, name: str, device: torch.device) -> Model:
             "set precision=auto"
         )
     if name == "auto":
-        name = "tf32" if ampere else "bf16" if has_bfloat16(device) else "float32"
-    if device.type == "cuda":
-        products = "tf32" if name == "tf32" else "ieee"
-        torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
-        torch.backends.cuda.matmul.fp32_precision = products
-    model_there = model.to(device)
-    return ReducedPrecision(model_there, TYPES[name]) if name in TYPES else model_there
+        return "tf32" if ampere else "bf16" if has_bfloat16(device) else "float32"
+    return name
 
 
 def has_bfloat16(device: torch.device) -> bool:
@@ -80,9 +86,9 @@ class ReducedPrecision(ModelWrapper):
         return dict(zip(layers, outputs, strict=True))
 
     def to(self, device: torch.device) -> Model:
-        """Return the same on this device; itself, if it is there already."""
-        model_there = self.model.to(device)
-        return self if model_there is self.model else ReducedPrecision(model_there, self.kind)
+        """Return the model on this device; self if it is on it already."""
+        moved_model = self.model.to(device)
+        return self if moved_model is self.model else ReducedPrecision(moved_model, self.kind)
 
 
 class _ScaleGradient(torch.autograd.Function):

@@ -10,7 +10,7 @@ import yaml
 from helpers.settings import composed, name
 from helpers.stages import CONF
 
-from pipeline.config.arguments import prepared
+from pipeline.config.arguments import prepare
 from pipeline.config.from_result import overrides_of_result, split_from
 from pipeline.config.provenance import embedded_settings
 from pipeline.errors import UserError
@@ -44,7 +44,7 @@ def settled(*words: str) -> dict[str, Any]:
     """The settings that a command with these words has."""
     start, said = split_from(words)
     before = [] if start is None else overrides_of_result(start, said)
-    return composed(*prepared(said, GROUPS, before))
+    return composed(*prepare(said, GROUPS, before))
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_what_is_said_instead_is_taken(written: Any, change: dict[str, Any], wor
     path.write_text(text)
     with pytest.raises(UserError, match=rf"set {word.partition('=')[0]}="):
         settled(f"from={path}")
-    assert composed(*prepared([word], GROUPS, overrides_of_result(path, [word])))
+    assert composed(*prepare([word], GROUPS, overrides_of_result(path, [word])))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_settings_of_the_wrong_kind_are_one_line(
     written: Any, change: dict[str, Any], key: str
 ) -> None:
     start = written({**settled("input=clip.mp4"), **change})
-    with pytest.raises(UserError, match=rf"(^|its ){key}\b"):
+    with pytest.raises(UserError, match=rf"(^|settings of ){key}\b"):
         settled(start)
 
 

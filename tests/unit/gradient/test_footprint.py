@@ -17,14 +17,14 @@ CPU = torch.device("cpu")
 def test_strides_are_pixels_between_places_and_a_list_has_none() -> None:
     need = footprint(efficientnet_lite(version=0), ("stem", "blocks.4", "head", "logits"), CPU)
     assert need.strides == {"stem": 2, "blocks.4": 8, "head": 32, "logits": None}
-    assert need.even
+    assert need.is_tileable
 
 
 def test_a_margin_is_four_places_of_the_deepest_layer_in_whole_periods() -> None:
     for strides, margin in [({"a": 1}, 32), ({"a": 16}, 64), ({"a": 8, "b": 32}, 128)]:
-        assert Footprint(strides=strides, bytes=1, even=True).margin == margin
+        assert Footprint(strides=strides, bytes=1, is_tileable=True).margin == margin
     # what ends in a list was a map of the deepest stride before
-    assert Footprint(strides={"a": None}, bytes=1, even=True).margin == 128
+    assert Footprint(strides={"a": None}, bytes=1, is_tileable=True).margin == 128
 
 
 def test_bytes_are_what_the_way_back_needs_and_two_of_the_largest_activation() -> None:
@@ -49,4 +49,4 @@ def test_deeper_layers_hold_more() -> None:
 
 def test_a_stride_that_does_not_divide_the_period_is_told() -> None:
     network = toy_network(nn.Sequential(nn.Conv2d(3, 4, 14, stride=14)))
-    assert not footprint(network, ("0",), CPU).even
+    assert not footprint(network, ("0",), CPU).is_tileable

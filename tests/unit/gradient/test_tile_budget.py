@@ -19,9 +19,9 @@ from pipeline.gradient.footprint import Footprint
 from pipeline.gradient.tile_budget import GIB, TileBudget
 from pipeline.objective.norm import Norm
 
-NEED = Footprint(strides={"a": 16}, bytes=1000, even=True)
+NEED = Footprint(strides={"a": 16}, bytes=1000, is_tileable=True)
 """A thousandth of a GB holds a thousand pixels; a margin of 64."""
-UNEVEN = Footprint(strides={"a": 14}, bytes=1000, even=False)
+UNEVEN = Footprint(strides={"a": 14}, bytes=1000, is_tileable=False)
 
 
 def test_more_memory_makes_fewer_and_larger_tiles_that_fit_it() -> None:

@@ -72,7 +72,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def script(*words: str, cwd: Path) -> subprocess.Popen[str]:
-    """scripts/render_shots.py with these words."""
+    """dreamreel shots with these words."""
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), *LITTLE, *words], cwd=cwd, env={**os.environ, **ONE_THREAD},
         text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
@@ -260,7 +260,7 @@ def test_what_is_missing_or_of_others_is_not_joined(folder: Path) -> None:
     shutil.rmtree(job)
     assert "part 000000012-000000019 of x.mp4.shots missing" in run(*join, cwd=folder).line
     assert (
-        "must be a folder that scripts/render_shots.py made"
+        "must be a folder that dreamreel shots made"
         in run(*LITTLE, "output=y.mp4", "shots=nix", cwd=folder).line
     )
     assert not (folder / "y.mp4").exists()

@@ -20,7 +20,12 @@ from pipeline.gradient.oom_retry import OomRetry
 from pipeline.gradient.tile_budget import TileBudget
 from pipeline.model import Model
 from pipeline.model.efficientnet_lite import efficientnet_lite
-from pipeline.model.network.cuda_graphs import MOST, CudaGraphModel, CudaGraphs, with_cuda_graphs
+from pipeline.model.network.cuda_graphs import (
+    MAX_RECORDINGS,
+    CudaGraphModel,
+    CudaGraphs,
+    with_cuda_graphs,
+)
 from pipeline.model.network.precision import with_precision
 from pipeline.model.several import Several
 from pipeline.objective.norm import Norm
@@ -174,10 +179,10 @@ def test_what_cannot_be_recorded_is_run(
 def test_recordings_do_not_pile_up() -> None:
     ours = CudaGraphModel(toy_network(), noted)
     gradient = Gradient(ours, aim("first"))
-    for side in range(16, 16 + MOST + 8):
+    for side in range(16, 16 + MAX_RECORDINGS + 8):
         gradient(picture(0, side, side))
         gradient(picture(1, side, side))
-    assert len(ours._tapes) == MOST
+    assert len(ours._tapes) == MAX_RECORDINGS
 
 
 def test_elsewhere_than_on_an_nvidia_gpu_nothing_is_recorded() -> None:

@@ -18,11 +18,11 @@ SIZES = ((64, 96), (96, 128))
     [
         ((1, 40, 8, 12), (1, 40, 12, 16), Layout(40, 1)),
         ((1, 8, 12, 40), (1, 12, 16, 40), Layout(40, 3)),
-        ((1, 24, 40), (1, 48, 40), Layout(40, 2, placeless=0)),
-        ((1, 25, 40), (1, 49, 40), Layout(40, 2, placeless=1)),
-        ((1, 29, 40), (1, 53, 40), Layout(40, 2, placeless=5)),
-        ((1, 40, 24), (1, 40, 48), Layout(40, 1, placeless=0)),
-        ((1, 1, 40), (1, 1, 40), Layout(40, 2, placeless=0)),
+        ((1, 24, 40), (1, 48, 40), Layout(40, 2, leading_tokens=0)),
+        ((1, 25, 40), (1, 49, 40), Layout(40, 2, leading_tokens=1)),
+        ((1, 29, 40), (1, 53, 40), Layout(40, 2, leading_tokens=5)),
+        ((1, 40, 24), (1, 40, 48), Layout(40, 1, leading_tokens=0)),
+        ((1, 1, 40), (1, 1, 40), Layout(40, 2, leading_tokens=0)),
         ((1, 1000), (1, 1000), Layout(1000, 1)),
         ((1, 40, 1, 1), (1, 40, 1, 1), Layout(40, 1)),
         ((1, 1, 1, 40), (1, 1, 1, 40), Layout(40, 3)),
@@ -45,8 +45,8 @@ def test_channels_are_what_does_not_change_with_the_picture(
     [
         ((1, 40, 14, 14), Layout(40, 1)),
         ((1, 14, 14, 40), Layout(40, 3)),
-        ((1, 197, 40), Layout(40, 2, placeless=1)),
-        ((1, 196, 40), Layout(40, 2, placeless=0)),
+        ((1, 197, 40), Layout(40, 2, leading_tokens=1)),
+        ((1, 196, 40), Layout(40, 2, leading_tokens=0)),
         ((1, 1000), Layout(1000, 1)),
         ((1, 3, 14, 40), None),
     ],
@@ -59,7 +59,7 @@ def test_tokens_are_laid_out_row_by_row_without_the_class_token() -> None:
     # channel c of the token at (y, x) of 2 rows and 3 columns is 100 c + 10 y + x
     places = [[10 * y + x, 100 + 10 * y + x] for y in range(2) for x in range(3)]
     tokens = torch.tensor([[[-1, -1], *places]])
-    read = Layout(2, 2, placeless=1).read(tokens, (32, 48))
+    read = Layout(2, 2, leading_tokens=1).read(tokens, (32, 48))
     assert read.tolist() == [[[[0, 1, 2], [10, 11, 12]], [[100, 101, 102], [110, 111, 112]]]]
 
 

@@ -1,0 +1,161 @@
+"""A sheet of one picture dreamt with each layer of a network, or with each channel of a layer.
+
+dreamreel atlas frame.png                        # every block: atlas.png
+dreamreel atlas frame.png --layer blocks.9       # its 24 strongest channels
+dreamreel atlas frame.png guide=coins.png        # every block, with a guide
+dreamreel atlas frame.png model=googlenet dreamer.octaves=3   # any setting
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pipeline import compose
+from pipeline.cli.exit_codes import print_text
+from pipeline.cli.shorthand import expand
+from pipeline.config.compose import compose_stage
+from pipeline.errors import UserError, printable
+from pipeline.frame import Image, Picture, to_image, to_picture
+from pipeline.jobs.job import Job
+from pipeline.model import Model
+from pipeline.model.network.outline import is_map, outline
+from pipeline.objective import Objective
+from pipeline.recording.recorder import NullRecorder
+from pipeline.render import render
+from pipeline.report.classification import top_classes
+from pipeline.storage.atomic import disk_errors
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+"""Suffixes of the files that a sheet can be written to."""
+SHEET_WIDTH = 1600
+"""Approximate width of the sheet in pixels."""
+LINE = 22
+"""Height of a label in pixels."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Draw the sheet and write it to a file. Raises UserError."""
+    parsed = parser().parse_intermixed_args(arguments)
+    sheet = atlas(
+        expand(parsed.settings), layer=parsed.layer, count=parsed.channels, width=parsed.tile
+    )
+    encoded, data = cv2.imencode(parsed.output.suffix, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    assert encoded
+    with disk_errors(parsed.output):
+        parsed.output.write_bytes(data)
+    print_text(printable(parsed.output))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    raw = argparse.RawDescriptionHelpFormatter
+    result = argparse.ArgumentParser(
+        prog="dreamreel atlas", description=__doc__, formatter_class=raw
+    )
+    result.add_argument(
+        "settings", nargs="+", metavar="INPUT|KEY=VALUE", help="a picture and any settings"
+    )
+    result.add_argument("--layer", help="draw the channels of this layer instead of all layers")
+    result.add_argument("--channels", type=int, default=24, help="number of channels (24)")
+    result.add_argument("--tile", type=int, default=320, help="width of each picture, pixels (320)")
+    result.add_argument(
+        "-o", "--output", type=_picture_file, default=Path("atlas.png"), help="(atlas.png)"
+    )
+    return result
+
+
+def _picture_file(name: str) -> Path:
+    """Return the path of a picture. Raises ArgumentTypeError, as argparse expects."""
+    path = Path(name)
+    if path.suffix.lower() not in SUFFIXES:
+        raise argparse.ArgumentTypeError(f"must end in .png or .jpg, got {name!r}")
+    return path
+
+
+def atlas(settings: Sequence[str], *, layer: str | None, count: int, width: int) -> Picture:
+    """Return the sheet.
+
+    layer: the layer whose `count` strongest channels to draw; None: draw all blocks. width: of each
+    picture, in pixels.
+    """
+    words = [f"width={width}", "frames=1", *settings, "flow=none", "cuts=none"]
+    job = compose(*words, "overwrite=true")
+    pipeline = job.pipeline
+    model = pipeline.model.to(job.device)
+    picture = next(pipeline.source.pictures())
+    assert picture is not None
+    image = to_image(picture, job.device)
+    if layer is None:
+        objectives = {name: [f"objective.layers=[{name}]"] for name in _maps(model, image)}
+    else:
+        objectives = {
+            f"{layer}  {channel}": [
+                "objective=channel",
+                f"objective.layers=[{layer}]",
+                f"objective.channels=[{channel}]",
+            ]
+            for channel in _strongest(model, image, layer, count)
+        }
+    tiles = [_labelled(picture, f"the picture   {_top_class(model, image)}")]
+    for label, objective in tqdm(objectives.items(), unit="picture", disable=None):
+        try:
+            dream = _dream(job, compose_stage("objective", *words, *objective))
+        except UserError as error:
+            tqdm.write(f"{label}: left out, {error}", file=sys.stderr)
+            continue
+        tiles.append(_labelled(to_picture(dream), f"{label}   {_top_class(model, dream)}"))
+    return _sheet(tiles, columns=max(1, SHEET_WIDTH // width))
+
+
+def _dream(job: Job, objective: Objective) -> Image:
+    """Return the dream of the job's first frame with this objective."""
+    stages = replace(job.pipeline.stages_at(0), objective=objective)
+    pipeline = replace(job.pipeline, stages_at=lambda _: stages)
+    (only,) = render(pipeline, NullRecorder(), seed=job.seed, device=job.device)
+    return only.dream.image
+
+
+def _top_class(model: Model, image: Image) -> str:
+    """Return the most likely class and its probability as text; empty if there are no classes."""
+    likeliest = top_classes(model, image, 1)
+    return "".join(f"{name} {share:.0%}" for name, share in likeliest.items())
+
+
+@torch.no_grad()
+def _maps(model: Model, image: Image) -> list[str]:
+    """Return the names of the blocks whose activations have a height and a width."""
+    activations = model(image, outline(model.layers()))
+    return [name for name, activation in activations.items() if is_map(activation)]
+
+
+@torch.no_grad()
+def _strongest(model: Model, image: Image, layer: str, count: int) -> list[int]:
+    """Return the indices of the `count` channels with the highest mean activation, in order."""
+    means = model(image, [layer])[layer].flatten(2).mean(dim=(0, 2))
+    order: list[int] = means.argsort(descending=True)[:count].tolist()
+    return order
+
+
+def _labelled(picture: Picture, label: str) -> Picture:
+    line = np.full((LINE, picture.shape[1], 3), 255, np.uint8)
+    cv2.putText(
+        line, label, (4, LINE - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (20,) * 3, 1, cv2.LINE_AA
+    )
+    return np.vstack([picture, line])
+
+
+def _sheet(tiles: Sequence[Picture], columns: int) -> Picture:
+    """Return the tiles, all of the same size, arranged in rows."""
+    columns = min(columns, len(tiles))
+    blank = np.full_like(tiles[0], 255)
+    tiles = [*tiles, *[blank] * (-len(tiles) % columns)]
+    return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])

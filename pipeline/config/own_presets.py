@@ -1,0 +1,87 @@
+"""The user's own presets and defaults, in `~/.config/dreamreel` (or `$XDG_CONFIG_HOME/dreamreel`).
+
+    look/NAME.yaml ...   presets, as in a folder that --config-dir names
+    defaults.yaml        KEY: VALUE, used wherever the command line does not set KEY
+
+They are data and checked like presets of others: they cannot name code or files to write.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.config.documentation import PRESETS, STAGES, general_settings, summary
+from pipeline.errors import UserError, did_you_mean, printable
+
+DEFAULTS = "defaults.yaml"
+MAX_BYTES = 1 << 14
+"""Maximum size of the defaults in bytes."""
+
+
+def folder() -> Path:
+    """Return the folder, whether it exists or not."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    # as the XDG base directory specification demands, a relative path counts as not set
+    home = Path(base) if Path(base).is_absolute() else Path("~/.config").expanduser()
+    return home / "dreamreel"
+
+
+def summaries(group: str) -> list[tuple[str, str]]:
+    """Return name and first comment of the user's own presets of this group, sorted."""
+    found = []
+    for path in sorted((folder() / group).glob("*.yaml")):
+        try:
+            found.append((path.stem, summary(path.read_text(encoding="utf-8", errors="replace"))))
+        except OSError as error:
+            found.append((path.stem, f"cannot be read: {error.strerror}"))
+    return found
+
+
+def defaults(user_only: Collection[str]) -> dict[str, Any]:
+    """Return the settings of defaults.yaml: a key as on the command line -> its value.
+
+    user_only: settings that must stand on the command line. Raises UserError for a file that is
+    not plain `KEY: VALUE` lines of known settings.
+    """
+    path = folder() / DEFAULTS
+    if not path.is_file():
+        return {}
+    try:
+        content = path.read_bytes()[: MAX_BYTES + 1]
+        values = yaml.safe_load(content) if len(content) <= MAX_BYTES else "too long"
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(
+            f"{printable(path)}: must be yaml, got: {printable(reason)}; correct it"
+        ) from error
+    if not isinstance(values, dict | None):
+        raise UserError(
+            f"{printable(path)}: must hold lines of KEY: VALUE, at most {MAX_BYTES} bytes, got "
+            "something else; correct it"
+        )
+    known = {one.key for one in general_settings()} - {*user_only} | {*STAGES, *PRESETS}
+    for key, value in (values or {}).items():
+        group, _, rest = str(key).partition(".")
+        if str(key) in user_only or group in user_only:
+            raise UserError(
+                f"{printable(path)}: must not set {key}, which belongs on the command line; "
+                "leave it out"
+            )
+        if str(key) not in known and not (group in STAGES and rest):
+            raise UserError(
+                f"{printable(path)}: {printable(key)} is not a setting; "
+                f"{did_you_mean(str(key), known)}"
+            )
+        scalars = value if isinstance(value, list) else [value]
+        plain = all(isinstance(one, str | int | float | bool | None) for one in scalars)
+        if not plain or "${" in str(value):
+            raise UserError(
+                f"{printable(path)}: {printable(key)} must be a plain value, got "
+                f"{printable(value)[:80]}; write GROUP.KEY: VALUE"
+            )
+    return {str(key): value for key, value in (values or {}).items()}
