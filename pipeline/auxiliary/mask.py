@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.frame import FloatMap, Frame, Picture
 from pipeline.imaging.metrics import blur
 
-OFF = 2
+TOLERANCE = 2
 """Allowed rounding error of a side in pixels: from scaling, and from making the side even."""
 
 
@@ -54,7 +54,7 @@ def check_shape(mask: tuple[int, int], *shapes: tuple[int, int]) -> None:
     """
     for height, width in shapes:
         down, across = mask[0] / height, mask[1] / width
-        if abs(down - across) <= max(1.0, across) * (OFF / height + OFF / width):
+        if abs(down - across) <= max(1.0, across) * (TOLERANCE / height + TOLERANCE / width):
             return
     height, width = shapes[0]
     raise UserError(

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 NEIGHBOURS = 2
 """Number of frames on either side with whose change a frame's change is compared."""
-LOOKED_AT = 256
+COMPARISON_SIZE = 256
 """Longer side in pixels of the pictures that are compared; larger ones give no better result."""
 
 
@@ -102,7 +102,7 @@ class Adaptive:
 
 def downscaled(picture: Picture) -> Picture:
     """Return the picture scaled down for comparison: (h, w, 3) uint8 in OpenCV's BGR order."""
-    scale = min(1.0, LOOKED_AT / max(picture.shape[:2]))
+    scale = min(1.0, COMPARISON_SIZE / max(picture.shape[:2]))
     shrunk = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(to_uint8(shrunk.astype(picture.dtype, copy=False))[..., ::-1])
 

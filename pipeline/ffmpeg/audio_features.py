@@ -55,7 +55,7 @@ LAG = 3
 """Hops between the two spectra that are compared for onsets."""
 NEIGHBOURHOOD = 0.5
 """Length in seconds of the centred window whose mean flux is the baseline for onsets."""
-LEAST_FLUX = 0.02
+MIN_FLUX = 0.02
 """Smallest excess of the flux over its baseline that is an onset."""
 FORMATS = f"{VIDEOS},{SOUNDS}"
 """Input formats that may contain audio."""
@@ -227,10 +227,10 @@ def _onsets(flux: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float6
     kernel = np.ones(width)
     around = np.convolve(flux, kernel, "same") / np.convolve(np.ones_like(flux), kernel, "same")
     above = np.maximum(flux - around, 0)
-    peaks = above[above > LEAST_FLUX]
+    peaks = above[above > MIN_FLUX]
     if not len(peaks):
         return np.zeros_like(flux)
-    return np.asarray(np.clip((above - LEAST_FLUX) / np.percentile(peaks, 80), 0, 1))
+    return np.asarray(np.clip((above - MIN_FLUX) / np.percentile(peaks, 80), 0, 1))
 
 
 def _with_decay(figure: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:

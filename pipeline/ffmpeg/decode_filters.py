@@ -31,9 +31,17 @@ HDR = ("smpte2084", "arib-std-b67")
 """Transfers that exceed the range of a standard screen: PQ and HLG."""
 WHITE = 203
 """Luminance of diffuse white in HDR, in cd/m2 (ITU-R BT.2408); it becomes white in the result."""
-USUAL = ("bt709", "smpte170m", "bt2020-10", "bt2020-12", "iec61966-2-4", "bt1361e", "unknown")
+STANDARD_TRANSFERS = (
+    "bt709",
+    "smpte170m",
+    "bt2020-10",
+    "bt2020-12",
+    "iec61966-2-4",
+    "bt1361e",
+    "unknown",
+)
 """Transfers with the same curve from black to white; the result is tagged with the first."""
-SHOWN = ("bt470m", "bt470bg", "smpte240m", "iec61966-2-1")
+SUPPORTED_TRANSFERS = ("bt470m", "bt470bg", "smpte240m", "iec61966-2-1")
 """Other transfers that players support: they are kept, and the result is tagged with them."""
 SCENE = ("linear", "log100", "log316")
 """Transfers that players do not support, so they are converted to the first of USUAL."""
@@ -104,8 +112,12 @@ def is_yuv(pixels: str) -> bool:
 
 def transfer_of(look: FirstPicture) -> str:
     """Return ffmpeg's name of the result's transfer: the picture's own if players support it."""
-    usual = (*USUAL, *SCENE, *HDR)
-    return USUAL[0] if look.transfer in usual or look.transfer not in SHOWN else look.transfer
+    usual = (*STANDARD_TRANSFERS, *SCENE, *HDR)
+    return (
+        STANDARD_TRANSFERS[0]
+        if look.transfer in usual or look.transfer not in SUPPORTED_TRANSFERS
+        else look.transfer
+    )
 
 
 def _colours(look: FirstPicture, lines: int) -> str:
@@ -134,7 +146,9 @@ def _convert_to_bt709(look: FirstPicture, lines: int) -> list[str]:
 
     Colours outside BT.709 are clipped. The transfer is kept if players support it.
     """
-    transfer = look.transfer if look.transfer in (*SHOWN, *SCENE) else USUAL[0]
+    transfer = (
+        look.transfer if look.transfer in (*SUPPORTED_TRANSFERS, *SCENE) else STANDARD_TRANSFERS[0]
+    )
     primaries = look.primaries if look.primaries in PRIMARIES else "bt709"
     tags = f"tin={transfer}:pin={primaries}:min=gbr:rin=pc"
     if is_yuv(look.pixels):

@@ -22,7 +22,7 @@ NEAR = 0.005
 """Maximum relative difference between a measured rate and the standard rate it is taken for."""
 WOBBLE = 0.03
 """The same for time stamps that jitter by a large part of a frame, as those of phones do."""
-OFF = 0.4
+TOLERANCE = 0.4
 """Maximum distance of a time stamp from the grid of a standard rate, in frames."""
 
 
@@ -111,7 +111,10 @@ def _nominal(times: Times, measured: float) -> Fraction | None:
         step, start = np.polyfit(index, times, 1)
         residuals = times - (step * index + start)
         error = 3 * float(residuals.std()) / (float(index.std()) * times.size**0.5)
-        if float(np.abs(residuals).max()) <= OFF / float(rate) and abs(step - 1 / rate) <= error:
+        if (
+            float(np.abs(residuals).max()) <= TOLERANCE / float(rate)
+            and abs(step - 1 / rate) <= error
+        ):
             found.append(rate)
     return min(
         found, key=lambda rate: (rate.denominator == 1001, abs(rate - measured)), default=None

@@ -31,9 +31,9 @@ STALE = ("major_brand", "minor_version", "compatible_brands", "timecode")
 FLAGS = "-movflags"
 PHONE = re.compile(r"^com\.(apple|android)\.[\w.]+=", re.MULTILINE)
 CREATED = re.compile(r"^creation_time=([0-9TZ:.+-]{10,40})", re.MULTILINE)
-GONE = "matches no streams"
+MISSING_TRACK = "matches no streams"
 """ffmpeg's message about a track that existed when the render started and is now missing."""
-MOST_TOLD = 1 << 20
+MAX_METADATA_BYTES = 1 << 20
 """Maximum number of bytes that are read of the input's tags."""
 LONGEST = 60_000
 """Maximum length of a tag in bytes: .mov stores it in 16 bits and silently drops the rest."""
@@ -75,7 +75,7 @@ def mux(
                 tracks = clip.tracks
                 if tracks is None or not (tracks.audio or tracks.subtitles):
                     raise
-                if sound is AudioTrack.NONE or GONE in str(error):
+                if sound is AudioTrack.NONE or MISSING_TRACK in str(error):
                     raise
                 if sound is AudioTrack.COPIED:
                     log.info("sound cannot be copied, so it is encoded: %s", error)
@@ -186,7 +186,7 @@ def _description(tracks: Tracks) -> str:
     with _open_tracks(tracks) as (source, descriptors):
         # mapped explicitly, or ffmpeg would drop the creation date here too
         arguments = [*source, "-map_metadata", "0", "-f", "ffmetadata", "-"]
-        return output(arguments, pass_fds=descriptors, most=MOST_TOLD)
+        return output(arguments, pass_fds=descriptors, most=MAX_METADATA_BYTES)
 
 
 def _tags(metadata: Mapping[str, str]) -> list[str]:

@@ -22,20 +22,20 @@ from pipeline.limits import Limits
 
 log = logging.getLogger(__name__)
 
-SAID = rb"\[Parsed_showinfo_\d+ @ 0x[0-9a-f]+\] "
-CONFIG = re.compile(SAID + rb"config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)")
+SHOWINFO_PREFIX = rb"\[Parsed_showinfo_\d+ @ 0x[0-9a-f]+\] "
+CONFIG = re.compile(SHOWINFO_PREFIX + rb"config in time_base: (\d+/\d+), frame_rate: (\d+)/(\d+)")
 PICTURE = re.compile(
-    SAID + rb"n: *0 pts: *(NOPTS|-?\d+) .* fmt:(\S+) .*sar:(\d+)/(\d+) s:(\d+)x(\d+) "
+    SHOWINFO_PREFIX + rb"n: *0 pts: *(NOPTS|-?\d+) .* fmt:(\S+) .*sar:(\d+)/(\d+) s:(\d+)x(\d+) "
 )
 COLOURS = re.compile(
-    SAID + rb"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)"
+    SHOWINFO_PREFIX + rb"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)"
 )
 STREAM = re.compile(rb" *Stream #0:\d+.*: Video: ")
 TILES = re.compile(rb" *Stream group #0:\d+.*: Tile Grid: ")
 """Pattern of a picture whose tiles are separate streams, as in HEIC."""
 DOLBY = re.compile(rb" *DOVI configuration record: .* profile: 5,")
 """Pattern of Dolby Vision profile 5, whose colours need metadata of each picture."""
-ROUND = re.compile(rb" *Spherical(?: Mapping)?: (.*)", re.IGNORECASE)
+SPHERICAL = re.compile(rb" *Spherical(?: Mapping)?: (.*)", re.IGNORECASE)
 UPRIGHT = re.compile(rb"equirectangular *(?:\([-0.]+/[-0.]+/[-0.]+\) *)?$")
 """Pattern of an equirectangular projection without rotation."""
 VIEWS = re.compile(rb" *Stereo ?3D: (2D|top and bottom|side by side)(?:,.*)?$", re.IGNORECASE)
@@ -43,7 +43,7 @@ LAYOUTS = {b"2D": "mono", b"top and bottom": "top-bottom", b"side by side": "lef
 """ffmpeg's names of stereo layouts -> values of Clip.sphere."""
 REFUSED = re.compile(r"Picture size (\d+)x(\d+) is invalid")
 """Pattern of ffmpeg's message about a header with more pixels than -max_pixels, or with none."""
-OBLONG = 10
+MAX_PIXEL_ASPECT = 10
 """Largest pixel aspect ratio, either way, that is not taken for an error in the file."""
 UNKNOWN_TO_ZIMG = ("smpte428",)
 """Transfers that no filter can convert."""
@@ -250,7 +250,9 @@ def _first_picture(
         claimed=_ratio(config[2], config[3]),
         height=height,
         width=width,
-        aspect=aspect if Fraction(1, OBLONG) <= aspect <= OBLONG else Fraction(1),
+        aspect=aspect
+        if Fraction(1, MAX_PIXEL_ASPECT) <= aspect <= MAX_PIXEL_ASPECT
+        else Fraction(1),
         pixels=pixels,
         full={"pc": True, "tv": False}.get(span),
         matrix=matrix,
@@ -277,7 +279,7 @@ def _check_kind(path: Path, said: Sequence[bytes]) -> None:
 def _sphere(path: Path, said: Sequence[bytes]) -> str:
     """Return the layout of a 360-degree video; empty for others. Logs unsupported projections."""
     inputs = list(takewhile(lambda line: b"Output #" not in line, said))
-    found = next(filter(None, map(ROUND.match, inputs)), None)
+    found = next(filter(None, map(SPHERICAL.match, inputs)), None)
     if found is None:
         return ""
     if not UPRIGHT.match(found[1]):

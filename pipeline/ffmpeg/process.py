@@ -33,13 +33,15 @@ REFUSED = "Operation not permitted"
 """Message if that code is not from a signal but from error -1 (EPERM), which is 255 modulo 256."""
 STARVED = (-errno.ENOMEM & 0xFF, -errno.EAGAIN & 0xFF)
 """Exit codes for out of memory: for a block, and for the stack of a thread."""
-WANT = re.compile(r"annot allocate memory|ailed to allocate|pthread_create|get_buffer\(\) failed")
+OUT_OF_MEMORY = re.compile(
+    r"annot allocate memory|ailed to allocate|pthread_create|get_buffer\(\) failed"
+)
 """Pattern of the messages of decoders and filters that are out of memory."""
 
 
 def is_memory_error(complaints: Iterable[str]) -> bool:
     """Return whether any of these lines reports that ffmpeg is out of memory."""
-    return any(map(WANT.search, complaints))
+    return any(map(OUT_OF_MEMORY.search, complaints))
 
 
 def input_options(formats: str = VIDEOS) -> list[str]:

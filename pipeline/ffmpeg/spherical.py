@@ -30,7 +30,7 @@ MARK = (
 CHUNK = 1 << 20
 OFFSETS = {b"stco": ">I", b"co64": ">Q"}
 """Boxes with a table of the positions of packets in the file -> struct format of an entry."""
-WAY = (b"trak", b"mdia", b"minf", b"stbl")
+BOX_PATH = (b"trak", b"mdia", b"minf", b"stbl")
 """Nested boxes that contain these tables, from the outside in."""
 
 
@@ -121,7 +121,7 @@ def _is_video(data: bytearray, track: int) -> bool:
 def _move(movie: bytearray, *, after: int, by: int) -> None:
     """Add `by` to the positions of packets at or after position `after` in the file."""
     places = [0]
-    for kind in WAY:
+    for kind in BOX_PATH:
         places = [box for place in places for box in _within(movie, place, kind)]
     for place in places:
         for kind, form in OFFSETS.items():

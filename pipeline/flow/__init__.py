@@ -17,7 +17,7 @@ import torch
 from pipeline.cuts import Change
 from pipeline.frame import Clip, Frame, Motion, Picture
 
-MOST, MOST_PIXELS = 8, 1 << 24
+MAX_FLOWS, MOST_PIXELS = 8, 1 << 24
 """Maximum number of parallel flows, and of pixels of all their pictures, which take about 40 bytes
 each."""
 
@@ -44,7 +44,7 @@ def parallel_flows(clip: Clip, device: torch.device) -> int:
     """
     if device.type == "cpu":
         return 0
-    count = min(MOST, torch.get_num_threads() // 2, MOST_PIXELS // (clip.height * clip.width))
+    count = min(MAX_FLOWS, torch.get_num_threads() // 2, MOST_PIXELS // (clip.height * clip.width))
     return max(1, count)
 
 

@@ -24,7 +24,7 @@ from pipeline.runtime.weights import with_weights
 
 LEAST = 128
 """Smallest side in pixels; below it RAFT's correlation pyramid is empty."""
-NO_INPUTS = threading.Lock()
+DEVICE_LOCK = threading.Lock()
 """Lock that lets one flow run at a time: it takes gigabytes, and occupies the device fully."""
 
 
@@ -62,7 +62,7 @@ class Raft:
 
     def _pair(self, current: Picture, previous: Picture) -> tuple[FloatMap, FloatMap]:
         now, then = self._tensor(current), self._tensor(previous)
-        with NO_INPUTS, torch.no_grad():
+        with DEVICE_LOCK, torch.no_grad():
             flows = self._network(
                 torch.cat([now, then]), torch.cat([then, now]), num_flow_updates=self.updates
             )[-1]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError, printable
-from pipeline.gallery.commands import from_job, full_size_words
+from pipeline.gallery.commands import from_job, full_size_command
 from pipeline.gallery.media import TEXT, Media, is_folder, is_plain, media_of, path_within
 from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import PLAN, STATUS, JobState, Plan, Status, SweepJob, read_plan, status_of
@@ -25,7 +25,7 @@ RATE = re.compile(r"[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?")
 
 
 @dataclass(frozen=True)
-class Figures:
+class Metrics:
     """Metrics of a job, from its report or, until it is done, its progress. None: unknown."""
 
     frames: int | None = None
@@ -67,7 +67,7 @@ class Card:
     """Summary of the result, or the reason of the failure."""
     settings: tuple[str | None, ...]
     """Values of the settings in which the jobs differ. None: not set by this job."""
-    figures: Figures
+    figures: Metrics
     """Metrics of the job."""
     media: Media | None
     """Result of the job so far. None: there is nothing to show."""
@@ -120,14 +120,14 @@ def _card(sweep: Path, home: Path, plan: Plan, job: SweepJob) -> Card:
         settings=tuple(
             printable_text(job_settings[key]) if key in job_settings else None for key in plan.keys
         ),
-        figures=Figures() if work is None else figures(work),
+        figures=Metrics() if work is None else figures(work),
         media=None if folder is None else media_of(folder, status),
         device=printable_text(status.device) if isinstance(status.device, str) else "",
         recipe=()
         if work is None
         else tuple(map(printable_text, _text(work / "recipe.yaml").split("\n"))),
         again=from_job(home, job, plan.keys, suffix),
-        whole=full_size_words(job, plan.keys, suffix),
+        whole=full_size_command(job, plan.keys, suffix),
     )
 
 
@@ -156,11 +156,11 @@ def _status(folder: Path) -> Status:
         return Status(JobState.MISSING)
 
 
-def _report(work: Path) -> Figures:
+def _report(work: Path) -> Metrics:
     content = _read(work / "report.json")
     gain, seconds = _map(content.get("gain")), _map(content.get("seconds_per_frame"))
     count = partial(_count, content)
-    return Figures(
+    return Metrics(
         frames=count("frames"),
         rate=_rate(content.get("rate")),
         width=count("width"),
@@ -172,9 +172,9 @@ def _report(work: Path) -> Figures:
     )
 
 
-def _progress(work: Path) -> Figures:
+def _progress(work: Path) -> Metrics:
     content = _read(work / "progress.json")
-    return Figures(
+    return Metrics(
         frames=_count(content, "frames"),
         gain=_number(content.get("gain")),
         seconds_per_frame=_number(content.get("seconds_per_frame")),

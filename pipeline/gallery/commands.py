@@ -25,7 +25,7 @@ def from_job(folder: Path, job: SweepJob, keys: Sequence[str], suffix: str) -> s
     )
 
 
-def full_size_words(job: SweepJob, keys: Sequence[str], suffix: str) -> str:
+def full_size_command(job: SweepJob, keys: Sequence[str], suffix: str) -> str:
     """Return the command with all overrides of the job, at full length and size.
 
     keys: settings in which the jobs differ. suffix: of the output.

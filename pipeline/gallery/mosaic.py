@@ -109,7 +109,7 @@ def grid_of(count: int, width: int, height: int) -> Grid:
     return Grid(columns, rows, width, height, strip)
 
 
-def add_label(grid: Grid, labels: Sequence[str]) -> Image.Image:
+def label_overlay(grid: Grid, labels: Sequence[str]) -> Image.Image:
     """Return the RGBA overlay with the labels, transparent where the pictures are."""
     size = grid.columns * grid.width, grid.rows * (grid.height + grid.strip)
     sheet = Image.new("RGBA", size, (*GROUND, 0))
@@ -155,7 +155,7 @@ def _render(
     sheet = temporary_path(folder / MADE_OF)
     try:
         with disk_errors(sheet):
-            add_label(cells, labels).save(sheet, "png", compress_level=1)
+            label_overlay(cells, labels).save(sheet, "png", compress_level=1)
         # one thread per filter: with one per processor, hundreds of filters need too much memory
         options = (
             "-filter_complex_threads",

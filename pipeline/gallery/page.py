@@ -24,7 +24,7 @@ from markupsafe import Markup
 
 from pipeline.gallery.cards import Card, cards, plan_of, printable_text
 from pipeline.gallery.media import Kind, Media, is_plain
-from pipeline.gallery.thumbnails import copy, folder_of_pictures, poster, tidy
+from pipeline.gallery.thumbnails import copy, delete_stale, folder_of_pictures, poster
 from pipeline.storage.work_dir import write_text as write_text
 from pipeline.sweep.plan import JobState, Plan
 
@@ -57,7 +57,9 @@ def write(sweep: Path, *, live: bool | None = None) -> Path:
     plan = plan_of(sweep)
     folder = folder_of_pictures(sweep)
     every = [card_media(card, folder) for card in cards(sweep, plan)]
-    tidy(folder, {path for one in every for path in (one.video, one.poster) if path is not None})
+    delete_stale(
+        folder, {path for one in every for path in (one.video, one.poster) if path is not None}
+    )
     if live is None:
         live = any(one.card.state is JobState.RUNNING for one in every)
     data = page_data(sweep, plan, every, live=live)

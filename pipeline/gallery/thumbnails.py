@@ -18,7 +18,7 @@ from pipeline.gallery.media import Kind, Media, is_folder, numbered
 from pipeline.storage.atomic import disk_errors
 
 FOLDER = "gallery"
-OURS = re.compile(r"[0-9a-f]{16}\.(webp|mp4)")
+GENERATED = re.compile(r"[0-9a-f]{16}\.(webp|mp4)")
 WIDTH = 640
 """Maximum width of a poster or a copy in pixels."""
 SECONDS = 60
@@ -84,10 +84,10 @@ def copy(media: Media, rate: Fraction | None, folder: Path) -> Path:
     return path if done else _empty(path)
 
 
-def tidy(folder: Path, kept: Collection[Path]) -> None:
+def delete_stale(folder: Path, kept: Collection[Path]) -> None:
     """Delete the posters and copies in the folder that are not in `kept`."""
     for path in folder.iterdir():
-        if OURS.fullmatch(path.name) and path not in kept:
+        if GENERATED.fullmatch(path.name) and path not in kept:
             path.unlink(missing_ok=True)
 
 

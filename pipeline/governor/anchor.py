@@ -22,9 +22,9 @@ from pipeline.imaging.metrics import blur, image_statistics, luminance
 Share = Annotated[float, Field(gt=0, lt=1)]
 LEAST = 1e-4
 """Smallest standard deviation that is corrected; less is rounding error in a flat image."""
-PLENTY = 1.5
+DETAIL_LIMIT = 1.5
 """Local detail, as a multiple of its set-point, above which it is softened."""
-PLACE = 6.0
+DETAIL_BLUR = 6.0
 """Standard deviation, in pixels, of the blur over which the local detail is measured."""
 STRENGTHS = (0.25, 2.0)
 """Smallest and largest factor on the gradient steps."""
@@ -68,7 +68,7 @@ class Anchor:
         light = now.luminance.lerp(now.luminance.new_tensor(self.luminance), pull) + (
             light - now.luminance
         ) * contrast.pow(pull)
-        light = light - _excess(light, PLENTY * self.high_band, pull)
+        light = light - _excess(light, DETAIL_LIMIT * self.high_band, pull)
         # A colour cast of the whole frame fades out; colours that vary within it are scaled.
         colour = cast * (1 - pull) + (colour - cast) * chroma.pow(pull)
         factor = (self.high_band / now.high_band.clamp(min=LEAST)).clamp(*STRENGTHS)
@@ -87,5 +87,5 @@ def _excess(light: Tensor, limit: float, pull: float) -> Tensor:
     pull: one frame's share of the correction.
     """
     fine = light - blur(light)
-    local_deviation = blur(fine.square(), PLACE).clamp(min=LEAST**2).sqrt()
+    local_deviation = blur(fine.square(), DETAIL_BLUR).clamp(min=LEAST**2).sqrt()
     return fine * (1 - (limit / local_deviation).clamp(max=1).pow(pull))

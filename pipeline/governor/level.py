@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.canvas import Canvas, Strength
-from pipeline.imaging.layer_level import LayerLevel, at_places, measure
+from pipeline.imaging.layer_level import LayerLevel, cell_means, measure
 from pipeline.imaging.metrics import split_bands
 
 LACK_EXPONENT = 2.5
@@ -65,7 +65,7 @@ class Level:
         now = measure(bands)
         size = (now.shape[2], now.shape[3])
         maturity, kept = (
-            at_places(share.expand_as(canvas.maturity), size)
+            cell_means(share.expand_as(canvas.maturity), size)
             for share in (canvas.maturity, canvas.kept)
         )
         aim = level.places * _channels(self.aim, now.device)

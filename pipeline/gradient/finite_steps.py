@@ -56,7 +56,7 @@ class FiniteSteps:
 
 
 class _FiniteGradient:
-    """A GradientFn for one dream that sets gradients to 0 if they are not finite, and counts them."""
+    """A GradientFn for one dream that counts non-finite gradients and replaces them by 0."""
 
     def __init__(self, gradient_fn: GradientFn) -> None:
         self._gradient_fn = gradient_fn
@@ -64,11 +64,11 @@ class _FiniteGradient:
 
     def __call__(self, image: Image) -> tuple[Tensor, Tensor]:
         gradient, score = self._gradient_fn(image)
-        # one element that is not finite makes the sum so, and 0 times that is NaN
+        # a non-finite element makes the sum non-finite, and 0 times that is NaN
         not_finite = gradient.sum() * 0 != 0
         self._lost.append(not_finite)
         if gradient.device.type != "cpu":
-            gradient.masked_fill_(not_finite, 0)  # on the device, without waiting for it
+            gradient.masked_fill_(not_finite, 0)  # without waiting for the device
         elif not_finite:
             gradient.zero_()
         return gradient, score

@@ -12,23 +12,22 @@ from pipeline.gradient.tiles import PERIOD
 from pipeline.model import Model
 
 MARGIN = 4
-"""Width of a margin in positions of the layer with the largest stride."""
+"""Width of a margin, in positions of the layer with the largest stride."""
 SIDE = 128
 """Minimum side, in pixels, of the smaller of the two images used to measure a network."""
-FURTHER = 3 * PERIOD
-"""Pixels by which the other image is larger. With one period 14 would be mistaken for a stride of
-16."""
+EXTRA = 3 * PERIOD
+"""Pixels by which the other image is larger: over one period a stride of 14 would look like 16."""
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Strides of some layers, and memory of one gradient step with them."""
+    """Strides of some layers, and memory of a gradient step that uses them."""
 
     strides: Mapping[str, int | None]
     """Layer -> pixels between two positions of its map. None: it has no map (class scores)."""
     bytes: float
     """Number of bytes that a step holds for each pixel."""
-    even: bool
+    is_tileable: bool
     """Whether all strides divide PERIOD, so that images can be tiled."""
 
     @property
@@ -62,17 +61,16 @@ class Footprints:
 def footprint(model: Model, layers: Sequence[str], device: torch.device) -> Footprint:
     """Return the footprint of these layers, measured with two small images."""
     small = -(-max(SIDE, model.smallest_side(layers)) // PERIOD) * PERIOD
-    large = small + FURTHER
+    large = small + EXTRA
     (positions_small, memory), (positions_large, memory_large) = (
         _measure(model, layers, side, device) for side in (small, large)
     )
     steps = {layer: positions_large[layer] - positions_small[layer] for layer in layers}
     return Footprint(
-        strides={layer: FURTHER // step if step else None for layer, step in steps.items()},
+        strides={layer: EXTRA // step if step else None for layer, step in steps.items()},
         bytes=(memory_large - memory) / (large**2 - small**2),
-        even=all(
-            step == 0 or FURTHER % step == PERIOD % (FURTHER // step) == 0
-            for step in steps.values()
+        is_tileable=all(
+            step == 0 or EXTRA % step == PERIOD % (EXTRA // step) == 0 for step in steps.values()
         ),
     )
 

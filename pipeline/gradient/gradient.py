@@ -85,7 +85,7 @@ class Gradient:
 
     @property
     def smallest_side(self) -> int:
-        """Smallest height and width, in pixels, of an image that has a gradient."""
+        """Smallest height and width, in pixels, of an image whose gradient can be computed."""
         return self.model.smallest_side(self.objective.layers)
 
     @property

@@ -70,10 +70,10 @@ class OomRetry:
 
 
 class _TidyGradient:
-    """A GradientFn for one dream that returns freed memory to the system when the size changes.
+    """A GradientFn for one dream that releases freed memory when the image size changes.
 
     Only for tiled images: the sizes of small images change twice per frame, and returning their
-    memory each time makes them slow.
+    memory to the system each time makes them slow.
     """
 
     def __init__(self, gradient: Gradient) -> None:

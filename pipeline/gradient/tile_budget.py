@@ -16,7 +16,7 @@ from pipeline.runtime.memory_limit import GIB
 
 log = logging.getLogger(__name__)
 
-LITTLE = 0.75 * GIB
+CPU_STEP_BYTES = 0.75 * GIB
 """Default maximum number of bytes of a step on a CPU; with more it is only slightly faster."""
 
 
@@ -29,7 +29,7 @@ def default_step_bytes(device: torch.device) -> float:
     """
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory / 2
-    return LITTLE
+    return CPU_STEP_BYTES
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TileBudget:
         If not even the smallest tiles fit, the smallest. If the strides of the layers do not allow
         tiles, one tile.
         """
-        if not need.even:
+        if not need.is_tileable:
             return cut_tiles(height, width)
         return cut_tiles(height, width, need.margin, lambda *sides: self.fits(need, *sides))
 
@@ -91,7 +91,7 @@ class TileBudget:
         if self.fits(need, tall, wide):
             if len(tiles) > 1:
                 log.info("tiles: %d of %dx%d pixels a picture", len(tiles), wide, tall)
-        elif not need.even:
+        elif not need.is_tileable:
             log.warning("tile: none, for layers whose strides do not divide %d pixels", PERIOD)
         elif self.side is not None:
             raise UserError(

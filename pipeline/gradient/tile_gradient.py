@@ -37,7 +37,7 @@ class TilePass:
         return TilePass(tile, pixels, model(pixels, list(strides)), strides)
 
     def cores(self) -> dict[str, Tensor]:
-        """Return the activations that count: of a map those of the core, of a list all."""
+        """Return the activations that count: those of the core, or all in a layer without a map."""
         return {
             layer: self.tile.core(self.seen[layer], stride) if stride else self.seen[layer]
             for layer, stride in self.strides.items()
@@ -57,9 +57,10 @@ class TilePass:
         return self.tile.within(whole, stride) if stride else whole * self.share(layer)
 
     def add_cores(self, whole: dict[str, Tensor]) -> None:
-        """Add the core's activations to those of the whole image, in place.
+        """Write the core's activations into those of the whole image.
 
-        whole: layer -> activations. Missing layers are created.
+        whole: layer -> activations. Missing layers are added. Layers without a map are averaged
+        over the tiles, weighted by their shares.
         """
         for layer, core in self.cores().items():
             stride = self.strides[layer]
@@ -75,7 +76,7 @@ class TilePass:
     def with_gradient(
         self, gradient: Tensor | None, layer: str, wanted: Tensor, whole: Image, *, keep: bool
     ) -> Tensor:
-        """Return the gradient of the whole image with the part of this layer added, in place.
+        """Return the gradient of the whole image, to which this layer's part is added in place.
 
         gradient: of the whole image so far. None: 0 everywhere. wanted: gradient of the core's
         activations. whole: the whole image. keep: whether the graph is needed again.

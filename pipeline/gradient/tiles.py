@@ -13,8 +13,8 @@ from itertools import pairwise, product
 from torch import Tensor
 
 PERIOD = 32
-"""Period of the tile grid, in pixels: a multiple of the stride of almost every layer of almost every
-network. Tiles start at multiples of it, and their length is congruent to the image's modulo it, so
+"""Period of the tile grid, in pixels: a multiple of the strides of almost all layers of almost all
+networks. Tiles start at multiples of it, and their length is congruent to the image's modulo it, so
 that strides and "same" padding act on the same pixels as in the whole image."""
 
 
@@ -92,7 +92,7 @@ class Tile:
         return self.rows.all_places(height, stride), self.columns.all_places(width, stride)
 
     def share(self, seen: Tensor, stride: int = 1) -> float:
-        """Return the share of the whole image's positions that is in the core, given the tile's map."""
+        """Return the core's share of the whole image's map, in [0, 1], given the tile's map."""
         (height, width), core = self.places(seen, stride), self.core(seen, stride)
         return core.shape[2] * core.shape[3] / (height * width)
 
@@ -119,7 +119,7 @@ def cut_tiles(
 
 
 def tile_spans(length: int, count: int, margin: int) -> list[TileSpan]:
-    """Return `count` tiles of one length, as short as margins allow, evenly spread over `length`."""
+    """Return `count` tiles of one length, as short as margins allow, spread over `length`."""
     side = tile_side(length, count, margin)
     spare = (length - side) // PERIOD
     starts = [PERIOD * (spare * k // max(1, count - 1)) for k in range(count)]
@@ -134,7 +134,10 @@ def tile_spans(length: int, count: int, margin: int) -> list[TileSpan]:
 
 
 def tile_side(length: int, count: int, margin: int) -> int:
-    """Return the smallest side of `count` tiles that cover `length`, congruent to it modulo PERIOD."""
+    """Return the smallest side of `count` tiles that cover `length`.
+
+    It is congruent to `length` modulo PERIOD.
+    """
     margins = 2 * margin // PERIOD
     return PERIOD * (margins - (margins - length // PERIOD) // count) + length % PERIOD
 

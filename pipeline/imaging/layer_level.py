@@ -45,7 +45,7 @@ class LayerLevel:
         """Return the level sampled at the same positions, (1, H, W, 2) in pixels, as the layer."""
         height, width = positions.shape[1:3]
         h, w = self.places.shape[2:]
-        x, y = at_places(positions.permute(0, 3, 1, 2), (h, w)).unbind(1)
+        x, y = cell_means(positions.permute(0, 3, 1, 2), (h, w)).unbind(1)
         coarse = torch.stack([x * (w / width), y * (h / height)], dim=-1)
         moved = sample(self.places, coarse, border)
         # splines overshoot
@@ -57,7 +57,7 @@ def measure(bands: Iterable[Tensor]) -> Tensor:
     """Return the root mean square of three bands (1, 3, H, W) around each cell: (1, 3, h, w)."""
     energy = torch.cat([band.square().mean(dim=1, keepdim=True) for band in bands], dim=1)
     height, width = energy.shape[2:]
-    energy = at_places(energy, (-(-height // CELL), -(-width // CELL)))
+    energy = cell_means(energy, (-(-height // CELL), -(-width // CELL)))
     padded = F.pad(energy, [1] * 4, mode="replicate")
     return F.conv2d(padded, _spread_kernel(energy.device).expand(3, 1, -1, -1), groups=3).sqrt()
 
@@ -69,6 +69,6 @@ def _spread_kernel(device: torch.device) -> Tensor:
     return torch.outer(line, line).to(device)
 
 
-def at_places(image: Tensor, size: tuple[int, int]) -> Tensor:
+def cell_means(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Return the means of an image (1, C, H, W) in a grid of `size` (h, w) cells: (1, C, h, w)."""
     return F.adaptive_avg_pool2d(image, size)

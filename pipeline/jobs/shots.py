@@ -21,7 +21,7 @@ from pipeline.sweep.plan import JobState, read_plan, status_of
 
 SHOTS = "shots.json"
 """Name of the file that lists the frame ranges, in the folder of the sweep."""
-LEAST, MOST = 240, 64
+MIN_FRAMES, MAX_RANGES = 240, 64
 """Smallest default length of a range in frames, and maximum number of ranges by default.
 
 More ranges would cost too much: each job decodes all frames before its range.
@@ -66,7 +66,7 @@ class Shots:
                 cut_frames.append(count)
             count += 1
         if least is None:
-            least = min(max(LEAST, count // MOST), longest or count)
+            least = min(max(MIN_FRAMES, count // MAX_RANGES), longest or count)
         begins = [0]
         for cut_frame in cut_frames:
             if cut_frame - begins[-1] >= least:
@@ -105,7 +105,7 @@ def read_shots(folder: Path) -> Shots:
         return Shots(parts, tuple(map(int, content["cuts"])))
     except (OSError, ValueError, TypeError, KeyError, UserError) as error:
         raise UserError(
-            f"shots: must be a folder that scripts/render_shots.py made, got {printable(folder)}; "
+            f"shots: must be a folder that dreamreel shots made, got {printable(folder)}; "
             "run that"
         ) from error
 
@@ -136,7 +136,7 @@ def finished_work_dirs(folder: Path, shots: Shots, fingerprint: Fingerprint) -> 
             raise UserError(
                 f"shots: must all be done with these settings, got part {span} of "
                 f"{printable(folder)} "
-                f"{state}; run scripts/render_shots.py again"
+                f"{state}; run dreamreel shots again"
             )
         works.append(work_dir(job / status.output))
     return works
@@ -151,7 +151,7 @@ def segments(works: Sequence[Path], shots: Shots) -> list[Path]:
             raise UserError(
                 f"shots: must hold all segments, got {printable(work)} without some; remove it "
                 "and run "
-                "scripts/render_shots.py again"
+                "dreamreel shots again"
             )
         found += [path for _, path in closed]
     return found

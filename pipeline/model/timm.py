@@ -139,8 +139,6 @@ def _classes(module: nn.Module) -> tuple[str, ...]:
     if subset is None:
         return ()
     if subset == "imagenet-1k":
-        return tuple(
-            ResNet50_Weights.DEFAULT.meta["categories"]
-        )  # the same names as in the other families
+        return tuple(ResNet50_Weights.DEFAULT.meta["categories"])  # as in the other families
     info = _timm(".data").ImageNetInfo(subset)
     return tuple(lemmas.partition(",")[0] for lemmas in info.label_descriptions())

@@ -72,7 +72,7 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
 
 
 def bare_network(name: str, classes: int) -> nn.Module:
-    """Return the untrained network with `classes` classes, built as its weights require."""
+    """Return the untrained network for `classes` classes, as its published weights require it."""
     options = {}
     if name in SHIFTING:
         options = {"aux_logits": False, "transform_input": True, "init_weights": False}
@@ -98,7 +98,7 @@ def torchvision_network(module: nn.Module, *, side: int, **settings: Any) -> Net
 
 
 class AnySize(nn.Module):
-    """torchvision's vision transformer for images whose sides are any multiples of the patch."""
+    """torchvision's vision transformer for images whose sides are multiples of the patch size."""
 
     def __init__(self, vit: VisionTransformer) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Guide objective: the features of a guide, at each position the ones that match best.
+"""Guide objective: at each position, the feature of a guide that matches best.
 
 Mordvintsev, Olah, Tyka 2015, google/deepdream, "Controlling dreams": the objective is the dot
 product with the guide's feature vector that matches best.
@@ -22,7 +22,7 @@ from pipeline.model import Activations, Model
 from pipeline.objective import AllLayers, Layers
 
 PRODUCTS = 1 << 24
-"""Maximum number of dot products that are held at once: 64 MB."""
+"""Maximum number of dot products, of image by guide positions, held at once: 64 MB."""
 
 
 @setting(frozen=True)
@@ -33,7 +33,7 @@ class Guided:
     """Layer names; a single name needs no list."""
     guide_size: Annotated[int, Field(ge=16, le=4096)]
     """Shorter side, in pixels, to which the guide is scaled. Motifs appear in the dream at the size
-    that they have in it, and larger in smaller octaves."""
+    that they have in the scaled guide, and larger in smaller octaves."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> GuideMatch:
         """Return the agreement with this guide.

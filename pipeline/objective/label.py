@@ -24,7 +24,7 @@ class Label:
     """The score of a class, which is a channel of a class-score layer."""
 
     label: int | str
-    """Name of the class, case-insensitive, with spaces or underscores; or its number, from 0."""
+    """Name of the class, with spaces, "_" or "-", in any case; or its number, from 0."""
 
     def bind(self, model: Model, guide: Guide | None = None) -> Channel | WeightedSum:
         """Return the channel of this class in each class-score layer that has it.

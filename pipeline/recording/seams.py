@@ -64,5 +64,5 @@ def _read(path: Path) -> Tensor:
         raise UserError(
             f"shots: must hold what seams are told from, got no {printable(path)}; remove its "
             "folder "
-            "and run scripts/render_shots.py again"
+            "and run dreamreel shots again"
         ) from error

@@ -25,12 +25,12 @@ MEANING = {"wait": "waits for pictures and flow", "encode": "hands over to the e
 REST = {"dreams": "figures, progress, saving", "prepares": "waits for the dream"}
 """Thread -> what it does outside its stages."""
 
-Note: TypeAlias = Callable[[int, Mapping[str, Span]], None]
+RecordFrame: TypeAlias = Callable[[int, Mapping[str, Span]], None]
 """Callback that records a frame, given its index and the span of each of its stages."""
 
 
 @contextmanager
-def profile_trace(path: Path | None) -> Iterator[Note]:
+def profile_trace(path: Path | None) -> Iterator[RecordFrame]:
     """Provide a callback that adds a frame to a trace at `path`. None: the callback does nothing.
 
     A summary is logged at the end of the block.

@@ -7,7 +7,7 @@ import platform
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4
 """Parameters of mallopt (malloc.h)."""
-USUAL = {TRIM_THRESHOLD: 1 << 17, MMAP_THRESHOLD: 1 << 17, MMAP_MAX: 1 << 16}
+DEFAULTS = {TRIM_THRESHOLD: 1 << 17, MMAP_THRESHOLD: 1 << 17, MMAP_MAX: 1 << 16}
 """Parameter -> its default in glibc."""
 MOST_KEPT = 2**31 - 1
 """Largest TRIM_THRESHOLD that glibc accepts, in bytes."""
@@ -47,6 +47,6 @@ def keep_no_freed_memory() -> None:
     """
     if platform.libc_ver()[0] != "glibc":
         return
-    for setting, value in USUAL.items():
+    for setting, value in DEFAULTS.items():
         ctypes.CDLL(None).mallopt(setting, value)
     give_back_freed_memory()

@@ -43,7 +43,7 @@ WRAPPERS = (
 """Names under which training scripts store the weights in their checkpoints."""
 DEEPEST = 4
 """Maximum nesting depth of such wrappers; a pickle may contain itself."""
-HARMLESS: tuple[Any, ...] = (
+SAFE_TYPES: tuple[Any, ...] = (
     argparse.Namespace,
     np.dtype,
     *(np.dtypes.Float32DType, np.dtypes.Float64DType, np.dtypes.BoolDType),
@@ -53,7 +53,7 @@ HARMLESS: tuple[Any, ...] = (
 """Types in checkpoints other than tensors; creating them does not run code from the file."""
 PICKLES = (b"\x80", b"PK")
 """First bytes of torch's files: of the old format and of the zip format."""
-COUNTED = "num_batches_tracked"
+BATCH_COUNTER = "num_batches_tracked"
 """Batch norm's counter of training steps, which older files lack and inference does not need."""
 
 
@@ -130,7 +130,7 @@ def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule
     """
     for tensor, value in wanted.items():
         if tensor not in tensors:
-            if tensor.endswith(COUNTED):
+            if tensor.endswith(BATCH_COUNTER):
                 continue
             raise UserError(f"{rule}, which has no {tensor}; name the network that it is of")
         if tensors[tensor].shape != value.shape:
@@ -252,7 +252,7 @@ def _safetensors(content: bytes) -> object:
 def _unpickled(content: bytes, path: Path, key: str) -> object:
     try:
         # suppress warnings about the version of the pickle
-        with warnings.catch_warnings(action="ignore"), safe_globals([*HARMLESS]):
+        with warnings.catch_warnings(action="ignore"), safe_globals([*SAFE_TYPES]):
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
         if isinstance(error, pickle.UnpicklingError) and content.startswith(PICKLES):

@@ -27,7 +27,7 @@ from pipeline.source.video import Video
 
 log = logging.getLogger(__name__)
 
-LOOKED_AT = 8
+MIN_SAMPLES = 8
 """Minimum number of files, evenly spaced, that are read to find a mask's white (or all files)."""
 LABELS = 256
 """Maximum number of colours of a label map: the size of a palette."""
@@ -64,7 +64,7 @@ class PictureMattes(Images):
 
         Decided from several files: a single one of a fading mask may be this dark, too.
         """
-        step = max(1, len(self._files) // LOOKED_AT)
+        step = max(1, len(self._files) // MIN_SAMPLES)
         samples = [found for file in self._files[::step] if (found := self._looked_at(file))]
         brightest = max((int(grey.max()) for grey, _ in samples), default=0)
         share = max((float(grey.max()) / peak for grey, peak in samples), default=0.0)

@@ -26,7 +26,7 @@ from pipeline.storage.input_file import require_path
 Count = Annotated[int, Field(ge=1, strict=True)]
 Second = Annotated[float, Field(allow_inf_nan=False)]
 Transparency = Literal["keep", "black", "white"]
-WALLS = {"black": 0.0, "white": 1.0}
+BACKGROUNDS = {"black": 0.0, "white": 1.0}
 """Background of a transparent picture: setting -> grey value, from 0 (black) to 1 (white)."""
 
 
@@ -67,8 +67,8 @@ class Still:
             limits=self.limits,
             unit=1,
         )
-        if alpha is not None and self.alpha in WALLS:
-            colours, alpha = composite_over_grey(colours, alpha, WALLS[self.alpha]), None
+        if alpha is not None and self.alpha in BACKGROUNDS:
+            colours, alpha = composite_over_grey(colours, alpha, BACKGROUNDS[self.alpha]), None
         opaque = colours if alpha is None else fill_transparent(colours, alpha)
         picture = resize_picture(opaque, *size)
         depth = 8 * colours.dtype.itemsize

@@ -41,7 +41,7 @@ TRIES = 3
 ERROR = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )*\[(?:error|fatal|panic)\] ")
 """Beginning of a line in which ffmpeg reports an error rather than a warning."""
 RESIZED = re.compile(r"filter context - w: (\d+) h: (\d+) .* incoming frame - w: (\d+) h: (\d+) ")
-TORN = 69
+DECODE_ERROR = 69
 """Exit code of ffmpeg if something could not be decoded (with max_error_rate 0)."""
 
 
@@ -247,9 +247,9 @@ class Video:
                 f"input: must hold pictures, got none from {name} ({reason}); convert it first"
             )
         expected = self.clip.count
-        if complaints or code not in (0, TORN):
+        if complaints or code not in (0, DECODE_ERROR):
             log.warning("%s is damaged, pictures may be torn: %s", name, reason)
-        elif code == TORN or (expected is not None and count < expected - 1):
+        elif code == DECODE_ERROR or (expected is not None and count < expected - 1):
             log.warning("%s is damaged: %d frames of about %s came out", name, count, expected)
 
     def _report_sizes(self, said: Iterable[str]) -> None:

@@ -13,13 +13,13 @@ from pipeline.errors import UserError
 from pipeline.storage.lock import locked
 from pipeline.sweep.plan import JobState, Status, status_of, write_status
 
-ANY = ("device", "OMP_NUM_THREADS")
+UNBOUND_FACTS = ("device", "OMP_NUM_THREADS")
 """Facts that may have changed since a job was done; the job is not run again for them."""
 
 
 def binding_facts(facts: Mapping[str, str]) -> dict[str, str]:
     """Return the facts that must be unchanged for a finished result to be kept."""
-    return {name: fact for name, fact in facts.items() if name not in ANY}
+    return {name: fact for name, fact in facts.items() if name not in UNBOUND_FACTS}
 
 
 @dataclass

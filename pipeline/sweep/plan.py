@@ -26,7 +26,7 @@ LONGEST = 120
 """Maximum length of a job's name in characters, without the digest of a shortened name."""
 DIGEST = 8
 """Number of hexadecimal digits of that digest."""
-ODD = re.compile(r"[^A-Za-z0-9._=,+-]+")
+UNSAFE_CHARACTERS = re.compile(r"[^A-Za-z0-9._=,+-]+")
 """Characters replaced in a job's name, as shells, other systems or URLs may not accept them."""
 
 
@@ -44,7 +44,7 @@ class JobState(StrEnum):
     """Never started, or without a status that can be read."""
 
 
-OVER = (JobState.DONE, JobState.FAILED)
+FINAL_STATES = (JobState.DONE, JobState.FAILED)
 """Final states, of jobs that have run to their end."""
 
 
@@ -161,7 +161,7 @@ def job_name(overrides: Sequence[str], keys: Iterable[str]) -> str:
     of = set(keys)
     pairs = (override.partition("=") for override in overrides)
     full = ",".join(f"{key}={unquote(value)}" for key, _, value in pairs if key in of)
-    name = ODD.sub("-", full)[:LONGEST].strip("-.") or "only"
+    name = UNSAFE_CHARACTERS.sub("-", full)[:LONGEST].strip("-.") or "only"
     if name == full or not full:
         return name
     return f"{name}-{hashlib.sha1(full.encode()).hexdigest()[:DIGEST]}"

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from pipeline.errors import UserError
-from pipeline.sweep.plan import OVER, status_of
+from pipeline.sweep.plan import FINAL_STATES, status_of
 
 PAUSE = 5.0
 """Seconds between two queries of the queue."""
@@ -81,7 +81,7 @@ class Queue:
             time.sleep(PAUSE)
             submitted = _job_ids(self.folder) - self.known
             empty = empty + 1 if submitted and self._query() == set() else 0
-        if any(status_of(job).state not in OVER for job in jobs):
+        if any(status_of(job).state not in FINAL_STATES for job in jobs):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
 

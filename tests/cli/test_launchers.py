@@ -15,7 +15,7 @@ import pytest
 from helpers.clips import counted
 from helpers.command_line import Ran, ended, spawn
 
-from pipeline.config.launchers import check_engine, missing_extra
+from pipeline.config.launchers import check_launcher, missing_extra
 from pipeline.errors import UserError
 from pipeline.storage.lock import NAME
 from pipeline.sweep.plan import JobState, Status, read_plan, status_of
@@ -208,8 +208,8 @@ def test_without_a_gpu_ray_does_not_wait_for_one(folder: Path) -> None:
 def test_without_slurms_commands_it_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match="must find Slurm's commands for slurm, got no sbatch"):
-        check_engine({"_target_": "a.SlurmLauncher"})
-    check_engine({"_target_": "a.BasicLauncher"})
+        check_launcher({"_target_": "a.SlurmLauncher"})
+    check_launcher({"_target_": "a.BasicLauncher"})
 
 
 def test_where_slurms_controller_cannot_be_reached_it_is_said_at_once(
@@ -220,7 +220,7 @@ def test_where_slurms_controller_cannot_be_reached_it_is_said_at_once(
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="must reach Slurm's controller for slurm, got: sinfo: err"):
-        check_engine({"_target_": "a.SlurmLauncher"})
+        check_launcher({"_target_": "a.SlurmLauncher"})
 
 
 def test_an_engine_that_is_not_installed_is_named_with_its_extra(

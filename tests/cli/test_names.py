@@ -66,10 +66,10 @@ def test_names_relative_to_another_folder_work_from_there(tmp_path: Path) -> Non
 
 
 def test_a_tilde_means_home_as_in_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.config.arguments import prepared
+    from pipeline.config.arguments import prepare
 
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert prepared(["input=~/clip.mp4"]) == [f"input='{tmp_path}/clip.mp4'"]
+    assert prepare(["input=~/clip.mp4"]) == [f"input='{tmp_path}/clip.mp4'"]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Key: TypeAlias = tuple[tuple[int, ...], tuple[str, ...]]
 """Shape of the image, and the requested layers."""
-MOST = 32
+MAX_RECORDINGS = 32
 """Maximum number of recordings; each holds an image, its gradients and the activations."""
 NAMES = ("auto", "graphs", "none")
 
@@ -54,7 +54,7 @@ def with_cuda_graphs(model: Model, name: str, device: torch.device) -> Model:
 
 
 class CudaGraphModel(ModelWrapper):
-    """A Model that captures its forward and backward pass at the second image of a size.
+    """A Model whose forward and backward pass are captured when a size is seen a second time.
 
     A GPU finishes a layer before the CPU has launched the next. Launched as one graph (the same
     kernels on the same memory), a step does not wait for Python. Results are identical, bit for
@@ -89,9 +89,9 @@ class CudaGraphModel(ModelWrapper):
 
     def to(self, device: torch.device) -> Model:
         """Return the model on this device; self if it is on it already."""
-        model_there = self.model.to(device)
+        moved_model = self.model.to(device)
         return (
-            self if model_there is self.model else with_cuda_graphs(model_there, NAMES[0], device)
+            self if moved_model is self.model else with_cuda_graphs(moved_model, NAMES[0], device)
         )
 
     def _recorded(self, image: Image, layers: Sequence[str]) -> _Tape | None:
@@ -117,7 +117,7 @@ class CudaGraphModel(ModelWrapper):
         """Store the tape as the most recently used; delete the least recently used beyond MOST."""
         self._tapes[key] = tape
         self._tapes.move_to_end(key)
-        if len(self._tapes) > MOST:
+        if len(self._tapes) > MAX_RECORDINGS:
             self._tapes.popitem(last=False)
 
 

@@ -28,7 +28,7 @@ class HookedNetwork:
     ) -> Callable[[Tensor], Mapping[str, object]]:
         """Return a function from an input to the outputs of these layers, by name.
 
-        Outputs are in execution order. Of a layer that runs several times the first output is
+        Outputs are in execution order. If a layer runs several times, its first output is
         returned. device: the one that the module is already on.
         """
         return partial(self._watched, layers=frozenset(layers))

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from pipeline.frame import Image
 from pipeline.model.network.layout import Size
 
-WHOLES = (1, 32, 14, 64, 224, 256)
-"""Pixels of which a network may require multiples as sides: patches, strides, windows."""
+MULTIPLES = (1, 32, 14, 64, 224, 256)
+"""Divisors, in pixels, that a network may require of image sides: patches, strides, windows."""
 
 
-LEAST = 97
+MIN_SIDE = 97
 """Smallest side, in pixels, of the images to try: odd, and large enough for five poolings."""
 
 
@@ -24,9 +24,9 @@ class Sides:
     """Image sizes that a network accepts."""
 
     whole: int = 1
-    """Pixels of which height and width must be multiples."""
+    """Required divisor of height and width, in pixels."""
     only: int | None = None
-    """Side, in pixels, of the square that is the only size accepted. None: no such limit."""
+    """Side, in pixels, of the only size accepted, a square. None: any multiples of `whole`."""
 
     def of(self, size: Size) -> Size:
         """Return the size to which an image of this size is padded or scaled."""
@@ -44,7 +44,7 @@ class Sides:
         )
 
     def filled(self, normalised: Tensor) -> Tensor:
-        """Return the image, padded at the right and bottom with zeros, the mean of all images."""
+        """Return the image, padded at the right and bottom with zeros, the mean colour."""
         height, width = normalised.shape[2:]
         whole = self.of((height, width))
         if whole == (height, width):
@@ -70,8 +70,8 @@ def sides_of(module: nn.Module, only: int) -> Sides:
     Networks do not declare them, and fail in various ways with other sizes. only: side, in pixels,
     of the square to use if no other size works.
     """
-    for whole in WHOLES:
-        count = -(-LEAST // whole)
+    for whole in MULTIPLES:
+        count = -(-MIN_SIDE // whole)
         side, longer = count * whole, (count + 1) * whole  # one of the two is an odd multiple
         try:
             module(torch.zeros(1, 3, side, longer))

@@ -24,7 +24,7 @@ class Layout:
     """Number of channels."""
     axis: int
     """Axis of the output that holds the channels."""
-    placeless: int | None = None
+    leading_tokens: int | None = None
     """Number of leading tokens that have no position. None: the output is not a list of tokens."""
 
     def read(self, output: Tensor, size: Size) -> Tensor:
@@ -32,9 +32,9 @@ class Layout:
 
         size: of the network's input.
         """
-        if self.placeless is None:
+        if self.leading_tokens is None:
             return output if self.axis == 1 else output.movedim(self.axis, 1)
-        tokens = output.movedim(self.axis, 1)[:, :, self.placeless :]
+        tokens = output.movedim(self.axis, 1)[:, :, self.leading_tokens :]
         return tokens.reshape(1, self.channels, *grid(tokens.shape[2], size))
 
 
@@ -80,15 +80,15 @@ def _layout_of_tokens(
     first: Sequence[int], second: Sequence[int], sizes: Sequence[Size], fixed: Sequence[int]
 ) -> Layout | None:
     if len(fixed) == 2 and first[1] == 1:
-        return Layout(first[2], 2, placeless=0)  # only the class token
+        return Layout(first[2], 2, leading_tokens=0)  # only the class token
     if fixed not in ([1], [2]):
         return None
     few, many = first[3 - fixed[0]], second[3 - fixed[0]]
     less, more = (height * width for height, width in sizes)
-    placeless = few - (many - few) * less / (more - less)
-    if many < few or placeless < 0 or placeless != round(placeless):
+    leading_tokens = few - (many - few) * less / (more - less)
+    if many < few or leading_tokens < 0 or leading_tokens != round(leading_tokens):
         return None
-    return Layout(first[fixed[0]], fixed[0], placeless=round(placeless))
+    return Layout(first[fixed[0]], fixed[0], leading_tokens=round(leading_tokens))
 
 
 def _layout_of_square(shape: Sequence[int]) -> Layout | None:
@@ -96,7 +96,7 @@ def _layout_of_square(shape: Sequence[int]) -> Layout | None:
         return Layout(shape[1], 1)
     if len(shape) == 3:
         # tokens before channels, as in most networks
-        return Layout(shape[2], 2, placeless=shape[1] - math.isqrt(shape[1]) ** 2)
+        return Layout(shape[2], 2, leading_tokens=shape[1] - math.isqrt(shape[1]) ** 2)
     if len(shape) == 4 and shape[2] == shape[3]:
         return Layout(shape[1], 1)
     return Layout(shape[3], 3) if len(shape) == 4 and shape[1] == shape[2] else None

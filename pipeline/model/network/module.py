@@ -89,8 +89,8 @@ class Network(nn.Module):
     def layers(self) -> list[str]:
         """Return the dotted names of all layers that can be read, in execution order."""
         if not self._layers:
-            tried_layouts = self._tried(self._way.names)
-            self._layers = [name for name, layout in tried_layouts.items() if layout is not None]
+            layouts_by_name = self._tried(self._way.names)
+            self._layers = [name for name, layout in layouts_by_name.items() if layout is not None]
         return self._layers
 
     @property
@@ -162,8 +162,8 @@ class Network(nn.Module):
     @cached_property
     def _blocks(self) -> list[str]:
         """Blocks of the whole network that can be read."""
-        tried_layouts = self._tried(outline(self._way.names))
-        return [name for name, layout in tried_layouts.items() if layout is not None]
+        layouts_by_name = self._tried(outline(self._way.names))
+        return [name for name, layout in layouts_by_name.items() if layout is not None]
 
     @cached_property
     def _last(self) -> str:

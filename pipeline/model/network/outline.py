@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-SHARE = 0.2
+MAX_SHARE = 0.2
 """Share of all layers above which a module is replaced by its children."""
 
 
@@ -15,7 +15,7 @@ def outline(layers: Sequence[str]) -> list[str]:
 
     A module that holds much of the network (blocks, features) is replaced by its children.
     """
-    return _split(layers, 0, len(layers) * SHARE)
+    return _split(layers, 0, len(layers) * MAX_SHARE)
 
 
 def is_map(activation: object) -> bool:

@@ -18,7 +18,7 @@ from pipeline.model.network.pool_before_relu import pool_first
 
 
 class TracedNetwork:
-    """Any module that torch.fx can trace. For another module any exception may be raised.
+    """Any module that torch.fx can trace. For other modules the constructor may raise anything.
 
     leaves, functions: module classes and functions that torch.fx must not trace into, because what
     they do depends on the image size. The module is cut after the deepest requested layer, batch
@@ -61,7 +61,7 @@ class TracedNetwork:
         if device.type == "cpu":
             fuse_passes(folded)
         folded.to(memory_format=torch.channels_last)
-        # not the module itself, which prints the error that an image that is too small causes
+        # not the module itself, which would print errors caused by images that are too small
         forward: Callable[[Tensor], Mapping[str, object]] = folded.forward
         return forward
 
