@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from pydantic import Field
@@ -44,7 +45,7 @@ class Limits:
         if count is not None and count > self.frames:
             raise UserError(
                 f"{key}: must give at most limits.frames={self.frames} frames, got {count}; "
-                f"ask for fewer, or set limits.frames={count}"
+                f"set frames={self.frames}, or limits.frames={count}"
             )
 
     def check_rate(self, key: str, rate: float) -> None:
@@ -53,7 +54,8 @@ class Limits:
         key: the setting that determines the rate.
         """
         if rate > self.rate:
+            # rounded up, so that the suggested limit allows this rate
             raise UserError(
-                f"{key}: must have at most limits.rate={self.rate:g} frames a second, "
-                f"got {rate:g}; ask for fewer, or set limits.rate={rate:g}"
+                f"{key}: must have at most limits.rate={self.rate:g} frames/s, got {rate:g}; "
+                f"reduce the rate, or set limits.rate={math.ceil(rate)}"
             )

@@ -30,14 +30,14 @@ SOUND = ("envelope", "bass", "mid", "treble", "onset")
 VARIABLES = {
     "t": "seconds since frame 0",
     "frame": "index of the frame, from 0",
-    "rate": "frames a second",
-    "count": "frames of the whole",
-    "duration": "seconds of the whole",
+    "rate": "frames per second",
+    "count": "number of frames of the render",
+    "duration": "length of the render in seconds",
     "envelope": "loudness, 0..1",
     "bass": "loudness from 20 to 150 Hz, 0..1",
     "mid": "loudness from 150 to 2000 Hz, 0..1",
     "treble": "loudness from 2000 to 10000 Hz, 0..1",
-    "onset": "1 where a beat or note begins, soon 0 again",
+    "onset": "1 at the start of a beat or note, then quickly back to 0",
 }
 """Variable -> its meaning."""
 CONSTANTS = {"pi": math.pi, "tau": math.tau, "e": math.e}
@@ -153,14 +153,14 @@ class Schedule:
         except Exception as error:  # domain error, division by zero, overflow, evaluator limit
             large = isinstance(error, OverflowError)
             raise ScheduleError(
-                "must have a value all the time, got "
+                "must have a value at all times, got "
                 f"{'a number too large' if large else printable(error)} in {_short(self.text)}; "
-                "clamp() keeps a number in its range"
+                "limit the range with clamp()"
             ) from error
         if isinstance(value, complex) or not math.isfinite(value):
             raise ScheduleError(
-                f"must be a finite number all the time, got {value} in {_short(self.text)}; "
-                "clamp() keeps a number in its range"
+                f"must be a finite number at all times, got {value} in {_short(self.text)}; "
+                "limit the range with clamp()"
             )
         return float(value)
 
@@ -172,7 +172,7 @@ def parse(text: str, *, rate: float, count: int | None) -> Schedule:
     last frame are logged. Raises ScheduleError with the column, from 1, of a syntax error.
     """
     if not text.strip():
-        raise ScheduleError("must be a number, keyframes or an expression, got nothing; say 1")
+        raise ScheduleError("must be a number, keyframes or an expression, got nothing; use 1")
     if len(text) > LONGEST:
         raise ScheduleError(f"must have at most {LONGEST} characters, got {len(text)}; shorten it")
     if ":" in text and KEYFRAMES.match(text):
@@ -188,7 +188,7 @@ def _keyframes(text: str, rate: float, count: int | None) -> Schedule:
     """
     prefix = re.match(r"\s*([a-z]+)\s+(?=[\d.])", text)
     if prefix and prefix[1] not in WAYS:
-        raise _unknown("way", prefix[1], WAYS, text, prefix.start(1))
+        raise _unknown("interpolation", prefix[1], WAYS, text, prefix.start(1))
     default, position = (prefix[1], prefix.end()) if prefix else ("linear", 0)
     exact = Fraction(rate).limit_denominator(1001)
     frames: list[Fraction] = []
@@ -198,30 +198,32 @@ def _keyframes(text: str, rate: float, count: int | None) -> Schedule:
         if match is None:
             position += len(text[position:]) - len(text[position:].lstrip())
             raise ScheduleError(
-                f"has no key at column {position + 1} of {_short(text)}; a key reads 4s: 1.06 or "
-                "100: 1.06, and may end in linear, smooth or hold"
+                f"must consist of keyframes, got something else at column {position + 1} of "
+                f"{_short(text)}; write them like 4s: 1.06 or 100: 1.06, optionally with linear, "
+                "smooth or hold after the value"
             )
         way = match["way"] or default
         if way not in WAYS:
-            raise _unknown("way", way, WAYS, text, match.start("way"))
+            raise _unknown("interpolation", way, WAYS, text, match.start("way"))
         if not match["unit"] and "." in match["time"]:
             raise ScheduleError(
-                f"must count frames in whole numbers, got {match['time']} at column "
-                f"{match.start('time') + 1} of {_short(text)}; say {match['time']}s for seconds"
+                f"must give frames as whole numbers, got {match['time']} at column "
+                f"{match.start('time') + 1} of {_short(text)}; write {match['time']}s for seconds"
             )
         # an exact fraction: with rounding errors, a key could take effect one frame late
         frame = Fraction(match["time"]) * (exact if match["unit"] else 1)
         key_time = f"{match['time']}{match['unit']} at column {match.start('time') + 1}"
         if frames and frame <= frames[-1]:
             raise ScheduleError(
-                f"must have keys in order of time, got {key_time} of {_short(text)}; sort them"
+                f"must have keyframes in ascending order of time, got {key_time} of {_short(text)}; "
+                "sort them and use each time once"
             )
         frames.append(frame)
         keys.append((float(match["value"]), WAYS[way]))
         position = match.end()
 
     if count is not None and frames[-1] > count:
-        log.info("%s has keys after the last frame, %d", _short(text), count)
+        log.info("%s has keyframes after the last frame, %d", _short(text), count)
 
     def value(values: Mapping[str, float]) -> float:
         now = values["frame"]
@@ -242,11 +244,11 @@ def _expression(text: str) -> Schedule:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
         raise ScheduleError(
-            f"cannot be read at column {(error.offset or 1) + shift} of {_short(text)}; "
-            "it reads like 1 + 0.2*sin(2*pi*t/4)"
+            f"must be a valid expression, got a syntax error at column "
+            f"{(error.offset or 1) + shift} of {_short(text)}; write it like 1 + 0.2*sin(2*pi*t/4)"
         ) from None
     except (RecursionError, MemoryError, ValueError):
-        raise ScheduleError(f"cannot be read: {_short(text)}; make it simpler") from None
+        raise ScheduleError(f"must be a valid expression, got {_short(text)}; simplify it") from None
     names: set[str] = set()
     _check(tree.body, text, shift, names, depth=0)
     tree = _Floats().visit(tree)
@@ -289,11 +291,13 @@ def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) ->
     number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
     if not isinstance(node, ALLOWED) or (isinstance(node, ast.Constant) and not number):
         raise ScheduleError(
-            f"may hold only numbers, variables, operators and functions, got something else at "
-            f"column {column + 1} of {_short(text)}; it reads like 1 + 0.2*sin(2*pi*t/4)"
+            "must contain only numbers, variables, operators and functions, got something else at "
+            f"column {column + 1} of {_short(text)}; write it like 1 + 0.2*sin(2*pi*t/4)"
         )
     if depth > DEEPEST:
-        raise ScheduleError(f"has too many brackets in {_short(text)}; make it simpler")
+        raise ScheduleError(
+            f"must have at most {DEEPEST} nested operations, got more in {_short(text)}; simplify it"
+        )
     children = list(ast.iter_child_nodes(node))
     if isinstance(node, ast.Call):
         name = node.func.id if isinstance(node.func, ast.Name) else ""
@@ -301,10 +305,13 @@ def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) ->
             raise _unknown("function", name or "something else", FUNCTIONS, text, column)
         minimum, maximum = ARITY[name]
         if node.keywords or not minimum <= len(node.args) <= maximum:
-            expected = str(minimum) if minimum == maximum else f"{minimum} or more"
+            expected = {minimum: f"{minimum}", minimum + 1: f"{minimum} or {maximum}"}.get(
+                maximum, f"at least {minimum}"
+            )
             raise ScheduleError(
-                f"must give {name}() {expected} numbers, got {len(node.args) + len(node.keywords)} "
-                f"at column {column + 1} of {_short(text)}; fix the call"
+                f"must call {name}() with {expected} numbers, got "
+                f"{len(node.args) + len(node.keywords)} at column {column + 1} of {_short(text)}; "
+                "correct the call"
             )
         children = list(node.args)
     if isinstance(node, ast.Name) and node.id not in CONSTANTS:
@@ -317,9 +324,10 @@ def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) ->
 
 def _unknown(kind: str, name: str, known: Collection[str], text: str, column: int) -> ScheduleError:
     near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.5)
-    fix = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    fix = f"did you mean {' or '.join(near)}?" if near else f"use one of {', '.join(known)}"
     return ScheduleError(
-        f"has an unknown {kind} {printable(name)!r} at column {column + 1} of {_short(text)}; {fix}"
+        f"must use known {kind}s, got {printable(name)!r} at column {column + 1} of {_short(text)}; "
+        f"{fix}"
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 from torch import Tensor
@@ -46,7 +48,7 @@ class SeamlessLoop:
         if self.overlap == 0:
             return clip
         if clip.count is not None and clip.count < 2 * self.overlap:
-            raise _too_short(clip.count)
+            raise _too_short(clip.count, clip.rate)
         count = None if clip.count is None else clip.count - self.overlap
         tracks = clip.tracks
         if tracks is not None:
@@ -154,9 +156,16 @@ class _Between:
         return late.lerp(self.early(positions, time - self.ago / rate, rate), self.share)
 
 
-def _too_short(frames: int) -> UserError:
-    """Return the error for a source with too few frames for the loop."""
+def _too_short(frames: int, rate: Fraction | None = None) -> UserError:
+    """Return the error for a source with too few frames for the loop.
+
+    rate: frames per second. None: unknown, so no value is suggested.
+    """
+    fix = "set a smaller loop_seconds, or loop=false"
+    if rate is not None:
+        # rounded down, so that the overlap is at most half of the frames
+        seconds = math.floor(1000 * (frames // 2) / rate) / 1000
+        fix = f"set loop_seconds={seconds:g}, or more frames" if seconds else "set loop=false"
     return UserError(
-        f"loop: needs an input twice as long as loop_seconds, got {frames} frames; "
-        "set loop_seconds=0.5, or give a longer one"
+        f"loop: must have at least twice as many frames as in loop_seconds, got {frames}; {fix}"
     )

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 ruff format --check pipeline scripts tests
 ruff check .
 mypy pipeline scripts
+mkdocs build --strict --quiet
 # Two test files at a time, each on one thread: threads of torch would wait for a core that is taken.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 python -m pytest -n 2 --dist loadfile "$@"

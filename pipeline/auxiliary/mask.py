@@ -58,6 +58,6 @@ def check_shape(mask: tuple[int, int], *shapes: tuple[int, int]) -> None:
             return
     height, width = shapes[0]
     raise UserError(
-        f"mask: must have the shape of the input's {width}x{height} pixels, got "
-        f"{mask[1]}x{mask[0]}; crop or scale it"
+        f"mask: must have the aspect ratio of the input's {width}x{height} pixels, got "
+        f"{mask[1]}x{mask[0]}; crop or scale the mask"
     )

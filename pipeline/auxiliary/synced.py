@@ -62,10 +62,10 @@ class SyncedPictures:
                     yield picture
             if picture is None:
                 raise UserError(
-                    "input: must hold pictures to its end, got none any more; copy it again from "
-                    "its origin"
+                    f"input: must contain pictures up to its end, got none from number {first} on; "
+                    "use an undamaged copy of the file"
                 )
         if self.source.clip.count != 1:
-            log.info("%s: ends before the input does; its last picture stays", self.key)
+            log.info("%s: ends before the input; its last picture is repeated", self.key)
         while True:
             yield picture

@@ -69,7 +69,7 @@ def _run() -> tuple[Any, str | None]:
             reason = printable(" ".join(str(error).split())[:300])
             return 1, (
                 f"hydra/launcher: must run all jobs, got {type(error).__name__}: {reason}; "
-                "the same command resumes"
+                "run the same command again to resume"
             )
         return 1, f"internal error, please report it:\n{traceback.format_exc()}"
     return 0, None

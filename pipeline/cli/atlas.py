@@ -65,10 +65,19 @@ def parser() -> argparse.ArgumentParser:
         "settings", nargs="+", metavar="INPUT|KEY=VALUE", help="a picture and any settings"
     )
     result.add_argument("--layer", help="draw the channels of this layer instead of all layers")
-    result.add_argument("--channels", type=int, default=24, help="number of channels (24)")
-    result.add_argument("--tile", type=int, default=320, help="width of each picture, pixels (320)")
     result.add_argument(
-        "-o", "--output", type=_picture_file, default=Path("atlas.png"), help="(atlas.png)"
+        "--channels", type=int, default=24, help="number of channels with --layer (24)"
+    )
+    result.add_argument(
+        "--tile", type=int, default=320, help="width of each picture in pixels (320)"
+    )
+    result.add_argument(
+        "-o",
+        "--output",
+        type=_picture_file,
+        default=Path("atlas.png"),
+        metavar="FILE",
+        help="file to write, .png or .jpg (atlas.png)",
     )
     return result
 
@@ -110,7 +119,7 @@ def atlas(settings: Sequence[str], *, layer: str | None, count: int, width: int)
         try:
             dream = _dream(job, compose_stage("objective", *words, *objective))
         except UserError as error:
-            tqdm.write(f"{label}: left out, {error}", file=sys.stderr)
+            tqdm.write(f"{label}: skipped, {error}", file=sys.stderr)
             continue
         tiles.append(_labelled(to_picture(dream), f"{label}   {_top_class(model, dream)}"))
     return _sheet(tiles, columns=max(1, SHEET_WIDTH // width))

@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 from pipeline.errors import UserError
 
 STOPPED = {
-    130: "stopped at once; the same command resumes from what was saved before, if anything was",
-    129: "ended with its terminal; the same command resumes",
-    143: "ended from outside; the same command resumes",
+    130: "stopped immediately; run the same command again to resume from the last saved state",
+    129: "stopped because its terminal was closed; run the same command again to resume",
+    143: "stopped by a signal (SIGTERM); run the same command again to resume",
 }
 """Exit code -> the message printed on stderr."""
 
@@ -32,7 +32,7 @@ def end(code: Any, line: str | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def print_text(text: str, outcome: str = "choose another place for the output") -> None:
+def print_text(text: str, outcome: str = "redirect it to another place") -> None:
     """Print text to stdout. Raises UserError, which contains its first line, if that fails.
 
     It is not an error if the reader has closed the pipe, as in `| head`. outcome: what the error

@@ -8,18 +8,33 @@ of multiplications and additions per million pixels of the picture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from pipeline.cli.exit_codes import print_text
 from pipeline.errors import UserError
 from pipeline.model import Model
 from pipeline.model.network.outline import is_map, outline
 
+Size = Sequence[int]
 HEIGHT, WIDTH = 128, 1024
 """Size in pixels of the test image: wide enough for the receptive field of one point."""
+
+
+def _count_fused(x: Size, weight: Size, *_: object, out_shape: Size, **__: object) -> int:
+    """Return the operations of a fused convolution, which torch does not count."""
+    return int(conv_flop_count(list(x), list(weight), list(out_shape)))
+
+
+FUSED = (
+    {torch.ops.mkldnn._convolution_pointwise: _count_fused}
+    if hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    else {}
+)
+"""Operation -> the function that counts it, given the shapes of its tensors."""
 STEP_COST = 3
 """Cost of a gradient step relative to its forward pass."""
 
@@ -58,7 +73,7 @@ def measure_layer(model: Model, name: str) -> Layer | None:
         channels = model.channels(name)  # before counting: this runs the network
     except UserError:
         return None
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=FUSED) as counter:
         activation = model(noise, [name])[name]
     cost = counter.get_total_flops() * STEP_COST / (HEIGHT * WIDTH) / 1e3
     if not is_map(activation):

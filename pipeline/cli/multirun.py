@@ -38,9 +38,9 @@ SWEEPS = Path("sweeps")
 MAX_JOBS = 10_000
 """Maximum number of jobs in a sweep: its plan and its page contain all of them."""
 REASONS = {
-    JobState.MISSING: "not begun",
-    JobState.KILLED: "the same command resumes it",
-    JobState.STOPPED: "the same command resumes it",
+    JobState.MISSING: "not started",
+    JobState.KILLED: "run the same command again to resume it",
+    JobState.STOPPED: "run the same command again to resume it",
 }
 """State of a job -> the reason to print if its status has none."""
 
@@ -79,7 +79,8 @@ class RunningSweep:
                 reason = status.line or REASONS.get(status.state, "")
                 print(f"{status.state}: {name}{': ' * bool(reason)}{printable(reason)}")
         if self.queue is not None and (remaining := self.queue.jobs()):
-            print(f"Slurm still has jobs of it; to end them: scancel {' '.join(sorted(remaining))}")
+            ids = " ".join(sorted(remaining))
+            print(f"Slurm still has jobs of this sweep; to cancel them: scancel {ids}")
         if self.gallery is not None:
             print(f"side by side: {printable(self.folder / 'index.html')}")
         if code in (0, 1, 2):
@@ -137,8 +138,8 @@ def _start_sweep(config: DictConfig) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"sweep: {printable(folder)} must be a folder that can be written, got "
-            f"{error.strerror!r}; name another"
+            f"sweep: {printable(folder)} must be a writable folder, got {error.strerror!r}; "
+            "set sweep=ANOTHER_FOLDER"
         ) from error
     with exclusive(folder):  # another sweep may start in this folder at the same time
         earlier = _earlier_plan(folder)
@@ -180,7 +181,9 @@ def _job_overrides(config: DictConfig) -> list[list[str]]:
     parsed = parser.parse_overrides(override_strings)
     count = math.prod(map(_value_count, parsed))
     if count > MAX_JOBS:
-        raise UserError(f"-m: must give at most {MAX_JOBS} jobs, got {count}; give fewer values")
+        raise UserError(
+            f"-m: must result in at most {MAX_JOBS} jobs, got {count}; set fewer values"
+        )
     (jobs,) = BasicSweeper.split_arguments(parsed, None)
     return jobs
 

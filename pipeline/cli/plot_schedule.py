@@ -40,14 +40,28 @@ def main(arguments: Sequence[str]) -> None:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(prog="dreamreel plot-schedule", description=__doc__)
-    result.add_argument("schedules", nargs="+", metavar="SCHEDULE")
-    result.add_argument("--seconds", type=float, default=10, help="length of the video (10)")
+    result.add_argument(
+        "schedules", nargs="+", metavar="SCHEDULE", help="keyframes or an expression"
+    )
+    result.add_argument(
+        "--seconds", type=float, default=10, help="length of the video in seconds (10)"
+    )
     result.add_argument(
         "--rate", type=Fraction, default=Fraction(30), help="frames per second (30)"
     )
-    result.add_argument("--audio", type=Path, help="sound file that bass, mid, treble ... refer to")
     result.add_argument(
-        "-o", "--out", type=Path, default=Path("schedule.png"), help="(schedule.png)"
+        "--audio",
+        type=Path,
+        metavar="FILE",
+        help="sound file for the variables bass, mid, treble ...",
+    )
+    result.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        default=Path("schedule.png"),
+        metavar="FILE",
+        help="picture to write (schedule.png)",
     )
     return result
 
@@ -61,7 +75,7 @@ def values(schedule: Schedule, clip: Clip, heard: AudioFeatures | None) -> list[
     assert clip.count is not None
     if heard is None and schedule.names & set(SOUND):
         raise UserError(
-            f"audio: must be given for {schedule.text!r}, got nothing; add --audio FILE"
+            f"audio: must be set for {schedule.text!r}, got nothing; add --audio FILE"
         )
     variables = Timeline({}, clip.rate, heard, clip.count)
     return [schedule(variables.values(index)) for index in range(clip.count)]
@@ -73,7 +87,8 @@ def draw(curves: list[Schedule], clip: Clip, heard: AudioFeatures | None, out: P
         import matplotlib
     except ModuleNotFoundError as error:
         raise UserError(
-            "plot-schedule: needs matplotlib, got none; pip install 'dreamreel[plot]'"
+            "plot-schedule: matplotlib must be installed, got no such package; "
+            "run: pip install 'dreamreel[plot]'"
         ) from error
 
     matplotlib.use("Agg")

@@ -82,13 +82,13 @@ def render(settings: Sequence[str], find: Callable[..., Shots]) -> NoReturn:
     overrides = [word for word in settings if not word.startswith(("output=", "hydra", "+hydra"))]
     launcher = [word for word in settings if word.startswith(("hydra", "+hydra"))]
     if not pairs.get("output"):
-        raise UserError("output: must be given, got nothing; set output=NAME.mp4")
+        raise UserError("output: must be set, got nothing; set output=NAME.mp4")
     output = Path(pairs["output"])
     folder = output.with_name(f"{output.name}.shots")
     if pairs.get("loop", "false") != "false":
         raise UserError(
-            f"loop: must be false where parts are rendered, got {pairs['loop']}; its end needs its "
-            "start, so render it as one"
+            f"loop: must be false when a video is rendered in parts, got {pairs['loop']}; set "
+            "loop=false, or render it in one piece with dreamreel instead of dreamreel shots"
         )
     if pairs.get("plan", "false") != "false":
         sys.exit(_dreamreel(*overrides, f"output={output}"))
@@ -128,5 +128,5 @@ def found(settings: Sequence[str], find: Callable[..., Shots]) -> Shots:
 def _number(text: str) -> int:
     """Return a number of frames, at least 1. Raises ArgumentTypeError, as argparse expects."""
     if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"must be a number of frames from 1, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number of frames, at least 1, got {text!r}")
     return int(text)

@@ -38,7 +38,7 @@ def task(cfg: DictConfig) -> None:
         # sequential jobs need no prefix: the first line of each names the job
         sequential = str(hydra.launcher["_target_"]).endswith(SEQUENTIAL_LAUNCHER)
         with _log_to_stderr("" if sequential else f"{folder.name}: "):
-            log.info(f"job {folder.name}" if sequential else "begins")
+            log.info(f"job {folder.name}" if sequential else "started")
             _run_sweep_job(cfg, folder)
         return
     with _log_to_stderr():
@@ -59,7 +59,9 @@ def _check_single(cfg: DictConfig, launcher: str) -> None:
     """
     key = "sweep" if cfg.get("sweep") is not None else "hydra/launcher"
     if key == "sweep" or not launcher.endswith(SEQUENTIAL_LAUNCHER):
-        raise UserError(f"{key}: must go with a sweep, got a single render; run dreamreel -m ...")
+        raise UserError(
+            f"{key}: must be used with a sweep, got a single render; add -m to the command"
+        )
 
 
 def _run_sweep_job(cfg: DictConfig, folder: Path) -> None:
@@ -77,7 +79,9 @@ def _run_sweep_job(cfg: DictConfig, folder: Path) -> None:
         log.error("internal error, please report it:\n%s", traceback.format_exc())
     else:
         if job.stop:
-            raise KeyboardInterrupt("stopped after that job; the same command resumes")
+            raise KeyboardInterrupt(
+                "stopped after this job; run the same command again to resume"
+            )
 
 
 def _render(cfg: DictConfig, job: RunningJob | None = None) -> str:
@@ -86,7 +90,7 @@ def _render(cfg: DictConfig, job: RunningJob | None = None) -> str:
 
     with oom_as_user_error():
         line = _run(cfg, job)
-    print_text(line, "the render is done")
+    print_text(line, "the render itself is complete")
     return line
 
 
@@ -109,7 +113,7 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
             forecast.write(folder)
         return forecast.line(job.output)
     if running is not None and running.is_done(job.output, job.fingerprint.facts):
-        return f"{running.line} (was done)"
+        return f"{running.line} (already done)"
     if job.stills is not None:
         return stills.stills_summary(stills.run_stills(job))
     outcome = single.run(job)
@@ -124,7 +128,8 @@ def _warn_of_shadowing_package(folder: Path) -> None:
     for other in (folder / "pipeline.py", folder / "pipeline"):
         if other.exists() and other.resolve() != ours:
             print(
-                f"warning: {printable(other)} has our package's name; run elsewhere",
+                f"warning: {printable(other)} has the name of dreamreel's package, which may be "
+                "imported from there by mistake; rename it, or run dreamreel in another folder",
                 file=sys.stderr,
             )
 
@@ -134,8 +139,9 @@ def _log_to_stderr(whose: str = "") -> Iterator[None]:
     """Print the log on stderr inside the block. whose: prefix of each line."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(f"{whose.replace('%', '%%')}%(message)s"))
+    handler.setLevel(logging.INFO)
     log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)  # for render.log, which has a line of progress now and then
     try:
         yield
     finally:

@@ -136,14 +136,19 @@ def _check_form(argument: str, *, sweeping: bool) -> None:
         exists = argument != "" and Path(argument).exists()
         suggestion = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
         raise UserError(
-            f"{printable(argument)!r}: must read KEY=VALUE, got no '='; set {printable(suggestion)}"
+            f"{printable(argument)!r}: must have the form KEY=VALUE, got no '='; "
+            f"set {printable(suggestion)}"
         )
     if argument.lstrip("+~").startswith("hydra.searchpath"):
         raise UserError(
-            "hydra.searchpath: must be left out, got a folder of settings; use --config-dir DIR"
+            f"hydra.searchpath: must not be set, got {printable(value)[:80]}; "
+            "use --config-dir DIR instead"
         )
     if argument.startswith("="):
-        raise UserError(f"{printable(argument)!r}: must read KEY=VALUE, got no key; --help has all")
+        raise UserError(
+            f"{printable(argument)!r}: must have the form KEY=VALUE, got no key; "
+            "--help all lists the keys"
+        )
 
 
 def _join_choices(argument: str) -> list[str]:
@@ -159,7 +164,7 @@ def _join_choices(argument: str) -> list[str]:
     names = value.split("+")
     if not all(names):
         raise UserError(
-            f"{key}: must name a choice before and behind each +, got {printable(value)!r}; "
+            f"{key}: must name a choice on both sides of each +, got {printable(value)!r}; "
             f"set {key}={example}"
         )
     parts = [f"+{key}@{key}.{setting}.{name}={name}" for name in names]
@@ -171,8 +176,8 @@ def _quote_value(argument: str, groups: Collection[str], *, sweeping: bool) -> s
     key, equals, value = argument.partition("=")
     if key in groups and ("${" in value or (value[:1] == "[" and not _are_names(value))):
         raise UserError(
-            f"{key}: must be the name of a choice, got {printable(value)[:80]}; set {key}=CHOICE, "
-            "--help lists them"
+            f"{key}: must be the name of a choice, got {printable(value)[:80]}; set {key}=CHOICE; "
+            f"--help {key} lists them"
         )
     if key in groups and equals and NON_STRING.fullmatch(value):
         return f"{key}={quote(value)}"  # so that Hydra reports a choice that does not exist
@@ -194,6 +199,8 @@ def _are_names(value: str) -> bool:
 
 def _schedule_text(value: str, *, sweeping: bool) -> str:
     """Return the value of a setting with quotes around schedules, which Hydra would not parse."""
+    if is_quoted(value):
+        return value
     if value[:1] == "[" and value[-1:] == "]":
         return f"[{','.join(_schedule_text(item, sweeping=False) for item in _split(value[1:-1]))}]"
     if value[:1] in ("{", "[") or "${" in value or not SCHEDULE.search(value):
@@ -246,12 +253,12 @@ def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:
     suffixes: those that the encoder can write. choice: the name of the encoder.
     """
     if output.name in ("", ".."):
-        raise UserError(f"output: must be a file's name, got {str(output)!r}; set output=NAME.mp4")
+        raise UserError(f"output: must be a file name, got {str(output)!r}; set output=NAME.mp4")
     suffix = output.suffix.lower()
     if suffix in suffixes:
         return
     known = suffix in ENCODERS
-    allowed = " or ".join(s or "nothing (a folder)" for s in (suffixes if known else ENCODERS))
+    allowed = " or ".join(s or "no suffix (a folder)" for s in (suffixes if known else ENCODERS))
     where = f" with encoder={choice}" if known else ""
     fix = f"rename it, or set encoder={ENCODERS[suffix]}" if known else "rename it"
     raise UserError(f"output: must end in {allowed}{where}, got {printable(output)}; {fix}")

@@ -43,10 +43,11 @@ from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.audio_features import analyse_audio, with_audio
 from pipeline.frame_range import FrameRange
 from pipeline.jobs import stills
+from pipeline.jobs.description import describe
 from pipeline.jobs.job import Job
 from pipeline.jobs.output_path import check_output, default_output
 from pipeline.model.network.cuda_graphs import with_cuda_graphs
-from pipeline.model.network.precision import with_precision
+from pipeline.model.network.precision import resolve_precision, with_precision
 from pipeline.recording.fingerprint import contents, fingerprint
 from pipeline.render import Pipeline
 from pipeline.runtime.determinism import use_deterministic_kernels
@@ -87,7 +88,7 @@ def compose_settings(*overrides: str) -> tuple[DictConfig, dict[str, str]]:
         for word in words:
             if word.startswith("-"):
                 raise UserError(
-                    f"{printable(word)}: must be KEY=VALUE, got an option; leave it out"
+                    f"{printable(word)}: must have the form KEY=VALUE, got an option; remove it"
                 )
         with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
             cfg = hydra.compose("config", overrides=words, return_hydra_config=True)
@@ -228,6 +229,15 @@ def compose_config(
         plan=general.plan,
         stills=source if several else None,
         auxiliary_of=auxiliary_of if several else None,
+        description=describe(
+            input_=input_files.get("input"),
+            output=output,
+            clip=clip,
+            choices=choices,
+            objective=stages_at(0).objective,
+            device=device,
+            precision=resolve_precision(general.precision, device),
+        ),
     )
 
 
@@ -303,7 +313,6 @@ def _check_bare(output: Path) -> None:
     """Raise UserError if the output of a sweep's jobs is not a name without a folder."""
     if output.name != str(output):
         raise UserError(
-            f"output: must be a name without a folder in a sweep, got {printable(output)}; each "
-            "job "
-            f"has a folder of its own: set output={printable(output.name)}"
+            f"output: must be a file name without a folder in a sweep, got {printable(output)}, "
+            f"because each job has its own folder; set output={printable(output.name)}"
         )

@@ -52,7 +52,7 @@ class Setting:
     key: str
     """As it is written on the command line: "dreamer.octaves"."""
     default: str
-    """Its default as it is written on the command line; empty: not set."""
+    """Its default as it is written on the command line; =KEY: that of KEY; empty: not set."""
     meaning: str
     """What it does, its unit, its range."""
     type: str
@@ -122,10 +122,15 @@ def summary(text: str) -> str:
 
 
 def as_written(node: yaml.Node) -> str:
-    """Return the value of a yaml node as it is written on the command line; null is empty."""
+    """Return the value of a yaml node as it is written on the command line; null is empty.
+
+    A reference to another setting is written as =KEY.
+    """
     if isinstance(node, yaml.ScalarNode):
         value = str(node.value)
-        return "" if value in ("null", "~", "") else TEMPLATE.sub(r"\1", value)
+        if value == "???":
+            return "required"
+        return "" if value in ("null", "~", "") else TEMPLATE.sub(r"=\1", value)
     if isinstance(node, yaml.SequenceNode):
         return f"[{','.join(as_written(item) for item in node.value)}]"
     pairs = (f"{key.value}:{as_written(value)}" for key, value in node.value)
@@ -160,7 +165,10 @@ def _of_mapping(
                 break
             comment.append(line.partition("#")[2].strip())
         written = prefix + name
-        yield Setting(written, as_written(value), " ".join(comment).strip(), types.get(name, ""))
+        default, meaning = as_written(value), " ".join(comment).strip()
+        if not default or default.startswith("="):
+            meaning = meaning.replace("null:", "not set:")
+        yield Setting(written, default, meaning, types.get(name, ""))
 
 
 def _types(text: str) -> dict[str, str]:

@@ -93,8 +93,9 @@ def look_of_result(path: Path) -> dict[str, dict[str, Any]]:
                 continue
             if group == "model" and name in MODEL_FILE_KEYS and value is not None:
                 raise UserError(
-                    f"{KEY}: {printable(path)} needs model.{name}={printable(value)}, and a look "
-                    "must not name files; save one that uses a published network"
+                    f"{KEY}: must not use files of your own for a look, got "
+                    f"model.{name}={printable(value)} in {printable(path)}; choose a result that "
+                    "uses published weights"
                 )
             inner = look[group]["settings"]
             for part in above:
@@ -155,8 +156,9 @@ def _preset_settings(path: Path) -> set[str]:
         check_plain(content, printable(path), top_level_defaults())
         values = yaml.safe_load(content) or {}
     except (yaml.YAMLError, ValueError) as error:
+        reason = " ".join(str(error).split())
         raise UserError(
-            f"{printable(path)} must be yaml, got something else; correct it"
+            f"{printable(path)}: must be valid YAML, got: {printable(reason)[:160]}; correct it"
         ) from error
     if not isinstance(values, dict):
         return set()
@@ -204,8 +206,8 @@ def _choice(group: str, node: Settings) -> str:
             mismatches[path.stem] = sum(values.get(key) != value for key, value in node.items())
     if not mismatches:
         raise UserError(
-            f"{KEY}: must be of choices that are there, got {group}={printable(node[TARGET])}; "
-            f"set {group}=CHOICE, or name another result"
+            f"{KEY}: must use choices that exist here, got {group}={printable(node[TARGET])}; "
+            f"set {group}=CHOICE, or choose another result"
         )
     return min(mismatches, key=lambda name: mismatches[name])
 

@@ -52,8 +52,8 @@ def missing_extra(name: str) -> str | None:
     ):
         return None
     return (
-        f"hydra/launcher: needs what the extra [{extra}] brings, got no {package}; "
-        f"pip install 'dreamreel[{extra}]'"
+        f"hydra/launcher: the extra [{extra}] must be installed, got no {package}; "
+        f"run: pip install 'dreamreel[{extra}]'"
     )
 
 
@@ -61,8 +61,8 @@ def _check_slurm() -> None:
     """Raise UserError unless jobs can be submitted to Slurm from this machine."""
     if shutil.which("sbatch") is None:
         raise UserError(
-            "hydra/launcher: must find Slurm's commands for slurm, got no sbatch; run it where "
-            "jobs are submitted, or set hydra/launcher=gpus or local"
+            "hydra/launcher: slurm must find Slurm's commands, got no sbatch; run it on a machine "
+            "where jobs are submitted, or set hydra/launcher=gpus or hydra/launcher=local"
         )
     try:
         command = ["sinfo", "--noheader", "--format=%P"]
@@ -70,9 +70,8 @@ def _check_slurm() -> None:
     except (OSError, subprocess.SubprocessError) as error:
         message = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
         raise UserError(
-            "hydra/launcher: must reach Slurm's controller for slurm, got: "
-            f"{printable(message)[:200]}; "
-            "look whether it runs"
+            "hydra/launcher: slurm must reach Slurm's controller, got: "
+            f"{printable(message)[:200]}; check that slurmctld is running"
         ) from error
 
 
@@ -92,12 +91,13 @@ def _check_ray(settings: Mapping[str, Any]) -> None:
     except Exception as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"hydra/launcher.ray.init: must lead to a Ray that runs, got: {reason[:200]}; fix it"
+            f"hydra.launcher.ray.init: must start or join Ray, got: {printable(reason)[:200]}; "
+            "correct these settings"
         ) from error
     available = ray.cluster_resources().get("GPU", 0)  # type: ignore[no-untyped-call]
     if available < gpus:
         raise UserError(
-            f"hydra/launcher: must find {gpus:g} GPU{'s' * (gpus > 1)} a job for gpus, got "
-            f"{available:g} in all; set hydra/launcher=local, or name the address of a cluster: "
-            "hydra.launcher.ray.init.address=auto"
+            f"hydra/launcher: gpus must find {gpus:g} GPU{'s' * (gpus > 1)} per job, got "
+            f"{available:g} in total; set hydra/launcher=local, or, for a Ray cluster with GPUs, "
+            "hydra.launcher.ray.init.address=ADDRESS"
         )

@@ -40,8 +40,8 @@ def result_settings(path: Path) -> dict[str, Any]:
     for group in GROUPS:
         if not isinstance(settings.get(group), dict) or TARGET not in settings[group]:
             raise UserError(
-                f"{KEY}: must contain settings of {group}, got {printable(path)}; "
-                "name another result"
+                f"{KEY}: must contain settings of {group}, got {printable(path)} without them; "
+                "choose another result"
             )
     return settings
 
@@ -65,9 +65,10 @@ def _read(path: Path) -> dict[str, Any]:
     # these, embedded settings never contain any.
     for key in ("trust",) if is_recipe else USER_ONLY_KEYS:
         if settings.get(key):
+            fix = f"remove {key} from that file" if is_recipe else "choose another result"
             raise UserError(
-                f"{KEY}: {printable(path)} must not set {key}, which only the user may set, got "
-                f"{printable(settings[key])[:80]}; name another result, or take {key} out of it"
+                f"{KEY}: {printable(path)} must not set {key}, which only the command line may "
+                f"set, got {printable(settings[key])[:80]}; {fix}"
             )
     return settings
 
@@ -140,14 +141,14 @@ def _check_regular(file: Path, path: Path) -> None:
 
 def _not_a_result(path: Path) -> UserError:
     if not path.exists():
-        got, fix = f"{printable(path)}, which is not there", "check the name"
+        got, fix = f"{printable(path)}, which does not exist", "check the name"
     elif (path / PLAN).exists():
         jobs = [job.name for job in read_plan(path).jobs]
         first = printable(path / jobs[0]) if jobs else "SWEEP/JOB"
-        got, fix = f"the whole sweep {printable(path)}", f"set from={first}"
+        got, fix = f"the sweep {printable(path)}", f"set from={first}"
     else:
-        got, fix = f"{printable(path)}, which tells no settings", "name another"
+        got, fix = f"{printable(path)}, which contains no settings", "choose another result"
     return UserError(
-        f"{KEY}: must name a job of a sweep, a recipe.yaml, or a video or .png that dreamreel "
-        f"made, got {got}; {fix}"
+        f"{KEY}: must be a job of a sweep, a recipe.yaml, or a video or .png made by dreamreel, "
+        f"got {got}; {fix}"
     )

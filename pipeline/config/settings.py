@@ -83,7 +83,7 @@ def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
     """
     if not _is_number(seconds) or not 0 < seconds <= 60:
         raise UserError(
-            f"loop_seconds: must be a number above 0, at most 60, got {seconds!r}; "
+            f"loop_seconds: must be a number of seconds above 0, at most 60, got {seconds!r}; "
             "set loop_seconds=1.5"
         )
     return max(1, round(Fraction(seconds) * rate)) if parse_flag("loop", loop) else 0
@@ -115,7 +115,9 @@ def feather_of(value: object) -> float:
 def seed_of(value: object) -> int:
     """Return the value. Raises UserError unless it is an integer in [0, 2**63)."""
     if type(value) is not int or not 0 <= value < 2**63:
-        raise UserError(f"seed: must be a whole number from 0 on, got {value!r}; set seed=0")
+        raise UserError(
+            f"seed: must be a whole number from 0 to {2**63 - 1}, got {value!r}; set seed=0"
+        )
     return value
 
 
@@ -170,7 +172,7 @@ def saving_of(frames: object, seconds: object) -> Saving:
         )
     if not _is_number(seconds) or not 0 <= seconds < 1e6:
         raise UserError(
-            f"save_seconds: must be a number of seconds from 0 on, got {seconds!r}; "
+            f"save_seconds: must be a number of seconds from 0, below 1000000, got {seconds!r}; "
             "set save_seconds=60"
         )
     return Saving(frames, float(seconds))
@@ -183,7 +185,8 @@ def limits_of(node: object, defaults: Mapping[str, object]) -> Limits:
     """
     if not isinstance(node, Mapping):
         raise UserError(
-            f"limits: must be settings, got {node!r}; set limits.{next(iter(defaults))}=NUMBER"
+            f"limits: must be a group of settings, got {node!r}; "
+            f"set limits.{next(iter(defaults))}=NUMBER"
         )
     limits: Limits = build(
         {TARGET: LIMITS, **node}, "limits", trusted=["pipeline"], defaults=defaults

@@ -91,8 +91,8 @@ def timeline(
         for template in templates.values():
             if unknown := template.names & {"count", "duration"}:
                 raise UserError(
-                    f"{template.key}: must not use {min(unknown)} of a video whose length is not "
-                    "known; set frames=NUMBER"
+                    f"{template.key}: must not use {min(unknown)} in a schedule, got a video of "
+                    "unknown length; set frames=NUMBER"
                 )
     result = Timeline(templates, clip.rate, analyse(clip) if audio else None, clip.count, first)
     result.check(clip.count)

@@ -138,9 +138,9 @@ class Octaves:
         smallest_side = max(smallest_side, self._shaping.least_side)
         if short < smallest_side:
             raise UserError(
-                f"objective.layers: need pictures of at least {smallest_side} pixels a side, got "
-                f"{width}x{height}; set width or height, or choose an earlier layer or less "
-                "dreamer.smoothing or dreamer.pyramid"
+                f"objective.layers: must have pictures with sides of at least {smallest_side} pixels, "
+                f"got {width}x{height}; set a larger width or height, choose an earlier layer, or "
+                "reduce dreamer.smoothing or dreamer.pyramid"
             )
         fitting = [
             o

@@ -54,7 +54,7 @@ class FFmpeg:
     def _known(cls, suffixes: tuple[str, ...]) -> tuple[str, ...]:
         for suffix in suffixes:
             if suffix not in CONTAINERS:
-                raise ValueError(f"must be among {', '.join(CONTAINERS)}, got {suffix!r}")
+                raise ValueError(f"must be one of {', '.join(CONTAINERS)}, got {suffix!r}")
         return suffixes
 
     def check(self, clip: Clip, folder: Path, suffix: str) -> None:
@@ -63,12 +63,12 @@ class FFmpeg:
         if suffix not in self.suffixes:
             raise UserError(
                 f"output: must end in {' or '.join(self.suffixes)}, got {printable(suffix)!r}; "
-                "rename it or choose another encoder"
+                "rename the output or choose another encoder (dreamreel list encoders)"
             )
         if self.pixel_format.startswith("yuv4") and (clip.height % 2 or clip.width % 2):
             raise UserError(
-                f"output: a {suffix} file must have even sides, got {clip.width}x{clip.height}; "
-                f"set width={clip.width & ~1} height={clip.height & ~1}, or name a .png"
+                f"output: must have even sides in a {suffix} file, got {clip.width}x{clip.height}; "
+                f"set width={clip.width & ~1} height={clip.height & ~1}, or output=NAME.png"
             )
         if CONTAINERS[suffix].palette:
             check_frame_rate(clip)
@@ -149,18 +149,18 @@ class FFmpeg:
                 names = [key, *re.findall(r"([\w-]+)=", str(value))]
                 if any(re.search(rf"\b{re.escape(name)}\b", line) for name in names):
                     return UserError(
-                        f"encoder.options.{key}: {self.codec} must accept it, got {value!r} "
-                        f"({printable(line)}); choose another value"
+                        f"encoder.options.{key}: must be supported by {self.codec}, got {value!r} "
+                        f"({printable(line)}); set another value"
                     )
-        said = printable(lines[0]) if lines else "it said nothing"
+        said = printable(lines[0]) if lines else "no message"
         if "nvenc" in self.codec:
             return UserError(
-                f"encoder: {self.codec} must find an NVIDIA GPU that encodes {self.pixel_format}, "
-                f"got: {said}; set encoder=h264"
+                f"encoder: must find an NVIDIA GPU that supports {self.codec} with "
+                f"{self.pixel_format}, got: {said}; set encoder=h264"
             )
         return UserError(
-            f"encoder: {self.codec} must encode {self.pixel_format}, got: {said}; "
-            "choose other encoder.options or another encoder.pixel_format"
+            f"encoder: must be able to encode {self.pixel_format} with {self.codec}, got: {said}; "
+            "change encoder.options or encoder.pixel_format"
         )
 
 
@@ -174,7 +174,7 @@ def _options(codec: str) -> Mapping[str, str]:
     if not own.startswith("Encoder "):
         raise UserError(
             f"encoder.codec: must be a video encoder of ffmpeg, got {codec!r} "
-            f"({printable(own.splitlines()[0])}); choose another, libx264 say"
+            f"({printable(own.splitlines()[0])}); set encoder.codec=libx264, for example"
         )
     shared = re.search(r"^AVCodecContext AVOptions:\n((?: .*\n)+)", _help("full"), re.MULTILINE)
     text = own + (shared[1] if shared else "")
@@ -183,4 +183,4 @@ def _options(codec: str) -> Mapping[str, str]:
 
 def _help(topic: str) -> str:
     """Return ffmpeg's help on a topic, at least one line."""
-    return output(["-h", topic]) or "it said nothing"
+    return output(["-h", topic]) or "no message"

@@ -83,16 +83,16 @@ class Images:
         """Try all steps on one or two black pictures in `folder`. Raises UserError."""
         suffix = suffix.lower()
         if suffix not in self.suffixes:
-            names = " or ".join(known or "nothing (a folder)" for known in self.suffixes)
+            names = " or ".join(known or "no suffix (a folder)" for known in self.suffixes)
             raise UserError(
-                f"output: must end in {names}, got {printable(suffix)!r}; "
-                "rename it or choose another encoder"
+                f"output: must have {names}, got {printable(suffix)!r}; rename the output or "
+                "choose another encoder (dreamreel list encoders)"
             )
         if suffix and clip.count != 1:
             number = "an unknown number" if clip.count is None else clip.count
             raise UserError(
-                f"output: a {suffix} file must hold one picture, got {number}; "
-                "name a folder or a video, or set frames=1"
+                f"output: must contain exactly one picture as a {suffix} file, got {number}; "
+                "set output=FOLDER or output=NAME.mp4, or set frames=1"
             )
         with (
             disk_errors(folder),
@@ -129,8 +129,8 @@ class Images:
     ) -> None:
         if len(pictures) != 1:
             raise UserError(
-                f"output: a {path.suffix} file must hold one picture, got {len(pictures)}; "
-                "name a folder or a video"
+                f"output: must contain exactly one picture as a {path.suffix} file, got "
+                f"{len(pictures)}; set output=FOLDER or output=NAME.mp4"
             )
         png, form = pictures[0], SINGLE[path.suffix.lower()]
         if form is PNG:
@@ -150,7 +150,7 @@ class Images:
             content = _encode(pixels, form, self._options[form])
             return add_tiff_tags(content, profile, alpha=pixels.shape[2] == 4)
         if form is JPEG and len(profile) > JPEG_BLOCK:
-            log.warning("the colour profile is left out: a JPEG has %d bytes for it", JPEG_BLOCK)
+            log.warning("the colour profile is omitted: a JPEG supports at most %d bytes", JPEG_BLOCK)
             profile = b""
         return _encode(pixels, form, self._options[form], profile)
 
@@ -187,7 +187,7 @@ class PictureSegment(Writer):
         """
         if picture.shape != self._shape or 8 * picture.dtype.itemsize != self._depth:
             got = f"{picture.shape} {picture.dtype}"
-            raise ValueError(f"a picture must be {self._shape} of {self._depth} bits, got {got}")
+            raise ValueError(f"a picture must have shape {self._shape} and {self._depth} bits, got {got}")
         pixels = picture[..., ::-1]
         if self._cutout is not None:
             pixels = _apply_cutout(pixels, self._cutout)
@@ -205,9 +205,8 @@ class PictureSegment(Writer):
                 got = sum(1 for _ in read_pngs([self._half]))
                 if got != self._written:
                     raise UserError(
-                        f"{printable(self._path)}: must hold all {self._written} pictures, got "
-                        f"{got}; "
-                        "choose another disk"
+                        f"{printable(self._path)}: must contain all {self._written} pictures, got "
+                        f"{got}; set output to a path on another disk"
                     )
                 commit(self._half, self._path)
         finally:

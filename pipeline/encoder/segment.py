@@ -49,7 +49,7 @@ class Segment(Writer):
         picture = to_uint8(picture)
         shape = (self._clip.height, self._clip.width, 3)
         if picture.shape != shape:
-            raise ValueError(f"a picture must be {shape}, got {picture.shape}")
+            raise ValueError(f"a picture must have shape {shape}, got {picture.shape}")
         assert self._process.popen.stdin is not None
         try:
             self._process.popen.stdin.write(np.ascontiguousarray(picture).data)
@@ -70,7 +70,7 @@ class Segment(Writer):
 
     def _finish(self) -> None:
         if self._written == 0:
-            raise ValueError("a segment must hold at least one picture, got none")
+            raise ValueError("a segment must contain at least one picture, got none")
         assert self._process.popen.stdin is not None
         with suppress(BrokenPipeError):  # the exit code gives the reason
             self._process.popen.stdin.close()
@@ -83,8 +83,8 @@ class Segment(Writer):
 
     def _short(self, got: int | str) -> UserError:
         return UserError(
-            f"{printable(self._path)}: must hold all {self._written} pictures, got {got}; "
-            "choose another encoder"
+            f"{printable(self._path)}: must contain all {self._written} pictures, got {got}; "
+            "choose another encoder (dreamreel list encoders)"
         )
 
     def stop(self) -> None:

@@ -89,7 +89,8 @@ def with_audio(clip: Clip, audio: Path, limits: Limits) -> Clip:
     found = tuple(match[1].decode() for match in codecs if match)
     if not found:
         raise UserError(
-            f"audio: must be a file with sound, got {printable(audio)}; name another file"
+            f"audio: must be a file that contains sound, got {printable(audio)}; "
+            "set audio to another file"
         )
     seconds = None if clip.count is None else float(clip.count / clip.rate)
     return replace(clip, tracks=Tracks(audio, 0.0, seconds, found))
@@ -104,14 +105,14 @@ def analyse_audio(clip: Clip, limits: Limits) -> AudioFeatures:
     """
     if clip.tracks is None or not clip.tracks.audio:
         raise UserError(
-            "audio: must be given for schedules that listen, got an input without sound; "
+            "audio: must be set for schedules that use sound, got an input without sound; "
             "set audio=FILE"
         )
     levels, flux = _analysed(_samples(clip.tracks, limits))
     if not (levels[:, 0] > SILENCE).any():
         log.warning(
-            "%s: its first sound track (%s) is silent where it is listened to, so %s stay 0; "
-            "set audio=FILE for another sound",
+            "%s: the first sound track (%s) is silent in the rendered part, so %s stay 0; "
+            "set audio=FILE to use another sound",
             printable(clip.tracks.path),
             printable(clip.tracks.audio[0]),
             ", ".join(SOUND),

@@ -90,7 +90,7 @@ def check_not_killed(process: Process, path: Path) -> None:
     if process.was_killed:
         raise TruncatedError(
             f"input: must be decoded to its end, but ffmpeg was killed (code "
-            f"{process.popen.returncode}) while it read {printable(path)}; run the same command "
+            f"{process.popen.returncode}) while reading {printable(path)}; run the same command "
             "again"
         )
 
@@ -98,8 +98,8 @@ def check_not_killed(process: Process, path: Path) -> None:
 def memory_limit_error(path: Path, limits: Limits) -> UserError:
     """Return the error for a file whose decoder needs more memory than the limits allow."""
     return UserError(
-        f"input: must be decoded within limits.memory={limits.bytes / GIB:.3g} GiB, got "
-        f"{printable(path)}, which takes more; raise the limit, or use another file"
+        f"input: must be decodable within limits.memory={limits.bytes / GIB:.3g} GiB, got "
+        f"{printable(path)}, which needs more; increase limits.memory, or use another file"
     )
 
 
@@ -119,6 +119,7 @@ def wait(pipe: int, *, file: int, path: Path, seconds: float) -> None:
             position, changed = current, now
         elif now - changed >= seconds:
             raise UserError(
-                f"input: must give a picture every limits.stall_seconds={seconds:g}, got nothing "
-                f"from {printable(path)}; repair the file, or raise the limit on a slow disk"
+                f"input: must yield data within limits.stall_seconds={seconds:g}, got nothing from "
+                f"{printable(path)}; use an undamaged copy of the file, or increase "
+                "limits.stall_seconds if the disk is slow"
             )

@@ -68,8 +68,8 @@ def check_options(
     for key, value in options.items():
         if key not in known:
             raise UserError(
-                f"encoder.options.{key}: must be an option of {codec}, got {key!r} "
-                f"(Unrecognized option {key!r}); {did_you_mean(key, known, 'leave it out')}"
+                f"encoder.options.{key}: must be an option of {codec}, got {key!r}; "
+                f"{did_you_mean(key, known, 'remove it')}"
             )
         text = str(value)
         if key in PARAMETERS:
@@ -77,12 +77,12 @@ def check_options(
         elif known[key] in TEXT_TYPES and key not in TEXTS:
             raise UserError(
                 f"encoder.options.{key}: must not be an option that may name a file, got {key!r}; "
-                "leave it out"
+                "remove it"
             )
         elif not VALUE.fullmatch(text):
             raise UserError(
                 f"encoder.options.{key}: must be a number or a name, got {printable(text)[:80]!r}; "
-                "leave out all but letters, digits and . , : + - _"
+                "use only letters, digits and . , : + - _"
             )
 
 
@@ -91,8 +91,8 @@ def _check_parameters(key: str, text: str, known: Collection[str]) -> None:
     for option in text.split(":"):
         found = PARAMETER.fullmatch(option)
         if found is None or not {found[1], option.partition("=")[0]} & {*known}:
-            fix = did_you_mean(option.partition("=")[0], known, "leave it out")
+            fix = did_you_mean(option.partition("=")[0], known, "remove it")
             raise UserError(
-                f"encoder.options.{key}: must read NAME=VALUE:NAME=VALUE with names that are "
-                f"allowed, got {printable(option)[:80]!r}; {fix}"
+                f"encoder.options.{key}: must have the form NAME=VALUE:NAME=VALUE with supported "
+                f"names, got {printable(option)[:80]!r}; {fix}"
             )

@@ -22,8 +22,8 @@ def check_frame_rate(clip: Clip) -> None:
     """Raise UserError if the clip's frame rate is too high for a GIF."""
     if clip.rate > FASTEST:
         raise UserError(
-            f"output: a .gif must have at most {FASTEST} frames/s, got {float(clip.rate):g}; "
-            "choose .mp4 or .webm"
+            f"output: must have at most {FASTEST} frames/s as a .gif, got {float(clip.rate):g}; "
+            "set output=NAME.mp4 or output=NAME.webm"
         )
 
 

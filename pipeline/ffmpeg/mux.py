@@ -78,7 +78,7 @@ def mux(
                 if sound is AudioTrack.NONE or MISSING_TRACK in str(error):
                     raise
                 if sound is AudioTrack.COPIED:
-                    log.info("sound cannot be copied, so it is encoded: %s", error)
+                    log.info("the sound cannot be copied, so it is encoded: %s", error)
                 else:
                     warn_of_dropped_tracks(tracks)
     if clip.sphere:
@@ -93,7 +93,9 @@ def _mark_sphere(path: Path, layout: str) -> None:
         spherical.write_spherical_tag(path, layout)
     else:
         log.warning(
-            "%s: the tags of a 360-degree video are not kept; name an .mp4 or .mov", printable(path)
+            "%s: only .mp4 and .mov support 360-degree metadata, so it is omitted; "
+            "set output=NAME.mp4 to keep it",
+            printable(path),
         )
 
 
@@ -111,7 +113,7 @@ def concat_list(segments: Sequence[Path]) -> Iterator[tuple[list[str], Path]]:
     """
     folder = segments[0].parent
     if any(segment.parent != folder for segment in segments):
-        raise ValueError(f"segments must lie in one folder, got {folder} and others")
+        raise ValueError(f"segments must be in one folder, got {folder} and others")
     plan = temporary_path(segments[0])
     try:
         plan.write_text("".join(f"file {segment.name}\n" for segment in segments))
@@ -126,7 +128,8 @@ def check_frame_count(path: Path, clip: Clip, count: int) -> None:
     if got != count:
         path.unlink()
         raise UserError(
-            f"{printable(path)}: must hold {count} pictures, got {got}; run the same command again"
+            f"{printable(path)}: must contain {count} pictures, got {got}; "
+            "run the same command again"
         )
 
 
@@ -194,7 +197,7 @@ def _tags(metadata: Mapping[str, str]) -> list[str]:
     options: list[str] = []
     for key, value in metadata.items():
         if len(value.encode()) > LONGEST:
-            log.warning("the tag %s must have at most %d bytes, so it is left out", key, LONGEST)
+            log.warning("the tag %s has more than %d bytes, so it is omitted", key, LONGEST)
         else:
             options += ["-metadata", f"{key}={value}"]
     return options
@@ -229,12 +232,13 @@ def _open_tracks(tracks: Tracks | None) -> Iterator[tuple[list[str], tuple[int, 
     except OSError as error:
         raise UserError(
             f"{printable(tracks.path)}: must be readable for its sound, got {error.strerror!r}; "
-            "put it back and run the same command again"
+            "restore the file and run the same command again"
         ) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UserError(
-                f"{printable(tracks.path)}: must be a file, got another kind; name a file"
+                f"{printable(tracks.path)}: must be a regular file, got another kind; "
+                "restore the file and run the same command again"
             )
         source = [
             "-copyts",

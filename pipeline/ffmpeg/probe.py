@@ -116,7 +116,7 @@ def probe(path: Path, limits: Limits) -> StreamInfo:
     sound = max((other.end for other in streams if other.kind == "audio"), default=0.0)
     if sound > SHORT * stream.end:
         log.warning(
-            "%s: its pictures (%d) end at %.3g s, its sound at %.3g s",
+            "%s: the pictures (%d) end at %.3g s, the sound at %.3g s",
             printable(path),
             stream.pictures,
             stream.end,
@@ -186,7 +186,7 @@ def _streams(path: Path, limits: Limits) -> list[Stream]:
         return streams
     if streams:
         raise UserError(
-            f"input: must have a moving picture, got only sound or text in {printable(path)}; "
+            f"input: must contain video, got only sound or subtitles in {printable(path)}; "
             "use another file"
         )
     raise _unreadable(path, complaints, limits)
@@ -240,8 +240,8 @@ def _first_picture(
     span, matrix, primaries, transfer = (name.decode() for name in colours.groups())
     if transfer in UNKNOWN_TO_ZIMG:
         log.warning(
-            "%s: its transfer, %s, cannot be converted, so it is taken for BT.709's; "
-            "convert the file first",
+            "%s: its transfer function, %s, is not supported, so BT.709 is assumed; "
+            "for correct colours convert the file first",
             printable(path),
             transfer,
         )
@@ -266,13 +266,13 @@ def _check_kind(path: Path, said: Sequence[bytes]) -> None:
     """Raise UserError for files whose decoded pictures differ from those that a player shows."""
     if any(map(DOLBY.match, said)):
         raise UserError(
-            "input: must hold pictures whose colours can be decoded, got Dolby Vision profile 5 in "
+            "input: must have colours that can be decoded, got Dolby Vision profile 5 in "
             f"{printable(path)}; export it as HDR10, HLG or SDR"
         )
     if any(map(TILES.match, said)):
         raise UserError(
-            f"input: must be a video, or a picture in one piece, got a picture in tiles, "
-            f"{printable(path)}; save it as .png or .jpg"
+            "input: must be a video, or a picture that is not stored in tiles, got a tiled "
+            f"picture, {printable(path)}; convert it to .png or .jpg"
         )
 
 
@@ -284,7 +284,8 @@ def _sphere(path: Path, said: Sequence[bytes]) -> str:
         return ""
     if not UPRIGHT.match(found[1]):
         log.warning(
-            "%s: the tags of its 360-degree projection are not kept; set them in the result",
+            "%s: its 360-degree projection is not supported, so the result gets no 360-degree "
+            "metadata; add it with another program",
             printable(path),
         )
         return ""
@@ -300,8 +301,8 @@ def _ratio(above: bytes | int, below: bytes | int) -> Fraction | None:
 def _too_large(path: Path, size: str, limits: Limits) -> UserError:
     """Return the error for pictures with more pixels than the limit."""
     return UserError(
-        f"input: must have at most limits.pixels={limits.pixels} pixels a picture, got "
-        f"{size} in {printable(path)}; raise the limit if memory allows"
+        f"input: must have at most limits.pixels={limits.pixels} pixels per picture, got "
+        f"{size} in {printable(path)}; increase limits.pixels if memory allows"
     )
 
 
@@ -318,5 +319,5 @@ def _unreadable(path: Path, said: list[str], limits: Limits) -> UserError:
     )
     return UserError(
         f"input: must be a video that ffmpeg can decode, got {printable(path)} ({reason[:120]}); "
-        "convert it, or copy it again from its origin"
+        "convert the file, or use an undamaged copy"
     )

@@ -51,14 +51,17 @@ def check_exit(process: Process, path: Path) -> list[str]:
     lines = complaints(process)
     if code == 0:
         for line in lines:
-            log.warning("%s: ffmpeg says: %s", printable(path), printable(line))
+            log.warning("%s: ffmpeg reports: %s", printable(path), printable(line))
         return lines
     if code in FULL_DISK or any(FULL_DISK_LINE.search(line) for line in lines):
         raise disk_full_error(path)
-    why = printable(lines[0]) if lines else f"it ended with code {code}"
+    why = printable(lines[0]) if lines else f"exit code {code}"
     if process.was_killed:
-        why = f"it was ended by signal {-code}" if code < 0 else "it was ended by a signal"
-    line = f"{printable(path)}: ffmpeg must run to its end, got: {why}; run the same command again"
+        why = f"terminated by signal {-code}" if code < 0 else "terminated by a signal"
+    line = (
+        f"{printable(path)}: must be processed completely by ffmpeg, got: {why}; "
+        "run the same command again"
+    )
     raise KilledError(line) if process.was_killed else StoppedError(line, lines)
 
 

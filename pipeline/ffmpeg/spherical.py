@@ -50,7 +50,7 @@ def write_spherical_tag(path: Path, layout: str) -> None:
             movie = bytearray(old.read(size))
             track = next((at for at in _boxes(movie, 8, size, b"trak") if _is_video(movie, at)), 0)
             if not track:
-                raise ValueError("there is no video track")
+                raise ValueError("the file has no video track")
             end = track + _size(movie, track)
             # data after the movie box moves by the size of the new box
             _move(movie, after=begin + size, by=len(box))
@@ -87,7 +87,7 @@ def _movie(file: BinaryIO) -> tuple[int, int]:
             break
         at += size
         file.seek(at)
-    raise ValueError("there is no movie box")
+    raise ValueError("the file has no movie box")
 
 
 def _size(data: bytearray, at: int) -> int:

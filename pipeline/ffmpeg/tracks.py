@@ -61,7 +61,7 @@ def track_options(tracks: Tracks, container: Container, sound: AudioTrack) -> li
         elif codec in TEXT and container.text is not None:
             target = container.text
         else:
-            _log_dropped_track(tracks, "subtitles", index, codec)
+            _log_dropped_track(tracks, "subtitle", index, codec)
             continue
         options += ["-map", f"1:s:{index}", f"-c:s:{count}", target]
         options += [f"-bsf:s:{count}", _cut_subtitles(tracks)]
@@ -90,7 +90,13 @@ def _decoders() -> frozenset[str]:
 
 def _log_dropped_track(tracks: Tracks, kind: str, index: int, codec: str) -> None:
     name = printable(tracks.path)
-    log.warning("%s: %s %d (%s) have no place in the output", name, kind, index, printable(codec))
+    log.warning(
+        "%s: %s track %d (%s) is omitted, because the output does not support it",
+        name,
+        kind,
+        index,
+        printable(codec),
+    )
 
 
 def _copy(tracks: Tracks, index: int) -> list[str]:

@@ -85,11 +85,17 @@ def plan_of(sweep: Path) -> Plan:
     """Return the sweep's plan. Raises UserError if the folder holds no valid one."""
     path = sweep / PLAN
     if path.exists() and not is_plain(path, 64 * TEXT):
-        raise UserError(f"sweep: {printable(path)} must be a file of its own; run the sweep again")
+        raise UserError(
+            f"sweep: must contain {PLAN} as a regular file of at most 64 MiB, got something else "
+            f"at {printable(path)}; remove it and run the sweep again"
+        )
     try:
         return read_plan(sweep)
     except RecursionError as error:
-        raise UserError(f"sweep: {printable(path)} must be flat; run the sweep again") from error
+        raise UserError(
+            f"sweep: must contain {PLAN} as dreamreel -m wrote it, got other data in "
+            f"{printable(path)}; remove it and run the sweep again"
+        ) from error
 
 
 def cards(sweep: Path, plan: Plan) -> Iterator[Card]:

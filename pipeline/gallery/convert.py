@@ -77,11 +77,11 @@ def convert_preview(
                 _feed(process.popen, pictures)
             exit_code = process.popen.wait(seconds)
         except subprocess.TimeoutExpired:
-            log.info("%s: not made within %g s", printable(target), seconds)
+            log.info("%s: could not be created within %g s", printable(target), seconds)
             return False
         if exit_code or not temporary.exists() or not temporary.stat().st_size:
             log.info(
-                "%s: not made: %s",
+                "%s: could not be created: %s",
                 printable(target),
                 printable(" ".join(process.complaints())[:300]),
             )

@@ -67,14 +67,16 @@ def write_mosaic(sweep: Path, *, seconds: float = 1800) -> Path | None:
     if len(done) < 2:
         return None
     if len(done) > MOST:
-        log.warning("%s: the first %d of %d jobs, no more fit", printable(path), MOST, len(done))
+        log.warning(
+            "%s: shows only the first %d of %d jobs, the maximum", printable(path), MOST, len(done)
+        )
     done = done[:MOST]
     labels = [label(plan, card) for card, _ in done]
     record, fingerprint = folder / MADE_OF, _fingerprint(done, labels)
     if is_plain(path) and is_plain(record) and record.read_text("utf-8") == fingerprint:
         return path
     if not _render(path, done, labels, folder, seconds):
-        log.warning("%s: could not be made of %d videos", printable(path), len(done))
+        log.warning("%s: could not be created from %d videos", printable(path), len(done))
         return None
     write_text(record, fingerprint)
     return path

@@ -37,7 +37,9 @@ def folder_of_pictures(sweep: Path) -> Path:
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
     if not is_folder(folder):
-        raise UserError(f"sweep: {printable(folder)} must be a folder, got a link; take it away")
+        raise UserError(
+            f"sweep: must contain {FOLDER} as a folder, got a link at {printable(folder)}; remove it"
+        )
     return folder
 
 

@@ -50,7 +50,7 @@ def _update(sweep: Path, over: threading.Event, well: threading.Event) -> None:
         except Exception as error:
             # whatever it is, the sweep itself is not affected
             if not warned:
-                log.warning("the gallery of the sweep is not up to date: %s", error)
+                log.warning("the gallery of the sweep could not be updated: %s", error)
             warned = True
         if last:
             return

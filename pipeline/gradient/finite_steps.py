@@ -38,12 +38,12 @@ class FiniteSteps:
         steps, skipped = finite.counts()
         if skipped and skipped == steps and canvas.index == 0:
             raise UserError(
-                "model, model.weights: must give finite numbers, got none in any step of the first "
-                "frame; take other weights, another layer or objective"
+                "model, model.weights: must give finite gradients, got none in the steps of the first "
+                "frame; choose other weights, another layer or another objective"
             )
         if skipped:
             log.warning(
-                "frame %d: %d of %d steps left out, whose gradient was not finite",
+                "frame %d: %d of %d steps skipped, because their gradient was not finite",
                 canvas.index,
                 skipped,
                 steps,

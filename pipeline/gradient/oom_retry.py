@@ -95,21 +95,21 @@ def _smaller_budget(gradient: Gradient, image: Image) -> TileBudget:
     budget = gradient.tile_budget
     if budget is None:
         raise UserError(
-            f"tile: must not be null where memory is not enough for the whole of {width}x"
-            f"{height} pixels, got null; set tile=auto, or give a smaller width"
+            f"tile: must not be null if memory is not sufficient for {width}x{height} pixels at "
+            "once, got null; set tile=auto, or a smaller width"
         )
     need = budget.need(gradient.model, gradient.objective.active, image.device)
     tall, wide = budget.tiles(need, height, width)[0].sides
     smaller = budget.smaller(need, height, width)
     if smaller is None:
         raise UserError(
-            f"limits.memory, tile_memory: must be enough for the smallest tiles, got too little "
-            f"for {wide}x{tall} of {width}x{height} pixels on {image.device}; free memory, raise "
-            "limits.memory, or give a smaller width"
+            "limits.memory, tile_memory: must be sufficient for the smallest tiles, got too little "
+            f"for {wide}x{tall} of {width}x{height} pixels on {image.device}; free memory, increase "
+            "limits.memory, or set a smaller width"
         )
     tiles = smaller.tiles(need, height, width)
     log.warning(
-        "memory is not enough for %dx%d pixels at once: from here on %d tiles of %dx%d, "
+        "not enough memory for %dx%d pixels at once: from now on %d tiles of %dx%d are used, "
         "as with tile_memory=%.3f",
         wide,
         tall,

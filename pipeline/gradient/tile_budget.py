@@ -90,17 +90,19 @@ class TileBudget:
         tall, wide = tiles[0].sides
         if self.fits(need, tall, wide):
             if len(tiles) > 1:
-                log.info("tiles: %d of %dx%d pixels a picture", len(tiles), wide, tall)
+                log.info("tiles: %d of %dx%d pixels per picture", len(tiles), wide, tall)
         elif not need.is_tileable:
-            log.warning("tile: none, for layers whose strides do not divide %d pixels", PERIOD)
+            log.warning(
+                "tile: ignored, because the strides of these layers do not divide %d pixels", PERIOD
+            )
         elif self.side is not None:
             raise UserError(
-                f"tile: must be at least {2 * need.margin + 2 * PERIOD} for what these layers see, "
-                f"got {self.side}; set tile=auto, or choose earlier layers"
+                f"tile: must be at least {2 * need.margin + 2 * PERIOD} for the receptive field of "
+                f"these layers, got {self.side}; set tile=auto, or choose earlier layers"
             )
         else:
             log.warning(
-                "tile_memory: %.2f instead of %.2f, for these layers' smallest tiles",
+                "tile_memory: %.2f is used instead of %.2f, for the smallest tiles of these layers",
                 tall * wide * need.bytes / GIB,
                 (self.bytes or 0) / GIB,
             )

@@ -32,7 +32,7 @@ def to_srgb(picture: Picture, profile: bytes, path: Path) -> Picture:
         )
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         log.warning(
-            "%s: its colour profile cannot be used, so its colours are taken for sRGB (%s)",
+            "%s: its colour profile cannot be used, so sRGB is assumed (%s)",
             printable(path),
             error,
         )

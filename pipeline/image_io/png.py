@@ -21,8 +21,8 @@ def read_pngs(segments: Sequence[Path]) -> Iterator[bytes]:
                 png = _read_chunks(file)
                 if signature != SIGNATURE or not png:
                     raise UserError(
-                        f"{printable(segment)}: must be as it was written, got other bytes; "
-                        "remove it and run the same command again"
+                        f"{printable(segment)}: must be undamaged, got corrupt data; remove it and "
+                        "run the same command again"
                     )
                 yield signature + png
 

@@ -68,14 +68,13 @@ def load(path: Path, limits: Limits) -> ImageFile:
     area = picture_area(path, limits)
     if not 0 < area <= limits.pixels:
         raise UserError(
-            "input: must be a picture that can be read, of at most "
-            f"limits.pixels={limits.pixels} pixels, got {printable(path)}; use another file, or "
-            "raise the limit if memory allows"
+            f"input: must be a readable picture of at most limits.pixels={limits.pixels} pixels, "
+            f"got {printable(path)}; use another file, or increase limits.pixels if memory allows"
         )
     data = _read_bytes(path, limits)
     tags = directory(data)
     if tags.following:
-        log.warning("%s: only the first of its pages is used", printable(path))
+        log.warning("%s: only the first page is used", printable(path))
     pixels, exif, profile = _decode(_declare_premultiplied(data, tags))
     if (
         pixels is None
@@ -83,8 +82,8 @@ def load(path: Path, limits: Limits) -> ImageFile:
         or pixels.shape[2:] not in ((), (1,), (3,), (4,))
     ):
         raise UserError(
-            f"input: must be a picture of 8 or 16 bits that can be decoded, got {printable(path)}; "
-            "convert it to png"
+            "input: must be a readable picture with 8 or 16 bits per channel, got "
+            f"{printable(path)}; convert it to .png"
         )
     pixels = _apply_orientation(pixels, directory(exif).number(ORIENTATION) or 1)
     grey = pixels.ndim == 2 or pixels.shape[2] == 1
@@ -105,8 +104,9 @@ def _read_bytes(path: Path, limits: Limits) -> bytes:
     with open_input(path) as file, open(file, "rb", closefd=False) as stream:
         if os.fstat(file).st_size > max_bytes:
             raise UserError(
-                f"input: must have at most {max_bytes} bytes to be a picture of "
-                f"limits.pixels={limits.pixels}, got more in {printable(path)}; use another file"
+                f"input: must have at most {max_bytes} bytes, the maximum for a picture of "
+                f"limits.pixels={limits.pixels}, got more in {printable(path)}; use another file, "
+                "or increase limits.pixels if memory allows"
             )
         return stream.read(max_bytes)
 

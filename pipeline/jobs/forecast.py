@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.errors import printable
+from pipeline.report.progress import clock
 from pipeline.storage.work_dir import write_text
 
 FILE = "plan.json"
@@ -64,12 +65,3 @@ def total_line(forecasts: Iterable[Forecast]) -> str:
         f"would take about {clock(sum(one.seconds for one in all_))} one after the other, "
         f"{memory / 1e9:.1f} GB of memory, {size / 1e6:.1f} MB"
     )
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as text, in hours, minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -38,6 +38,14 @@ from pipeline.storage.work_dir import log_to, read_json, write_text
 
 log = logging.getLogger(__name__)
 
+CALMNESS = (
+    (0.005, "very calm"),
+    (0.02, "calm"),
+    (0.1, "restless"),
+    (math.inf, "flickering"),
+)
+"""Upper limit of the flicker -> what a viewer sees. Blending frames gives 0.2 to 0.5."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -77,6 +85,9 @@ class Job:
     """Pictures that are dreamt separately; `pipeline` is for the first. None: a single render."""
     auxiliary_of: Callable[[Source], AuxiliaryInputs] | None = None
     """Function from the source of a still to its mask and guide. None: those of the pipeline."""
+
+    description: tuple[str, ...] = ()
+    """Lines that say what the job is about to do."""
 
     def recording(self) -> Recording:
         """Return the recording of this job, ready to be entered."""
@@ -196,6 +207,8 @@ def write_report(
 
 def _render(job: Job, recording: Recording, report: Report, stop: Sequence[int]) -> None:
     """Render and record every frame. Raises UserError, and KeyboardInterrupt on a stop request."""
+    for line in job.description:
+        log.info("%s", line)
     check_fit(job)
     span, count, begin = job.frame_range, job.pipeline.clip.count, 0
     if span is not None:
@@ -285,23 +298,33 @@ def summary(outcome: RenderResult) -> str:
     figures = outcome.figures
     spent: Any = figures["seconds_per_frame"]
     gain: Any = figures["gain"]
+    flicker: Any = figures["flicker"]
     frames: Any = figures["frames"]
     dreamt: Any = frames + figures.get("loop_frames", 0)
-    phrases = [f"{frames} frame{'' if frames == 1 else 's'}", f"{spent['total']:.2f} s a frame"]
-    phrases.append(f"{spent['total'] * dreamt:.0f} s in all")
+    phrases = [
+        f"{frames} frame{'' if frames == 1 else 's'} in {spent['total'] * dreamt:.0f} s "
+        f"({spent['total']:.2f} s per frame)"
+    ]
     if gain is not None:
-        phrases.append(f"gain {gain['mean']:.2f}")
-    if figures["flicker"] is not None:
-        phrases.append(f"flicker {figures['flicker']}")
+        phrases.append(
+            f"gain {gain['mean']:.2f} (the network responds {gain['mean']:.1f} times as strongly "
+            "as to the source)"
+        )
+    if flicker is not None:
+        word = next(word for limit, word in CALMNESS if flicker < limit)
+        phrases.append(f"flicker {flicker} ({word})")
     drift: Any = figures.get("drift")  # missing in reports of earlier versions
     if drift:
         worst = max(drift, key=lambda shot: abs(math.log(float(shot["ratio"]))))
         phrases.append(
-            f"{worst['band']} detail {worst['ratio']} times as strong at the end of the "
-            f"shot from frame {worst['frame']}"
+            f"in the shot from frame {worst['frame']}, {worst['band']} detail is {worst['ratio']} "
+            "times as strong at the end as at the beginning"
         )
     seams: Any = figures.get("seams")  # missing in reports of earlier versions
     if seams:
         worst = max(seams, key=lambda seam: float(seam["difference"]))
-        phrases.append(f"seams {len(seams)}, the worst {worst['difference']} at {worst['frame']}")
-    return f"{printable(outcome.output)}: {', '.join(phrases)}"
+        phrases.append(
+            f"{len(seams)} seams, the largest difference {worst['difference']} at frame "
+            f"{worst['frame']}"
+        )
+    return f"{printable(outcome.output)}: {'; '.join(phrases)}"

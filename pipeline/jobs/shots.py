@@ -105,8 +105,7 @@ def read_shots(folder: Path) -> Shots:
         return Shots(parts, tuple(map(int, content["cuts"])))
     except (OSError, ValueError, TypeError, KeyError, UserError) as error:
         raise UserError(
-            f"shots: must be a folder that dreamreel shots made, got {printable(folder)}; "
-            "run that"
+            f"shots: must be a folder that dreamreel shots made, got {printable(folder)}; run that"
         ) from error
 
 

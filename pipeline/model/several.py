@@ -83,12 +83,13 @@ class Several:
                 names = list(self.models)
                 if not names:
                     raise UserError(
-                        "model.models: must hold a network, got none; "
+                        "model.models: must contain at least one network, got none; "
                         "set model=efficientnet_lite0+googlenet"
                     )
+                owners = [name for name in names if layer in self.models[name].layers()]
                 raise UserError(
                     f"objective.layers: must begin with the name of a model, {' or '.join(names)}, "
-                    f"got {layer!r}; set {names[0]}.{layer}"
+                    f"got {layer!r}; write {(owners or names)[0]}.{layer}"
                 )
             by_model.setdefault(name, []).append(inner)
         return by_model
@@ -100,4 +101,4 @@ def _errors_of_model(name: str) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise UserError(f"{error}; all behind {name}.") from error
+        raise UserError(f"{error}; all names have the prefix {name}.") from error

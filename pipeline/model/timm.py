@@ -16,12 +16,12 @@ from torchvision.models import ResNet50_Weights
 
 from pipeline.errors import UserError
 from pipeline.model.network.input_size import sides_of
-from pipeline.model.network.module import Network, near_names
+from pipeline.model.network.module import Network, similar_names
 from pipeline.runtime.weights import read_labels, with_own_weights
 
 ANY_SIZE: tuple[dict[str, bool], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
 """Settings that let timm's transformers accept any image size; a family has one or none."""
-OTHERWISE = "or use model=efficientnet_lite0, which needs none"
+OTHERWISE = "or model=efficientnet_lite0, which needs no download"
 
 
 def named(*, name: str, weights: Path | None, labels: Path | None) -> Network:
@@ -33,7 +33,7 @@ def named(*, name: str, weights: Path | None, labels: Path | None) -> Network:
     that cannot be read or do not match, and if timm is not installed.
     """
     if importlib.util.find_spec("timm") is None:
-        raise UserError("model: needs timm; run: pip install 'dreamreel[timm]'")
+        raise UserError("model: must have timm installed, got none; run: pip install 'dreamreel[timm]'")
     _check_name(name)
     if weights is None:
         path = _published_weights(name)
@@ -96,7 +96,7 @@ def _check_name(name: str) -> None:
         known = tagged if "." in name else architectures
         raise UserError(
             f"model.name: must be one of timm's networks, got {name!r}; "
-            f"near ones are {near_names(name, known)}"
+            f"{similar_names(name, known)}"
         )
 
 
@@ -111,7 +111,7 @@ def _published_weights(name: str) -> Path:
     if not weights_config or not (weights_config.hf_hub_id or weights_config.url):
         raise UserError(
             f"model.name: must be a network with published weights, got {name!r}, which has none; "
-            "give some as model.weights=FILE, or choose another"
+            "set model.weights=FILE, or choose another network"
         )
     repository, _, revision = (weights_config.hf_hub_id or "").partition("@")
     file = weights_config.hf_hub_filename or "model.safetensors"
@@ -128,8 +128,8 @@ def _published_weights(name: str) -> Path:
     except Exception as error:  # the hubs raise errors of several libraries
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"model: the weights must be readable, downloaded once, got {reason!r}; "
-            f"fetch {url} and set model.weights=FILE, {OTHERWISE}"
+            f"model: must have weights that are in the cache or can be downloaded, got {reason!r}; "
+            f"download {url} and set model.weights=FILE, {OTHERWISE}"
         ) from error
 
 

@@ -15,7 +15,7 @@ from torchvision.models import MaxVit, VisionTransformer
 
 from pipeline.errors import UserError
 from pipeline.model.network.input_size import Sides
-from pipeline.model.network.module import Network, near_names
+from pipeline.model.network.module import Network, similar_names
 from pipeline.runtime.weights import read_labels, with_own_weights, with_weights
 
 SHIFTING = ("googlenet", "inception_v3")
@@ -38,7 +38,7 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
     if name not in known:
         raise UserError(
             f"model.name: must be one of torchvision's classifiers, got {name!r}; "
-            f"near ones are {near_names(name, known)}"
+            f"{similar_names(name, known)}"
         )
     pretrained = torchvision.models.get_model_weights(name)["DEFAULT"]
     classes = tuple(pretrained.meta["categories"])

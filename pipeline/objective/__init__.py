@@ -85,7 +85,7 @@ def _as_list(value: object) -> object:
 
 def _check_unique(values: tuple[object, ...]) -> tuple[object, ...]:
     if len(set(values)) != len(values):
-        raise ValueError("must name each once")
+        raise ValueError("must not contain duplicates")
     return values
 
 

@@ -52,5 +52,5 @@ def check_channels(
         if max(channels) >= count:
             raise UserError(
                 f"objective.{name}: must be at most {count - 1} in {layer}, got {max(channels)}; "
-                f"it has {count} channels, counted from 0"
+                f"choose from its {count} channels, counted from 0"
             )

@@ -42,8 +42,8 @@ class Guided:
         """
         if guide is None:
             raise UserError(
-                "guide: must be given for objective=guide, got nothing; set guide=FILE, a picture "
-                "or a video"
+                "guide: must be set for objective=guide, got null; set guide=FILE, a picture or a "
+                "video"
             )
         if self.guide_size < (minimum := model.smallest_side(self.layers)):
             raise UserError(

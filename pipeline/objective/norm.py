@@ -31,12 +31,12 @@ class Norm:
     def __post_init__(self) -> None:
         if self.weights is not None and len(self.weights) != len(self.layers):
             raise ValueError(
-                f"weights must be one number a layer, got {len(self.weights)} "
+                f"weights must contain one number per layer, got {len(self.weights)} "
                 f"for {len(self.layers)} layers"
             )
 
         if self.weights is not None and not any(self.weights):
-            raise ValueError("weights must not all be 0 at once")
+            raise ValueError(f"weights must not all be 0, got {list(self.weights)}")
 
     def bind(self, model: Model, guide: Guide | None = None) -> Norm:
         """Return self: nothing depends on the model."""

@@ -30,11 +30,12 @@ class Ranked(AllLayers):
 
     def bind(self, model: Model, guide: Guide | None = None) -> Ranked:
         """Return self. Raises UserError unless each layer has at least `count` channels."""
-        for layer in self.layers:
-            if self.count > (maximum := model.channels(layer)):
+        channels = {layer: model.channels(layer) for layer in self.layers}
+        for layer, maximum in channels.items():
+            if self.count > maximum:
                 raise UserError(
-                    f"objective.count: must be at most {maximum} in {layer}, got {self.count}; "
-                    "it has no more channels"
+                    f"objective.count: must be at most {maximum}, the channels of {layer}, got "
+                    f"{self.count}; set objective.count={min(channels.values())}"
                 )
         return self
 

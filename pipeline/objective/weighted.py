@@ -26,15 +26,17 @@ class Weighted:
 
     def __post_init__(self) -> None:
         for name in self.weights.keys() - self.terms.keys():
-            raise ValueError(f"weights must be of terms, got one of {name!r}")
+            raise ValueError(f"weights must only name terms, got {name!r}")
 
     def bind(self, model: Model, guide: Guide | None = None) -> WeightedSum:
         """Return all objectives, bound to this model. Raises UserError if all weights are 0."""
         weights = {name: self.weights.get(name, 1.0) for name in self.terms}
         if not any(weights.values()):
+            name = next(iter(weights), None)
+            fix = "objective=norm+label" if name is None else f"objective.weights.{name}=1"
             raise UserError(
-                f"objective.terms: must hold one whose weight is not 0, got {weights or 'none'}; "
-                "set objective=norm+label"
+                "objective.terms: must contain one with a weight other than 0, got "
+                f"{weights or 'none'}; set {fix}"
             )
         return WeightedSum(
             {name: term.bind(model, guide) for name, term in self.terms.items()}, weights

@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 TRACE = "trace.json"
 """Name of the trace file, in Chrome's trace event format (for ui.perfetto.dev)."""
-LANES = {"dreams": ("wait", "warp", "dream", "encode"), "prepares": ("decode", "flow")}
+LANES = {"main loop": ("wait", "warp", "dream", "encode"), "preparation": ("decode", "flow")}
 """Thread -> its stages: the main loop and the preparation of frames, which has its own thread
 unless the dream runs on the CPU. Several flows may run in parallel."""
-MEANING = {"wait": "waits for pictures and flow", "encode": "hands over to the encoder"}
+MEANING = {"wait": "waiting for pictures and flow", "encode": "passing pictures to the encoder"}
 """Stage -> its description in the summary, where its name is not clear enough."""
-REST = {"dreams": "figures, progress, saving", "prepares": "waits for the dream"}
+REST = {"main loop": "metrics, progress, saving", "preparation": "waiting for the dream"}
 """Thread -> what it does outside its stages."""
 
 RecordFrame: TypeAlias = Callable[[int, Mapping[str, Span]], None]
@@ -88,7 +88,7 @@ class _Profile:
             shares = {MEANING.get(stage, stage): self._sums[stage] / seconds for stage in stages}
             shares[REST[lane]] = max(0.0, 1 - sum(shares.values()))
             largest = sorted(shares.items(), key=lambda share: -share[1])
-            yield f"what {lane}: " + ", ".join(f"{share:.1%} {name}" for name, share in largest)
+            yield f"{lane}: " + ", ".join(f"{share:.1%} {name}" for name, share in largest)
 
     def _free(self, begin: float, end: float) -> int:
         """Return the number of a lane that has no other flow at `begin`; occupy it until `end`."""

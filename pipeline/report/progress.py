@@ -19,8 +19,10 @@ from pipeline.storage.work_dir import write_text
 
 log = logging.getLogger(__name__)
 
-LINE_SECONDS = 10.0
-"""Seconds between updates of progress.json and, if there is no terminal, between log lines."""
+WRITE_SECONDS = 10.0
+"""Seconds between updates of progress.json, and shortest time between two log lines."""
+LOG_SHARE, MAX_LOG_SECONDS = 0.1, 300.0
+"""Time between two log lines, as a share of the time so far, and at most, in seconds."""
 
 
 @contextmanager
@@ -45,45 +47,77 @@ def stop_requests() -> Iterator[list[int]]:
 
 
 class _Progress:
-    """A progress bar on a terminal, log lines elsewhere, and progress.json in the work folder."""
+    """A progress bar on a terminal, log lines elsewhere, and progress.json in the work folder.
+
+    The first unit takes several times as long as the others, so estimates start from the second.
+    """
 
     def __init__(
         self, total: int | None, unit: str, folder: Path, done: int, bar: tqdm[Any]
     ) -> None:
         self.total, self.unit, self.folder, self.bar = total, unit, folder, bar
         self.first = self.done = done
-        self.began = self.said = time.monotonic()
+        self.start = self.measured_from = self.written = self.logged = time.monotonic()
 
     def __call__(self, gain: float | None) -> None:
         """Count one more unit as done, with its gain if it was measured."""
         self.done += 1
-        done, now, unit = self.done, time.monotonic(), self.unit
-        postfix = "" if gain is None else f"gain {gain:.2f}"
-        self.bar.set_postfix_str(postfix, refresh=False)
+        now, count = time.monotonic(), self.done - self.first
+        self.bar.set_postfix_str("" if gain is None else f"gain {gain:.2f}", refresh=False)
         self.bar.update()
-        if now - self.said < LINE_SECONDS and done > self.first + 1:
-            return
-        self.said = now
-        seconds = (now - self.began) / (done - self.first)
-        left = None if self.total is None else max(0, self.total - done) * seconds
-        write_text(
-            self.folder / "progress.json",
-            json.dumps(
-                {
-                    "done": done,
-                    f"{unit}s": self.total,
-                    f"seconds_per_{unit}": round(seconds, 4),
-                    "seconds_left": None if left is None else round(left, 1),
-                    "gain": gain,
-                },
-            )
-            + "\n",
-        )
-        if self.bar.disable:
-            total = "" if self.total is None else f" of {self.total}"
-            ends = "" if left is None else f", {left:.0f} s left"
-            gained = f", {postfix}" if postfix else ""
-            log.info("%s %d%s, %.2f s a %s%s%s", unit, done, total, seconds, unit, ends, gained)
+        if count == 1:
+            self.bar.start_t, self.bar.initial = time.time(), self.bar.n
+            seconds = now - self.start
+        else:
+            seconds = (now - self.measured_from) / (count - 1)
+        left = None
+        if self.total is not None and count > 1:
+            left = max(0, self.total - self.done) * seconds
+        if count <= 2 or now - self.written >= WRITE_SECONDS:
+            self.written = now
+            self._write(seconds, left, gain)
+        pause = min(MAX_LOG_SECONDS, max(WRITE_SECONDS, (now - self.start) * LOG_SHARE))
+        if count <= 2 or now - self.logged >= pause:
+            self.logged = now
+            self._log(seconds, left, gain, is_first=count == 1)
+        if count == 1:
+            self.measured_from = now
+
+    def _write(self, seconds: float, left: float | None, gain: float | None) -> None:
+        """Write progress.json. seconds: per unit. left: seconds until the end, None if unknown."""
+        facts = {
+            "done": self.done,
+            f"{self.unit}s": self.total,
+            f"seconds_per_{self.unit}": round(seconds, 4),
+            "seconds_left": None if left is None else round(left, 1),
+            "gain": gain,
+        }
+        write_text(self.folder / "progress.json", json.dumps(facts) + "\n")
+
+    def _log(
+        self, seconds: float, left: float | None, gain: float | None, *, is_first: bool
+    ) -> None:
+        """Log a line; while there is a progress bar, only to render.log (level DEBUG)."""
+        total = "" if self.total is None else f" of {self.total}"
+        words = [f"{self.unit} {self.done}{total}"]
+        if is_first:
+            words.append(f"{seconds:.2f} s, more than the following ones take")
+        else:
+            words.append(f"{seconds:.2f} s per {self.unit}")
+        if left is not None:
+            words.append(f"{clock(left)} left")
+        if gain is not None:
+            words.append(f"gain {gain:.2f}")
+        log.log(logging.INFO if self.bar.disable else logging.DEBUG, "%s", ", ".join(words))
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as text: 42 s, 5 min 7 s, 3 h 20 min."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 @contextmanager
@@ -93,10 +127,14 @@ def progress_bar(total: int | None, unit: str, folder: Path, done: int = 0) -> I
     unit: what is counted, such as "frame". folder: the work folder. done: number of units that an
     earlier run has finished.
     """
+    logger = logging.getLogger("pipeline")
     with (
-        logging_redirect_tqdm([logging.getLogger("pipeline")]),
-        tqdm(total=total, unit=unit, initial=done, disable=None) as bar,
+        logging_redirect_tqdm([logger]),
+        tqdm(total=total, unit=unit, initial=done, disable=None, smoothing=0) as bar,
     ):
+        for handler in logger.handlers:  # tqdm's have no level
+            if not isinstance(handler, logging.FileHandler):
+                handler.setLevel(logging.INFO)
         try:
             yield _Progress(total, unit, folder, done, bar)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -68,9 +69,10 @@ def limit_this_process(size: int) -> None:
         return
     needed = _held() + LEAST
     if size < needed:
+        least = math.ceil(10 * needed / GIB) / 10  # rounded up, so that the suggestion suffices
         raise UserError(
-            f"limits.memory: must be at least {needed / GIB:.1f} GiB on the CPU, for the program "
-            f"itself takes most of that, got {size / GIB:.3g}; set limits.memory={needed / GIB:.1f}"
+            f"limits.memory: must be at least {least} GiB on the CPU, most of which the program "
+            f"itself uses, got {size / GIB:.3g}; set limits.memory={least}"
         )
     _limit(size)
 

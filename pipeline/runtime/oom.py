@@ -48,7 +48,7 @@ def oom_as_user_error() -> Iterator[None]:
             raise
         amount = SIZE.search(str(error))
         raise UserError(
-            "limits.memory: must be enough for a render of this size, got "
-            f"{f'no {amount[1]} more' if amount else 'no more'}; raise it where the machine has "
-            "more, or give a smaller width or tile_memory"
+            "limits.memory: must be sufficient for a render of this size, got "
+            f"{f'no further {amount[1]}' if amount else 'too little'}; increase it if the machine "
+            "has more memory, or set a smaller width or tile_memory"
         ) from error

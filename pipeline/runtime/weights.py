@@ -79,8 +79,8 @@ def with_weights(
     ) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"{key}: the weights must be readable, downloaded once, got {reason!r}; "
-            f"put {weights.url} at {path}, or use {without}, which needs none"
+            f"{key}: must have weights that are in the cache or can be downloaded, got {reason!r}; "
+            f"download {weights.url} to {path}, or set {without}, which needs no download"
         ) from error
     return network, hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -110,13 +110,13 @@ def with_own_weights(
             for name, tensor in state.items()
             if name.startswith(_prefixes(head))
         }
-    _check_fit(tensors, state, f"{key}: must hold the weights of {name}, got {printable(path)}")
+    _check_fit(tensors, state, f"{key}: must contain weights of {name}, got {printable(path)}")
     # updated, not replaced: files may lack the metadata with the versions of the modules
     state.update({name: tensor for name, tensor in tensors.items() if name in state})
     network.load_state_dict(state)
     if not count:
         log.info(
-            "%s has no weights of %s: layers can be dreamt, classes cannot",
+            "%s contains no weights of %s, so its layers can be dreamt, but no classes",
             printable(path),
             ", ".join(sorted(start.rstrip(".") for start in _prefixes(head))),
         )
@@ -132,20 +132,20 @@ def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule
         if tensor not in tensors:
             if tensor.endswith(BATCH_COUNTER):
                 continue
-            raise UserError(f"{rule}, which has no {tensor}; name the network that it is of")
+            raise UserError(f"{rule} without {tensor}; choose the network that it belongs to")
         if tensors[tensor].shape != value.shape:
             raise UserError(
                 f"{rule}, in which {tensor} is {_size(tensors[tensor])} instead of {_size(value)}; "
-                "name the network that it is of"
+                "choose the network that it belongs to"
             )
         if not tensors[tensor].isfinite().all():
             raise UserError(
-                f"{rule}, in which {tensor} is not finite; take a checkpoint from before it broke"
+                f"{rule}, in which {tensor} is not finite; use an earlier checkpoint"
             )
     for tensor in tensors.keys() - wanted.keys():
         if tensors[tensor].numel() == 1:  # a counter from training
             continue
-        raise UserError(f"{rule}, which has {tensor} too; name the network that it is of")
+        raise UserError(f"{rule} with an additional {tensor}; choose the network that it belongs to")
 
 
 def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
@@ -167,15 +167,14 @@ def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
     )
     if not found:
         raise UserError(
-            f"{key}: must hold tensors by name, got {printable(path)}, which holds something else; "
-            "save the network's state_dict()"
+            f"{key}: must contain named tensors, got {printable(path)}, which contains something "
+            "else; save the network's state_dict()"
         )
     for name, tensor in found.items():
         if tensor.layout != torch.strided:
             raise UserError(
-                f"{key}: must hold dense tensors, got {printable(path)}, in which "
-                f"{printable(name)} is "
-                "sparse; save it with to_dense()"
+                f"{key}: must contain dense tensors, got {printable(path)}, in which "
+                f"{printable(name)} is sparse; convert it with to_dense() before saving"
             )
     tensors = {name.removeprefix("module."): tensor for name, tensor in found.items()}
     return tensors, hashlib.sha256(content).hexdigest()
@@ -211,19 +210,19 @@ def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
     """
     if not count:
         raise UserError(
-            f"{key}: must be null for weights without a head, got {printable(path)}; leave it out"
+            f"{key}: must be null for weights without a head, got {printable(path)}; set {key}=null"
         )
     try:
         lines = _contents(path, key).decode().splitlines()
     except (UserError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{key}: must be a text file that can be read, got {printable(path)}; check the name"
+            f"{key}: must be a readable text file in UTF-8, got {printable(path)}; check the path"
         ) from error
     names = [re.sub(r"^/\w/(\S+)\s+\d+$", r"\1", line.strip()) for line in lines if line.strip()]
     if len(names) != count:
         raise UserError(
-            f"{key}: must name {count} classes, one a line, got {len(names)} in {printable(path)}; "
-            "take the list that goes with the weights"
+            f"{key}: must name {count} classes, one per line, got {len(names)} in "
+            f"{printable(path)}; use the list that belongs to the weights"
         )
     return tuple(names)
 
@@ -236,9 +235,8 @@ def _contents(path: Path, key: str) -> bytes:
                 return file.read()
         except OSError as error:
             raise UserError(
-                f"input: must be a file that can be read, got {printable(path)} "
-                f"({error.strerror}); "
-                "copy it again"
+                f"input: must be a readable file, got {printable(path)} ({error.strerror}); "
+                "use an undamaged copy"
             ) from error
 
 
@@ -257,14 +255,12 @@ def _unpickled(content: bytes, path: Path, key: str) -> object:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
         if isinstance(error, pickle.UnpicklingError) and content.startswith(PICKLES):
             raise UserError(
-                f"{key}: must hold nothing but tensors, got {printable(path)}, of which nothing "
-                "was "
-                "run; save the network's state_dict() as safetensors"
+                f"{key}: must contain nothing but tensors, got {printable(path)} with code, which was "
+                "not run; save the network's state_dict() as safetensors"
             ) from error
         raise UserError(
-            f"{key}: must be a weights file, safetensors or torch's, got {printable(path)}, which "
-            "is "
-            "none or damaged; fetch it again"
+            f"{key}: must be a weights file of safetensors or PyTorch, got {printable(path)}, which "
+            "is damaged or of another kind; download it again"
         ) from error
 
 

@@ -21,7 +21,7 @@ def check_order(start: float | None, end: float | None) -> None:
     if end is not None and end <= (start or 0.0):
         raise UserError(
             f"end: must be later than start={start or 0:g} s, got {end:g} s; "
-            "give a later end or none"
+            "set a later end, or end=null"
         )
 
 
@@ -42,14 +42,14 @@ def extent(
     first = frame_at(start or 0.0, rate)
     if total is not None and first >= total:
         raise UserError(
-            f"start: must lie before the input's end at {float(total / rate):g} s, "
-            f"got {start or 0:g} s; give an earlier start"
+            f"start: must be before the input's end at {float(total / rate):g} s, "
+            f"got {start or 0:g} s; set an earlier start"
         )
     last = None if end is None else frame_at(end, rate)
     if last is not None and last <= first:
         raise UserError(
-            f"end: must be a frame (1/{float(rate):g} s) later than start={start or 0:g} s, "
-            f"got {end:g} s; give a later end or none"
+            f"end: must be at least one frame (1/{float(rate):g} s) later than "
+            f"start={start or 0:g} s, got {end:g} s; set a later end, or end=null"
         )
     if frames is not None:
         last = first + frames if last is None else min(last, first + frames)
@@ -88,8 +88,8 @@ def dream_size(
     """
     if min(height, width) < SMALLEST:
         raise UserError(
-            f"input: must be at least {SMALLEST}x{SMALLEST} pixels, got {width}x{height}; "
-            "use a larger picture"
+            f"input: must have at least {SMALLEST}x{SMALLEST} pixels, got {width}x{height}; "
+            "use a larger one"
         )
     tall, wide = wanted_height or height, wanted_width or width
     if wanted_width is None and wanted_height is not None:
@@ -98,11 +98,12 @@ def dream_size(
         tall = unit * round(Fraction(height * wanted_width, unit * width))
     size = tall - tall % unit, wide - wide % unit
     if min(size) < SMALLEST or size[0] * size[1] > limits.pixels:
+        change = "larger" if min(size) < SMALLEST else "smaller"
         raise UserError(
-            f"{', '.join(keys)}: must be at least {SMALLEST} each and "
-            f"limits.pixels={limits.pixels} together, got {size[1]}x{size[0]}; "
-            f"give another {' or '.join(keys)}"
+            f"{', '.join(keys)}: must give sides of at least {SMALLEST} pixels and at most "
+            f"limits.pixels={limits.pixels} pixels in total, got {size[1]}x{size[0]}; "
+            f"set a {change} {' or '.join(keys)}"
         )
     if size != (tall, wide):
-        log.info("%dx%d pixels become %dx%d: both sides must be even", wide, tall, *size[::-1])
+        log.info("%dx%d pixels are reduced to %dx%d: both sides must be even", wide, tall, *size[::-1])
     return size

@@ -95,7 +95,8 @@ class Feedback:
         counts = [count for count in (self.frames, limit) if count is not None]
         if not counts:
             raise UserError(
-                "source.seconds: must be given where frames is not, got null; set frames=1"
+                "source.seconds: must be set if frames is not, got null; "
+                "set source.seconds=10, or frames=1"
             )
         self.limits.check_frames("source.seconds", min(counts))
         return min(counts)
@@ -118,8 +119,8 @@ class Feedback:
             return None
         if self.path.is_file() and self.path.suffix.lower() not in SUFFIXES:
             raise UserError(
-                f"input: must be a picture ({' '.join(SUFFIXES)}) to fly into, got "
-                f"{printable(self.path)}; over a video set recipe=video camera=zoom"
+                f"input: must be a picture ({' '.join(SUFFIXES)}) for this recipe, got "
+                f"{printable(self.path)}; for a video set recipe=video, with camera=zoom to zoom"
             )
         return read(self.path, self.limits)
 

@@ -104,7 +104,7 @@ class Images:
                 if picture.shape[:2] != self.shape and not is_reported:
                     is_reported = True
                     log.warning(
-                        "%s has %dx%d pixels, the first picture %dx%d; all are scaled to one size",
+                        "%s has %dx%d pixels, the first picture %dx%d; all are scaled to the same size",
                         printable(self._files[index]),
                         *picture.shape[1::-1],
                         *self.shape[::-1],
@@ -112,7 +112,7 @@ class Images:
                 picture = resize_picture(picture, clip.height, clip.width)
             else:
                 log.warning(
-                    "the picture before %s stays in its place", printable(self._files[index])
+                    "%s is replaced by the picture before it", printable(self._files[index])
                 )
                 # read again after a resume, so that the result is the same
                 picture = before if before is not None else self._latest(first, index, clip)
@@ -130,8 +130,8 @@ class Images:
         files = find_pictures(self.path)
         if not files:
             raise UserError(
-                f"input: must name at least one picture ({' '.join(SUFFIXES)}), "
-                f"got none at {printable(self.path)}; check the folder and the pattern"
+                f"input: must contain at least one picture ({' '.join(SUFFIXES)}), "
+                f"got none at {printable(self.path)}; check the folder or the pattern"
             )
         return files
 
@@ -171,9 +171,8 @@ class Images:
             if (picture := self._picture(earlier)) is not None:
                 return resize_picture(picture, clip.height, clip.width)
         raise UserError(
-            "input: must still have its first picture, got nothing to read at "
-            f"{printable(self.path)};"
-            " put the files back"
+            "input: must contain a readable picture before the unreadable ones, got none at "
+            f"{printable(self.path)}; restore the files"
         )
 
 
@@ -213,7 +212,7 @@ def report_left_out(folder: Path, files: Sequence[Path]) -> None:
     others = sorted((file for file in visible if not is_picture(file)), key=natural_order)
     if others:
         log.info(
-            "%s: no pictures, so left out: %d files, such as %s",
+            "%s: %d files that are not pictures are ignored, for example %s",
             printable(folder),
             len(others),
             printable(Path(others[0].name)),
@@ -225,7 +224,7 @@ def _report_gaps(path: Path, numbers: Sequence[int]) -> None:
     """Log a warning about the first gap in these ascending numbers, if there is one."""
     gaps = [here for here, following in pairwise(numbers) if following > here + 1]
     if gaps:
-        log.warning("%s: no picture %d; the next one follows", printable(path), gaps[0] + 1)
+        log.warning("%s: picture %d is missing and is skipped", printable(path), gaps[0] + 1)
 
 
 def _numbers(files: Sequence[Path]) -> list[int]:

@@ -113,8 +113,8 @@ class Stills:
         files = find_pictures(self.path)
         if not files:
             raise UserError(
-                f"input: must name at least one picture ({' '.join(SUFFIXES)}), "
-                f"got none at {printable(self.path)}; check the folder and the pattern"
+                f"input: must contain at least one picture ({' '.join(SUFFIXES)}), "
+                f"got none at {printable(self.path)}; check the folder or the pattern"
             )
         files = files[: self.frames]
         self.one.limits.check_frames("input", len(files))
@@ -132,7 +132,7 @@ class Stills:
                 reason = reason or error
             else:
                 return index, still
-        raise reason or AssertionError("there is a file")
+        raise reason or AssertionError("there is at least one file")
 
 
 def stills(
@@ -153,8 +153,8 @@ def stills(
     for key, value in (("start", start), ("end", end)):
         if value is not None:
             raise UserError(
-                f"{key}: must not be given for pictures that are dreamt each on its own, got "
-                f"{value:g} s; leave it out, or set recipe=video for a sequence"
+                f"{key}: must be null for stills, which have no time, got {value:g} s; "
+                f"set {key}=null, or recipe=video for a sequence"
             )
     limits.check_frames("frames", frames)
     one = Still(path, height, width, alpha, limits)

@@ -120,7 +120,7 @@ class Video:
                 attempts_left -= 1
                 if not attempts_left:
                     raise
-                log.warning("%s: begun again", str(error).partition("; ")[0])
+                log.warning("%s: restarted", str(error).partition("; ")[0])
 
     def _decoded(self, start: int, chain: str) -> Generator[Picture, None, None]:
         """Yield the pictures that the filter chain outputs, the first of which is frame `start`."""
@@ -179,12 +179,17 @@ class Video:
         limits.check_rate("input", float(cadence.rate))
         if cadence.gap > limits.gap_seconds:
             raise UserError(
-                f"input: must show a picture every limits.gap_seconds={limits.gap_seconds:g}, got "
-                f"a gap of {cadence.gap:g} s in {name}; raise the limit, or cut the file"
+                f"input: must not have a gap longer than limits.gap_seconds={limits.gap_seconds:g}, "
+                f"got a gap of {cadence.gap:g} s in {name}; increase limits.gap_seconds, or trim "
+                "the file"
             )
         limits.check_frames("input", count)
         if not cadence.steady:
-            log.info("%s has a variable rate; made constant: %s frames/s", name, cadence.rate)
+            log.info(
+                "%s has a variable frame rate; it is converted to a constant %s frames/s",
+                name,
+                cadence.rate,
+            )
 
     def _filters(self, first: int, last: int | None, *, alpha: bool = False) -> str:
         """Return the filter chain for frames [first, last) of the input.
@@ -244,13 +249,16 @@ class Video:
             raise memory_limit_error(self.path, self.limits)
         if count == 0:
             raise UserError(
-                f"input: must hold pictures, got none from {name} ({reason}); convert it first"
+                f"input: must contain readable pictures, got none in {name} ({reason}); "
+                "convert the file first"
             )
         expected = self.clip.count
         if complaints or code not in (0, DECODE_ERROR):
-            log.warning("%s is damaged, pictures may be torn: %s", name, reason)
+            log.warning("%s is damaged, so some pictures may be corrupt: %s", name, reason)
         elif code == DECODE_ERROR or (expected is not None and count < expected - 1):
-            log.warning("%s is damaged: %d frames of about %s came out", name, count, expected)
+            log.warning(
+                "%s is damaged: only %d of about %s frames can be decoded", name, count, expected
+            )
 
     def _report_sizes(self, said: Iterable[str]) -> None:
         """Log a warning if ffmpeg reported that the size of the pictures changes."""
@@ -258,8 +266,8 @@ class Video:
             width, height, wide, high = match.groups()
             if (width, height) != (wide, high):
                 log.warning(
-                    "%s: its pictures change size from %sx%s to %sx%s on the way; all are "
-                    "scaled to the first one's",
+                    "%s: the size of its pictures changes from %sx%s to %sx%s; all are scaled to the "
+                    "size of the first",
                     printable(self.path),
                     width,
                     height,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import yaml
 from helpers.clips import counted
 from helpers.command_line import TOY, rendered, run
 from helpers.sampling import every
+from omegaconf import OmegaConf
 
 from pipeline.cli.help import help_of
 from pipeline.cli.save_look import save
@@ -35,12 +35,12 @@ SETTINGS = sorted(
 
 
 @pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the user's own presets, empty."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     folder = own_presets.folder()
     (folder / "look").mkdir(parents=True)
-    yield folder
+    return folder
 
 
 def dreamreel(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -157,7 +157,8 @@ def test_a_command_says_what_it_does_or_what_is_wrong(
     assert ran.stdout.startswith(out), ran.stdout
     assert ran.stderr.startswith(err), ran.stderr
     assert "Traceback" not in ran.stderr
-    assert not (out and not ran.stdout) and not (err and not ran.stderr)
+    assert bool(ran.stdout) == bool(out)
+    assert bool(ran.stderr) == bool(err)
     if words:
         assert ran.stderr.count("\n") <= 1
 
@@ -177,9 +178,7 @@ def test_a_reader_that_has_left_is_no_error(tmp_path: Path, words: str) -> None:
 def test_a_look_of_a_result_is_saved_and_used(own: Path, tmp_path: Path) -> None:
     counted(tmp_path / "clip.mp4", frames=1)
     words = ("objective=label", "objective.label=volcano", "dreamer.smoothing=2")
-    cfg, choices = compose_settings("input=clip.mp4", *words)
-    from omegaconf import OmegaConf
-
+    cfg, _ = compose_settings("input=clip.mp4", *words)
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(OmegaConf.to_yaml(cfg, resolve=True))
     path = save("mine", recipe, overwrite=False)
@@ -195,8 +194,6 @@ def test_a_look_of_a_result_is_saved_and_used(own: Path, tmp_path: Path) -> None
 
 
 def test_a_saved_look_says_nothing_of_the_number_of_steps(own: Path, tmp_path: Path) -> None:
-    from omegaconf import OmegaConf
-
     cfg, _ = compose_settings(
         "input=clip.mp4", "quality=fine", "dreamer.octaves=6", "warp.persistence=0.9"
     )

@@ -45,10 +45,10 @@ def test_a_look_changes_the_picture_and_is_more_of_what_it_asks_for(
     assert cv2.absdiff(before, after).mean() > 2
 
 
-def test_there_is_a_picture_of_every_look_in_the_readme() -> None:
-    readme = (CONF.parent / "README.md").read_text("utf-8")
+def test_there_is_a_picture_of_every_look_in_the_guide() -> None:
+    guide = (CONF.parent / "docs/guides/looks-and-layers.md").read_text("utf-8")
     for look in set(LOOKS) - {"tour"}:
-        assert f"(docs/media/look-{look}.webp) `look={look}`" in readme
+        assert f"(../media/look-{look}.webp) `look={look}`" in guide
         assert (CONF.parent / f"docs/media/look-{look}.webp").exists()
 
 
@@ -107,3 +107,5 @@ def test_layers_are_listed_with_what_they_see(tmp_path: Path) -> None:
     assert table["logits"][:3] == ["1000", "-", "-"]
     costs = [float(row[3]) for name, row in table.items() if name != "layer"]
     assert costs == sorted(costs)
+    # 0.407e9 multiplications of 224 x 224 pixels, each with an addition, three times
+    assert float(table["logits"][3]) == pytest.approx(0.407 * 2 * 3 * 1e6 / 224**2, rel=0.1)

@@ -46,7 +46,8 @@ def with_cuda_graphs(model: Model, name: str, device: torch.device) -> Model:
     """
     if device.type != "cuda" and name == "graphs":
         raise UserError(
-            f"compile: graphs must go with an NVIDIA GPU, got {device}; set compile=auto"
+            f"compile: must be auto or none without an NVIDIA GPU, got graphs on {device}; "
+            "set compile=auto"
         )
     return (
         CudaGraphModel(model, CudaGraphs()) if device.type == "cuda" and name != "none" else model
@@ -108,7 +109,7 @@ class CudaGraphModel(ModelWrapper):
             self._recorder = None
             if not is_out_of_memory(error):
                 log.warning(
-                    "compile: none from here on, for this network cannot be recorded: %s",
+                    "compile: none from now on, because this network cannot be recorded: %s",
                     str(error).partition("\n")[0],
                 )
             return None
@@ -182,7 +183,7 @@ class _Replay(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, *wanted: Tensor | None) -> tuple[Tensor | None, ...]:
         if context.turn != context.model.turn:
-            raise RuntimeError("a recorded network was asked again before the way back was gone")
+            raise RuntimeError("a recorded network was called again before its backward pass")
         tape, image_gradients = context.tape, []
         for index, want in enumerate(wanted):
             if want is not None:

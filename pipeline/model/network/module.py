@@ -62,7 +62,7 @@ class Network(nn.Module):
         self._sides = sides or Sides()
         if self._sides.only is not None:
             log.warning(
-                "model: looks at %dx%d pixels and no other size; every picture is scaled to that",
+                "model: supports only %dx%d pixels, so every picture is scaled to this size",
                 self._sides.only,
                 self._sides.only,
             )
@@ -185,10 +185,10 @@ class Network(nn.Module):
         }
         for layer in layers:
             if layer not in layouts:
-                near = near_names(layer, [*self._blocks, *self.layers()])
                 raise UserError(
-                    f"objective.layers: must name layers that are maps or lists of channels, got "
-                    f"{layer!r}, which is a step between; near ones are {near}"
+                    "objective.layers: must be layers whose output is a map or a list of channels, "
+                    f"got {layer!r}, which is an intermediate step; "
+                    f"{similar_names(layer, [*self._blocks, *self.layers()])}"
                 )
         return layouts
 
@@ -261,14 +261,12 @@ def check_layer(layer: str, known: Sequence[str]) -> None:
     if layer in known or any(name.startswith(f"{layer}.") for name in known):
         return
     raise UserError(
-        f"objective.layers: must name layers of the model, got {layer!r}; "
-        f"near ones are {near_names(layer, [*outline(known), *known])}"
+        f"objective.layers: must be layers of the model, got {layer!r}; "
+        f"{similar_names(layer, [*outline(known), *known])}"
     )
 
 
-def near_names(name: str, known: Sequence[str]) -> str:
-    """Return the known names most similar to `name`, or else the first ones, separated by
-    commas.
-    """
+def similar_names(name: str, known: Sequence[str]) -> str:
+    """Return "similar names are ..." with the known names closest to `name`, or else examples."""
     near = difflib.get_close_matches(name, dict.fromkeys(known), n=4, cutoff=0.3)
-    return ", ".join(near or known[:6])
+    return f"similar names are {', '.join(near)}" if near else f"examples are {', '.join(known[:6])}"

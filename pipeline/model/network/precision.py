@@ -45,8 +45,8 @@ def resolve_precision(name: str, device: torch.device) -> str:
     ampere = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
     if name == "tf32" and not ampere:
         raise UserError(
-            f"precision: tf32 must go with an NVIDIA GPU from Ampere on, got {device}; "
-            "set precision=auto"
+            "precision: must not be tf32 without an NVIDIA GPU of the Ampere generation or later, "
+            f"got tf32 on {device}; set precision=auto"
         )
     if name == "auto":
         return "tf32" if ampere else "bf16" if has_bfloat16(device) else "float32"

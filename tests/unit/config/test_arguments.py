@@ -135,6 +135,7 @@ def test_an_unknown_name_is_answered_with_near_ones_or_with_where_they_stand() -
         ("camera.zoom_per_second=1 + 0.2*sin(2*pi*t/4)", "'1 + 0.2*sin(2*pi*t/4)'"),
         ("camera.zoom_per_second=0s: 1, 4s: 2", "'0s: 1, 4s: 2'"),
         ("camera.zoom_per_second='0s: 1'", "'0s: 1'"),
+        ('objective.weights=["3s: 1, 5s: 0","3s: 0"]', '["3s: 1, 5s: 0","3s: 0"]'),
         ("warp.persistence=${x}", "${x}"),
         ("objective.layers=[blocks.9,blocks.5]", "[blocks.9,blocks.5]"),
         ("objective.weights=[1,max(t, 2)]", "[1,'max(t, 2)']"),

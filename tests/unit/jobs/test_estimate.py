@@ -16,9 +16,10 @@ from helpers.scenes import pan
 from helpers.stages import job_of, part, pipeline_of, stages
 
 from pipeline.jobs.estimate import LONG, WINDOWS, estimate
-from pipeline.jobs.forecast import FILE, Forecast, clock, read_forecast, total_line
+from pipeline.jobs.forecast import FILE, Forecast, read_forecast, total_line
 from pipeline.jobs.job import Job
 from pipeline.jobs.job import run as render
+from pipeline.report.progress import clock
 from pipeline.seamless_loop import SeamlessLoop
 
 LITTLE = ("dreamer.octaves=2", "dreamer.iterations=2", "width=160")

@@ -1,0 +1,55 @@
+"""What a job is about to do, in the lines that are shown before its first frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from pipeline.errors import printable
+from pipeline.frame import Clip
+from pipeline.objective import Objective
+
+
+def describe(
+    *,
+    input_: Path | None,
+    output: Path,
+    clip: Clip,
+    choices: Mapping[str, str],
+    objective: Objective,
+    device: torch.device,
+    precision: str,
+) -> tuple[str, ...]:
+    """Return the lines: input, output, and what dreams it.
+
+    input_: None: noise. choices: group -> its choice. precision: of the network.
+    """
+    source = "noise" if input_ is None else printable(input_)
+    layers: Sequence[str] = getattr(objective, "layers", ())
+    dream = [
+        f"{group} {choices[group]}"
+        for group in ("recipe", "look", "quality")
+        if choices.get(group) not in (None, "None", "null")
+    ]
+    dream.append(
+        " of ".join([f"objective {choices['objective']}", ", ".join(layers)][: 1 + bool(layers)])
+    )
+    dream.append(f"network {choices['model']}")
+    return (
+        f"input: {source}, {_length(clip)}",
+        f"output: {printable(output)}, {clip.width}x{clip.height} pixels, {choices['encoder']}",
+        f"dream: {'; '.join(dream)}; on {device} in {precision}",
+    )
+
+
+def _length(clip: Clip) -> str:
+    """Return the number of frames, their rate, the duration and whether there is sound."""
+    if clip.count == 1:
+        return "one picture"
+    rate = f"{float(clip.rate):.6g} frames/s"
+    length = "unknown length" if clip.count is None else f"{clip.count} frames"
+    duration = "" if clip.count is None else f" ({float(clip.count / clip.rate):.1f} s)"
+    sound = "with sound" if clip.tracks is not None and clip.tracks.audio else "no sound"
+    return f"{length} at {rate}{duration}, {sound}"
