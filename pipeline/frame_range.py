@@ -44,14 +44,15 @@ class FrameRange:
             return None
         if overlap:
             raise UserError(
-                "loop: must be false if only a part is rendered, got true; set loop=false or part=null"
+                "loop: must be false if only a part is rendered, got true; "
+                "set loop=false or part=null"
             )
         match = re.fullmatch(r"(\d{1,9})-(\d{1,9})(?:\+(\d{1,9}))?", str(text))
         frames = FrameRange(int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
         if frames is None or frames.first >= frames.last or frames.begin < 0:
             raise UserError(
-                "part: must be FIRST-LAST or FIRST-LAST+RUN_UP, with FIRST less than LAST and RUN_UP "
-                f"at most FIRST, got {text!r}; set part=0-100 or part=100-200+48"
+                "part: must be FIRST-LAST or FIRST-LAST+RUN_UP, with FIRST less than LAST and "
+                f"RUN_UP at most FIRST, got {text!r}; set part=0-100 or part=100-200+48"
             )
         return frames
 

@@ -54,8 +54,9 @@ class Limits:
         key: the setting that determines the rate.
         """
         if rate > self.rate:
+            fix = "convert the file" if key == "input" else f"set {key}={self.rate:g}"
             # rounded up, so that the suggested limit allows this rate
             raise UserError(
                 f"{key}: must have at most limits.rate={self.rate:g} frames/s, got {rate:g}; "
-                f"reduce the rate, or set limits.rate={math.ceil(rate)}"
+                f"{fix}, or set limits.rate={math.ceil(rate)}"
             )

@@ -215,8 +215,8 @@ def _keyframes(text: str, rate: float, count: int | None) -> Schedule:
         key_time = f"{match['time']}{match['unit']} at column {match.start('time') + 1}"
         if frames and frame <= frames[-1]:
             raise ScheduleError(
-                f"must have keyframes in ascending order of time, got {key_time} of {_short(text)}; "
-                "sort them and use each time once"
+                f"must have keyframes in ascending order of time, got {key_time} of "
+                f"{_short(text)}; sort them and use each time once"
             )
         frames.append(frame)
         keys.append((float(match["value"]), WAYS[way]))
@@ -248,7 +248,9 @@ def _expression(text: str) -> Schedule:
             f"{(error.offset or 1) + shift} of {_short(text)}; write it like 1 + 0.2*sin(2*pi*t/4)"
         ) from None
     except (RecursionError, MemoryError, ValueError):
-        raise ScheduleError(f"must be a valid expression, got {_short(text)}; simplify it") from None
+        raise ScheduleError(
+            f"must be a valid expression, got {_short(text)}; simplify it"
+        ) from None
     names: set[str] = set()
     _check(tree.body, text, shift, names, depth=0)
     tree = _Floats().visit(tree)
@@ -296,20 +298,22 @@ def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) ->
         )
     if depth > DEEPEST:
         raise ScheduleError(
-            f"must have at most {DEEPEST} nested operations, got more in {_short(text)}; simplify it"
+            f"must have at most {DEEPEST} nested operations, got more in {_short(text)}; "
+            "simplify it"
         )
     children = list(ast.iter_child_nodes(node))
     if isinstance(node, ast.Call):
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS:
-            raise _unknown("function", name or "something else", FUNCTIONS, text, column)
+            raise _unknown("function", name or "(...)", FUNCTIONS, text, column)
         minimum, maximum = ARITY[name]
         if node.keywords or not minimum <= len(node.args) <= maximum:
             expected = {minimum: f"{minimum}", minimum + 1: f"{minimum} or {maximum}"}.get(
                 maximum, f"at least {minimum}"
             )
+            numbers = "number" if maximum == 1 else "numbers"
             raise ScheduleError(
-                f"must call {name}() with {expected} numbers, got "
+                f"must call {name}() with {expected} {numbers}, got "
                 f"{len(node.args) + len(node.keywords)} at column {column + 1} of {_short(text)}; "
                 "correct the call"
             )
@@ -326,8 +330,8 @@ def _unknown(kind: str, name: str, known: Collection[str], text: str, column: in
     near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.5)
     fix = f"did you mean {' or '.join(near)}?" if near else f"use one of {', '.join(known)}"
     return ScheduleError(
-        f"must use known {kind}s, got {printable(name)!r} at column {column + 1} of {_short(text)}; "
-        f"{fix}"
+        f"must use known {kind}s, got {printable(name)!r} at column {column + 1} of "
+        f"{_short(text)}; {fix}"
     )
 
 

@@ -165,7 +165,7 @@ def _too_short(frames: int, rate: Fraction | None = None) -> UserError:
     if rate is not None:
         # rounded down, so that the overlap is at most half of the frames
         seconds = math.floor(1000 * (frames // 2) / rate) / 1000
-        fix = f"set loop_seconds={seconds:g}, or more frames" if seconds else "set loop=false"
+        fix = f"set loop_seconds={seconds:g}, or loop=false" if seconds else "set loop=false"
     return UserError(
         f"loop: must have at least twice as many frames as in loop_seconds, got {frames}; {fix}"
     )

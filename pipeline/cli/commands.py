@@ -9,12 +9,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import NoReturn
 
 from pipeline.cli import info
 from pipeline.cli.exit_codes import check_current_folder, end, open_standard_files, print_text
 from pipeline.cli.help import help_of, usage
+from pipeline.cli.shorthand import is_file_name
 from pipeline.errors import UserError, did_you_mean, printable
 
 COMMANDS = {
@@ -91,5 +91,5 @@ def _print_text(arguments: Sequence[str]) -> bool:
 def _check_command(first: str) -> None:
     """Raise UserError if the first argument is a misspelt command."""
     near = did_you_mean(first, COMMANDS, "")
-    if near and first.replace("-", "").isalpha() and not Path(first).exists():
+    if near and first.replace("-", "").isalpha() and not is_file_name(first):
         raise UserError(f"{printable(first)}: is not a command; {near}")

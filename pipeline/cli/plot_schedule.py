@@ -74,9 +74,7 @@ def values(schedule: Schedule, clip: Clip, heard: AudioFeatures | None) -> list[
     """
     assert clip.count is not None
     if heard is None and schedule.names & set(SOUND):
-        raise UserError(
-            f"audio: must be set for {schedule.text!r}, got nothing; add --audio FILE"
-        )
+        raise UserError(f"audio: must be set for {schedule.text!r}, got nothing; add --audio FILE")
     variables = Timeline({}, clip.rate, heard, clip.count)
     return [schedule(variables.values(index)) for index in range(clip.count)]
 

@@ -54,10 +54,16 @@ def save(name: str, result: Path, *, overwrite: bool) -> Path:
         )
     if name in choice_names("look"):
         raise UserError(f"NAME: must not be one of the packaged looks, got {name}; choose another")
+    look = look_of_result(result)
     path = folder() / "look" / f"{name}.yaml"
     if path.exists() and not overwrite:
         raise UserError(f"NAME: {printable(path)} exists already; add -y to replace it")
-    text = as_yaml(look_of_result(result), f"Saved from {printable(result.name)}.")
+    if not any(held["settings"] or is_changed(group, held) for group, held in look.items()):
+        raise UserError(
+            f"from: must have a look that differs from the default, got {printable(result)}; "
+            "name another result"
+        )
+    text = as_yaml(look, f"Saved from {printable(result.name)}.")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = temporary_path(path)
@@ -69,13 +75,18 @@ def save(name: str, result: Path, *, overwrite: bool) -> Path:
     return path
 
 
+def is_changed(group: str, held: Mapping[str, Any]) -> bool:
+    """Return whether a look makes another choice for this group than the default."""
+    return bool(held.get("choice", default_choice(group)) != default_choice(group))
+
+
 def as_yaml(look: Mapping[str, Any], comment: str) -> str:
     """Return a preset: group -> "choice", which may be its default, and its settings by key."""
     settings: dict[str, Any] = {
         "defaults": [
             {f"override /{group}": held["choice"]}
             for group, held in look.items()
-            if held.get("choice", default_choice(group)) != default_choice(group)
+            if is_changed(group, held)
         ]
     }
     for group, held in look.items():

@@ -49,10 +49,18 @@ def expand(arguments: Sequence[str]) -> list[str]:
     return result
 
 
+def is_file_name(name: str) -> bool:
+    """Return whether a file or folder with this name exists."""
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # a name that no disk can hold
+        return False
+
+
 def _is_input(argument: str) -> bool:
     """Return whether an argument names a file, existing or not, rather than a setting."""
     if argument.startswith(("-", "~")) and not argument.startswith("~/"):
         return False
     if KEY_VALUE.match(argument):
         return False
-    return "://" in argument or "/" in argument or "." in argument or Path(argument).exists()
+    return "://" in argument or "/" in argument or "." in argument or is_file_name(argument)

@@ -60,7 +60,7 @@ def _check_single(cfg: DictConfig, launcher: str) -> None:
     key = "sweep" if cfg.get("sweep") is not None else "hydra/launcher"
     if key == "sweep" or not launcher.endswith(SEQUENTIAL_LAUNCHER):
         raise UserError(
-            f"{key}: must be used with a sweep, got a single render; add -m to the command"
+            f"{key}: must be used with -m (a sweep), got a single render; add -m to the command"
         )
 
 
@@ -79,9 +79,7 @@ def _run_sweep_job(cfg: DictConfig, folder: Path) -> None:
         log.error("internal error, please report it:\n%s", traceback.format_exc())
     else:
         if job.stop:
-            raise KeyboardInterrupt(
-                "stopped after this job; run the same command again to resume"
-            )
+            raise KeyboardInterrupt("stopped after this job; run the same command again to resume")
 
 
 def _render(cfg: DictConfig, job: RunningJob | None = None) -> str:

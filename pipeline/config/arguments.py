@@ -57,6 +57,9 @@ VALUES = re.compile(r"(range|choice|glob|shuffle|sort|tag)\(")
 PARTS = re.compile(r"(?:[^,()'\"]|\([^()]*(?:\([^()]*\)[^()]*)*\)|'[^']*'|\"[^\"]*\")+")
 """Text without commas, except within quotes or parentheses that are nested at most twice."""
 
+OWN_RUN_KEYS = ("device", "compile", "save_seconds")
+"""Settings that the user's own defaults may set, though presets of others may not."""
+
 JOINABLE = {
     "camera": ("sequence", "moves", None, "zoom+sway"),
     "objective": ("weighted", "terms", "weights", "norm+label"),
@@ -100,7 +103,9 @@ def _own_defaults(arguments: Sequence[str]) -> list[str]:
     chosen = {*STAGES} if "recipe" in given else given
     return [
         f"{key}={from_result.format_value(value, key)}"
-        for key, value in own_presets.defaults(untrusted.USER_ONLY_KEYS).items()
+        for key, value in own_presets.defaults(
+            {*untrusted.USER_ONLY_KEYS} - {*OWN_RUN_KEYS}
+        ).items()
         if key not in given and not ("." in key and key.partition(".")[0] in chosen)
     ]
 
@@ -258,7 +263,9 @@ def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:
     if suffix in suffixes:
         return
     known = suffix in ENCODERS
-    allowed = " or ".join(s or "no suffix (a folder)" for s in (suffixes if known else ENCODERS))
+    names = sorted(suffixes if known else ENCODERS, key=lambda suffix: not suffix)  # "" last
+    *others, last = (name or "no suffix (a folder)" for name in names)
+    allowed = f"{', '.join(others)} or {last}" if others else last
     where = f" with encoder={choice}" if known else ""
     fix = f"rename it, or set encoder={ENCODERS[suffix]}" if known else "rename it"
     raise UserError(f"output: must end in {allowed}{where}, got {printable(output)}; {fix}")

@@ -144,7 +144,11 @@ def _explicit_settings(
     suffixes = settings["encoder"].get("suffixes")
     if "output" in given and (not isinstance(suffixes, list) or suffix not in suffixes):
         said.add("encoder")  # its suffix implies another encoder
-    if "input" in given and _choice("source", settings["source"]) in ("video", "images"):
+    if (
+        "input" in given
+        and "source" not in said
+        and _choice("source", settings["source"]) in ("video", "images")
+    ):
         said.add("source")
     return said
 
@@ -217,7 +221,8 @@ def _differences(
 ) -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
         if not PLAIN.fullmatch(str(key)):
-            raise _unsupported_value(place, key)
+            group = place.partition(".")[0]
+            raise _unsupported_value(place, key, f"{group}=CHOICE")
         default, where = base.get(key, ...), f"{place}.{key}"
         reference = REFERENCE.fullmatch(default) if isinstance(default, str) else None
         if reference:
@@ -254,11 +259,11 @@ def format_value(value: Any, key: str) -> str:
         return (
             f"{{{','.join(f'{name}:{format_value(item, key)}' for name, item in value.items())}}}"
         )
-    raise _unsupported_value(key, value)
+    raise _unsupported_value(key, value, f"{key}=VALUE")
 
 
-def _unsupported_value(key: str, value: object) -> UserError:
+def _unsupported_value(key: str, value: object, fix: str) -> UserError:
     return UserError(
-        f"{KEY}: must tell plain settings, got {printable(value)[:60]} in {printable(key)}; "
-        f"set {printable(key)}= yourself"
+        f"{KEY}: must contain only plain settings, got {printable(value)[:60]} in "
+        f"{printable(key)}; set {printable(fix)}"
     )

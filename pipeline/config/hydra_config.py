@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -13,8 +14,10 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pipeline.config.conf_dir import config_dir
 from pipeline.config.launchers import missing_extra
+from pipeline.config.synonyms import near_choice, near_setting
 from pipeline.config.untrusted import Schema, check_calls, check_single
-from pipeline.errors import UserError, did_you_mean, printable
+from pipeline.errors import UserError, printable
+from pipeline.sweep.override_grammar import quote
 
 # Stages are built in this order, so that cheap checks come before the network is loaded.
 CONSTANT_GROUPS = ("source", "cuts", "flow", "encoder")
@@ -25,29 +28,33 @@ GROUPS = (*CONSTANT_GROUPS, *SCHEDULABLE_GROUPS, "model")
 MEANINGS = (
     (  # the name of this choice is part of a file name in conf/quality/
         r"Error resolving interpolation '\$\{quality\}_\$\{(\w+)\}'",
-        "{0}: must be one choice, got none or several; set {0}=CHOICE, and leave ~{0} out",
+        "{0}: must be one choice, got none or several; set {0}=CHOICE, and remove ~{0} if it is "
+        "in the command",
     ),
-    (r"Could not delete from config\. '([^']+)'", "{0}: is not there, so ~{0} must be left out"),
+    (
+        r"Could not delete from config\. '([^']+)'",
+        "{0}: must exist to be removed, got no such setting; remove ~{0} from the command",
+    ),
     (
         r"Error merging override ([\w.]+)=(.*)",
-        "{0}: must be of the kind that it is, got {1}; leave it out, --help shows what it may be",
+        "{0}: must be a value of the type that --help {0} shows, got {1}; set such a value",
     ),
-    (r"Multiple values for (\S+)\. To", "{0}: is chosen already; set {0}=CHOICE, without the +"),
+    (
+        r"Multiple values for (\S+)\. To",
+        "{0}: must not be added, as it has a choice already, got +{0}; set {0}=CHOICE, without "
+        "the +",
+    ),
     (
         r"In '(?:(\w[\w/]*)/)?(\w+)': (?:ConfigTypeError|ValidationError) raised while composing",
-        "{0}={1}: must set each key to a value of its kind, got another; correct that file",
+        "{0}={1}: must set each setting to a value of its type, got another; correct its file",
     ),
     (
         r"Could not append to config\. An item is already at '([^']+)'",
-        "{0}: is there already, so it must have no +; set {0}=VALUE",
+        "{0}: must not be added, as it exists already, got +{0}; set {0}=VALUE, without the +",
     ),
     (
         r"force-add of config groups is not supported: '\+\+([^=']+)",
-        "{0}: is a choice, so it must have no ++; set {0}=CHOICE",
-    ),
-    (
-        r"Ambiguous value for argument '([^=]+)=(.*)'",
-        "{0}: must be one value, got {1}; write [{1}] for a list, or -m to try each",
+        "{0}: must not be added, as it is a choice, got ++{0}; set {0}=CHOICE, without the ++",
     ),
 )
 """Pattern of an error message from Hydra -> the message for the user."""
@@ -86,12 +93,15 @@ def check_keys(cfg: DictConfig) -> None:
     known = {*GROUPS, *top_level_defaults()}
     for key in map(str, cfg):
         if key not in known:
-            raise UserError(f"{printable(key)}: is not a setting; {did_you_mean(key, known)}")
+            raise UserError(unknown_setting(key, _known()))
     for key in sorted(known - set(map(str, cfg))):
-        raise UserError(f"{key}: must be there, got nothing; leave ~{key} out")
+        raise UserError(f"{key}: must exist, got ~{key}; remove that from the command")
     plain: Any = OmegaConf.to_container(cfg)
     if plain["from"] is not None:
-        raise UserError("from: must be said on the command line, got it elsewhere; set from=VIDEO")
+        raise UserError(
+            "from: must be set as from=RESULT on the command line, got another form; set "
+            "from=RESULT"
+        )
     check_calls(plain)
     for key in top_level_defaults():
         check_single(key, plain[key])
@@ -105,26 +115,39 @@ def error_line(error: Exception) -> str:
     if isinstance(error, UserError):
         return str(error)
     text = re.sub(r"\s+", " ", str(error).splitlines()[0])
-    if isinstance(error, MissingConfigException) and error.options is not None:
-        group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        if group == "hydra/launcher" and (line := missing_extra(choice)):
-            return line
-        alternatives = ", ".join(error.options)
-        fix = did_you_mean(choice, error.options, "choose one of these")
-        return f"{group}: must be one of {alternatives}, got {choice!r}; {fix}"
+    if isinstance(error, MissingConfigException) and (line := _missing_choice(error)):
+        return line
     if unknown := re.search(r"Could not override '([^']+)'", text):
         return unknown_setting(unknown[1], _known())
+    if several := re.search(r"Ambiguous value for argument '([^=]+)=(.*)'", text):
+        return _several_values(several[1], several[2])
     if isinstance(error, OverrideParseException):
         key, _, value = error.override.partition("=")
-        return f"{key}: cannot be read, got {value!r}; as plain text it is '{key}=\"{value}\"'"
+        return (
+            f"{printable(key)}: must have balanced brackets and quotes, got {printable(value)!r}; "
+            f"correct it, or, for plain text, set {shlex.quote(f'{key}={quote(value)}')}"
+        )
     if isinstance(error, MissingMandatoryValue):
-        return f"{error.full_key}: must be given, got nothing; set {error.full_key}=VALUE"
+        return f"{error.full_key}: must be set, got nothing; set {error.full_key}=VALUE"
     if isinstance(error, OmegaConfBaseException) and error.full_key:
-        return f"{error.full_key}: must be a value that can be resolved, got: {text}; fix the ${{}}"
+        return (
+            f"{error.full_key}: must refer to existing settings, got: {text}; correct the ${{...}}"
+        )
     for pattern, message in MEANINGS:
         if match := re.search(pattern, text):
             return message.format(*match.groups())
     return printable(text)
+
+
+def _missing_choice(error: MissingConfigException) -> str | None:
+    """Return the error line for a choice that does not exist, or a launcher not installed."""
+    group, _, choice = str(error.missing_cfg_file).rpartition("/")
+    if group == "hydra/launcher" and (line := missing_extra(choice)):
+        return line
+    if error.options is None:  # named in the defaults of another file
+        return None
+    fix = near_choice(group, choice, error.options)
+    return f"{group}: must be one of {', '.join(error.options)}, got {printable(choice)!r}; {fix}"
 
 
 def schema() -> Schema:
@@ -160,6 +183,21 @@ def _known() -> dict[str, list[str]]:
     return known
 
 
+def _several_values(key: str, values: str) -> str:
+    """Return the error line for values separated by commas outside of a sweep."""
+    fix = "add -m to render each of them"
+    if "." in key or key in top_level_defaults():
+        group, _, rest = key.partition(".")
+        files = (config_dir() / group).glob("*.yaml")
+        defaults = [yaml_of(group, path.stem).get(rest) for path in files] or [
+            top_level_defaults().get(key)
+        ]
+        if any(isinstance(default, list) for default in defaults):
+            fix += f", or set {key}=[{values}] for a list"
+        return f"{key}: must be one value, got {values}; {fix}"
+    return f"{key}: must be one choice, got {values}; {fix}"
+
+
 def unknown_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
     """Return the error line for an unknown key: similar keys, or the choices that have it.
 
@@ -169,7 +207,7 @@ def unknown_setting(key: str, known: Mapping[str, Sequence[str]]) -> str:
     group = key.partition(".")[0]
     choices = " or ".join(known.get(key, ()))
     if choices and key == group:
-        return f"{key}: must be the name of a choice; set {choices}"
+        return f"{key}: must be the name of a choice, got something else; set {choices}"
     if choices:
-        return f"{key}: is no setting of this {group}; set {choices} to have it"
-    return f"{key}: is not a setting; {did_you_mean(key, known)}"
+        return f"{key}: is not a setting of the chosen {group}; to use it, set {choices}"
+    return f"{printable(key)}: is not a setting; {near_setting(key, known)}"

@@ -37,8 +37,7 @@ def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             option = name if name in OPTIONS else matches[0] if len(matches) == 1 else ""
             if not option:
                 raise UserError(
-                    f"{printable(name)}: is not an option; "
-                    f"{did_you_mean(name, matches or OPTIONS)}"
+                    f"{printable(name)}: is not an option; {did_you_mean(name, matches or OPTIONS)}"
                 )
             skip = 0 if "=" in argument else OPTIONS[option]
             name = FOLDER if option in (FOLDER, "-cd") else name

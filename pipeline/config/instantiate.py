@@ -19,7 +19,8 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from pipeline.config import validation_errors
 from pipeline.config.conf_dir import config_dir
-from pipeline.errors import UserError, did_you_mean, printable
+from pipeline.config.synonyms import near_setting
+from pipeline.errors import UserError, printable
 from pipeline.schedule import Schedule, ScheduleError
 
 TARGET = "_target_"
@@ -71,7 +72,9 @@ def build(
     for name, value in settings.items():
         # pydantic converts true to 1, but dreamer.octaves=true can only be a mistake
         if isinstance(value, bool) and type(getattr(stage, name, value)) in (int, float):
-            whole, fix = validation_errors.describe_setting(f"{key}.{name}", defaults.get(name))
+            whole, fix = validation_errors.describe_setting(
+                f"{key}.{name}", defaults.get(name, ...)
+            )
             raise UserError(f"{whole}: must be a number, got {str(value).lower()}; {fix}")
     return stage
 
@@ -209,46 +212,60 @@ def targets(group: str) -> frozenset[str]:
 def resolve_target(name: object, key: str, trusted: Sequence[str]) -> Callable[..., Any]:
     """Return the class or function with this dotted name.
 
-    Raises UserError if there is none or it is not trusted. In this package only the targets are
-    trusted that a packaged choice of the key's group names, because other functions write and
-    delete files. A package that is not trusted is not imported.
+    Raises UserError if there is none, it is not trusted, or its module cannot be imported. In this
+    package only the targets are trusted that a packaged choice of the key's group names, because
+    other functions write and delete files. A package that is not trusted is not imported.
     """
     text = str(name)
+    group = key.partition(".")[0]
     if not isinstance(name, str) or not DOTTED.fullmatch(text):
-        group = key.partition(".")[0]
         raise UserError(
-            f"{key}: must be the dotted name of what to build, got {printable(text)[:80]!r}; "
-            f"set {group}=CHOICE for one that is there"
+            f"{key}: must be the dotted name of a class or function, got "
+            f"{printable(text)[:80]!r}; set {group}=CHOICE for one of dreamreel's"
         )
     package = text.partition(".")[0]
     allowed = " or ".join(trusted)
     if package not in trusted:
+        packages = ",".join([*(one for one in trusted if one != OURS), package])
         raise UserError(
-            f"{key}: must be in {allowed}, got {printable(text)!r}; "
-            f"set trust=[{printable(package)}] if you trust that package"
+            f"{key}: must be in the package {allowed}, got {printable(text)!r}; "
+            f"set trust=[{printable(packages)}] if you trust that package"
         )
-    group = key.partition(".")[0]
     if package == OURS and text not in targets(group):
         raise UserError(
-            f"{key}: must name a class or function of {allowed} that a packaged {group} names, "
-            f"got {printable(text)!r}; set {group}=CHOICE, --help lists them"
+            f"{key}: must be a class or function of {OURS} that a packaged {group} uses, "
+            f"got {printable(text)!r}; set {group}=CHOICE; --help {group} lists them"
         )
-    module, _, attribute = text.rpartition(".")
-    try:
-        target: Any = getattr(importlib.import_module(module), attribute) if module else None
-    except (ImportError, AttributeError) as error:
-        if isinstance(error, ModuleNotFoundError) and not text.startswith(str(error.name)):
-            raise  # the module exists, but a module that it imports does not
-        target = None
+    target = _imported(text, key)
     # os.system is an attribute of every module that imports os
     module_name = str(getattr(target, "__module__", ""))
     if not callable(target) or module_name.partition(".")[0] not in trusted:
         raise UserError(
-            f"{key}: must name a class or function of {allowed}, got {printable(text)!r}; "
-            "the yaml files in conf/ name those that there are"
+            f"{key}: must be a class or function of {allowed}, got {printable(text)!r}; "
+            "check its name"
         )
     function: Callable[..., Any] = target
     return function
+
+
+def _imported(text: str, key: str) -> Any:
+    """Return the object with this dotted name; None if there is none.
+
+    Raises UserError if its module is not in this package and fails when it is imported.
+    """
+    module, _, attribute = text.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute, None)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and text.startswith(f"{error.name}."):
+            return None
+        if module.partition(".")[0] == OURS:
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(
+            f"{key}: {module} must be importable, got {printable(reason)[:200]}; correct it, or "
+            "install what it needs"
+        ) from error
 
 
 def _check_names(settings: Collection[str], key: str, known: Mapping[str, Any]) -> None:
@@ -258,7 +275,7 @@ def _check_names(settings: Collection[str], key: str, known: Mapping[str, Any]) 
             whole = [f"{key}.{other}" for other in known]
             raise UserError(
                 f"{key}.{name}: is not a setting of this {key}; "
-                f"{did_you_mean(f'{key}.{name}', whole)}"
+                f"{near_setting(f'{key}.{name}', whole)}"
             )
 
 

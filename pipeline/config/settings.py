@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,8 +11,9 @@ from typing import Any, TypeGuard
 
 import torch
 
+from pipeline.config.device import why_unavailable
 from pipeline.config.instantiate import TARGET, build
-from pipeline.errors import UserError
+from pipeline.errors import UserError, printable
 from pipeline.gradient.tile_budget import TileBudget, default_step_bytes
 from pipeline.limits import Limits
 from pipeline.model.network import cuda_graphs, precision
@@ -195,10 +198,34 @@ def limits_of(node: object, defaults: Mapping[str, object]) -> Limits:
 
 
 def parse_packages(value: object) -> list[str]:
-    """Return the value. Raises UserError unless it is a list of package names."""
+    """Return the value. Raises UserError unless it is a list of packages that can be found.
+
+    They are not imported.
+    """
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise UserError(f"trust: must be a list of packages, got {value!r}; set trust=[NAME]")
+    for name in value:
+        if not name.isidentifier():
+            raise UserError(
+                f"trust: must contain names of packages without dots, got {printable(name)!r}; "
+                "set trust=[NAME]"
+            )
+        if not _is_installed(name):
+            raise UserError(
+                f"trust: must contain packages that can be imported, got {name!r}; install it, or "
+                f"set the environment variable PYTHONPATH to the folder that contains {name}"
+            )
     return value
+
+
+def _is_installed(package: str) -> bool:
+    """Return whether a package can be found, without importing it."""
+    if package in sys.modules:
+        return True
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # a module without a specification
+        return False
 
 
 def select_device(name: object) -> torch.device:
@@ -210,8 +237,10 @@ def select_device(name: object) -> torch.device:
     if name == "auto":
         return torch.device(available[0])
     if name not in available and not (name == "cuda" and "cuda:0" in available):
+        why = why_unavailable(str(name))
         raise UserError(
-            f"device: must be auto or one of {', '.join(available)}, got {name!r}; set device=auto"
+            f"device: must be {', '.join(['auto', *available[:-1]])} or cpu, got "
+            f"{printable(name)!r}{why and f' ({why})'}; set device=auto"
         )
     return torch.device(str(name))
 

@@ -21,7 +21,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.hydra_flags import FOLDER
 from pipeline.config.provenance import MODE_KEYS, RUN_KEYS
-from pipeline.errors import UserError, did_you_mean, printable
+from pipeline.config.synonyms import near_choice, near_setting
+from pipeline.errors import UserError, printable
 from pipeline.storage.file_names import check_name
 
 USER_ONLY_KEYS = (*RUN_KEYS, *MODE_KEYS, "trust")
@@ -69,8 +70,8 @@ def register(folder: Path, schema: Schema, *, name: str = FOLDER) -> None:
     }
     if not any(files.values()):
         raise UserError(
-            f"{name}: must hold presets as GROUP/NAME.yaml, got none in {printable(folder)}; "
-            "add for example look/NAME.yaml"
+            f"{name}: must contain presets as GROUP/NAME.yaml, got none in {printable(folder)}; "
+            "add, for example, look/NAME.yaml"
         )
     choices = {
         group: names | {path.stem for path in files[group]}
@@ -106,7 +107,10 @@ def check_single(key: str, value: Any) -> None:
     Other settings may refer to the value, so references inside it could grow exponentially.
     """
     if isinstance(value, dict | list) and "${" in str(value):
-        raise UserError(f"{key}: must hold no ${{}}, got {printable(value)[:80]}; write it out")
+        raise UserError(
+            f"{key}: must not contain ${{...}}, got {printable(value)[:80]}; write the values "
+            "instead"
+        )
 
 
 def check_calls(node: Any, key: str = "") -> None:
@@ -121,8 +125,8 @@ def check_calls(node: Any, key: str = "") -> None:
             check_calls(child, place)
         elif isinstance(child, str) and CALL.search(child):
             raise UserError(
-                f"{printable(place)}: must not call what reaches beyond the settings, got "
-                f"{printable(child)[:80]!r}; write the value itself"
+                f"{printable(place)}: must not contain ${{...}} except for the name of a single "
+                f"setting, got {printable(child)[:80]!r}; write the value instead"
             )
 
 
@@ -152,11 +156,18 @@ def _read(
 ) -> tuple[str, Any]:
     """Return the package of a preset's settings, and the settings. Raises _RefusedError."""
     if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        raise _RefusedError(f"must be a file of at most {MAX_BYTES} bytes; take it away")
+        raise _RefusedError(
+            f"must be a file of at most {MAX_BYTES} bytes, got a larger one or no file; remove it"
+        )
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise _RefusedError(f"must lie in {printable(folder)}, got a link elsewhere; copy the file")
+        raise _RefusedError(
+            f"must be in {printable(folder)}, got a link to another folder; replace it by a copy"
+        )
     if path.stem in schema.choices[group]:
-        raise _RefusedError(f"must not be named as {group}={path.stem}, which is ours; rename it")
+        raise _RefusedError(
+            f"must have another name than the choices of dreamreel, got {group}={path.stem}; "
+            "rename it"
+        )
     try:
         content = path.read_bytes()
         _check_plain(content, schema.general)
@@ -165,9 +176,11 @@ def _read(
         is_mapping = _is_mapping(content)
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines())
-        raise _RefusedError(f"must be yaml, got: {printable(reason)[:160]}; correct it") from error
+        raise _RefusedError(
+            f"must be valid YAML, got: {printable(reason)[:160]}; correct it"
+        ) from error
     if not isinstance(held, dict) or (content.strip() and not is_mapping):
-        raise _RefusedError("must hold settings, KEY: VALUE, got something else; correct it")
+        raise _RefusedError("must contain settings, KEY: VALUE, got something else; correct it")
     is_stage_group = group in schema.keys
     package = _package(content.decode(), group if is_stage_group else "_global_")
     if package == group:
@@ -197,9 +210,8 @@ def _package(text: str, usual: str) -> str:
         package_name = found[2].strip()
         if found[1] != "package" or package_name not in (usual, "_group_", "_global_"):
             raise _RefusedError(
-                f"must have no header but '# @package {usual}', got "
-                f"{printable(line.strip())[:80]!r}; "
-                "leave it out"
+                f"must not have a header other than '# @package {usual}', got "
+                f"{printable(line.strip())[:80]!r}; remove it"
             )
         return "_global_" if package_name == "_global_" else usual
     return usual
@@ -230,19 +242,20 @@ def _check_key(key: object, value: object, schema: Schema, groups: Collection[st
     """
     if key in USER_ONLY_KEYS:
         raise _RefusedError(
-            f"must not set {key}, which only the user may set; leave it out, and set "
-            f"{key}= on the command line"
+            f"must not set {key}, which only the command line may set; remove it, and add "
+            f"{key}=VALUE to the command"
         )
     if key in schema.keys:
         if not isinstance(value, dict):
             raise _RefusedError(
-                f"must hold settings of {key}, {key}: {{KEY: VALUE}}, got {printable(value)[:80]}; "
-                f"choose one by 'override /{key}: CHOICE' in its defaults"
+                f"must contain settings of {key}, {key}: {{KEY: VALUE}}, got "
+                f"{printable(value)[:80]}; to select a choice, write 'override /{key}: CHOICE' in "
+                "its defaults"
             )
         _check_group(str(key), value, schema)
     elif key not in schema.general and key not in groups:
         known = {*schema.general, *schema.keys} - {*USER_ONLY_KEYS}
-        raise _RefusedError(f"sets what is no setting: {printable(key)}: {_unknown(key, known)}")
+        raise _RefusedError(f"must contain only existing settings, got {_unknown(key, known)}")
 
 
 def _check_group(group: str, held: Mapping[Any, Any], schema: Schema) -> None:
@@ -253,8 +266,10 @@ def _check_group(group: str, held: Mapping[Any, Any], schema: Schema) -> None:
     _check_inner(group, held)
     for key in () if "_target_" in held else held:
         if key not in schema.keys[group] and key != "defaults":
-            known = [f"{group}.{name}" for name in schema.keys[group]]
-            raise _RefusedError(f"sets what is no setting: {_unknown(f'{group}.{key}', known)}")
+            known = [f"{group}.{name}" for name in schema.keys[group] if name[0] != "_"]
+            raise _RefusedError(
+                f"must contain only existing settings, got {_unknown(f'{group}.{key}', known)}"
+            )
 
 
 def _check_inner(place: str, held: Mapping[Any, Any]) -> None:
@@ -262,14 +277,14 @@ def _check_inner(place: str, held: Mapping[Any, Any]) -> None:
     for key, value in held.items():
         if key in RUN_KEYS:
             raise _RefusedError(
-                f"must not set {place}.{key}, which only the user may set; leave it out"
+                f"must not set {place}.{key}, which only the command line may set; remove it"
             )
         if isinstance(value, dict):
             _check_inner(f"{place}.{key}", value)
 
 
 def _unknown(key: object, known: Iterable[str]) -> str:
-    return f"{printable(key)}: is not a setting; {did_you_mean(str(key), sorted(known))}"
+    return f"{printable(key)}; {near_setting(str(key), sorted(known))}"
 
 
 def _check_defaults(
@@ -286,14 +301,14 @@ def _check_defaults(
         found = OVERRIDE.fullmatch(str(name)) or MEMBER.fullmatch(str(name))
         if found is None or found[1] not in allowed:
             raise _RefusedError(
-                f"must choose by 'override /GROUP: CHOICE' for one of {', '.join(sorted(allowed))},"
-                f" got {printable(entry)[:80]} in its defaults; leave it out"
+                "must contain only 'override /GROUP: CHOICE' in its defaults, with a GROUP of "
+                f"{', '.join(sorted(allowed))}, got {printable(entry)[:80]}; remove it"
             )
         if not isinstance(choice, str) or choice not in choices[found[1]]:
             raise _RefusedError(
-                f"must choose what there is, got {found[1]}={printable(choice)[:80]} in its "
-                "defaults; "
-                f"{did_you_mean(str(choice), sorted(choices[found[1]]), 'choose one of these')}"
+                "must select existing choices in its defaults, got "
+                f"{found[1]}={printable(choice)[:80]}; "
+                f"{near_choice(found[1], str(choice), sorted(choices[found[1]]))}"
             )
 
 
@@ -305,9 +320,8 @@ def _check_own_defaults(entries: object, choices: frozenset[str]) -> None:
     for entry in _entries(entries):
         if entry != "_self_" and entry not in choices:
             raise _RefusedError(
-                f"must begin with one of {', '.join(sorted(choices))}, got "
-                f"{printable(entry)[:80]} in "
-                "its defaults; leave it out"
+                f"must contain only choices of dreamreel in its defaults, "
+                f"{', '.join(sorted(choices))}, got {printable(entry)[:80]}; remove it"
             )
 
 
@@ -315,10 +329,12 @@ def _entries(entries: object) -> list[Any]:
     """Return the entries of a defaults list. Raises _RefusedError if it is not a valid one."""
     if not isinstance(entries, list | None):
         raise _RefusedError(
-            f"must have a list of defaults, got {printable(entries)[:80]}; correct it"
+            f"must have a list as its defaults, got {printable(entries)[:80]}; correct it"
         )
     if (entries or []).count("_self_") > 1:
-        raise _RefusedError("must have _self_ once in its defaults, got it again; leave one out")
+        raise _RefusedError(
+            "must contain _self_ at most once in its defaults, got it several times; keep one"
+        )
     return entries or []
 
 
@@ -337,7 +353,8 @@ def _sweep_keys(held: Any) -> Iterator[str]:
         mode, rest, names, plain = None, set(), [], False
     if mode != "MULTIRUN" or rest or not plain:
         raise _RefusedError(
-            "must set nothing of hydra's own but mode and sweeper.params, got hydra; leave it out"
+            "must set nothing of hydra except 'mode: MULTIRUN' and sweeper.params, got something "
+            "else; remove it"
         )
     yield from names
 
@@ -350,16 +367,16 @@ def _check_plain(content: bytes, general: Iterable[str]) -> None:
         depth += opens - isinstance(event, yaml.CollectionEndEvent)
         text = event.value if isinstance(event, yaml.ScalarEvent) else ""
         if isinstance(event, yaml.AliasEvent):
-            rule, got = "have no aliases", f"*{event.anchor}"
+            rule, got = "not contain aliases", f"*{event.anchor}"
         elif getattr(event, "tag", None):
-            rule, got = "have no tags", event.tag
+            rule, got = "not contain tags", event.tag
         elif depth > MAX_DEPTH:
-            rule, got = f"be at most {MAX_DEPTH} deep", "more"
+            rule, got = f"be nested at most {MAX_DEPTH} levels deep", "more"
         elif "${" in text and not ((found := REFERENCE.fullmatch(text)) and found[1] in general):
-            rule, got = "refer to nothing but single settings, ${frames} say", text
+            rule, got = "not contain ${...} except for a single setting such as ${frames}", text
         else:
             continue
-        raise _RefusedError(f"must {rule}, got {printable(got)[:80]}; write it out")
+        raise _RefusedError(f"must {rule}, got {printable(got)[:80]}; write plain values")
 
 
 def split_config_dir(options: Sequence[str]) -> tuple[Path | None, list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config.hydra_config import top_level_defaults
+from pipeline.config.units import meant_number
 from pipeline.errors import printable
 from pipeline.sweep.override_grammar import quote
 
@@ -33,14 +34,14 @@ KINDS = {
     "int": "a whole number",
     "float": "a number",
     "decimal": "a number",
-    "fraction": "a number or a fraction, 30000/1001 say",
+    "fraction": "a number or a fraction such as 30000/1001",
     "bool": "true or false",
     "string": "text",
-    "path": "a file's name",
-    "list": "a list, [1,2] say",
-    "tuple": "a list, [1,2] say",
-    "mapping": "settings, {a:1} say",
-    "dict": "settings, {a:1} say",
+    "path": "a file name",
+    "list": "a list such as [1,2]",
+    "tuple": "a list such as [1,2]",
+    "mapping": "settings such as {a:1}",
+    "dict": "settings such as {a:1}",
 }
 """First word of a pydantic error's type, for a value of the wrong type -> the rule."""
 
@@ -56,7 +57,10 @@ def validation_line(
     first = faults[0]["loc"]
     names = _names(first, settings)
     if not names and faults[0]["type"] == "missing":
-        return f"{key}.{first[0]}: must be given, got nothing; do not take it away"
+        name = f"{key}.{first[0]}"
+        removed = str(first[0]) in defaults
+        fix = f"remove ~{name} from the command" if removed else f"set +{name}=VALUE"
+        return f"{name}: must be set, got nothing; {fix}"
     in_list = len(first) > len(names) and isinstance(first[len(names)], int)
     depth = len(names) + in_list
     # a setting that may have several types gives an error for each of them
@@ -64,12 +68,14 @@ def validation_line(
     rule = " or ".join(dict.fromkeys(rules)).replace(" or be ", " or ")
     if not names:  # a rule about several settings; its text begins with the name of one
         name, _, rule = rule.partition(" must ")
-        return f"{key}.{name}: must {rule}; fix one of them"
-    value, default = _value_at(settings, names), _value_at(defaults, names)
+        return f"{key}.{name}: must {rule}; change one of them"
+    value, default = _value_at(settings, names), _value_at(defaults, names, missing=...)
     rule = f"each {rule}" if in_list else rule
     got = "null" if value is None else printable(repr(value))
     got = "" if ", got " in rule else f", got {got}"
     name, fix = describe_setting(".".join([key, *names]), default)
+    if isinstance(value, str) and (number := meant_number(name, value)):
+        fix = f"set {number}"
     return f"{name}: must {rule}{got}; {fix}"
 
 
@@ -77,23 +83,17 @@ def describe_setting(name: str, default: object) -> tuple[str, str]:
     """Return a setting's name as the user knows it, and the fix.
 
     A setting whose default refers to a general one is known by that: source.frames as frames.
-    default: the value in the yaml of the choice.
+    default: the value in the yaml of the choice. Ellipsis: it has none.
     """
     if reference := REFERENCE.fullmatch(str(default)):
         name = reference[1]
-        general_default = top_level_defaults().get(name)
-        default = (
-            general_default
-            if general_default is not None
-            else "FILE"
-            if name == "input"
-            else "null"
-        )
-    has_default = default not in (None, "???")
-    return (
-        name,
-        f"set {name}={_override_value(default)}" if has_default else "its yaml in conf/ says more",
-    )
+        default = top_level_defaults().get(name)
+    value = _override_value(default)
+    if name == "input":
+        value = "FILE"
+    elif default in (..., "???"):
+        value = "VALUE"
+    return name, f"set {name}={value}"
 
 
 def _names(location: Sequence[int | str], settings: Mapping[str, Any]) -> list[str]:
@@ -111,11 +111,11 @@ def _names(location: Sequence[int | str], settings: Mapping[str, Any]) -> list[s
     return names
 
 
-def _value_at(settings: Mapping[str, Any], names: Sequence[str]) -> Any:
-    """Return the value at this path of names; None if there is none."""
+def _value_at(settings: Mapping[str, Any], names: Sequence[str], *, missing: object = None) -> Any:
+    """Return the value at this path of names; `missing` if there is none."""
     node: Any = settings
     for name in names:
-        node = node.get(name) if isinstance(node, Mapping) else None
+        node = node.get(name, missing) if isinstance(node, Mapping) else missing
     return node
 
 
@@ -132,6 +132,8 @@ def _rule(fault: Mapping[str, Any]) -> str:
 
 def _override_value(value: object) -> str:
     """Return the value as it is written on the command line."""
+    if value is None:
+        return "null"
     if isinstance(value, list):
         return f"[{','.join(_override_value(item) for item in value)}]"
     if isinstance(value, str) and not WORD.fullmatch(value):

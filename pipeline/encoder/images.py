@@ -150,7 +150,9 @@ class Images:
             content = _encode(pixels, form, self._options[form])
             return add_tiff_tags(content, profile, alpha=pixels.shape[2] == 4)
         if form is JPEG and len(profile) > JPEG_BLOCK:
-            log.warning("the colour profile is omitted: a JPEG supports at most %d bytes", JPEG_BLOCK)
+            log.warning(
+                "the colour profile is omitted: a JPEG supports at most %d bytes", JPEG_BLOCK
+            )
             profile = b""
         return _encode(pixels, form, self._options[form], profile)
 
@@ -187,7 +189,9 @@ class PictureSegment(Writer):
         """
         if picture.shape != self._shape or 8 * picture.dtype.itemsize != self._depth:
             got = f"{picture.shape} {picture.dtype}"
-            raise ValueError(f"a picture must have shape {self._shape} and {self._depth} bits, got {got}")
+            raise ValueError(
+                f"a picture must have shape {self._shape} and {self._depth} bits, got {got}"
+            )
         pixels = picture[..., ::-1]
         if self._cutout is not None:
             pixels = _apply_cutout(pixels, self._cutout)

@@ -38,7 +38,8 @@ def folder_of_pictures(sweep: Path) -> Path:
         folder.mkdir(exist_ok=True)
     if not is_folder(folder):
         raise UserError(
-            f"sweep: must contain {FOLDER} as a folder, got a link at {printable(folder)}; remove it"
+            f"sweep: must contain {FOLDER} as a folder, got a link at {printable(folder)}; "
+            "remove it"
         )
     return folder
 

@@ -38,8 +38,8 @@ class FiniteSteps:
         steps, skipped = finite.counts()
         if skipped and skipped == steps and canvas.index == 0:
             raise UserError(
-                "model, model.weights: must give finite gradients, got none in the steps of the first "
-                "frame; choose other weights, another layer or another objective"
+                "model, model.weights: must give finite gradients, got none in the steps of the "
+                "first frame; choose other weights, another layer or another objective"
             )
         if skipped:
             log.warning(

@@ -104,8 +104,8 @@ def _smaller_budget(gradient: Gradient, image: Image) -> TileBudget:
     if smaller is None:
         raise UserError(
             "limits.memory, tile_memory: must be sufficient for the smallest tiles, got too little "
-            f"for {wide}x{tall} of {width}x{height} pixels on {image.device}; free memory, increase "
-            "limits.memory, or set a smaller width"
+            f"for {wide}x{tall} of {width}x{height} pixels on {image.device}; free memory, "
+            "increase limits.memory, or set a smaller width"
         )
     tiles = smaller.tiles(need, height, width)
     log.warning(

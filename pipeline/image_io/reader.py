@@ -68,8 +68,9 @@ def load(path: Path, limits: Limits) -> ImageFile:
     area = picture_area(path, limits)
     if not 0 < area <= limits.pixels:
         raise UserError(
-            f"input: must be a readable picture of at most limits.pixels={limits.pixels} pixels, "
-            f"got {printable(path)}; use another file, or increase limits.pixels if memory allows"
+            "input: must be a picture that can be read, with at most "
+            f"limits.pixels={limits.pixels} pixels, got {printable(path)}; use another file, or "
+            "increase limits.pixels if memory allows"
         )
     data = _read_bytes(path, limits)
     tags = directory(data)
@@ -82,7 +83,7 @@ def load(path: Path, limits: Limits) -> ImageFile:
         or pixels.shape[2:] not in ((), (1,), (3,), (4,))
     ):
         raise UserError(
-            "input: must be a readable picture with 8 or 16 bits per channel, got "
+            "input: must be a picture with 8 or 16 bits per channel that can be read, got "
             f"{printable(path)}; convert it to .png"
         )
     pixels = _apply_orientation(pixels, directory(exif).number(ORIENTATION) or 1)

@@ -34,14 +34,14 @@ class Forecast:
     def line(self, output: Path) -> str:
         """Return the line that is printed. output: the path of the render's output."""
         each = self.seconds / (self.frames or 1)
-        phrases = [f"{each:.2f} s a frame", f"{self.steps:.1f} steps each"]
+        phrases = [f"{each:.2f} s per frame", f"{self.steps:.1f} steps per frame"]
         if self.frames is not None:
             phrases = [f"{self.frames} frame{'s' * (self.frames != 1)}", *phrases]
-            phrases.append(f"{clock(self.seconds)} in all")
+            phrases.append(f"{clock(self.seconds)} in total")
         phrases.append(f"{self.memory / 1e9:.1f} GB of memory")
         if self.size is not None:
-            each_ = "" if self.frames else " a frame"
-            phrases.append(f"{self.size / 1e6:.1f} MB{each_}, twice that while it is joined")
+            each_ = "" if self.frames else " per frame"
+            phrases.append(f"{self.size / 1e6:.1f} MB{each_} (twice that while it is joined)")
         return f"{printable(output)}: would take about {', '.join(phrases)}"
 
     def write(self, folder: Path) -> None:

@@ -136,8 +136,8 @@ class Job:
         """
         if self.plan or self.shots is not None or self.stills is not None:
             raise UserError(
-                "input: must be one video or picture for a job that yields its frames, got several "
-                "pictures, shots or a plan; run it by the command dreamreel"
+                "input: must be a single video or picture for Job.run, got several pictures, shots "
+                "or a plan; run it with the command dreamreel"
             )
         recording = self.recording()
         with recording, log_to(recording.folder):
@@ -207,9 +207,9 @@ def write_report(
 
 def _render(job: Job, recording: Recording, report: Report, stop: Sequence[int]) -> None:
     """Render and record every frame. Raises UserError, and KeyboardInterrupt on a stop request."""
+    check_fit(job)
     for line in job.description:
         log.info("%s", line)
-    check_fit(job)
     span, count, begin = job.frame_range, job.pipeline.clip.count, 0
     if span is not None:
         count, begin = span.last - span.begin, span.begin
@@ -273,8 +273,8 @@ def check_fit(job: Job) -> None:
     side = Gradient(model, objective).smallest_side
     if guide is not None and not needs_guide(stages.objective, model):
         raise UserError(
-            "guide: must be given for an objective that looks at it, got one for another; "
-            "set objective=guide, or norm+guide"
+            "guide: must be used with an objective that needs it, got another objective; "
+            "set objective=guide or objective=norm+guide, or guide=null"
         )
     if pipeline.tile_budget is not None:
         need = pipeline.tile_budget.need(model, objective.layers, device)
@@ -283,7 +283,8 @@ def check_fit(job: Job) -> None:
     for name, requested in vars(stages.dreamer).items():
         if (done := getattr(fitting, name)) != requested:
             log.warning(
-                "dreamer.%s: %s instead of %s, for %dx%d pixels and layers that need %d",
+                "dreamer.%s: %s instead of %s, because the picture has %dx%d pixels and the layers "
+                "need at least %d",
                 name,
                 done,
                 requested,
@@ -324,7 +325,8 @@ def summary(outcome: RenderResult) -> str:
     if seams:
         worst = max(seams, key=lambda seam: float(seam["difference"]))
         phrases.append(
-            f"{len(seams)} seams, the largest difference {worst['difference']} at frame "
+            f"{len(seams)} seam{'s' * (len(seams) != 1)}, the largest difference "
+            f"{worst['difference']} at frame "
             f"{worst['frame']}"
         )
     return f"{printable(outcome.output)}: {'; '.join(phrases)}"

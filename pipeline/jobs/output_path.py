@@ -11,7 +11,7 @@ from pipeline.errors import UserError, printable
 from pipeline.frame import Clip
 from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.recording.output import check_output_free
-from pipeline.storage.work_dir import work_dir
+from pipeline.storage.work_dir import FOLDER, work_dir
 
 
 def default_output(
@@ -47,23 +47,23 @@ def check_output(output: Path, sources: Mapping[str, Path], *, overwrite: bool) 
     """
     if output.is_symlink() and output.is_dir():
         raise UserError(
-            f"output: must not be a link to a folder, got {printable(output)}; name a file, or the "
-            "folder itself"
+            f"output: must not be a link to a folder, got {printable(output)}; set output to a "
+            "file, or to the folder itself"
         )
     for key, source in sources.items():
         if work_dir(output).resolve() in source.resolve().parents:
             raise UserError(
-                f"{key}: must not be a file of the render itself, got {printable(source)}; move it "
-                f"out of {printable(work_dir(output))}, or name another output"
+                f"{key}: must not be in the work folder of the render, got {printable(source)}; "
+                f"move it out of {printable(work_dir(output))}, or choose another output"
             )
         if output.exists() and _overwrites(output, source):
             raise UserError(
-                f"output: must not be the {key}, got {printable(output)}; name another file"
+                f"output: must not be the {key}, got {printable(output)}; choose another name"
             )
     if len(work_dir(output).name.encode()) > 255:
         raise UserError(
-            f"output: must leave room for the ending of its work folder, got a name of "
-            f"{len(output.name.encode())} bytes; use at most 248"
+            f"output: must have a name of at most {255 - len(FOLDER)} bytes, got "
+            f"{len(output.name.encode())} bytes; use a shorter one"
         )
     check_output_free(output, work_dir(output), overwrite=overwrite)
 

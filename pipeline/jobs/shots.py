@@ -59,8 +59,8 @@ class Shots:
         for picture, change in cuts(pictures):
             if picture is None:
                 raise UserError(
-                    "source: must be filmed to have shots, got one that feeds on itself; "
-                    "render it as one"
+                    "source: must be a video or pictures to have shots, got frames without source "
+                    "pictures; render it with dreamreel instead of dreamreel shots"
                 )
             if change is Change.CUT:
                 cut_frames.append(count)
@@ -105,7 +105,8 @@ def read_shots(folder: Path) -> Shots:
         return Shots(parts, tuple(map(int, content["cuts"])))
     except (OSError, ValueError, TypeError, KeyError, UserError) as error:
         raise UserError(
-            f"shots: must be a folder that dreamreel shots made, got {printable(folder)}; run that"
+            f"shots: must be a folder made by dreamreel shots, got {printable(folder)}; "
+            "run dreamreel shots instead"
         ) from error
 
 
@@ -114,8 +115,8 @@ def check_cuts(shots: Shots, cuts: Sequence[int]) -> None:
     if tuple(cuts) != shots.cuts:
         other = min({*cuts} ^ {*shots.cuts})
         raise UserError(
-            f"shots: must have their cuts where they were found, got another at frame {other}; "
-            "render the video as one"
+            f"shots: must have the cuts that dreamreel shots found, got a difference at frame "
+            f"{other}; render the video with dreamreel instead of dreamreel shots"
         )
 
 
@@ -131,11 +132,10 @@ def finished_work_dirs(folder: Path, shots: Shots, fingerprint: Fingerprint) -> 
         job = jobs.get(str(span), folder)
         status = status_of(job)
         if status.state is not JobState.DONE or status.made_of != binding_facts(fingerprint.facts):
-            state = status.state if status.state is not JobState.DONE else "done with others"
+            state = status.state if status.state is not JobState.DONE else "with other settings"
             raise UserError(
-                f"shots: must all be done with these settings, got part {span} of "
-                f"{printable(folder)} "
-                f"{state}; run dreamreel shots again"
+                f"shots: must all be done with these settings, got part {span} in "
+                f"{printable(folder)} {state}; run dreamreel shots again"
             )
         works.append(work_dir(job / status.output))
     return works
@@ -148,9 +148,8 @@ def segments(works: Sequence[Path], shots: Shots) -> list[Path]:
         closed = closed_segments(work, span.first)
         if not closed or closed[-1][0] != span.last:
             raise UserError(
-                f"shots: must hold all segments, got {printable(work)} without some; remove it "
-                "and run "
-                "dreamreel shots again"
+                f"shots: must contain all segments, got {printable(work)} without some of them; "
+                f"remove {printable(work.parent)} and run dreamreel shots again"
             )
         found += [path for _, path in closed]
     return found

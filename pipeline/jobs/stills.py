@@ -60,24 +60,26 @@ def check_stills_output(output: Path, stills: StillCollection, *, overwrite: boo
     input_folder = next(iter(result_names)).parent
     if output.suffix:
         raise UserError(
-            f"output: must be a folder for pictures that are dreamt each on its own, got "
-            f"{printable(output)}; set output={printable(output.stem)}"
+            f"output: must be a folder if each picture is dreamt separately, got "
+            f"{printable(output)}; set output={printable(output.with_suffix(''))}"
         )
     if not output.parent.is_dir():
         raise UserError(
-            f"output: its folder must exist, got {printable(output.parent)}; make it first"
+            f"output: its folder must exist, got {printable(output.parent)}; create it first"
         )
     if os.path.lexists(output) and not output.is_dir():
-        raise UserError(f"output: must be a folder, got the file {printable(output)}; name another")
+        raise UserError(
+            f"output: must be a folder, got the file {printable(output)}; choose another name"
+        )
     if output.is_dir() and output.samefile(input_folder):
         raise UserError(
-            f"output: must not be the input, got {printable(output)}; name another folder"
+            f"output: must not be the input, got {printable(output)}; choose another folder"
         )
     for name in (work_dir(output).name, *result_names.values()):
         if len(name.encode()) > 255:
             raise UserError(
-                f"output: no name in it must be longer than 255 bytes, got {printable(name)}; "
-                "rename the picture"
+                f"output: must contain names of at most 255 bytes, got {printable(name)}; "
+                "rename the input"
             )
     work = work_dir(output)
     done = {row["figures"]["output"] for row in metrics.read_rows(work / FIGURES)}
@@ -86,8 +88,8 @@ def check_stills_output(output: Path, stills: StillCollection, *, overwrite: boo
         keep = name in done or is_complete(work / name, output / name)
         if present and not keep and not overwrite:
             raise UserError(
-                f"output: must not hold {printable(name)} yet, got {printable(output / name)}; "
-                "name another folder or set overwrite=true"
+                f"output: must not contain {printable(name)} yet, got {printable(output / name)}; "
+                "choose another folder, or set overwrite=true"
             )
 
 
@@ -124,8 +126,8 @@ def run_stills(job: Job) -> RenderResult:
             raise KeyboardInterrupt(stills_run.stopped_line) from interrupt
         if not stills_run.figures:
             raise UserError(
-                f"input: must hold a picture that can be dreamt, got none at "
-                f"{printable(job.stills.files[0].parent)}; the lines above say why"
+                f"input: must contain a picture that can be dreamt, got none in "
+                f"{printable(job.stills.files[0].parent)}; fix what the lines above name"
             )
         figures: dict[str, object] = {
             "pictures": stills_run.figures,
@@ -158,13 +160,15 @@ def stills_summary(outcome: RenderResult) -> str:
     pictures, left_out = figures["pictures"].values(), figures["left_out"]
     seconds = [picture["seconds_per_frame"]["total"] for picture in pictures]
     gains = [picture["gain"]["mean"] for picture in pictures if picture["gain"] is not None]
-    phrases = [f"{len(seconds)} pictures", f"{statistics.fmean(seconds):.2f} s a picture"]
-    phrases.append(f"{sum(seconds):.0f} s in all")
+    phrases = [
+        f"{len(seconds)} picture{'s' * (len(seconds) != 1)} in {sum(seconds):.0f} s "
+        f"({statistics.fmean(seconds):.2f} s per picture)"
+    ]
     if gains:
         phrases.append(f"gain {statistics.fmean(gains):.2f}")
     if left_out:
-        phrases.append(f"{len(left_out)} left out")
-    return f"{printable(outcome.output)}: {', '.join(phrases)}"
+        phrases.append(f"{len(left_out)} skipped")
+    return f"{printable(outcome.output)}: {'; '.join(phrases)}"
 
 
 @dataclass
@@ -188,8 +192,8 @@ class _StillsRun:
         if not self.figures:
             return ""
         return (
-            f"stopped; {len(self.figures)} pictures are done, in {printable(self.job.output)}; "
-            "the same command resumes"
+            f"stopped; the {len(self.figures)} finished pictures are in "
+            f"{printable(self.job.output)}; run the same command again to resume"
         )
 
     def load_earlier(self) -> None:
@@ -214,7 +218,7 @@ class _StillsRun:
             job = replace(self.job, pipeline=pipeline, stills=None)
             check_fit(job)
         except UserError as error:
-            log.warning("%s; left out", error)
+            log.warning("%s; skipped", error)
             self.left_out[file.name] = str(error)
             return
         content = contents("input", file)
@@ -222,9 +226,8 @@ class _StillsRun:
         if earlier is not None and (self.job.output / name).exists():
             if earlier["sha256"] != content.sha256 and not self.job.overwrite:
                 raise UserError(
-                    f"input: must stay as it was, got other contents in {printable(file)}, which "
-                    "is "
-                    "dreamt already; put the first ones back, or set overwrite=true"
+                    "input: must not change after it was dreamt, got other contents in "
+                    f"{printable(file)}; restore the original file, or set overwrite=true"
                 )
             if earlier["sha256"] == content.sha256:
                 self.figures[file.name] = earlier["figures"]

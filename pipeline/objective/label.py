@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
+from collections.abc import Sequence
 from functools import cache
 
 from pydantic.dataclasses import dataclass
@@ -17,6 +19,40 @@ from pipeline.frame import Guide
 from pipeline.model import Model
 from pipeline.objective.channel import Channel
 from pipeline.objective.weighted import WeightedSum
+
+MOST = 8
+"""Maximum number of similar classes in an error."""
+EXAMPLES = {
+    "dog": ("golden retriever", "beagle", "Yorkshire terrier", "German shepherd", "pug", "collie"),
+    "cat": ("tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat", "lynx"),
+    "bird": ("robin", "jay", "peacock", "macaw", "toucan", "flamingo"),
+    "fish": ("goldfish", "anemone fish", "lionfish", "rock beauty", "tench", "great white shark"),
+    "horse": ("sorrel", "zebra"),
+    "cow": ("ox", "water buffalo", "bison"),
+    "sheep": ("ram", "bighorn"),
+    "pig": ("hog", "wild boar", "warthog"),
+    "monkey": ("macaque", "baboon", "capuchin", "marmoset"),
+    "ape": ("gorilla", "orangutan", "chimpanzee", "gibbon"),
+    "rabbit": ("wood rabbit", "hare", "Angora"),
+    "insect": ("bee", "ladybug", "dragonfly", "monarch", "grasshopper", "ant"),
+    "butterfly": ("monarch", "admiral", "ringlet", "cabbage butterfly", "sulphur butterfly"),
+    "snake": ("Indian cobra", "green mamba", "boa constrictor", "king snake"),
+    "lizard": ("common iguana", "American chameleon", "agama", "green lizard", "Komodo dragon"),
+    "turtle": ("loggerhead", "leatherback turtle", "box turtle", "terrapin"),
+    "spider": ("tarantula", "garden spider", "black widow", "wolf spider"),
+    "car": ("sports car", "convertible", "limousine", "cab", "jeep", "racer"),
+    "ship": ("liner", "schooner", "container ship", "aircraft carrier"),
+    "boat": ("speedboat", "lifeboat", "canoe", "gondola", "yawl"),
+    "airplane": ("airliner", "warplane"),
+    "train": ("steam locomotive", "electric locomotive", "bullet train"),
+    "building": ("castle", "palace", "church", "mosque", "monastery"),
+    "flower": ("daisy", "yellow lady's slipper"),
+    "fruit": ("strawberry", "orange", "lemon", "pineapple", "banana", "pomegranate"),
+    "mountain": ("alp", "volcano", "cliff"),
+    "beach": ("seashore", "sandbar"),
+}
+"""Common name -> classes of ImageNet of that kind, few of which contain the name (their hypernym in
+WordNet, Miller 1995)."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +78,9 @@ class Label:
             raise unknown[0]
         if not channels:
             raise UserError(
-                f"objective.label: must be asked of a network that tells classes apart, got "
-                f"{printable(self.label)!r} for one that does not; choose another model or "
-                "objective"
+                f"objective.label: must be used with a model that has classes, got "
+                f"{printable(self.label)!r} for a model without; set model=efficientnet_lite0, or "
+                "another objective"
             )
         first, *others = channels.values()
         return WeightedSum(channels, dict.fromkeys(channels, 1.0)) if others else first
@@ -55,8 +91,8 @@ class Label:
         number, count = int(self.label), model.channels(layer)
         if not 0 <= number < count:
             raise UserError(
-                f"objective.label: must be a class from 0 to {count - 1}, got {number}; "
-                "a name will do too"
+                f"objective.label: must be a class name or a number from 0 to {count - 1}, got "
+                f"{number}; dreamreel list labels shows them"
             )
         return number
 
@@ -73,16 +109,38 @@ def class_number(name: str, classes: tuple[str, ...]) -> int:
         numbers = " and ".join(map(str, matches))
         raise UserError(
             f"objective.label: must be one class, got {printable(name)!r}, which is the name of "
-            f"{numbers}; say the number"
+            f"{numbers}; set objective.label={matches[0]}, for example"
         )
-    containing = [
-        known for known in normalised if wanted and re.search(rf"\b{re.escape(wanted)}\b", known)
-    ]
-    near = [*containing, *difflib.get_close_matches(wanted, normalised, n=6, cutoff=0.6)]
-    suggestions = ", ".join(list(dict.fromkeys(near))[:6])
-    fix = f"near ones are {suggestions}" if suggestions else "a number will do too"
-    rule = "one of the model's classes" if classes else "a number for a model without names"
-    raise UserError(f"objective.label: must be {rule}, got {printable(name)!r}; {fix}")
+    rule = "one of the model's classes" if classes else "a number for a model without class names"
+    similar = similar_classes(name, classes)
+    fixes = [f"similar ones are {', '.join(similar)}"] if similar else []
+    fixes.append(_list_command(name, classes) if classes else "set objective.label=0, for example")
+    raise UserError(f"objective.label: must be {rule}, got {printable(name)!r}; {'; '.join(fixes)}")
+
+
+def similar_classes(name: str, classes: Sequence[str]) -> list[str]:
+    """Return up to MOST classes that this name may mean.
+
+    These are examples of a common name, then classes that contain the name as a word; if there are
+    none, classes with a similar spelling.
+    """
+    by_normalised = {_normalise(known): known for known in classes}
+    wanted = _normalise(name)
+    kind = wanted if wanted in EXAMPLES else wanted.removesuffix("s")
+    examples = filter(by_normalised.get, map(_normalise, EXAMPLES.get(kind, ())))
+    word = re.compile(rf"\b{re.escape(kind)}s?\b")
+    containing = (known for known in by_normalised if kind and word.search(known))
+    found = list(dict.fromkeys([*examples, *containing]))
+    found = found or difflib.get_close_matches(wanted, by_normalised, n=MOST, cutoff=0.6)
+    return [by_normalised[known] for known in found[:MOST]]
+
+
+def _list_command(name: str, classes: Sequence[str]) -> str:
+    """Return a hint at the command that lists the classes: those that contain the name, if any."""
+    words = name.split()
+    filtered = words and any(name.casefold() in known.casefold() for known in classes)
+    command = shlex.join(["dreamreel", "list", "labels", *(words if filtered else [])])
+    return f"{command} lists {'more' if filtered else 'all'}"
 
 
 def _normalise(name: str) -> str:

@@ -59,7 +59,7 @@ def read_checkpoint(path: Path, device: torch.device) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"{printable(path)}: must be as it was saved, got {printable(error)}; "
+            f"{printable(path)}: must be an undamaged checkpoint, got: {printable(error)}; "
             "set overwrite=true to start over"
         ) from error
     return Checkpoint(_state(tensors, facts, device), facts["digest"], facts["pictures"])

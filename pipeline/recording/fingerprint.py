@@ -22,6 +22,7 @@ import torch
 from pipeline.errors import UserError, printable
 from pipeline.ffmpeg import process
 from pipeline.model.network.precision import has_bfloat16
+from pipeline.recording.differences import differences, listing
 from pipeline.storage.work_dir import parse_json, write_text
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ PACKAGES = (
 """Packages whose code may process a picture."""
 PROCESSORS = Path("/proc/cpuinfo")
 """File in which Linux describes the processors."""
-LONGEST = 60
-"""Maximum length of a value in a message, in characters; of a longer one only the name is shown."""
+MACHINE = ("device", "OMP_NUM_THREADS", "ffmpeg", "python")
+"""Facts about the machine."""
 Marks = Mapping[Path, tuple[int, ...]]
 """File -> device, inode, size and modification time, which change if it is replaced or written."""
 
@@ -65,8 +66,8 @@ class FileContents:
         except OSError:
             pass  # a missing file counts as changed
         raise UserError(
-            f"{self.key}: must stay as it is while it is rendered, got other contents in "
-            f"{printable(self.path)}; put the first ones back and run the same command again"
+            f"{self.key}: must not change during the render, got other contents in "
+            f"{printable(self.path)}; restore the original and run the same command again"
         )
 
 
@@ -80,34 +81,36 @@ class Fingerprint:
     """Contents of the files that the result is made from."""
 
     def differences(self, before: Mapping[str, str]) -> list[str]:
-        """Return the changes since `before`, each as text: `dreamer.step_size=0.02 (was 0.01)`."""
-        return [
-            _difference(name, before.get(name), self.facts.get(name))
-            for name in dict.fromkeys([*self.facts, *before])
-            if before.get(name) != self.facts.get(name)
-        ]
+        """Return the changes since `before`, each as text: `dreamer.step_size=0.02 (was 0.01)`.
+
+        The most telling ones come first.
+        """
+        return differences(before, self.facts, (*PACKAGES, *MACHINE))
 
     def can_resume(self, path: Path, *, overwrite: bool) -> bool:
         """Return whether there is an earlier render with the same fingerprint.
 
         path: file that `write` made for it. overwrite: whether one with another fingerprint may be
-        replaced; if not, raises UserError with all differences.
+        replaced; if not, raises UserError with the most telling differences.
         """
         try:
-            before: dict[str, str] = parse_json(path)
+            before = parse_json(path)
         except FileNotFoundError:
             return False
         except ValueError:
-            before = {"made_of.json": "damaged"}
-        differences = self.differences(before if isinstance(before, dict) else {})
-        if differences and not overwrite:
+            before = None
+        found = [f"a damaged {path.name}"]
+        if isinstance(before, dict):
+            found = self.differences({str(name): str(fact) for name, fact in before.items()})
+        if found and not overwrite:
             raise UserError(
-                f"output: what {printable(path.parent)} holds must go on as it began, got "
-                f"{', '.join(differences)}; take that back, or set overwrite=true to start over"
+                f"output: the render in {printable(path.parent)} must be resumed with what it was "
+                f"started with, got {listing(found)}; undo that, or set overwrite=true to "
+                "start over"
             )
-        if differences:
-            log.info("starts over, for %s", ", ".join(differences))
-        return not differences
+        if found:
+            log.info("starting over because of %s", listing(found))
+        return not found
 
     def write(self, path: Path) -> None:
         """Write the facts to a file. Raises UserError if it cannot be written."""
@@ -213,14 +216,6 @@ def _flatten(settings: Mapping[str, object], above: str = "") -> Iterator[tuple[
             yield from _flatten(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", str(value)
-
-
-def _difference(name: str, before: str | None, now: str | None) -> str:
-    if before is None or now is None:
-        return f"{printable(name)} ({'was not there' if before is None else 'is gone'})"
-    if max(len(before), len(now)) > LONGEST:
-        return f"other {printable(name)}" if " of " in name else f"another {printable(name)}"
-    return f"{printable(name)}={printable(now)} (was {printable(before)})"
 
 
 @cache

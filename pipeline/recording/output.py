@@ -35,27 +35,26 @@ def check_output_free(output: Path, folder: Path, *, overwrite: bool) -> None:
     """
     if not output.parent.is_dir():
         raise UserError(
-            f"output: its folder must exist, got {printable(output.parent)}; make it first"
+            f"output: its folder must exist, got {printable(output.parent)}; create it first"
         )
     if not os.path.lexists(output) or is_complete(folder, output):
         return
     if output.suffix == "" and not output.is_dir():
         raise UserError(
-            "output: must be a folder, for its name has no suffix, got the file "
-            f"{printable(output)}; "
-            "name another, or remove it"
+            "output: must be a folder, because its name has no suffix, got the file "
+            f"{printable(output)}; choose another name, or remove the file"
         )
     if not overwrite:
         raise UserError(
-            f"output: must not exist yet, got {printable(output)}; name another or set "
+            f"output: must not exist yet, got {printable(output)}; choose another name, or set "
             "overwrite=true"
         )
     if output.is_dir():
         others = (entry for entry in output.iterdir() if not NUMBERED.fullmatch(entry.name))
         if (other := next(others, None)) is not None:
             raise UserError(
-                f"output: must hold nothing but an earlier render's pictures to be replaced, got "
-                f"{printable(other)}; name another folder"
+                "output: must contain only the pictures of an earlier render to be replaced, got "
+                f"{printable(other)}; choose another folder"
             )
 
 
@@ -72,8 +71,7 @@ def check_files(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
             if not overwrite:
                 raise UserError(
                     f"output: {printable(path)} must be a file, got a folder, link or pipe; "
-                    "remove it, "
-                    "or set overwrite=true"
+                    "remove it, or set overwrite=true"
                 )
             with disk_errors(path):
                 remove(path)
@@ -91,9 +89,8 @@ def check_disk(folder: Path, clip: Clip, segment: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
         raise UserError(
-            f"output: {printable(folder)} must have room for about {need / MB:.2f} MB to begin "
-            "with, "
-            f"got {free / MB:.2f} MB; free some, or choose another folder"
+            f"output: the disk of {printable(folder)} must have at least {need / MB:.2f} MB of "
+            f"free space, got {free / MB:.2f} MB; free some space, or choose another folder"
         )
 
 
@@ -110,8 +107,8 @@ def check_rename(output: Path, folder: Path) -> None:
         source.rename(target)
     except OSError as error:
         raise UserError(
-            f"output: must be in a folder to which {printable(folder)} can be renamed, got "
-            f"{error.strerror!r}; remove that folder, or name an output on the disk of it"
+            f"output: must be on the same disk as its work folder {printable(folder)}, got "
+            f"{error.strerror!r}; remove that folder, or choose an output on its disk"
         ) from error
     finally:
         source.unlink(missing_ok=True)

@@ -166,9 +166,9 @@ class Recording:
         """Record a frame; save the state and update the preview if saving is due."""
         if self._digest is not None and digest(state) != self._digest:
             raise UserError(
-                f"output: frame {before.index} must come out as it was saved in "
-                f"{printable(self.folder)}, got other bits; resume it where it was started, or set "
-                "overwrite=true to start over"
+                f"output: frame {before.index} must be identical to the one saved in "
+                f"{printable(self.folder)}, got other bits; resume it on the machine where it was "
+                "started, or set overwrite=true to start over"
             )
         self._digest, number = None, self._count
         if self._frame_range is None or before.index >= self._frame_range.first:
@@ -217,8 +217,8 @@ class Recording:
         line = f"stopped after frame {self._frames}"
         if segments:
             self._preview.make(segments, self._segments.count - self._segments.first)
-            line += f", {printable(self._preview.path)} shows what is done"
-        return f"{line}; the same command resumes"
+            line += f", the result so far is {printable(self._preview.path)}"
+        return f"{line}; run the same command again to resume"
 
     def finish(self, rest: Iterable[Picture] = ()) -> None:
         """Record the last pictures, join all segments, and rename the result to `output`."""
@@ -308,7 +308,7 @@ class Recording:
         except UserError as error:
             if not self.overwrite:
                 raise
-            log.warning("restarts: %s", str(error).partition("; ")[0])
+            log.warning("starting over: %s", str(error).partition("; ")[0])
             self.state, self._digest, self._count = begin
             self._segments.stop()
             self._restart()
@@ -324,7 +324,7 @@ class Recording:
                 path.unlink()
             damaged = self._segments.find_damaged()
             if damaged is not None:
-                log.warning("%s is damaged, so all is rendered again", printable(damaged))
+                log.warning("starting over: %s is damaged", printable(damaged))
                 self._restart()
                 return
             before = checkpoint.read_checkpoint(newest, self.device)
@@ -332,12 +332,11 @@ class Recording:
             self._segments.resume()
         if self._segments.count < self._count:
             raise UserError(
-                f"output: {printable(self.folder)} must hold the {self._count} pictures made by "
-                "now, "
-                f"got {self._segments.count}; set overwrite=true to start over"
+                f"output: {printable(self.folder)} must contain the {self._count} pictures "
+                f"rendered so far, got {self._segments.count}; set overwrite=true to start over"
             )
         total = "" if self.clip.count is None else f" of {self.clip.count}"
-        log.info("resumes after frame %d%s", self.state.index, total)
+        log.info("resuming after frame %d%s", self.state.index, total)
 
     def _append(self, pictures: Iterable[Picture], *, starts_shot: bool = False) -> None:
         """Record these pictures, except those that an earlier render has recorded."""
@@ -357,7 +356,8 @@ class Recording:
         if missing:
             self._warned = True
             log.warning(
-                "output: %s will lack about %.1f MB for all frames; free some meanwhile",
+                "output: the disk of %s has about %.1f MB too little space for all frames; free "
+                "some space while the render runs",
                 printable(self.folder),
                 missing / MB,
             )

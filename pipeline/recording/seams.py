@@ -62,7 +62,7 @@ def _read(path: Path) -> Tensor:
         return torch.from_numpy(np.load(path)).float()
     except (OSError, ValueError) as error:
         raise UserError(
-            f"shots: must hold what seams are told from, got no {printable(path)}; remove its "
-            "folder "
-            "and run dreamreel shots again"
+            "shots: must contain the dream layers at both ends of each part, got no readable "
+            f"{printable(path)}; remove {printable(path.parent.parent)} and run dreamreel shots "
+            "again"
         ) from error

@@ -120,7 +120,7 @@ class Segments:
 
         Only once: an encoder that is killed again is killed for a reason.
         """
-        log.warning("%s: its segment is begun again", str(error).partition("; ")[0])
+        log.warning("%s; encoding its segment again", str(error).partition("; ")[0])
         self.sync()
         self.resume()
 
@@ -133,9 +133,9 @@ class Segments:
             end += self._written
         if end != self.count:  # some belong to another render
             raise UserError(
-                f"output: {printable(self._folder)} must hold the {self.count - self.first} "
-                "pictures "
-                f"that were made, got {end - self.first}; remove that folder to start over"
+                f"output: {printable(self._folder)} must contain the {self.count - self.first} "
+                f"pictures rendered so far, got {end - self.first}; remove that folder to start "
+                "over"
             )
         return segments
 

@@ -100,8 +100,10 @@ class _Progress:
         """Log a line; while there is a progress bar, only to render.log (level DEBUG)."""
         total = "" if self.total is None else f" of {self.total}"
         words = [f"{self.unit} {self.done}{total}"]
-        if is_first:
-            words.append(f"{seconds:.2f} s, more than the following ones take")
+        if self.total == 1:
+            words.append(f"{seconds:.2f} s")
+        elif is_first:
+            words.append(f"{seconds:.2f} s, several times as long as the next ones take")
         else:
             words.append(f"{seconds:.2f} s per {self.unit}")
         if left is not None:

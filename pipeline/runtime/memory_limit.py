@@ -69,10 +69,11 @@ def limit_this_process(size: int) -> None:
         return
     needed = _held() + LEAST
     if size < needed:
-        least = math.ceil(10 * needed / GIB) / 10  # rounded up, so that the suggestion suffices
+        least = math.ceil(10 * needed / GIB) / 10
+        # The suggestion has 1 GiB more, since the minimum suffices for hardly any render.
         raise UserError(
             f"limits.memory: must be at least {least} GiB on the CPU, most of which the program "
-            f"itself uses, got {size / GIB:.3g}; set limits.memory={least}"
+            f"itself uses, got {size / GIB:.3g}; set limits.memory={math.ceil(least) + 1}"
         )
     _limit(size)
 

@@ -139,13 +139,13 @@ def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule
                 "choose the network that it belongs to"
             )
         if not tensors[tensor].isfinite().all():
-            raise UserError(
-                f"{rule}, in which {tensor} is not finite; use an earlier checkpoint"
-            )
+            raise UserError(f"{rule}, in which {tensor} is not finite; use an earlier checkpoint")
     for tensor in tensors.keys() - wanted.keys():
         if tensors[tensor].numel() == 1:  # a counter from training
             continue
-        raise UserError(f"{rule} with an additional {tensor}; choose the network that it belongs to")
+        raise UserError(
+            f"{rule} with an additional {tensor}; choose the network that it belongs to"
+        )
 
 
 def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
@@ -255,12 +255,12 @@ def _unpickled(content: bytes, path: Path, key: str) -> object:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
         if isinstance(error, pickle.UnpicklingError) and content.startswith(PICKLES):
             raise UserError(
-                f"{key}: must contain nothing but tensors, got {printable(path)} with code, which was "
-                "not run; save the network's state_dict() as safetensors"
+                f"{key}: must contain nothing but tensors, got {printable(path)} with other "
+                "objects, which were not loaded; save the network's state_dict() as safetensors"
             ) from error
         raise UserError(
-            f"{key}: must be a weights file of safetensors or PyTorch, got {printable(path)}, which "
-            "is damaged or of another kind; download it again"
+            f"{key}: must be a weights file of safetensors or PyTorch, got {printable(path)}, "
+            "which is damaged or of another kind; download it again"
         ) from error
 
 

@@ -105,5 +105,7 @@ def dream_size(
             f"set a {change} {' or '.join(keys)}"
         )
     if size != (tall, wide):
-        log.info("%dx%d pixels are reduced to %dx%d: both sides must be even", wide, tall, *size[::-1])
+        log.info(
+            "%dx%d pixels are reduced to %dx%d: both sides must be even", wide, tall, *size[::-1]
+        )
     return size

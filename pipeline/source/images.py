@@ -104,7 +104,8 @@ class Images:
                 if picture.shape[:2] != self.shape and not is_reported:
                     is_reported = True
                     log.warning(
-                        "%s has %dx%d pixels, the first picture %dx%d; all are scaled to the same size",
+                        "%s has %dx%d pixels, the first picture %dx%d; all are scaled to the same "
+                        "size",
                         printable(self._files[index]),
                         *picture.shape[1::-1],
                         *self.shape[::-1],

@@ -69,7 +69,10 @@ class PictureMattes(Images):
         brightest = max((int(grey.max()) for grey, _ in samples), default=0)
         share = max((float(grey.max()) / peak for grey, peak in samples), default=0.0)
         if brightest == 1:
-            log.info("%s contains labels: everything except black is treated as white", printable(self.path))
+            log.info(
+                "%s contains labels: everything except black is treated as white",
+                printable(self.path),
+            )
         elif share < FAINT:
             log.warning(
                 "%s: no pixel is brighter than %.1f %% of white", printable(self.path), 100 * share

@@ -179,9 +179,9 @@ class Video:
         limits.check_rate("input", float(cadence.rate))
         if cadence.gap > limits.gap_seconds:
             raise UserError(
-                f"input: must not have a gap longer than limits.gap_seconds={limits.gap_seconds:g}, "
-                f"got a gap of {cadence.gap:g} s in {name}; increase limits.gap_seconds, or trim "
-                "the file"
+                "input: must not have a gap longer than "
+                f"limits.gap_seconds={limits.gap_seconds:g}, got one of {cadence.gap:g} s in "
+                f"{name}; increase limits.gap_seconds, or trim the file"
             )
         limits.check_frames("input", count)
         if not cadence.steady:
@@ -266,8 +266,8 @@ class Video:
             width, height, wide, high = match.groups()
             if (width, height) != (wide, high):
                 log.warning(
-                    "%s: the size of its pictures changes from %sx%s to %sx%s; all are scaled to the "
-                    "size of the first",
+                    "%s: the size of its pictures changes from %sx%s to %sx%s; all are scaled to "
+                    "the size of the first",
                     printable(self.path),
                     width,
                     height,

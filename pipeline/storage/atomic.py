@@ -54,13 +54,13 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise disk_full_error(path) from error
         why = error.strerror or type(error).__name__
-        line = f"{printable(path)}: cannot be written, got {why!r}; choose another folder"
+        line = f"{printable(path)}: must be writable, got {why!r}; choose another folder"
         raise UserError(line) from error
 
 
 def disk_full_error(path: Path) -> UserError:
     """Return the error for a disk or a quota that has no space left for `path`."""
     return UserError(
-        f"{printable(path)}: the disk must have room, got a full disk (No space left on device); "
-        "free some and run the same command again"
+        f"{printable(path)}: must have free disk space, got a full disk (No space left on device); "
+        "free some space and run the same command again"
     )

@@ -14,7 +14,7 @@ from pipeline.errors import UserError, printable
 def require_path(path: object) -> object:
     """Return the path; raise UserError if it is missing. For use as a pydantic BeforeValidator."""
     if path is None or path == "":
-        raise UserError("input: must be given, got nothing; set input=FILE, or --help")
+        raise UserError("input: must be set, got nothing; set input=FILE")
     return path
 
 
@@ -30,8 +30,7 @@ def open_input(path: Path) -> Iterator[int]:
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(
-            f"input: must be a file that can be read, got {printable(path)} ({reason}); check the "
-            "name"
+            f"input: must be a readable file, got {printable(path)} ({reason}); check the name"
         ) from None
     try:
         _check(os.fstat(file), path)
@@ -45,15 +44,15 @@ def _check(facts: os.stat_result, path: Path) -> None:
     if stat.S_ISDIR(facts.st_mode):
         raise UserError(
             f"input: must be a file, got the folder {printable(path)}; "
-            "name a file in it, or set source=images for a folder of pictures"
+            "choose a file in it, or set source=images for a folder of pictures"
         )
     if not stat.S_ISREG(facts.st_mode):
         raise UserError(
             f"input: must be a regular file, got the pipe or device {printable(path)}; "
-            "save it to a file first"
+            "save its content to a file first"
         )
     if facts.st_size == 0:
         raise UserError(
-            f"input: must not be empty, got {printable(path)} of 0 bytes; copy it again from its "
-            "origin"
+            f"input: must not be empty, got {printable(path)} with 0 bytes; copy it again from "
+            "where it comes from"
         )

@@ -90,8 +90,8 @@ def _lock_folder(descriptor: int, folder: Path) -> None:
 def _locked_error(folder: Path, process: str) -> UserError:
     """Return the error for a folder that another process has locked."""
     return UserError(
-        f"output: only one render may work in {printable(folder)}, got a second while process "
-        f"{printable(process)} works there; wait for it, or name another output"
+        f"output: only one render at a time may use {printable(folder)}, got a second one while "
+        f"process {printable(process)} uses it; wait until that ends, or choose another output"
     )
 
 

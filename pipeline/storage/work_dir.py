@@ -83,9 +83,10 @@ def _write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        fix = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check it"
         raise UserError(
-            f"output: must have room for {printable(path)}, got {error.strerror!r}; "
-            "free some, or choose another folder"
+            f"output: {printable(path)} must be writable, got {error.strerror!r}; {fix}, or choose "
+            "another folder"
         ) from error
 
 
@@ -108,4 +109,4 @@ def parse_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
     except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+        raise ValueError("it is nested too deeply") from error

@@ -102,7 +102,7 @@ class Plan:
         two are the same.
         """
         if not jobs:
-            raise UserError("-m: must give at least one job, got none; give values that exist")
+            raise UserError("-m: must result in at least one job, got none; set existing values")
         by_key: dict[str, set[str]] = {}
         for overrides in jobs:
             for override in overrides:
@@ -114,8 +114,8 @@ class Plan:
             name = job_name(overrides, keys)
             if name in by_name:
                 raise UserError(
-                    "-m: must give each job something of its own, got two that are alike; name "
-                    "each value once"
+                    "-m: must result in jobs that differ, got two that are the same; list each "
+                    "value once"
                 )
             by_name[name] = SweepJob(name, tuple(overrides))
         return Plan(keys, tuple(by_name.values()))
@@ -142,13 +142,13 @@ def read_plan(folder: Path) -> Plan:
         return Plan(tuple(map(str, content["keys"])), tuple(jobs))
     except OSError as error:
         raise UserError(
-            f"sweep: must be the folder of one, got {printable(folder)} without {PLAN}; "
-            "name the folder that dreamreel -m made"
+            f"sweep: must be the folder of a sweep, got {printable(folder)} without {PLAN}; "
+            "choose a folder made by dreamreel -m"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"sweep: {printable(path)} must be as dreamreel -m wrote it, got something else; "
-            "take it away and run the sweep again"
+            "remove it and run the sweep again"
         ) from error
 
 

@@ -93,6 +93,6 @@ def _job_ids(folder: Path) -> set[str]:
 def _raise_jobs_lost(number: int, frame: FrameType | None) -> None:
     """Raise UserError: a signal handler."""
     raise UserError(
-        "hydra/launcher: must bring each job to its end, but Slurm has none any more; what was "
-        "killed is told, and the same command resumes with it"
+        "hydra/launcher: all jobs must end by themselves, got unfinished ones that Slurm no longer "
+        "has; run the same command again to resume them"
     )

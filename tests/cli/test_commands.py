@@ -142,11 +142,11 @@ def test_a_clip_is_dreamt_by_its_name_alone(tmp_path: Path) -> None:
         (["--version"], 0, "dreamreel ", ""),
         (["--info"], 0, "dreamreel ", ""),
         (["gallery", "nothing"], 2, "", "sweep: "),
-        (["save-look", "mine", "from=no.mp4"], 2, "", "from: must name"),
+        (["save-look", "mine", "from=no.mp4"], 2, "", "from: must be a job"),
         (["save-look", "lace", "from=no.mp4"], 2, "", "NAME: must not be one of the packaged"),
-        (["atlas", "no.png"], 2, "", "input: must be a file that can be read"),
-        (["shots", "no.mp4"], 2, "", "output: must be given"),
-        (["plot-schedule", "1+"], 2, "", "schedule: cannot be read at column"),
+        (["atlas", "no.png"], 2, "", "input: must be a readable file"),
+        (["shots", "no.mp4"], 2, "", "output: must be set"),
+        (["plot-schedule", "1+"], 2, "", "schedule: must be a valid expression, got"),
     ],
 )  # fmt: skip
 def test_a_command_says_what_it_does_or_what_is_wrong(
@@ -202,8 +202,18 @@ def test_a_saved_look_says_nothing_of_the_number_of_steps(own: Path, tmp_path: P
     assert look == {"dreamer": {"octaves": 6}}
 
 
+def test_a_result_without_a_look_of_its_own_is_not_saved(own: Path, tmp_path: Path) -> None:
+    cfg, _ = compose_settings("input=clip.mp4", "quality=fine")
+    (tmp_path / "recipe.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True))
+    with pytest.raises(UserError, match="must have a look that differs"):
+        save("mine", tmp_path / "recipe.yaml", overwrite=False)
+    assert not [*own.rglob("*.yaml")]
+
+
 def test_own_defaults_apply_where_the_command_line_says_nothing(own: Path) -> None:
-    (own / "defaults.yaml").write_text("seed: 7\ndreamer.step_size: 0.02\nlook: lace\n")
+    (own / "defaults.yaml").write_text(
+        "seed: 7\ndreamer.step_size: 0.02\nlook: lace\nsave_seconds: 20\ndevice: cpu\n"
+    )
     cfg, choices = compose_settings("input=clip.mp4")
     assert (cfg.seed, cfg.dreamer.step_size, choices["look"]) == (7, 0.02, "lace")
     cfg, choices = compose_settings("input=clip.mp4", "seed=1", "look=eyes")
@@ -218,6 +228,7 @@ def test_own_defaults_apply_where_the_command_line_says_nothing(own: Path) -> No
         ("output: x.mp4", "must not set output, which belongs on the command line"),
         ("trust: [os]", "must not set trust"),
         ("limits.memory: 1000", "must not set limits.memory"),
+        ("plan: true", "must not set plan"),
         ("sed: 1", "sed is not a setting; did you mean seed"),
         ("seed: ${oc.env:HOME}", "seed must be a plain value"),
         ("dreamer: {octaves: 2}", "dreamer must be a plain value"),

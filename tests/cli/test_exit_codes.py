@@ -42,7 +42,7 @@ def test_a_file_of_the_render_itself_is_no_input(folder: Path) -> None:
     partial.write_bytes((folder / "clip.mp4").read_bytes())
     before = files(folder)
     line = run("input=x.mkv.render/partial.mkv", *WORDS[1:], "overwrite=true", cwd=folder).line
-    assert line.startswith("input: must not be a file of the render itself")
+    assert line.startswith("input: must not be in the work folder of the render")
     assert files(folder) == before
     assert partial.read_bytes() == (folder / "clip.mp4").read_bytes()
 

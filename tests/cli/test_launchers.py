@@ -109,7 +109,7 @@ def test_jobs_run_side_by_side_on_this_machine(folder: Path) -> None:
 @pytest.mark.slow
 def test_lines_of_jobs_side_by_side_say_whose_they_are(folder: Path) -> None:
     ran = sweep("hydra/launcher=local", "input=1.mp4,broken.mp4", "dreamer=none", cwd=folder)
-    assert "input=1.mp4: begins\n" in ran.err
+    assert "input=1.mp4: started\n" in ran.err
     assert "input=1.mp4: frame 1 of " in ran.err
     assert "input=broken.mp4: input: must be a video" in ran.err
 
@@ -141,7 +141,7 @@ def test_a_job_of_rays_that_is_killed_goes_on_to_the_same_bytes(folder: Path) ->
     os.kill(int((job / NAME).read_text()), signal.SIGKILL)
     ran = ended(process)
     assert ran.code == 0, ran.err
-    assert "resumes after frame" in ran.out + ran.err
+    assert "resuming after frame" in ran.out + ran.err
     assert (job / "dream.mp4").read_bytes() == uninterrupted(folder, *words, "seed=2")
 
 
@@ -163,7 +163,7 @@ def test_a_job_of_slurms_that_runs_out_of_time_goes_on_to_the_same_bytes(
     assert ran.code == 0, ran.err
     job = folder / "mine" / "only"
     said = "".join(path.read_text() for path in (folder / "mine").glob(".submitit/*/*.err"))
-    assert "resumes after frame" in said
+    assert "resuming after frame" in said
     assert (job / "dream.mp4").read_bytes() == uninterrupted(folder, *words)
 
 
@@ -191,7 +191,7 @@ def test_a_job_of_slurms_that_is_killed_is_told_and_ends_no_other(
     ran = ended(process)
     assert ran.code == 1, ran.err
     assert "mine: 3 jobs: 2 done, 1 killed" in ran.out, ran.out + ran.err
-    assert "Slurm has none any more" in ran.err
+    assert "that Slurm no longer has" in ran.err
     again = ended(spawn(*command, cwd=folder, **slurm))
     assert again.code == 0, again.err
 
@@ -201,13 +201,13 @@ def test_without_a_gpu_ray_does_not_wait_for_one(folder: Path) -> None:
     words = ("hydra/launcher=gpus", "+hydra.launcher.ray.init.num_gpus=0")
     ran = sweep(*words, "input=1.mp4", "seed=1,2", cwd=folder)
     assert ran.code == 2, ran.err
-    assert "must find 1 GPU a job for gpus, got 0 in all; set hydra/launcher=local" in ran.err
+    assert "gpus must find 1 GPU per job, got 0 in total; set hydra/launcher=local" in ran.err
     assert not (folder / "mine").exists()
 
 
 def test_without_slurms_commands_it_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UserError, match="must find Slurm's commands for slurm, got no sbatch"):
+    with pytest.raises(UserError, match="slurm must find Slurm's commands, got no sbatch"):
         check_launcher({"_target_": "a.SlurmLauncher"})
     check_launcher({"_target_": "a.BasicLauncher"})
 
@@ -219,7 +219,7 @@ def test_where_slurms_controller_cannot_be_reached_it_is_said_at_once(
         (tmp_path / name).write_text(f"#!/bin/sh\necho 'sinfo: error: no host' >&2\nexit {code}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UserError, match="must reach Slurm's controller for slurm, got: sinfo: err"):
+    with pytest.raises(UserError, match="slurm must reach Slurm's controller, got: sinfo: err"):
         check_launcher({"_target_": "a.SlurmLauncher"})
 
 
@@ -231,3 +231,17 @@ def test_an_engine_that_is_not_installed_is_named_with_its_extra(
     said = missing_extra("ray")
     assert said is not None
     assert said.endswith("pip install 'dreamreel[ray]'")
+
+
+@pytest.mark.parametrize(("name", "extra"), [("local", "local"), ("gpus", "ray")])
+def test_a_launcher_that_is_not_installed_is_one_line(
+    tmp_path: Path, name: str, extra: str
+) -> None:
+    without = "import hydra_plugins, runpy, sys; hydra_plugins.__path__ = []; "
+    without += f"sys.argv = ['dreamreel', '-m', 'seed=1,2', 'hydra/launcher={name}']; "
+    ran = ended(spawn("-c", f"{without}runpy.run_module('pipeline', None, '__main__')",
+                      cwd=tmp_path))  # fmt: skip
+    assert ran.code == 2, ran.err
+    assert ran.err.startswith(f"hydra/launcher: the extra [{extra}] must be installed, got no ")
+    assert ran.err.endswith(f"; run: pip install 'dreamreel[{extra}]'\n")
+    assert ran.err.count("\n") == 1

@@ -67,7 +67,7 @@ def test_the_settings_can_be_shown_without_rendering(tmp_path: Path) -> None:
     ("number", "code", "word", "partial"),
     [
         (signal.SIGINT, 130, "stopped after frame", True),
-        pytest.param(signal.SIGTERM, 143, "ended from outside", False, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, "stopped by a signal", False, marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
@@ -91,7 +91,7 @@ def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
     assert ran.code == code
     last = ran.err.splitlines()[-1]
     assert last.startswith(word)
-    assert last.endswith("; the same command resumes")
+    assert last.endswith("; run the same command again to resume")
     assert "Traceback" not in ran.err
     assert not [child for child in children if Path(f"/proc/{child}").exists()]
     # Ctrl-C leaves what can be watched; who is ended from outside may have no time for it
@@ -104,7 +104,7 @@ def test_a_signal_ends_it_in_order_and_the_same_command_goes_on(
     assert not {"lock", "progress.json"} & files(work)
     again = spawn("-m", "pipeline", *asked, cwd=tmp_path)
     assert again.stderr is not None
-    while not (line := again.stderr.readline()).startswith("resumes after frame "):
+    while not (line := again.stderr.readline()).startswith("resuming after frame "):
         assert line, "it did not go on"
     again.kill()
     ended(again)

@@ -160,7 +160,7 @@ def test_a_mask_of_another_rate_and_too_short_keeps_time_and_its_last_picture_st
     ran = rendered(*words, cwd=folder)
     dreamt = np.array(list(video(folder / "stays.mkv").pictures()))
     assert seen(dreamt, source) == [0, 1, 1, 1, 1, 1, 1]
-    said = "mask: ends before the input does; its last picture stays"
+    said = "mask: ends before the input; its last picture is repeated"
     assert ran.err.count(said) == 1
     assert said in (folder / "stays.mkv.render/render.log").read_text()
 
@@ -208,12 +208,15 @@ def test_the_report_tells_the_gain_of_what_is_shown(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["mask=gone.png"], "mask: must be a file that can be read, got gone.png"),
+        (["mask=gone.png"], "mask: must be a readable file, got gone.png"),
         (["mask=empty.png"], "mask: must not be empty"),
         (["mask=text.png"], "mask: must be a picture"),
         (["mask=text.mp4"], "mask: must be a video"),
-        (["mask=none"], "mask: must name at least one picture"),
-        (["mask=tall.png"], "mask: must have the shape of the input's 96x64 pixels, got 64x96;"),
+        (["mask=none"], "mask: must contain at least one picture"),
+        (
+            ["mask=tall.png"],
+            "mask: must have the aspect ratio of the input's 96x64 pixels, got 64x96;",
+        ),
         (["mask=left.png", "mask_invert=perhaps"], "mask_invert: must be true or false"),
         (["mask=left.png", "mask_feather=-1"], "mask_feather: must be a number of pixels from 0"),
         (["mask=left.png", "mask_feather=soft"], "mask_feather: must be a number"),

@@ -79,7 +79,7 @@ def test_a_network_of_each_family_dreams(folder: Path, family: str, name: str, l
     report, said = dreamt(folder, *words, f"objective.layers={layer}", "dreamer.octaves=1")
     assert report["weights_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert report["seen"] is None  # whose classes they are nobody has said
-    assert ("looks at 224x224 pixels and no other size" in said) == (name == "cait_xxs24_224")
+    assert ("supports only 224x224 pixels" in said) == (name == "cait_xxs24_224")
 
 
 def test_two_networks_dream_at_once_and_both_are_asked_for_the_class(folder: Path) -> None:
@@ -109,7 +109,8 @@ def test_a_layer_too_deep_for_the_smallest_octave_leaves_octaves_out(folder: Pat
     # patches of 16 pixels: three of them are 48, and 112 / 1.4^3 are 41
     _, said = dreamt(folder, *words, "objective.layers=blocks.1", "dreamer.octaves=4",
                      "dreamer.octave_scale=1.4", "dreamer.smoothing=0")  # fmt: skip
-    assert "dreamer.octaves: 3 instead of 4, for 160x112 pixels and layers that need 48" in said
+    line = "dreamer.octaves: 3 instead of 4, because the picture has 160x112 pixels and the layers"
+    assert f"{line} need at least 48" in said
 
 
 def test_a_pickle_with_code_is_refused_and_its_code_is_not_run(folder: Path) -> None:
@@ -120,25 +121,25 @@ def test_a_pickle_with_code_is_refused_and_its_code_is_not_run(folder: Path) -> 
     torch.save({"state_dict": Trap(mark)}, folder / "wrapped.pth")
     for name in ("trap.pth", "wrapped.pth"):
         line = run(*QUICK, *RESNET, f"model.weights={name}", cwd=folder).line
-        assert line.startswith(f"model.weights: must hold nothing but tensors, got {name}")
-        assert "of which nothing was run" in line
+        assert line.startswith(f"model.weights: must contain nothing but tensors, got {name}")
+        assert "which were not loaded" in line
         assert not mark.exists()
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["model=torchvision", "model.name=rsnet50"], "near ones are resnet50"),
-        (["model=timm", "model.name=resnet18.a9_in1k"], "near ones are resnet18.a"),
+        (["model=torchvision", "model.name=rsnet50"], "similar names are resnet50"),
+        (["model=timm", "model.name=resnet18.a9_in1k"], "similar names are resnet18.a"),
         (["model=timm", "model.name=resnt18"], "resnet18"),
-        ([*RESNET, "model.weights=none.pth"], "model.weights: must be a file that can be read"),
+        ([*RESNET, "model.weights=none.pth"], "model.weights: must be a readable file"),
         ([*RESNET, "model.weights=cup.png"], "model.weights: must be a weights file"),
-        ([*RESNET, "model.weights=other.safetensors"], "which has no conv1.weight"),
-        (["model=efficientnet_lite0+efficientnet_lite1"], "set efficientnet_lite0.blocks.9"),
+        ([*RESNET, "model.weights=other.safetensors"], "without conv1.weight"),
+        (["model=efficientnet_lite0+efficientnet_lite1"], "write efficientnet_lite0.blocks.9"),
         (["model=efficientnet_lite0+efficientnet_lite1",
-          "objective.layers=efficientnet_lite1.blocks.99"], "all behind efficientnet_lite1."),
+          "objective.layers=efficientnet_lite1.blocks.99"], "have the prefix efficientnet_lite1."),
         (["model=efficientnet_lite0+"], "set model=efficientnet_lite0+googlenet"),
-        (["model=several"], "model.models: must hold a network, got none"),
+        (["model=several"], "model.models: must contain at least one network"),
         (["objective.layers=blocks.9.layers.0.2.nothing"], "blocks.9.layers.0.2"),
     ],
 )  # fmt: skip

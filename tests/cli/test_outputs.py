@@ -85,7 +85,7 @@ def test_without_a_dreamer_a_lossless_clip_passes_bit_for_bit(tmp_path: Path) ->
 def test_a_dream_tells_what_it_cost_and_what_it_was_made_with(folder: Path) -> None:
     asked = ("seed=7", "dreamer.iterations=8", "dreamer.octaves=1")
     ran = rendered("input=clip.mp4", "output=x.mp4", *asked, cwd=folder)
-    assert ran.out.startswith("x.mp4: 3 frames, ")
+    assert ran.out.startswith("x.mp4: 3 frames in ")
     assert ran.out.count("\n") == 1
 
     report = json.loads((folder / "x.mp4.render" / "report.json").read_text())

@@ -140,7 +140,7 @@ def test_one_still_tells_what_it_cost_as_a_video_does(tmp_path: Path) -> None:
     asked = ("recipe=still", "input=a.png", "dreamer.iterations=4", "dreamer.octaves=1")
     # parts that a recipe leaves out may be asked for all the same
     ran = rendered(*asked, "cuts=adaptive", "flow=dis", cwd=tmp_path)
-    assert ran.out.startswith("a.dream.png: 1 frame, ")
+    assert ran.out.startswith("a.dream.png: 1 frame in ")
     report = json.loads((tmp_path / "a.dream.png.render" / "report.json").read_text())
     assert (report["frames"], report["width"], report["height"]) == (1, 64, 48)
     assert report["gain"]["mean"] > 1.1
@@ -165,8 +165,8 @@ def album(tmp_path: Path) -> Path:
 
 def test_every_picture_of_a_folder_is_rendered_on_its_own(album: Path) -> None:
     ran = rendered(*PASSED, "input=photos/", "output=dreamt/", cwd=album)
-    assert ran.out.startswith("dreamt: 5 pictures, ")
-    assert ran.out.endswith(", 2 left out\n")
+    assert ran.out.startswith("dreamt: 5 pictures in ")
+    assert ran.out.endswith("; 2 skipped\n")
     assert "photos/0.png" in ran.err
     assert "photos/cut.png" in ran.err
     assert files(album / "dreamt") == {
@@ -209,7 +209,7 @@ def test_pictures_that_are_there_are_replaced_when_asked_and_others_stay(album: 
     assert files(album / "dreamt") == {"mine.png", "1.png"}
     before = files(album)
     line = run(*asked, cwd=album).line
-    assert line.startswith("output: must not hold 1.png yet, got dreamt/1.png; ")
+    assert line.startswith("output: must not contain 1.png yet, got dreamt/1.png; ")
     rendered(*asked, "overwrite=true", cwd=album)
     assert files(album) == before
 
@@ -231,23 +231,29 @@ def test_a_folder_without_the_recipe_is_a_sequence(album: Path) -> None:
     ("asked", "line"),
     [
         ("source.alpha=grey", "source.alpha: must be 'keep', 'black' or 'white', got 'grey'"),
-        ("start=1", "start: must not be given for pictures that are dreamt each on its own"),
-        ("end=2", "end: must not be given"),
+        ("start=1", "start: must be null for stills, which have no time"),
+        ("end=2", "end: must be null for stills"),
         ("output=x.png", "output: must be a folder"),
         ("output=photos", "output: must not be the input, got photos; "),
-        ("input=photos/a.png output=x.mp4", "output: a .mp4 file must have even sides, got 41x33"),
+        (
+            "input=photos/a.png output=x.mp4",
+            "output: must have even sides in a .mp4 file, got 41x33",
+        ),
         ("output=gone/dreamt", "output: its folder must exist"),
         ("output=taken", "output: must be a folder, got the file taken"),
-        ("loop=true", "loop: needs an input"),
-        ("width=8 input=photos/a.png output=x.png", "width, height: must be at least 16"),
+        ("loop=true", "loop: must have at least twice as many frames"),
+        (
+            "width=8 input=photos/a.png output=x.png",
+            "width, height: must give sides of at least 16",
+        ),
         ("width=true", "width: must be a whole number, got True"),
         ("frames=0", "frames: must be at least 1, got 0"),
         ("objective.layers=[blocks.99]", "objective.layers: "),
-        ("input=empty", "input: must name at least one picture"),
+        ("input=empty", "input: must contain at least one picture"),
         ("input=bad", "input: must be a picture that can be read"),
-        ("input=gone.png", "input: must be a file that can be read, got gone.png"),
+        ("input=gone.png", "input: must be a readable file, got gone.png"),
         ("input=photos/a.png output=taken.png", "output: must not exist yet, got taken.png"),
-        ("input=null", "input: must be given"),
+        ("input=null", "input: must be set"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_leaves_nothing(album: Path, asked: str, line: str) -> None:

@@ -64,18 +64,18 @@ def test_what_is_done_stays_and_what_changed_is_done_anew(folder: Path) -> None:
     videos = [folder / "mine" / f"seed={seed}" / "dream.mp4" for seed in (1, 2)]
     before = [video.stat().st_ino for video in videos]
     again = rendered("-m", *QUICK, "seed=1,2", cwd=folder)
-    assert again.out.count("(was done)") == 2
+    assert again.out.count("(already done)") == 2
     assert [video.stat().st_ino for video in videos] == before
     videos[0].unlink()
     again = rendered("-m", *QUICK, "seed=1,2", cwd=folder)
-    assert again.out.count("(was done)") == 1
+    assert again.out.count("(already done)") == 1
     changed = rendered("-m", *QUICK, "seed=1,2", "frames=2", cwd=folder)
-    assert "(was done)" not in changed.out
+    assert "(already done)" not in changed.out
     report = json.loads((videos[1].parent / "dream.mp4.render" / "report.json").read_text())
     assert report["frames"] == 2
     counted(folder / "clip.mp4", frames=4)
     changed = rendered("-m", *QUICK, "seed=1,2", "frames=2", cwd=folder)
-    assert "(was done)" not in changed.out
+    assert "(already done)" not in changed.out
 
 
 @pytest.mark.slow
@@ -84,7 +84,7 @@ def test_another_number_of_threads_makes_nothing_anew(folder: Path) -> None:
     command = ("-m", "pipeline", "-m", *QUICK, "seed=1,2")
     again = ended(spawn(*command, cwd=folder, OMP_NUM_THREADS="2"))
     assert again.code == 0, again.err
-    assert again.out.count("(was done)") == 2
+    assert again.out.count("(already done)") == 2
 
 
 @pytest.mark.slow
@@ -129,7 +129,7 @@ def test_a_job_that_fails_does_not_end_the_others(folder: Path) -> None:
     assert "Error executing" not in ran.err
     (folder / "broken.mp4").write_bytes((folder / "clip.mp4").read_bytes())
     again = rendered(*words, cwd=folder)
-    assert again.out.count("(was done)") == 2
+    assert again.out.count("(already done)") == 2
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def test_a_job_that_fails_does_not_end_the_others(folder: Path) -> None:
     [
         (("look=eyes,furr",), "look: must be one of"),
         (("dreamer=octaves", "dreamer.step_size=0.01,-5"), "dreamer.step_size: must be at least 0"),
-        (("seed=1,-1",), "seed: must be a whole number from 0 on"),
-        (("seed=1,1",), "-m: must give each job something of its own"),
-        (("seed=1,2", "output=a/b.mp4"), "output: must be a name without a folder in a sweep"),
+        (("seed=1,-1",), "seed: must be a whole number from 0 to"),
+        (("seed=1,1",), "-m: must result in jobs that differ"),
+        (("seed=1,2", "output=a/b.mp4"), "output: must be a file name without a folder"),
         (("encoder=h264,h265",), "encoder: must be one of"),
         (("camera=zoom", "camera.zoom_per_second=1.1,2*foo"), "camera.zoom_per_second: "),
         (("seed=1,2", "hydra/launcher=slum"), "hydra/launcher: must be one of"),
@@ -158,7 +158,7 @@ def test_what_is_wrong_is_said_before_the_first_job(
                                    ("-m", "recipe=still", "seed=1,2")])  # fmt: skip
 def test_a_sweep_without_input_is_one_line(folder: Path, words: tuple[str, ...]) -> None:
     before = files(folder)
-    assert run(*words, cwd=folder).line.startswith("input: must be given, got nothing")
+    assert run(*words, cwd=folder).line.startswith("input: must be set, got nothing")
     assert files(folder) == before
 
 
@@ -241,7 +241,7 @@ def test_an_experiment_of_others_says_nothing_else_of_hydras(folder: Path, hydra
         f"# @package _global_\nhydra:\n  {hydra}\n"
     )
     words = ("--config-dir", "ours", "experiment=evil", "input=clip.mp4")
-    assert "must set nothing of hydra's own" in run(*words, cwd=folder).line
+    assert "must set nothing of hydra except" in run(*words, cwd=folder).line
 
 
 def test_a_job_of_a_sweep_makes_the_bytes_of_the_same_render_by_itself(folder: Path) -> None:
@@ -264,9 +264,9 @@ def test_a_winner_is_rendered_whole_from_its_job_and_from_its_video(folder: Path
     report = json.loads((folder / "z.mp4.render" / "report.json").read_text())
     assert report["frames"] == 3
     for words, said in (
-        ("from=clip.mp4", "got clip.mp4, which tells no settings; name another"),
-        ("from=nix.mp4", "got nix.mp4, which is not there; check the name"),
-        ("from=mine", "got the whole sweep mine; set from=mine/look=lace"),
+        ("from=clip.mp4", "got clip.mp4, which contains no settings; choose another result"),
+        ("from=nix.mp4", "got nix.mp4, which does not exist; check the name"),
+        ("from=mine", "got the sweep mine; set from=mine/look=lace"),
     ):
         assert run(words, cwd=folder).line.endswith(said)
 
@@ -275,7 +275,9 @@ def test_what_only_a_sweep_has_a_use_for_is_refused_without_one(folder: Path) ->
     for word in ("sweep=mine", "hydra/launcher=local"):
         line = run("input=clip.mp4", "dreamer=none", word, cwd=folder).line
         key = word.partition("=")[0]
-        assert line == f"{key}: must go with a sweep, got a single render; run dreamreel -m ..."
+        assert line == (
+            f"{key}: must be used with -m (a sweep), got a single render; add -m to the command"
+        )
 
 
 def test_ctrl_c_in_the_last_frame_of_a_job_ends_the_sweep_behind_it(folder: Path) -> None:
@@ -290,4 +292,4 @@ def test_ctrl_c_in_the_last_frame_of_a_job_ends_the_sweep_behind_it(folder: Path
     assert states(folder / "mine") == {
         "seed=1": JobState.DONE, "seed=2": JobState.MISSING, "seed=3": JobState.MISSING
     }, ran.err  # fmt: skip
-    assert "stopped after that job; the same command resumes" in ran.err
+    assert "stopped after this job; run the same command again to resume" in ran.err

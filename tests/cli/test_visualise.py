@@ -103,7 +103,7 @@ def test_a_gradient_is_shaped_and_a_dream_held_back_over_footage(
         ),
         (["dreamer.iterations=0"], "dreamer.iterations: must be at least 1, got 0"),
         (["dreamer.parametrisation.falloff=9"], "dreamer.parametrisation.falloff"),
-        (["frames=null"], "source.seconds: must be given where frames is not"),
+        (["frames=null"], "source.seconds: must be set if frames is not"),
         (["dreamer=octaves", "dreamer.pyramid=20"], "dreamer.pyramid: must be at most 8, got 20"),
         (["dreamer=octaves", "dreamer.distance=-1"], "dreamer.distance: must be at least 0"),
     ],

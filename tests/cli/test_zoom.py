@@ -55,7 +55,7 @@ def test_moves_are_composed_by_a_plus_and_set_by_their_names(tmp_path: Path) -> 
     assert "must be one of" in line
     assert "did you mean tilt" in line
     line = run(*SMALL, "camera=zoom+", cwd=tmp_path).line
-    assert line.startswith("camera: must name a choice before and behind each +, got 'zoom+'")
+    assert line.startswith("camera: must name a choice on both sides of each +, got 'zoom+'")
 
 
 def test_footage_is_joined_to_its_own_start(tmp_path: Path) -> None:
@@ -68,9 +68,13 @@ def test_footage_is_joined_to_its_own_start(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "x.mkv.render" / "report.json").read_text())
     assert (report["frames"], report["loop_frames"]) == (15, 5)
     line = run(*words, "frames=9", "output=y.mkv", cwd=tmp_path).line
-    assert line.startswith("loop: needs an input twice as long as loop_seconds, got 9 frames")
+    assert line == (
+        "loop: must have at least twice as many frames as in loop_seconds, got 9; "
+        "set loop_seconds=0.16, or loop=false"
+    )
+    rendered(*words, "frames=9", "output=z.mkv", "loop_seconds=0.16", cwd=tmp_path)
     line = run(*words, "loop_seconds=-1", "output=y.mkv", cwd=tmp_path).line
-    assert line.startswith("loop_seconds: must be a number above 0")
+    assert line.startswith("loop_seconds: must be a number of seconds above 0")
 
 
 @pytest.mark.parametrize("recipe", ["zoom", "video"])

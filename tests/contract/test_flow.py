@@ -340,7 +340,7 @@ def test_raft_runs_on_any_size(raft: Any, shape: tuple[int, int]) -> None:
 def test_raft_without_weights_fails_when_it_is_made_and_says_what_to_do(
     size: str, hub: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"^flow: .*flow=dis, which needs none$") as error:
+    with pytest.raises(UserError, match=r"^flow: .*flow=dis, which needs no download$") as error:
         part("flow", "raft", size=size)
     assert str(hub) in str(error.value)
 

@@ -88,7 +88,7 @@ def test_an_atlas_can_be_guided(photograph: Path) -> None:
 def test_an_atlas_of_nothing_is_one_line(photograph: Path) -> None:
     for words, line in (
         (["input=no.png"], "No such file"),
-        (["input=cup.png", "--layer", "blocks.66"], "near ones are"),
+        (["input=cup.png", "--layer", "blocks.66"], "similar names are"),
     ):
         ran = script("atlas.py", *words, cwd=photograph.parent)
         assert (ran.returncode, len(ran.stderr.splitlines())) == (2, 1), ran.stderr

@@ -155,7 +155,7 @@ def test_what_cannot_be_traced_is_watched_and_stopped_behind_the_deepest_layer()
     # what is done in place behind it is not seen
     assert torch.equal(model(image, ["first", "second"])["first"], first)
     assert model.smallest_side(["second"]) == 16
-    with pytest.raises(UserError, match="near ones are second"):
+    with pytest.raises(UserError, match="similar names are second"):
         model(image, ["secnd"])
 
 
@@ -171,21 +171,21 @@ def test_what_no_picture_changes_is_no_layer() -> None:
 
     model = toy_network(Shifting())
     assert "seen" in model.layers()
-    with pytest.raises(UserError, match="got 'shift', which is a step between"):
+    with pytest.raises(UserError, match="got 'shift', which is an intermediate step"):
         model(torch.rand(1, 3, 20, 30), ["shift"])
 
 
 def test_a_step_of_the_code_is_no_layer_and_says_so() -> None:
     model = classifier("vit_b_32")
     name = next(name for name in model._way.names if "getattr" in name or "getitem" in name)
-    with pytest.raises(UserError, match="which is a step between; near ones are"):
+    with pytest.raises(UserError, match="which is an intermediate step; similar names are"):
         model.channels(name)
     assert name not in model.layers()
 
 
 def test_without_timm_one_line_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    line = r"^model: needs timm; run: pip install 'dreamreel\[timm\]'$"
+    line = r"^model: must have timm installed, got none; run: pip install 'dreamreel\[timm\]'$"
     with pytest.raises(UserError, match=line):
         part("model", "timm", name="resnet18")
 
@@ -219,12 +219,12 @@ def test_weights_that_cannot_be_fetched_are_one_line_with_the_address(
     with pytest.raises(UserError) as error:
         part("model", "timm", name="resnet18.a1_in1k")
     assert str(error.value) == (
-        "model: the weights must be readable, downloaded once, got 'no network'; fetch "
-        "https://huggingface.co/timm/resnet18.a1_in1k/resolve/main/model.safetensors and set "
-        "model.weights=FILE, or use model=efficientnet_lite0, which needs none"
+        "model: must have weights that are in the cache or can be downloaded, got 'no network'; "
+        "download https://huggingface.co/timm/resnet18.a1_in1k/resolve/main/model.safetensors and "
+        "set model.weights=FILE, or model=efficientnet_lite0, which needs no download"
     )
 
 
 def test_a_network_that_nobody_trained_wants_weights() -> None:
-    with pytest.raises(UserError, match="which has none; give some"):
+    with pytest.raises(UserError, match=r"which has none; set model\.weights=FILE"):
         part("model", "timm", name="botnet50ts_256")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from helpers.objectives import CLASSES, GUIDE, NORM, SETTINGS
 from helpers.scenes import texture
 from helpers.stages import CONF, part, toy_network
 from pydantic import ValidationError
+from torch import nn
+from torchvision.models import ResNet50_Weights
 
 from pipeline.errors import UserError
 from pipeline.frame import Guide
@@ -19,7 +22,7 @@ from pipeline.model.several import Several
 from pipeline.objective import BoundObjective, Objective, total
 from pipeline.objective.channel import Channel
 from pipeline.objective.guide import agreement
-from pipeline.objective.label import Label
+from pipeline.objective.label import EXAMPLES, MOST, Label, class_number, similar_classes
 from pipeline.objective.neuron import Neuron
 from pipeline.objective.norm import Norm
 from pipeline.objective.ranked import Ranked
@@ -98,8 +101,8 @@ def test_one_layer_may_stand_alone() -> None:
     ("layers", "weights", "rule"),
     [
         ([], None, "layers"),
-        (["a", "b", "a"], None, "must name each once"),
-        (["a", "b"], [1.0], "weights must be one number a layer, got 1 for 2 layers"),
+        (["a", "b", "a"], None, "must not contain duplicates"),
+        (["a", "b"], [1.0], "weights must contain one number per layer, got 1 for 2 layers"),
         (["a"], [], "got 0 for 1 layers"),
         (["a"], [float("nan")], "finite"),
         (["a"], ["much"], "weights"),
@@ -141,12 +144,12 @@ def test_a_class_is_a_channel_of_the_last_layer(label: int | str) -> None:
 @pytest.mark.parametrize(
     ("label", "hint"),
     [
-        ("tigr", "near ones are tiger"),
-        ("cat", "near ones are tiger cat"),
-        ("shark", "near ones are tiger shark"),
+        ("tigr", "similar ones are tiger"),
+        ("cat", "similar ones are tiger cat"),
+        ("shark", "similar ones are tiger shark"),
         ("crane", "which is the name of 2 and 6"),
-        ("qqqq", "a number will do too"),
-        ("", "a number will do too"),
+        ("qqqq", "dreamreel list labels lists all"),
+        ("", "dreamreel list labels lists all"),
         (16, "from 0 to 15, got 16"),
         (-1, "from 0 to 15, got -1"),
     ],
@@ -162,14 +165,88 @@ def test_an_unknown_class_is_answered_with_the_near_ones(label: int | str, hint:
     [
         (Channel("second", [0, 12]), "objective.channels: must be at most 11 in second, got 12"),
         (Neuron("third", 16, 0, 0), "objective.channel: must be at most 15 in third, got 16"),
-        (Ranked("first", "weakest", 9), "objective.count: must be at most 8 in first, got 9"),
-        (Channel("secnd", 0), "objective.layers: must name layers of the model, got 'secnd'"),
-        (part("objective", "weighted"), "objective.terms: must hold one whose weight is not 0"),
+        (
+            Ranked("first", "weakest", 9),
+            "objective.count: must be at most 8, the channels of first, got 9",
+        ),
+        (Channel("secnd", 0), "objective.layers: must be layers of the model, got 'secnd'"),
+        (
+            part("objective", "weighted"),
+            "objective.terms: must contain one with a weight other than 0",
+        ),
     ],
 )
 def test_what_the_model_does_not_have_is_refused(objective: Objective, line: str) -> None:
     with pytest.raises(UserError, match=line):
         objective.bind(toy_network())
+
+
+IMAGENET = tuple(ResNet50_Weights.DEFAULT.meta["categories"])
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "missing"),
+    [
+        ("dog", {"golden retriever", "Yorkshire terrier", "Maltese dog"}, {"dough", "hotdog"}),
+        ("Dogs", {"golden retriever", "Maltese dog"}, {"dough"}),
+        ("cat", {"tabby", "tiger cat", "Siamese cat"}, {"crate"}),
+        ("bird", {"robin", "flamingo"}, {"binder", "briard"}),
+        ("golden", {"golden retriever"}, {"goldfinch", "gown"}),  # as a word
+        ("volcanno", {"volcano"}, set()),  # misspelt
+    ],
+)
+def test_a_common_name_is_answered_with_classes_of_its_kind(
+    name: str, found: set[str], missing: set[str]
+) -> None:
+    similar = similar_classes(name, IMAGENET)
+    assert found <= set(similar)
+    assert not missing & set(similar)
+    assert len(similar) <= MOST
+
+
+def test_the_examples_of_common_names_are_classes() -> None:
+    assert {name for examples in EXAMPLES.values() for name in examples} <= set(IMAGENET)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("dog", "dreamreel list labels dog lists more"),
+        ("brown dog", "dreamreel list labels lists all"),  # which no class has in it
+    ],
+)
+def test_an_unknown_class_is_answered_with_a_command_that_lists_some(
+    name: str, command: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        class_number(name, IMAGENET)
+    assert str(error.value).endswith(f"; {command}")
+
+
+def test_a_name_for_a_model_without_names_is_answered_with_a_number() -> None:
+    with pytest.raises(UserError, match=r"got 'cat'; set objective\.label=0, for example$"):
+        class_number("cat", ())
+
+
+def test_too_many_channels_are_answered_with_a_number_that_all_layers_have() -> None:
+    with pytest.raises(UserError, match=r"at most 12, .* got 20; set objective\.count=8$"):
+        Ranked(["second", "first"], "weakest", 20).bind(toy_network())
+    Ranked(["second", "first"], "weakest", 8).bind(toy_network())
+
+
+def test_a_layer_without_the_name_of_its_model_is_answered_with_it() -> None:
+    other = toy_network(nn.Sequential(OrderedDict(other=nn.Conv2d(3, 8, 3))))
+    several = Several({"a": toy_network(), "b": other})
+    with pytest.raises(UserError, match=r"got 'other'; write b\.other$"):
+        several.channels("other")
+    assert several.channels("b.other") == 8
+
+
+def test_weights_of_0_are_answered_with_another_one() -> None:
+    terms = {"a": {**NORM, "layers": ["first"]}}
+    mixture = part("objective", "weighted", terms=terms, weights={"a": 0})
+    with pytest.raises(UserError, match=r"got \{'a': 0\.0\}; set objective\.weights\.a=1$"):
+        mixture.bind(toy_network())
 
 
 def test_without_a_guide_none_can_be_followed() -> None:
@@ -178,7 +255,7 @@ def test_without_a_guide_none_can_be_followed() -> None:
         part("objective", "guide"),
         part("objective", "weighted", terms={"g": alone}),
     ):
-        with pytest.raises(UserError, match="guide: must be given for objective=guide"):
+        with pytest.raises(UserError, match="guide: must be set for objective=guide"):
             objective.bind(toy_network())
 
 
@@ -192,7 +269,7 @@ def test_a_mixture_looks_only_at_what_counts_and_multiplies_weights() -> None:
     assert mixture.active == ("a", "b")
     weights = {name: weight for name, (weight, _) in mixture.terms(ONE_AND_THREE).items()}
     assert weights == {"p.a": 1.5, "p.b": -0.5, "r.b": 1}
-    with pytest.raises(UserError, match="got one of 'z'"):
+    with pytest.raises(UserError, match="must only name terms, got 'z'"):
         part("objective", "weighted", terms={"p": a}, weights={"z": 1})
 
 

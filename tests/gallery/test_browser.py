@@ -96,7 +96,7 @@ def test_the_page_plays_from_the_disk_and_from_a_server_without_a_complaint(
     visit = go(sweep, way)
     visit.page.wait_for_function(MOVING)
     assert visit.names() == [f"look={name}" for name in "abcde"]
-    assert visit.page.locator("#state").inner_text() == "5 jobs · 3 done · 1 failed · 1 not begun"
+    assert visit.page.locator("#state").inner_text() == "5 jobs · 3 done · 1 failed · 1 not started"
     assert visit.page.locator(".failed .why").inner_text() == "objective.layers: no such layer"
     assert visit.said == []
     home = (visit.page.url.rpartition("/")[0] + "/", "blob:", "data:")
@@ -178,12 +178,12 @@ def test_jobs_are_filtered_by_settings_states_and_figures(sweep: Path, go: Go) -
     page.get_by_role("group", name="state").get_by_text("failed", exact=True).click()
     assert visit.names() == ["look=d"]
     assert page.locator("#state").inner_text().startswith("1 of 5 shown")
-    page.get_by_label("least gain").fill("2.5")
+    page.get_by_label("Minimum gain").fill("2.5")
     assert visit.names() == []
     page.click("#all")
     assert len(visit.names()) == 5
-    page.get_by_label("least gain").fill("2.5")
-    page.get_by_label("most flicker").fill("0.015")
+    page.get_by_label("Minimum gain").fill("2.5")
+    page.get_by_label("Maximum flicker").fill("0.015")
     assert visit.names() == ["look=c"]
 
 

@@ -46,7 +46,7 @@ def test_a_gallery_that_fails_is_one_warning_and_no_more(
     with caplog.at_level(logging.WARNING), watch_sweep(tmp_path / "nothing"):
         time.sleep(0.2)
     assert len(caplog.records) == 1
-    assert "not up to date: sweep: must be the folder of one" in caplog.text
+    assert "could not be updated: sweep: must be the folder of a sweep" in caplog.text
 
 
 def test_no_mosaic_keeps_a_user_waiting_who_stopped_the_sweep(sweep: Path, red: Path) -> None:
@@ -90,7 +90,7 @@ def test_what_is_no_sweep_is_one_line(
     said = capsys.readouterr()
     assert (ended.value.code, said.out) == (2, "")
     assert (
-        re.fullmatch(r"sweep: [^\n]+ must be [^\n]+; [^\n]+\n", said.err)
+        re.fullmatch(r"sweep: [^\n]*must (?:be|contain) [^\n]+; [^\n]+\n", said.err)
         or "must be the folder" in said.err
     )
     assert said.err.count("\n") == 1

@@ -204,5 +204,5 @@ def test_a_plan_that_names_a_job_twice_shows_it_once(tmp_path: Path) -> None:
 
 def test_a_gallery_that_is_a_link_is_refused(sweep: Path) -> None:
     (sweep / "gallery").symlink_to(sweep.parent)
-    with pytest.raises(UserError, match="must be a folder, got a link; take it away"):
+    with pytest.raises(UserError, match=r"as a folder, got a link at .*; remove it"):
         write(sweep)

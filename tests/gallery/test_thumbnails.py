@@ -178,7 +178,7 @@ def test_of_too_many_jobs_the_first_are_in_the_mosaic(
         finish(sweep.parent / "more" / f"look={name}", red)
     monkeypatch.setattr("pipeline.gallery.mosaic.MOST", 2)
     assert write_mosaic(sweep.parent / "more") is not None
-    assert "the first 2 of 3 jobs, no more fit" in caplog.text
+    assert "shows only the first 2 of 3 jobs" in caplog.text
 
 
 @pytest.mark.slow

@@ -48,11 +48,14 @@ class Ran:
 
     @property
     def line(self) -> str:
-        """The one line on stderr of a run that the user has to fix."""
+        """The one line on stderr of a run that the user has to fix, after what it said at first."""
         assert self.code == 2, f"exit code {self.code}, stderr:\n{self.err}"
-        assert len(self.err.splitlines()) == 1, f"not one line on stderr:\n{self.err}"
+        lines = self.err.splitlines()
+        description = [number for number, line in enumerate(lines) if line.startswith("dream: ")]
+        lines = lines[description[0] + 1 :] if description else lines
+        assert len(lines) == 1, f"not one line on stderr:\n{self.err}"
         assert self.out == "", f"stdout:\n{self.out}"
-        return self.err.strip()
+        return lines[0].strip()
 
 
 def run(*arguments: str, cwd: Path, frames: int | None = None) -> Ran:

@@ -227,6 +227,8 @@ def test_the_words_of_the_old_texts_do_not_come_back() -> None:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # pictures that are shown
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photograph = cv2.resize(skimage.data.coffee(), (320, 212), interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(tmp_path / "photo.jpg"), photograph[..., ::-1])

@@ -30,10 +30,10 @@ def test_schedules_are_drawn_with_the_sound_that_they_hear(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
     for words, said in {
-        ("1+",): "schedule: cannot be read at column",
-        ("bass",): "audio: must be given for 'bass'",
-        ("1/t",): "schedule: must have a value all the time",
-        ("t", "--audio", "no.wav"): "audio: must be a file that can be read",
+        ("1+",): "schedule: must be a valid expression, got a syntax error at column",
+        ("bass",): "audio: must be set for 'bass'",
+        ("1/t",): "schedule: must have a value at all times",
+        ("t", "--audio", "no.wav"): "audio: must be a readable file",
     }.items():
         ran = plotted(tmp_path, *words)
         assert ran.returncode == 2

@@ -78,4 +78,6 @@ def test_the_installed_command_names_a_namesake_in_the_current_folder(
         spawn(command, "input=clip.mp4", "dreamer=none", cwd=tmp_path, PYTHONPATH=str(installed))
     )
     assert ran.code == 0, ran.err
-    assert ran.err.startswith(f"warning: {tmp_path / 'pipeline.py'} has our package's name")
+    assert ran.err.startswith(
+        f"warning: {tmp_path / 'pipeline.py'} has the name of dreamreel's package"
+    )

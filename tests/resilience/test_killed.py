@@ -77,7 +77,7 @@ def test_two_albums_of_one_output_do_each_other_no_harm(tmp_path: Path) -> None:
     first.send_signal(signal.SIGSTOP)  # it must not be over before the second comes
     line = run(*words, "output=x", cwd=tmp_path).line
     first.send_signal(signal.SIGCONT)
-    assert line.startswith("output: only one render may work in x.render, got a second while ")
+    assert line.startswith("output: only one render at a time may use x.render, got a second ")
     assert str(first.pid) in line
     assert ended(first).code == 0
     assert files(tmp_path / "x.render") == {"recipe.yaml", "render.log", "report.json"}

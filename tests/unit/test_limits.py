@@ -25,10 +25,10 @@ BAD_LIMITS = [
     ("limits.pixels=1e12", "limits.pixels: must be less than"),
     ("limits.pixls=5", "limits.pixls: is not a setting; did you mean limits.pixels"),
     ("+limits.pixls=5", "limits.pixls: is not a setting", "did you mean limits.pixels"),
-    ("~limits.frames", "limits.frames: must be given"),
-    ("~limits", "limits: must be there"),
-    ("limits=5", "limits: must be settings, got 5"),
-    ("limits=null", "limits: must be settings, got None"),
+    ("~limits.frames", "limits.frames: must be set"),
+    ("~limits", "limits: must exist"),
+    ("limits=5", "limits: must be a group of settings, got 5"),
+    ("limits=null", "limits: must be a group of settings, got None"),
 ]  # fmt: skip
 REFUSED = [
     ("input=clip.mp4 limits.pixels=1000", "input: ", "limits.pixels=1000"),
@@ -98,6 +98,17 @@ def test_an_unknown_number_of_frames_is_no_reason_to_refuse() -> None:
         limited(frames=1).check_frames("frames", 2)
 
 
+def test_the_suggested_limits_are_enough() -> None:
+    with pytest.raises(UserError, match=r"; set frames=1, or limits\.frames=2$"):
+        limited(frames=1).check_frames("frames", 2)
+    rate = 1234561.4  # which six digits would round down
+    with pytest.raises(UserError, match=r"; convert the file, or set limits\.rate=1234562$"):
+        limited(rate=25).check_rate("input", rate)
+    with pytest.raises(UserError, match=r"; set source\.rate=25, or set limits\.rate=26$"):
+        limited(rate=25).check_rate("source.rate", 25.5)
+    limited(rate=1234562).check_rate("input", rate)
+
+
 @LINUX
 @pytest.mark.parametrize(
     ("memory", "arguments", "words"),
@@ -110,7 +121,7 @@ def test_an_unknown_number_of_frames_is_no_reason_to_refuse() -> None:
         (
             "1.5",
             "input=large.mp4 tile=null precision=float32",
-            ("tile: must not be null where memory",),
+            ("tile: must not be null if memory",),
         ),
     ],
 )
@@ -130,7 +141,9 @@ def test_too_little_memory_is_one_line_and_leaves_nothing(
 def test_a_decoder_is_held_to_the_limit_by_itself(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=2560x1440:r=25:d=0.4", *FFV1, str(tmp_path / "a.mkv"))
     starved = video(tmp_path / "a.mkv", limits=limited(memory=0.08, stall_seconds=5))
-    with pytest.raises(UserError, match=r"input: must be decoded within limits\.memory=0\.08 GiB"):
+    with pytest.raises(
+        UserError, match=r"input: must be decodable within limits\.memory=0\.08 GiB"
+    ):
         list(starved.pictures())
     # twice what a 4K file takes, and a tenth of what there is by default on a machine of 8 GiB
     assert len(list(video(tmp_path / "a.mkv", limits=limited(memory=0.7)).pictures())) == 10

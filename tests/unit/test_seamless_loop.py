@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -14,6 +15,7 @@ import pytest
 import torch
 from helpers.stages import canvas_of, part
 
+from pipeline.config.settings import overlap_of
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Frame, Picture, Tracks, to_image
 from pipeline.seamless_loop import SeamlessLoop
@@ -122,9 +124,26 @@ def test_the_camera_comes_to_move_as_it_did() -> None:
     assert all(0.8 < speed(index) < 2.5 for index in range(20, 30))
 
 
+@pytest.mark.parametrize("rate", ["10", "24", "25", "30000/1001", "60", "500"])
+@pytest.mark.parametrize("count", [2, 3, 9, 10, 47])
+def test_what_is_too_short_is_answered_with_an_overlap_that_fits(rate: str, count: int) -> None:
+    clip = replace(CLIP, count=count, rate=Fraction(rate))
+    with pytest.raises(UserError) as error:
+        SeamlessLoop(count).clip(clip)
+    found = re.search(r"; set loop_seconds=([\d.]+), or loop=false$", str(error.value))
+    assert found
+    overlap = overlap_of(True, float(found[1]), clip.rate)
+    assert SeamlessLoop(overlap).clip(clip).count == count - overlap
+
+
+def test_a_single_frame_is_no_loop() -> None:
+    with pytest.raises(UserError, match=r"got 1; set loop=false$"):
+        SeamlessLoop(1).clip(replace(CLIP, count=1))
+
+
 def test_what_is_too_short_is_refused() -> None:
-    with pytest.raises(UserError, match=r"loop: needs .* got 30 frames; set loop_seconds"):
+    with pytest.raises(UserError, match=r"loop: must have .* got 30; set loop_seconds"):
         SeamlessLoop(16).clip(CLIP)
-    with pytest.raises(UserError, match=r"loop: needs .* got 12 frames"):
+    with pytest.raises(UserError, match=r"loop: must have .* got 12; set a smaller loop_seconds"):
         shown(SeamlessLoop(8), [0] * 12)
     assert SeamlessLoop(16).clip(replace(CLIP, count=None)).count is None

@@ -29,7 +29,7 @@ class CardView {
     this.screen.show(card.poster || (card.video ? null : card.file), card.video);
     const unseen = !card.poster && !card.video && !card.file;
     this.reason.hidden = !(unseen || card.state === 'failed');
-    this.why.textContent = card.line || (unseen && card.state === 'done' ? 'There is no picture of it.' : '');
+    this.why.textContent = card.line || (unseen && card.state === 'done' ? 'No picture available' : '');
     if (card.state === 'failed') this.screen.show(null, null);
     this.mark.textContent = mark(card);
     this.mark.hidden = !this.mark.textContent;

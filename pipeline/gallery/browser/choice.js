@@ -94,7 +94,7 @@ function bounds(name, cards, changed) {
   const ends = choice.between.get(name) || [null, null];
   const inputs = [Math.min(...values), Math.max(...values)].map((found, at) => {
     const input = make('input', { type: 'number', step: 'any', placeholder: found.toPrecision(3),
-      value: ends[at] === null ? '' : ends[at], 'aria-label': `${at ? 'most' : 'least'} ${NAMES[name]}` });
+      value: ends[at] === null ? '' : ends[at], 'aria-label': `${at ? 'Maximum' : 'Minimum'} ${NAMES[name]}` });
     input.addEventListener('input', () => {
       ends[at] = input.value === '' ? null : Number(input.value);
       choice.between.set(name, ends);

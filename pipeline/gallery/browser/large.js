@@ -115,10 +115,10 @@ const large = {
       return button;
     };
     return make('div', { className: 'tools' },
-      tool('back', 'The one before (←)', '←', () => this.step(-1)),
-      tool('next', 'The next (→)', '→', () => this.step(1)),
+      tool('back', 'Previous (←)', '←', () => this.step(-1)),
+      tool('next', 'Next (→)', '→', () => this.step(1)),
       tool('star', 'Favourite (f)', '★', () => this.starred(this.card), stars.has(this.card.name)),
-      tool('compare', 'Hold this one, and look at others beside it (c)', this.held ? 'Stop comparing' : 'Compare', () => this.compare(), Boolean(this.held)),
+      tool('compare', 'Keep this one and show others next to it (c)', this.held ? 'Stop comparing' : 'Compare', () => this.compare(), Boolean(this.held)),
       Object.assign(tool('close', 'Close (Esc)', '✕', () => this.dialog.close()), { className: 'close' }));
   },
 
@@ -127,14 +127,14 @@ const large = {
     const parts = [make('h2', { className: 'name', textContent: keys.map((key, at) => card.settings[at]).filter(Boolean).join(' · ') || card.name })];
     const how = card.state === 'done' ? '' : [mark(card), card.line].filter(Boolean).join(': ');
     if (how) parts.push(make('p', { className: card.state === 'failed' ? 'bad' : '', textContent: how }));
-    if (keys.length) parts.push(make('h2', { textContent: 'Its own' }), table(keys.map((key, at) => [key, plain(card.settings[at])])));
+    if (keys.length) parts.push(make('h2', { textContent: 'Settings of this job' }), table(keys.map((key, at) => [key, plain(card.settings[at])])));
     const figures = measured(card);
     if (figures.length) parts.push(make('h2', { textContent: 'Measured' }), table(figures));
-    parts.push(make('h2', { textContent: 'The whole clip like this' }), command(card.again, 'Copy the command'),
-      make('h2', { textContent: 'The same, every setting said' }), command(card.whole, 'Copy the command with every setting'));
-    if (card.file) parts.push(make('p', {}, make('a', { href: card.file, textContent: 'The file itself', target: '_blank', rel: 'noopener' })));
+    parts.push(make('h2', { textContent: 'Render the full clip like this' }), command(card.again, 'Copy the command'),
+      make('h2', { textContent: 'The same, with every setting' }), command(card.whole, 'Copy the command with every setting'));
+    if (card.file) parts.push(make('p', {}, make('a', { href: card.file, textContent: 'Open the file', target: '_blank', rel: 'noopener' })));
     if (card.recipe.some((line) => lines[line])) {
-      parts.push(make('details', { open: unfolded }, make('summary', { textContent: 'All settings, as resolved' }),
+      parts.push(make('details', { open: unfolded }, make('summary', { textContent: 'All settings, resolved' }),
         make('pre', { textContent: card.recipe.map((line) => lines[line]).join('\n'), tabIndex: 0 })));
     }
     return parts;
@@ -144,7 +144,7 @@ const large = {
 function measured(card) {
   const rows = FIGURES.filter((name) => card[name] !== null).map((name) => [NAMES[name], UNITS[name](card[name]).replace(' s/frame', '')]);
   if (card.width && card.height) rows.push(['size', `${card.width} × ${card.height} pixels`]);
-  if (card.frames) rows.push(['length', `${card.frames} frames${card.seconds ? `, ${card.seconds.toFixed(1)} s at ${card.rate}/s` : ''}`]);
+  if (card.frames) rows.push(['length', `${card.frames} frames${card.seconds ? `, ${card.seconds.toFixed(1)} s at ${card.rate} frames/s` : ''}`]);
   if (card.device) rows.push(['device', card.device]);
   return rows;
 }

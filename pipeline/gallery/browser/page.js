@@ -75,12 +75,12 @@ function told() {
 }
 
 function sorts() {
-  const options = [['plan', 'as planned'], ...data.keys.map((key) => [`=${key}`, short(key)]),
-    ...FIGURES.map((name) => [name, NAMES[name]])];
+  const options = [['plan', 'as planned'], ...data.keys.map((key) => [`=${key}`, `by ${short(key)}`]),
+    ...FIGURES.map((name) => [name, `by ${NAMES[name]}`])];
   const stamp = JSON.stringify(options);
   if (stamp === sorts.stamp) return;
   sorts.stamp = stamp;
-  $('sort').replaceChildren(...options.map(([value, text]) => make('option', { value, textContent: `by ${text}`.replace('by as', 'as') })));
+  $('sort').replaceChildren(...options.map(([value, text]) => make('option', { value, textContent: text })));
   $('sort').value = choice.sort;
 }
 

@@ -23,7 +23,7 @@ const UNITS = {
 const NAMES = { gain: 'gain', flicker: 'flicker', pace: 's/frame' };
 const STATES = {
   done: 'done', failed: 'failed', stopped: 'stopped', running: 'running',
-  killed: 'killed', missing: 'not begun',
+  killed: 'killed', missing: 'not started',
 };
 
 function duration(seconds) {

@@ -269,4 +269,6 @@ def check_layer(layer: str, known: Sequence[str]) -> None:
 def similar_names(name: str, known: Sequence[str]) -> str:
     """Return "similar names are ..." with the known names closest to `name`, or else examples."""
     near = difflib.get_close_matches(name, dict.fromkeys(known), n=4, cutoff=0.3)
-    return f"similar names are {', '.join(near)}" if near else f"examples are {', '.join(known[:6])}"
+    return (
+        f"similar names are {', '.join(near)}" if near else f"examples are {', '.join(known[:6])}"
+    )

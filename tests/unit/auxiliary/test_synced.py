@@ -77,7 +77,7 @@ def test_behind_the_last_picture_that_one_stays_and_it_is_said_once(
 ) -> None:
     caplog.set_level(logging.INFO)
     assert beside(Numbered(3), 6) == [0, 1, 2, 2, 2, 2]
-    assert caplog.messages == ["mask: ends before the input does; its last picture stays"]
+    assert caplog.messages == ["mask: ends before the input; its last picture is repeated"]
     caplog.clear()
     assert beside(Numbered(1), 4) == [0, 0, 0, 0]  # a picture is meant to stay
     assert beside(Numbered(4), 4) == [0, 1, 2, 3]
@@ -96,7 +96,7 @@ def test_of_an_unknown_length_it_is_found_out() -> None:
 
 
 def test_a_file_that_gives_nothing_is_named_by_its_own_key() -> None:
-    with pytest.raises(UserError, match=r"^mask: must hold pictures to its end, got none"):
+    with pytest.raises(UserError, match=r"^mask: must contain pictures up to its end, got none"):
         beside(Numbered(10, there=0), 3)
 
 

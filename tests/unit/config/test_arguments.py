@@ -124,7 +124,7 @@ def test_an_unknown_name_is_answered_with_near_ones_or_with_where_they_stand() -
     assert did_you_mean("sed", known) == "did you mean seed?"
     assert "--help" in did_you_mean("xyz", known)
     assert "did you mean dreamer.octaves" in unknown_setting("dreamer.octavs", known)
-    assert unknown_setting("dreamer.octaves", known).endswith("set dreamer=octaves to have it")
+    assert unknown_setting("dreamer.octaves", known).endswith("to use it, set dreamer=octaves")
     assert unknown_setting("dreamer", known).endswith("set dreamer=octaves")
 
 

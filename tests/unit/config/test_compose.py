@@ -95,8 +95,8 @@ def test_a_job_that_was_left_early_goes_on(folder: Path) -> None:
         (("input=clip.mp4", "dreamer.octaves=0"), r"dreamer\.octaves: must be .* got 0"),
         (("input=clip.mp4", "nix=1"), "nix: is not a setting"),
         (("input=clip.mp4", "flow=nix"), "flow: must be one of"),
-        (("input=clip.mp4", "-m"), "-m: must be KEY=VALUE"),
-        (("clip.mp4",), r"'clip\.mp4': must read KEY=VALUE"),
+        (("input=clip.mp4", "-m"), "-m: must have the form KEY=VALUE"),
+        (("clip.mp4",), r"'clip\.mp4': must have the form KEY=VALUE"),
     ],
 )
 def test_what_is_wrong_is_one_line(folder: Path, words: tuple[str, ...], line: str) -> None:
@@ -110,7 +110,7 @@ def test_what_is_wrong_is_one_line(folder: Path, words: tuple[str, ...], line: s
 
 def test_a_job_of_several_stills_or_a_plan_is_for_the_command(folder: Path) -> None:
     job = compose("input=clip.mp4", "plan=true", *LITTLE)
-    with pytest.raises(UserError, match="run it by the command dreamreel"):
+    with pytest.raises(UserError, match="run it with the command dreamreel"):
         next(iter(job.run()))
 
 

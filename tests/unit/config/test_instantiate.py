@@ -65,7 +65,7 @@ def test_what_is_wrong_with_an_item_is_said_of_its_list() -> None:
 
 def test_a_rule_about_two_settings_names_the_one_it_begins_with() -> None:
     line = refusal({**NORM, "weights": [1, 2]})
-    assert line.startswith("part.weights: must be one number a layer, got 2 for 1 layers;")
+    assert line.startswith("part.weights: must contain one number per layer, got 2 for 1 layers;")
 
 
 def test_a_setting_that_another_key_feeds_is_called_by_that_key() -> None:
@@ -106,7 +106,7 @@ def test_a_package_that_is_not_trusted_is_not_even_imported(
     "target", ["pipeline", "pipeline.", ".frame", "pipeline..frame", "", 5, None]
 )
 def test_a_target_that_is_no_dotted_name_is_refused(target: object) -> None:
-    assert "must be the dotted name of what to build" in refusal({"_target_": target})
+    assert "must be the dotted name of a class" in refusal({"_target_": target})
 
 
 @pytest.mark.parametrize("target", ["pipeline.frame", "pipeline.no.Part"])
@@ -114,10 +114,26 @@ def test_a_target_that_is_no_class_or_function_of_ours_is_refused(target: str) -
     assert "class or function" in refusal({"_target_": target})
 
 
-def test_a_module_that_fails_for_want_of_another_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import surely_not_installed", "got ModuleNotFoundError: No module named 'surely_not_ins"),
+        ("1 /", "got SyntaxError: invalid syntax"),
+        ("1 / 0", "got ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
 ) -> None:
-    (tmp_path / "wanting.py").write_text("import surely_not_installed\n")
+    (tmp_path / "wanting.py").write_text(f"{code}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="surely_not_installed"):
-        resolve_target("wanting.Part", "part", ["wanting"])
+    with pytest.raises(UserError) as caught:
+        resolve_target("wanting.Part", "flow._target_", ["pipeline", "wanting"])
+    assert str(caught.value).startswith("flow._target_: wanting must be importable, got ")
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_trust_is_suggested_with_the_packages_that_are_trusted_already() -> None:
+    with pytest.raises(UserError, match=r"set trust=\[mine,theirs\] if you trust that package"):
+        resolve_target("theirs.Part", "flow._target_", ["pipeline", "mine"])

@@ -109,9 +109,11 @@ def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
     run("-f", "lavfi", "-i", "testsrc=d=1:s=64x48", str(tmp_path / "mute.mp4"))
     (tmp_path / "text.mp3").write_text("no sound")
     for name in ("mute.mp4", "text.mp3"):
-        with pytest.raises(UserError, match=r"audio: must be a file with sound, got .*; name"):
+        with pytest.raises(
+            UserError, match=r"audio: must be a file that contains sound, got .*; set"
+        ):
             with_audio(CLIP, tmp_path / name, LIMITS)
-    with pytest.raises(UserError, match="audio: must be given for schedules that listen"):
+    with pytest.raises(UserError, match="audio: must be set for schedules that use sound"):
         analyse_audio(CLIP, LIMITS)
 
 
@@ -132,5 +134,5 @@ def test_a_track_of_silence_is_named(tmp_path: Path, caplog: pytest.LogCaptureFi
     run("-f", "lavfi", "-i", "anullsrc=d=1", str(path))
     clip = Clip(48, 64, Fraction(25), count=25, tracks=Tracks(path, 0.0, 1.0, ("pcm_s16le",)))
     assert audio_features.analyse_audio(clip, LIMITS).figures.max() == 0
-    assert "a.wav: its first sound track (pcm_s16le) is silent" in caplog.text
+    assert "a.wav: the first sound track (pcm_s16le) is silent" in caplog.text
     assert "set audio=FILE" in caplog.text

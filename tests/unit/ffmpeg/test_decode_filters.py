@@ -152,7 +152,7 @@ def test_a_change_on_the_way_keeps_the_size_of_the_start(
     assert {picture.shape for picture in first} == {(48, 64, 3)}
     assert len(first) == pytest.approx(30, abs=2)  # a seam may take a frame
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-    said = f"pictures change size from 64x48 to {changed[0]} on the way"
+    said = f"size of its pictures changes from 64x48 to {changed[0]}; all"
     assert (said in caplog.text) == (changed[0] != "64x48")
     assert "damaged" not in caplog.text
 

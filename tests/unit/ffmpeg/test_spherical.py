@@ -39,7 +39,7 @@ def test_a_mark_is_read_back_and_every_packet_stays(
 def test_a_file_of_another_form_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="there is no"):
+    with pytest.raises(ValueError, match="the file has no"):
         write_spherical_tag(path, "mono")
     assert path.read_bytes() == content
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
@@ -62,4 +62,4 @@ def test_what_is_joined_from_a_360_degree_video_is_one(
     assert facts.look.sphere == ("" if suffix == ".mkv" else "top-bottom")
     assert facts.audio == ("aac",)
     assert numbers(video(made).pictures()) == list(range(20))
-    assert ("360-degree video are not kept; name an .mp4" in caplog.text) == (suffix == ".mkv")
+    assert ("support 360-degree metadata, so it is omitted" in caplog.text) == (suffix == ".mkv")

@@ -188,7 +188,9 @@ def test_a_step_without_a_gradient_is_left_out_and_said_once(
         dreamt = dreams(Gradient(network, Norm(("second",), None)), pictures, dreamer=dreamer)
     check(dreamt)
     assert len(dreamt) == 3
-    assert caplog.messages == ["frame 1: 2 of 3 steps left out, whose gradient was not finite"]
+    assert caplog.messages == [
+        "frame 1: 2 of 3 steps skipped, because their gradient was not finite"
+    ]
     whole = dreams(Gradient(toy_network(), Norm(("second",), None)), pictures, dreamer=dreamer)
     assert torch.equal(dreamt[0].image, whole[0].image)
     assert not torch.equal(dreamt[1].image, whole[1].image)
@@ -202,7 +204,7 @@ def test_a_network_that_gives_no_numbers_is_refused_at_the_first_frame(
 ) -> None:
     changes = {"iterations": 4} | ({"octaves": 1} if name == "octaves" else {"snapshots": 1})
     gradient = Gradient(Broken(None, value).network(), Norm(("second",), None))
-    with pytest.raises(UserError, match=r"^model, model\.weights: must give finite numbers"):
+    with pytest.raises(UserError, match=r"^model, model\.weights: must give finite gradients"):
         dreams(gradient, [PICTURES["noise"]], dreamer=part("dreamer", name, **changes))
 
 

@@ -45,7 +45,7 @@ def test_a_picture_that_fits_is_left_whole() -> None:
 def test_what_cannot_be_cut_evenly_is_left_whole_and_said(caplog: pytest.LogCaptureFixture) -> None:
     assert len(TileBudget(None, 1e6).tiles(UNEVEN, 1000, 1000)) == 1
     TileBudget(None, 1e6).log_tiling(UNEVEN, 1000, 1000)
-    assert "strides do not divide 32" in caplog.text
+    assert "strides of these layers do not divide 32" in caplog.text
 
 
 def test_how_pictures_are_cut_is_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -53,14 +53,14 @@ def test_how_pictures_are_cut_is_said(caplog: pytest.LogCaptureFixture) -> None:
         TileBudget(None, GIB).log_tiling(NEED, 500, 500)
         assert caplog.text == ""
         TileBudget(512, None).log_tiling(NEED, 500, 800)
-    assert "tiles: 2 of 480x500 pixels a picture" in caplog.text
+    assert "tiles: 2 of 480x500 pixels per picture" in caplog.text
 
 
 def test_more_memory_than_allowed_is_taken_only_for_the_smallest_tiles_and_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     TileBudget(None, 1e6).log_tiling(NEED, 1000, 1000)
-    assert "tile_memory: 0.03 instead of 0.00" in caplog.text
+    assert "tile_memory: 0.03 is used instead of 0.00" in caplog.text
 
 
 def test_tiles_too_small_for_what_layers_see_are_refused() -> None:

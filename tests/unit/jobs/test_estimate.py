@@ -98,8 +98,9 @@ def test_it_is_said_in_a_line_and_nothing_is_made(tmp_path: Path) -> None:
     counted(folder / "clip.mp4", frames=5)
     ran = rendered("input=clip.mp4", *LITTLE, "plan=true", cwd=folder)
     said = (
-        r"clip\.dream\.mp4: would take about 5 frames, 0\.\d\d s a frame, \d+\.\d steps each, "
-        r"\d+ s in all, \d\.\d GB of memory, \d+\.\d MB, twice that while it is joined\n"
+        r"clip\.dream\.mp4: would take about 5 frames, 0\.\d\d s per frame, \d+\.\d steps per "
+        r"frame, \d+ s in total, \d\.\d GB of memory, \d+\.\d MB \(twice that while it is "
+        r"joined\)\n"
     )
     assert re.fullmatch(said, ran.out), ran.out
     assert files(folder) == {"clip.mp4"}
@@ -138,8 +139,8 @@ def test_a_forecast_is_read_as_it_was_written(tmp_path: Path) -> None:
     told.write(tmp_path)
     assert read_forecast(tmp_path) == told
     assert told.line(Path("x.png")) == (
-        "x.png: would take about 7 frames, 8.74 s a frame, 2.5 steps each, 1 min 1 s in all, "
-        "1.5 GB of memory"
+        "x.png: would take about 7 frames, 8.74 s per frame, 2.5 steps per frame, 1 min 1 s in "
+        "total, 1.5 GB of memory"
     )
     (tmp_path / FILE).write_text(json.dumps({"frames": 1}))
     assert read_forecast(tmp_path) is None
@@ -149,6 +150,6 @@ def test_a_forecast_is_read_as_it_was_written(tmp_path: Path) -> None:
     ]  # fmt: skip
     unknown = Forecast(None, 2.5, 0.5, 10**9, 10**6)
     assert unknown.line(Path("x.mp4")) == (
-        "x.mp4: would take about 0.50 s a frame, 2.5 steps each, 1.0 GB of memory, "
-        "1.0 MB a frame, twice that while it is joined"
+        "x.mp4: would take about 0.50 s per frame, 2.5 steps per frame, 1.0 GB of memory, "
+        "1.0 MB per frame (twice that while it is joined)"
     )

@@ -121,7 +121,7 @@ def test_a_whole_album_leaves_its_figures(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "dreamt.render" / "report.json").read_text())
     assert report == outcome.figures
     assert report["weights_sha256"] == "toy"
-    assert album.stills_summary(outcome).count("3 pictures, ") == 1
+    assert album.stills_summary(outcome).count("3 pictures in ") == 1
 
 
 def test_whoever_stops_keeps_the_pictures_that_are_done(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_whoever_stops_keeps_the_pictures_that_are_done(tmp_path: Path) -> None:
         if index == 1:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt, match=r"2 pictures are done, in .*dreamt; "):
+    with pytest.raises(KeyboardInterrupt, match=r"the 2 finished pictures are in .*dreamt; "):
         rendered(tmp_path, stop)
     assert {"dreamt/0.png", "dreamt/1.png"} <= left(tmp_path)
     assert not {"dreamt/2.png", "dreamt.render/progress.json"} & left(tmp_path)
@@ -177,7 +177,7 @@ def test_a_picture_that_changed_behind_its_dream_is_refused(tmp_path: Path) -> N
         if index == 0:
             save(tmp_path / "0.png", barcode(77))
 
-    with pytest.raises(UserError, match=r"^input: must stay as it was, got other .*0\.png"):
+    with pytest.raises(UserError, match=r"^input: must not change after .*0\.png"):
         rendered(tmp_path, change)
     assert (tmp_path / "dreamt" / "0.png").read_bytes() == first
     rendered(tmp_path, change, overwrite=True)
@@ -187,7 +187,7 @@ def test_a_picture_that_changed_behind_its_dream_is_refused(tmp_path: Path) -> N
 def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="broke"):
         rendered(tmp_path, breaking(UserError("broke"), 1))
-    with pytest.raises(UserError, match=r"must go on as it began, got seed=4 \(was 3\); take"):
+    with pytest.raises(UserError, match=r"must be resumed with .* got seed=4 \(was 3\); undo"):
         rendered(tmp_path, lambda _: None, made_of=Fingerprint({"seed": "4"}))
     assert rendered(tmp_path, lambda _: None)
 
@@ -220,7 +220,7 @@ def test_a_picture_too_small_for_the_network_is_left_out(tmp_path: Path) -> None
     outcome = rendered(tmp_path, shrink, dreamer=smooth)
     assert set(outcome.figures["pictures"]) == {"0.png", "2.png"}
     assert "at least" in outcome.figures["left_out"]["1.png"]
-    assert album.stills_summary(outcome).endswith(", 1 left out")
+    assert album.stills_summary(outcome).endswith("; 1 skipped")
 
 
 def test_an_album_of_which_nothing_can_be_dreamt_leaves_nothing(tmp_path: Path) -> None:
@@ -228,6 +228,6 @@ def test_an_album_of_which_nothing_can_be_dreamt_leaves_nothing(tmp_path: Path) 
         for number in range(3):
             (tmp_path / f"{number}.png").write_text("no picture any more")
 
-    with pytest.raises(UserError, match="got none at"):
+    with pytest.raises(UserError, match="got none in"):
         rendered(tmp_path, break_all)
     assert left(tmp_path) == set()

@@ -166,16 +166,16 @@ def test_a_network_is_frozen_even_if_it_came_in_training() -> None:
 
 @pytest.mark.parametrize("name", ["secnd", "second.9", "thirdd.0", "", "nothing like it"])
 def test_an_unknown_layer_is_answered_with_near_ones(name: str, network: Network) -> None:
-    with pytest.raises(UserError, match=r"^objective\.layers: must name layers") as error:
+    with pytest.raises(UserError, match=r"^objective\.layers: must be layers") as error:
         network(image(), [name])
     assert repr(name) in str(error.value)
-    near = str(error.value).partition("near ones are ")[2].split(", ")
+    near = str(error.value).rpartition(" are ")[2].split(", ")
     assert set(network(image(), near)) == set(near)  # all of them can be asked for
     assert "\n" not in str(error.value)
 
 
 def test_a_misspelt_layer_names_the_one_that_was_meant(network: Network) -> None:
-    with pytest.raises(UserError, match=r"near ones are second\.0"):
+    with pytest.raises(UserError, match=r"similar names are second\.0"):
         network(image(), ["secnd.0"])
 
 
@@ -286,7 +286,7 @@ def test_the_networks_that_come_in_wheels_load_without_a_network(name: str, hub:
 @pytest.mark.parametrize("name", ["googlenet", "resnet50", "torchvision", "vgg16"])
 def test_every_other_network_says_in_one_line_how_to_have_it(name: str, hub: Path) -> None:
     named = {"name": "resnet18"} if name == "torchvision" else {}
-    with pytest.raises(UserError, match="or use model=efficientnet_lite0, which") as error:
+    with pytest.raises(UserError, match="or set model=efficientnet_lite0, which") as error:
         part("model", name, **named)
     assert str(hub) in str(error.value)
     assert "\n" not in str(error.value)
@@ -312,5 +312,5 @@ def test_any_classifier_of_torchvision_can_be_had_by_its_name(hub: Path) -> None
 
 
 def test_an_unknown_classifier_is_answered_with_near_ones() -> None:
-    with pytest.raises(UserError, match=r"got 'rsnet50'; near ones are .*\bresnet50\b"):
+    with pytest.raises(UserError, match=r"got 'rsnet50'; similar names are .*\bresnet50\b"):
         part("model", "torchvision", name="rsnet50")

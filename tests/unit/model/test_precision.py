@@ -125,7 +125,9 @@ def test_of_several_layers_each_is_scaled_with_the_others() -> None:
 
 
 def test_only_a_gpu_has_tf32() -> None:
-    with pytest.raises(UserError, match=r"^precision: tf32 must go with an NVIDIA GPU .* got cpu"):
+    with pytest.raises(
+        UserError, match=r"^precision: must not be tf32 without an NVIDIA GPU .* got tf32 on cpu"
+    ):
         with_precision(toy_network(), "tf32", CPU)
 
 

@@ -90,5 +90,7 @@ def test_a_damaged_state_is_one_line(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "state"
     write_checkpoint(path, Checkpoint(full(), "", 0))
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(UserError, match=r"state: must be as it was saved, got .*; set overwrite=t"):
+    with pytest.raises(
+        UserError, match=r"state: must be an undamaged checkpoint, got: .*; set over"
+    ):
         read_checkpoint(path, CPU)

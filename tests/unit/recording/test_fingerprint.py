@@ -29,9 +29,9 @@ def test_each_setting_that_differs_is_named_with_both_values() -> None:
     other = here(dreamer={"step_size": 0.02, "views": {"side": 8}, "more": None}, seed=1)
     assert other.differences(here().facts) == [
         "dreamer.step_size=0.02 (was 0.01)",
-        "dreamer.more (was not there)",
+        "dreamer.more (was not set)",
     ]
-    assert here().differences(other.facts)[1] == "dreamer.more (is gone)"
+    assert here().differences(other.facts)[1] == "dreamer.more (is no longer set)"
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,10 @@ def test_contents_are_told_by_bytes_and_not_by_name_or_time(tmp_path: Path) -> N
     os.utime(one, (1, 1))  # a backup came by
     held.check()
     one.write_bytes(b"framed")
-    with pytest.raises(
-        UserError, match=r"^input: must stay as it is while it is rendered, got oth"
-    ):
+    with pytest.raises(UserError, match=r"^input: must not change during the render, got oth"):
         held.check()
     one.unlink()
-    with pytest.raises(UserError, match=r"^input: must stay as it is"):
+    with pytest.raises(UserError, match=r"^input: must not change"):
         held.check()
 
 
@@ -129,7 +127,7 @@ def test_the_inputs_of_a_fingerprint_are_checked_each(tmp_path: Path) -> None:
     made_of = replace(here(), inputs=held)
     made_of.check()
     (tmp_path / "b").write_text("c")
-    with pytest.raises(UserError, match=r"^mask: must stay as it is"):
+    with pytest.raises(UserError, match=r"^mask: must not change"):
         made_of.check()
 
 
@@ -139,3 +137,26 @@ def test_a_machine_without_proc_has_a_processor_too(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "has_bfloat16", lambda device: False)
     assert device_name(CPU).count(",") == 1
     module._processor.cache_clear()
+
+
+def test_a_refusal_names_three_differences_and_counts_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "made_of.json"
+    here().write(path)
+    assert here().can_resume(path, overwrite=False)
+    other = here(seed=2, dreamer={"step_size": 0.02, "views": {"side": 9}}, a=1, b=2, c=3)
+    with pytest.raises(UserError) as refused:
+        other.can_resume(path, overwrite=False)
+    assert str(refused.value) == (
+        f"output: the render in {tmp_path} must be resumed with what it was started with, got "
+        "seed=2 (was 1), dreamer.step_size=0.02 (was 0.01), dreamer.views.side=9 (was 8) and 3 "
+        "more differences; undo that, or set overwrite=true to start over"
+    )
+    assert not other.can_resume(path, overwrite=True)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{"])
+def test_damaged_facts_are_one_short_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "made_of.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"got a damaged made_of\.json; undo that, or set overw"):
+        here().can_resume(path, overwrite=False)

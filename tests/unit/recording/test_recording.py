@@ -208,7 +208,7 @@ def test_a_frame_that_comes_out_otherwise_is_refused(output: Path) -> None:
     off = State(4, PICTURES[3], torch.nextafter(last, torch.ones(())))
     with recording(Sheets(), output) as started:
         refused = pytest.raises(
-            UserError, match=r"frame 3 must come out as it was .*got other bits"
+            UserError, match=r"frame 3 must be identical to the one .*got other bits"
         )
         with refused:
             started.add([PICTURES[3]], started.state, off)
@@ -223,9 +223,9 @@ def test_other_settings_are_refused_by_name_and_with_leave_begin_anew(output: Pa
     with pytest.raises(UserError) as refused:
         record(Sheets(), output, made_of=other)
     assert str(refused.value) == (
-        f"output: what {work_dir(output)} holds must go on as it began, got seed=2 (was 1), other "
-        "contents of input, more (was not there); take that back, or set overwrite=true to start "
-        "over"
+        f"output: the render in {work_dir(output)} must be resumed with what it was started with, "
+        "got seed=2 (was 1), other contents of input, more (was not set); undo that, or set "
+        "overwrite=true to start over"
     )
     with recording(Sheets(), output) as started:
         assert started.state.index == 4
@@ -251,7 +251,7 @@ def test_inputs_that_change_meanwhile_are_refused_and_nothing_of_them_is_saved(
     with recording(Sheets(), output, made_of=made_of) as started:
         started.add([PICTURES[0]], given[0], given[1])
         clip.write_text("two")
-        with pytest.raises(UserError, match=r"^input: must stay as it is while it is rendered"):
+        with pytest.raises(UserError, match=r"^input: must not change during the render"):
             started.add([PICTURES[1]], given[1], given[2])
     assert "state-00000000" in kept(output)
     clip.write_text("one")  # of another time, but as it was
@@ -262,7 +262,7 @@ def test_inputs_that_change_meanwhile_are_refused_and_nothing_of_them_is_saved(
 def test_a_missing_segment_is_told(output: Path) -> None:
     record(Sheets(), output, until=7)
     (work_dir(output) / "segment-00000000-00000003").unlink()
-    with pytest.raises(UserError, match=r"must hold the 6 pictures made by now, got 0; set overw"):
+    with pytest.raises(UserError, match=r"must contain the 6 pictures rendered so far, got 0; set"):
         record(Sheets(), output)
 
 
@@ -277,7 +277,7 @@ def test_a_damaged_segment_is_found_and_all_is_rendered_again(
     segment.write_bytes({"flipped": content, "cut": content[:-100], "empty": b""}[damage])
     record(Sheets(), output)
     assert output.read_bytes() == WHOLE
-    assert "segment-00000000-00000003 is damaged, so all is rendered again" in caplog.text
+    assert "segment-00000000-00000003 is damaged" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["state-*", "segment-*", "made_of.json", "digest-*"])
@@ -323,7 +323,10 @@ def test_what_is_done_can_be_watched_meanwhile_and_when_it_is_stopped(output: Pa
         assert partial.read_bytes() == WHOLE[: 3 * PICTURES[0].nbytes]  # the one full segment
         line = started.stop()
     assert partial.read_bytes() == WHOLE[: 5 * PICTURES[0].nbytes]
-    assert line == f"stopped after frame 5, {partial} shows what is done; the same command resumes"
+    assert line == (
+        f"stopped after frame 5, the result so far is {partial}; run the same command again to "
+        "resume"
+    )
     record(Sheets(), output)
     assert output.read_bytes() == WHOLE
     assert kept(output) == set()
@@ -411,7 +414,7 @@ def test_a_folder_of_an_old_output_is_replaced_by_the_new_one(output: Path) -> N
 def test_a_folder_that_holds_anything_else_is_never_replaced(output: Path) -> None:
     output.mkdir()
     (output / "thesis.odt").write_text("precious")
-    with pytest.raises(UserError, match=r"got .*thesis\.odt; name another folder"):
+    with pytest.raises(UserError, match=r"got .*thesis\.odt; choose another folder"):
         record(Sheets(), output, overwrite=True)
     assert (output / "thesis.odt").read_text() == "precious"
 
@@ -453,7 +456,9 @@ def test_a_work_folder_on_another_disk_is_refused_at_once(output: Path) -> None:
             pytest.skip("there is no second disk")
         work_dir(output).symlink_to(name)
         encoder = Sheets()
-        with pytest.raises(UserError, match=r"can be renamed, got '.*cross-device link'; remove"):
+        with pytest.raises(
+            UserError, match=r"on the same disk .*, got '.*cross-device link'; remove"
+        ):
             record(encoder, output)
         assert encoder.seen == []
         assert list(Path(name).iterdir()) == []
@@ -497,7 +502,9 @@ def test_a_damaged_piece_of_pictures_is_found_before_anything_is_rendered(
     os.truncate(last, size)  # of the frame that is dreamt once more
     os.truncate(first, size)
     encoder = Sheets()
-    with pytest.raises(UserError, match=r"must hold the 4 pictures made by now, got 3; .*overwrit"):
+    with pytest.raises(
+        UserError, match=r"must contain the 4 pictures rendered so far, got 3; .*over"
+    ):
         record(encoder, output)
     assert {step for step, _ in encoder.seen} == {"check"}
     record(Sheets(), output, overwrite=True)
@@ -512,7 +519,9 @@ def test_pictures_of_another_render_are_not_joined(output: Path) -> None:
         # what a second render leaves that should not work here
         other = work_dir(output) / "segment-00000006-00000010"
         other.write_bytes(WHOLE[: len(WHOLE) // 2])
-        with pytest.raises(UserError, match=r"hold the 8 pictures that were made, got 12; remove"):
+        with pytest.raises(
+            UserError, match=r"contain the 8 pictures rendered so far, got 12; remove"
+        ):
             started.finish([])
     assert not output.exists()
     shutil.rmtree(work_dir(output))  # the remedy
@@ -523,7 +532,9 @@ def test_pictures_of_another_render_are_not_joined(output: Path) -> None:
 def test_only_one_works_there_at_a_time(output: Path) -> None:
     with recording(Sheets(), output) as started:
         started.add([PICTURES[0]], *states()[:2])
-        with pytest.raises(UserError, match=r"only one render may work in .*, got a second while"):
+        with pytest.raises(
+            UserError, match=r"only one render at a time may use .*, got a second one"
+        ):
             record(Sheets(), output)
     record(Sheets(), output)
     assert output.read_bytes() == WHOLE
@@ -535,9 +546,7 @@ def test_a_disk_without_room_is_told_before_anything_is_encoded(
     encoder, free = Sheets(), SimpleNamespace(free=1000)
     monkeypatch.setattr("pipeline.recording.output.shutil.disk_usage", lambda _: free)
     # two states of 19 bytes a pixel, and three pictures of 3 twice
-    with pytest.raises(
-        UserError, match=r"must have room for about 0\.03 MB .*, got 0\.00 MB; free"
-    ):
+    with pytest.raises(UserError, match=r"must have at least 0\.03 MB .*, got 0\.00 MB; free"):
         record(encoder, output)
     assert encoder.seen == []
     assert list(output.parent.iterdir()) == []
@@ -558,7 +567,7 @@ def test_a_disk_that_will_not_do_is_told_once_and_in_time(
             for index in range(5):
                 started.add([PICTURES[index]], given[index], given[index + 1])
             monkeypatch.undo()
-        assert caplog.text.count("will lack about 0.0 MB for all frames") == told
+        assert caplog.text.count("about 0.0 MB too little space for all frames") == told
 
 
 def test_a_lossless_file_holds_every_picture_bit_for_bit(tmp_path: Path) -> None:
@@ -600,4 +609,4 @@ def test_an_encoder_that_is_killed_is_replaced_and_every_byte_is_the_same(
                     os.kill(child, number)
         started.finish([])
     assert (tmp_path / "x.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
-    assert ("its segment is begun again" in caplog.text) == (at not in (2, 5))
+    assert ("encoding its segment again" in caplog.text) == (at not in (2, 5))

@@ -36,9 +36,9 @@ def test_each_stage_of_each_frame_is_an_event(
     assert {event["tid"] for event in spans if event["name"] == "flow"} == {len(LANES)}
     assert [record.message for record in caplog.records] == [
         f"{tmp_path / TRACE}: 2 frames in 20.0 s; open it in ui.perfetto.dev",
-        "what dreams: 60.0% dream, 20.0% waits for pictures and flow, 10.0% warp, "
-        "10.0% figures, progress, saving, 0.0% hands over to the encoder",
-        "what prepares: 70.0% waits for the dream, 20.0% flow, 10.0% decode",
+        "main loop: 60.0% dream, 20.0% waiting for pictures and flow, 10.0% warp, "
+        "10.0% metrics, progress, saving, 0.0% passing pictures to the encoder",
+        "preparation: 70.0% waiting for the dream, 20.0% flow, 10.0% decode",
     ]
 
 
@@ -79,7 +79,7 @@ def test_it_is_asked_for_on_the_command_line_and_changes_nothing(tmp_path: Path)
     counted(folder / "clip.mp4", frames=3)
     little = ("input=clip.mp4", "dreamer.octaves=1", "dreamer.iterations=1", "width=160")
     ran = rendered(*little, "output=x.mp4", "profile=true", cwd=folder)
-    assert "what dreams: " in ran.err
+    assert "main loop: " in ran.err
     assert f"x.mp4.render/{TRACE}: 3 frames in" in ran.err
     rendered(*little, "output=y.mp4", cwd=folder)
     assert (folder / "x.mp4").read_bytes() == (folder / "y.mp4").read_bytes()

@@ -28,6 +28,15 @@ def system(root: Path, groups: str, limits: Mapping[str, str]) -> Path:
     return root
 
 
+@LINUX
+def test_the_suggested_limit_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.runtime.memory_limit._held", lambda: round(1.01 * GIB))
+    monkeypatch.setattr("pipeline.runtime.memory_limit._limit", lambda size: None)
+    with pytest.raises(UserError, match=r"at least 1\.3 GiB .*; set limits\.memory=3$"):
+        limit_this_process(GIB)
+    limit_this_process(round(1.3 * GIB))
+
+
 def test_the_least_limit_of_all_groups_around_counts(tmp_path: Path) -> None:
     inner = "a/b/memory.max"
     root = system(tmp_path, "0::/a/b\n", {"a/memory.max": "5000", inner: "max"})

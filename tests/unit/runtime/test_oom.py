@@ -30,7 +30,7 @@ OTHERS = [
 def test_a_want_of_memory_is_one_line_that_names_the_limit(error: Exception) -> None:
     assert is_out_of_memory(error)
     with (
-        pytest.raises(UserError, match=r"^limits\.memory: must be enough .* tile_memory$"),
+        pytest.raises(UserError, match=r"^limits\.memory: must be sufficient .* tile_memory$"),
         oom_as_user_error(),
     ):
         raise error
@@ -49,7 +49,10 @@ def test_what_onednn_lacked_once_it_lacks_for_good() -> None:
     error = RuntimeError("could not create a primitive")
     assert is_unrecoverable_oom(error)
     assert not is_out_of_memory(error)  # or it would be tried again
-    with pytest.raises(UserError, match=r"^limits\.memory: must be enough"), oom_as_user_error():
+    with (
+        pytest.raises(UserError, match=r"^limits\.memory: must be sufficient"),
+        oom_as_user_error(),
+    ):
         raise error
 
 
@@ -63,5 +66,5 @@ def test_opencv_says_it_with_a_number() -> None:
 
 
 def test_the_size_that_was_not_there_is_said() -> None:
-    with pytest.raises(UserError, match="got no 48000000 bytes more"), oom_as_user_error():
+    with pytest.raises(UserError, match="got no further 48000000 bytes"), oom_as_user_error():
         raise SHORT[2]

@@ -41,17 +41,19 @@ def test_without_file_and_network_one_line_says_what_to_put_where(hub: Path) -> 
     with pytest.raises(UserError) as error:
         loaded()
     line = str(error.value)
-    assert line.startswith("model: the weights must be readable, downloaded once, got ")
+    assert line.startswith(
+        "model: must have weights that are in the cache or can be downloaded, got "
+    )
     assert "the network is unreachable" in line
-    assert f"put {WEIGHTS.url} at {hub / NAME}" in line
-    assert line.endswith("or use model=efficientnet_lite0, which needs none")
+    assert f"download {WEIGHTS.url} to {hub / NAME}" in line
+    assert line.endswith("or set model=efficientnet_lite0, which needs no download")
     assert "\n" not in line
 
 
 def test_the_place_that_is_told_is_the_place_that_is_looked_at(hub: Path) -> None:
     with pytest.raises(UserError) as error:
         loaded()
-    told = Path(str(error.value).partition(" at ")[2].partition(", or ")[0])
+    told = Path(str(error.value).rpartition(" to ")[2].partition(", or ")[0])
     torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), told)
     assert isinstance(loaded()[0], nn.Module)
 
@@ -151,7 +153,7 @@ def test_weights_without_a_head_dream_layers_and_name_no_classes(
     assert torch.equal(*maps)
     with caplog.at_level(logging.INFO):
         classifier(name=name, weights=features, labels=None)
-    assert "layers can be dreamt, classes cannot" in caplog.text
+    assert "its layers can be dreamt, but no classes" in caplog.text
     (tmp_path / "names.txt").write_text("cat\n")
     with pytest.raises(UserError, match=r"^model.labels: must be null for weights without a head"):
         classifier(name=name, weights=features, labels=tmp_path / "names.txt")
@@ -178,11 +180,11 @@ def test_networks_that_shift_their_input_see_what_they_were_trained_on(
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"features.3.squeeze.bias": None}, "which has no features.3.squeeze.bias"),
+        ({"features.3.squeeze.bias": None}, "without features.3.squeeze.bias"),
         ({"features.0.bias": torch.zeros(9)}, "in which features.0.bias is 9 instead of 64"),
         ({"features.0.weight": torch.zeros(64, 1, 3, 3)}, "is 64x1x3x3 instead of 64x3x3x3"),
-        ({"fc.weight": torch.zeros(2)}, "which has fc.weight too"),
-        ({"classifier.1.weight": None}, "which has no classifier.1.weight"),
+        ({"fc.weight": torch.zeros(2)}, "with an additional fc.weight"),
+        ({"classifier.1.weight": None}, "without classifier.1.weight"),
     ],
 )
 def test_weights_that_do_not_fit_are_named(
@@ -192,14 +194,14 @@ def test_weights_that_do_not_fit_are_named(
     save_file(weights, tmp_path / "x.safetensors")
     with pytest.raises(UserError) as error:
         own(tmp_path / "x.safetensors")
-    assert str(error.value).startswith("model.weights: must hold the weights of squeezenet1_1, got")
+    assert str(error.value).startswith("model.weights: must contain weights of squeezenet1_1, got")
     assert line in str(error.value)
 
 
 @pytest.mark.parametrize("held", [3, [1, 2], {"a": 1}, {"state_dict": {"a": "b"}}])
 def test_a_file_without_tensors_is_refused(tmp_path: Path, held: object) -> None:
     torch.save(held, tmp_path / "x.pth")
-    with pytest.raises(UserError, match=r"must hold tensors by name, got .*x\.pth"):
+    with pytest.raises(UserError, match=r"must contain named tensors, got .*x\.pth"):
         own(tmp_path / "x.pth")
 
 
@@ -209,9 +211,9 @@ def test_names_of_classes_are_read_one_a_line_or_as_places_has_them(tmp_path: Pa
     (tmp_path / "places").write_text("/a/airfield 0\n/a/apartment_building/outdoor 1\n")
     names = ("airfield", "apartment_building/outdoor")
     assert read_labels(tmp_path / "places", 2, "k") == names
-    with pytest.raises(UserError, match="must name 365 classes, one a line, got 2 in"):
+    with pytest.raises(UserError, match="must name 365 classes, one per line, got 2 in"):
         read_labels(tmp_path / "places", 365, "k")
-    with pytest.raises(UserError, match="must be a text file that can be read"):
+    with pytest.raises(UserError, match="must be a readable text file"):
         read_labels(tmp_path / "none", 2, "k")
 
 
@@ -222,7 +224,7 @@ def test_weights_that_are_no_numbers_are_named(tmp_path: Path, value: float) -> 
     broken[name].view(-1)[3] = value
     torch.save(broken, tmp_path / "a.pth")
     with pytest.raises(
-        UserError, match=r"^model\.weights: must hold .* in which .* is not finite; take"
+        UserError, match=r"^model\.weights: must contain .* in which .* is not finite; use"
     ):
         own(tmp_path / "a.pth")
 
@@ -256,12 +258,14 @@ def test_a_checkpoint_that_holds_itself_is_one_line(tmp_path: Path) -> None:
     held: dict[str, object] = {"epoch": 3}
     held["model"] = held
     torch.save(held, tmp_path / "w.pth")
-    with pytest.raises(UserError, match="must hold tensors by name"):
+    with pytest.raises(UserError, match="must contain named tensors"):
         own(tmp_path / "w.pth")
 
 
 def test_sparse_weights_are_one_line(tmp_path: Path) -> None:
     state = {name: tensor.to_sparse() for name, tensor in squeezenet(7).state_dict().items()}
     torch.save(state, tmp_path / "w.pth")
-    with pytest.raises(UserError, match=r"must hold dense tensors, .* is sparse; save it with"):
+    with pytest.raises(
+        UserError, match=r"must contain dense tensors, .* is sparse; convert it with"
+    ):
         own(tmp_path / "w.pth")

@@ -67,7 +67,7 @@ def test_noise_has_the_shape_of_its_settings() -> None:
 
 def test_a_time_or_a_count_must_end_it() -> None:
     assert feedback(seconds=None, frames=70_000).clip.count == 70_000
-    with pytest.raises(UserError, match=r"source\.seconds: must be given where frames is not"):
+    with pytest.raises(UserError, match=r"source\.seconds: must be set if frames is not"):
         feedback(seconds=None).clip  # noqa: B018
 
 
@@ -94,5 +94,7 @@ def test_a_picture_is_brought_to_size(tmp_path: Path) -> None:
 
 def test_a_video_is_refused_with_the_way_to_fly_over_it(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"video")
-    with pytest.raises(UserError, match=r"input: must be a picture .* recipe=video camera=zoom"):
+    with pytest.raises(
+        UserError, match=r"input: must be a picture .* recipe=video, with camera=zoom"
+    ):
         feedback(path=tmp_path / "a.mp4").clip  # noqa: B018

@@ -54,11 +54,19 @@ def test_a_pattern_is_read_by_number(tmp_path: Path, pattern: str) -> None:
     assert numbers(source.pictures()) == [0, 1, 2, 3]
 
 
+def test_a_size_out_of_range_is_answered_with_the_direction(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", barcode(1))
+    with pytest.raises(UserError, match=r"got 16x6; set a larger width or height$"):
+        _ = images(tmp_path, width=16).clip
+    with pytest.raises(UserError, match=r"got 12800x4800; set a smaller width or height$"):
+        _ = images(tmp_path, width=12800, limits=limited(pixels=1 << 20)).clip
+
+
 def test_a_missing_number_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for index in (1, 2, 4, 10**12):
         save(tmp_path / f"{index}.png", barcode(index % 100))
     assert len(list(images(tmp_path / "%d.png").pictures())) == 4
-    assert "no picture 3" in caplog.text
+    assert "picture 3 is missing" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -77,8 +85,8 @@ def test_a_missing_number_in_a_folder_of_frames_is_reported(
     for name in names:
         save(tmp_path / name, barcode(1))
     assert len(list(images(tmp_path).pictures())) == len(names)
-    assert (f"no picture {missing}" in caplog.text) == (missing is not None)
-    assert ("no picture" in caplog.text) == (missing is not None)
+    assert (f"picture {missing} is missing" in caplog.text) == (missing is not None)
+    assert ("is missing" in caplog.text) == (missing is not None)
 
 
 def test_files_that_are_left_out_and_other_sizes_are_reported(
@@ -90,7 +98,7 @@ def test_files_that_are_left_out_and_other_sizes_are_reported(
     (tmp_path / "3.heic").write_text("no picture")
     with caplog.at_level(logging.INFO):
         assert {picture.shape for picture in images(tmp_path).pictures()} == {(48, 128, 3)}
-    assert "no pictures, so left out: 1 files, such as 3.heic" in caplog.text
+    assert "1 files that are not pictures are ignored, for example 3.heic" in caplog.text
     assert caplog.text.count("2.png has 128x96 pixels, the first picture 128x48") == 1
     assert "3.png has" not in caplog.text
 
@@ -162,7 +170,7 @@ def test_odd_sides_lose_a_pixel_and_say_so(
     assert source.shape == (47, 127)
     with caplog.at_level(logging.INFO):
         assert (source.clip.height, source.clip.width) == (46, 126)
-    assert "127x47 pixels become 126x46" in caplog.text
+    assert "127x47 pixels are reduced to 126x46" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -202,7 +210,7 @@ def test_a_broken_picture_is_bridged_by_the_one_before_it_even_after_a_resume(
     (tmp_path / "3.png").write_bytes((tmp_path / "3.png").read_bytes()[:40])
     assert numbers(images(tmp_path).pictures()) == [0, 1, 1, 1, 4]
     assert numbers(images(tmp_path).pictures(3)) == [1, 4]
-    assert "2.png stays in its place" in caplog.text
+    assert "2.png is replaced by the picture before it" in caplog.text
 
 
 def test_what_the_caller_paints_does_not_come_back(tmp_path: Path) -> None:
@@ -273,9 +281,9 @@ def test_a_part_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", barcode(0))
     with pytest.raises(UserError, match=r"^end: must be later"):
         images(path, start=2.0, end=1.0)
-    with pytest.raises(UserError, match=r"^start: must lie before"):
+    with pytest.raises(UserError, match=r"^start: must be before"):
         _ = images(path, start=1.0).clip
-    with pytest.raises(UserError, match=r"^input: must be given"):
+    with pytest.raises(UserError, match=r"^input: must be set"):
         images("")
     with pytest.raises(ValidationError):
         images(path, frames=0)

@@ -117,8 +117,8 @@ def test_what_a_mask_is_taken_for_is_said(tmp_path: Path, caplog: pytest.LogCapt
     mattes(saved(tmp_path / "binary.png", DISC // 255))
     mattes(saved(tmp_path / "faint.png", DISC // 255 * 5))
     binary, faint = caplog.messages
-    assert "binary.png holds labels: all but black is taken for white" in binary
-    assert "faint.png is nowhere brighter than 2.0 % of white" in faint
+    assert "binary.png contains labels: everything except black is treated as white" in binary
+    assert "faint.png: no pixel is brighter than 2.0 % of white" in faint
 
 
 def test_a_broken_picture_among_them_is_bridged(tmp_path: Path) -> None:

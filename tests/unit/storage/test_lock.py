@@ -24,8 +24,8 @@ def test_the_second_is_told_who_works_there(tmp_path: Path) -> None:
     with locked(tmp_path), pytest.raises(UserError) as refused, locked(tmp_path):
         pass
     assert str(refused.value) == (
-        f"output: only one render may work in {tmp_path}, got a second while process "
-        f"{os.getpid()} works there; wait for it, or name another output"
+        f"output: only one render at a time may use {tmp_path}, got a second one while process "
+        f"{os.getpid()} uses it; wait until that ends, or choose another output"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -36,7 +36,7 @@ def test_who_is_killed_leaves_the_way_free(tmp_path: Path) -> None:
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(UserError, match=f"process {holder.pid} works there"), locked(tmp_path):
+        with pytest.raises(UserError, match=f"process {holder.pid} uses it"), locked(tmp_path):
             pass
         assert is_locked(tmp_path)
         holder.kill()
@@ -73,7 +73,7 @@ def test_of_many_at_once_there_is_never_more_than_one(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"lock: cannot be written"), locked(tmp_path / "gone"):
+    with pytest.raises(UserError, match=r"lock: must be writable"), locked(tmp_path / "gone"):
         pass
 
 
@@ -98,7 +98,7 @@ def test_who_only_looks_keeps_nobody_out(tmp_path: Path) -> None:
 def test_a_lock_whose_file_was_removed_by_hand_still_holds(tmp_path: Path) -> None:
     with locked(tmp_path):
         (tmp_path / "lock").unlink()
-        with pytest.raises(UserError, match="only one render may work in"), locked(tmp_path):
+        with pytest.raises(UserError, match="only one render at a time may use"), locked(tmp_path):
             pass
     with locked(tmp_path):
         pass

@@ -56,7 +56,7 @@ def test_names_are_short_plain_and_never_the_same(one: str, other: str) -> None:
 
 
 def test_two_jobs_that_are_the_same_are_refused() -> None:
-    with pytest.raises(UserError, match="got two that are alike; name each value once"):
+    with pytest.raises(UserError, match="got two that are the same; list each value once"):
         Plan.of([["look=eyes"], ["look=fur"], ["look=eyes"]])
 
 
@@ -75,7 +75,7 @@ def test_a_plan_is_read_back_and_grows(tmp_path: Path) -> None:
 def test_what_is_no_plan_is_refused_in_one_line(text: str | None, tmp_path: Path) -> None:
     if text is not None:
         (tmp_path / "sweep.json").write_text(text, encoding="latin-1")
-    with pytest.raises(UserError, match=r"^sweep: .*must be .*; (name|take)") as refused:
+    with pytest.raises(UserError, match=r"^sweep: .*must be .*; (choose|remove)") as refused:
         read_plan(tmp_path)
     assert "\n" not in str(refused.value)
 
