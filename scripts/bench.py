@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import (
+    busy,
     coherence,
     comparison,
     cost,
@@ -32,6 +33,7 @@ from pipeline.runtime.determinism import use_deterministic_kernels
 from pipeline.runtime.malloc import keep_freed_memory
 
 BENCHES = {
+    "busy": busy.run,
     "coherence": coherence.run,
     "cost": cost.run,
     "drift": drift.run,

@@ -39,6 +39,14 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_own_presets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Presets and defaults of whoever runs the tests are out of the way."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield
+
+
 @pytest.fixture
 def network() -> Network:
     """The toy network."""

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     settings = expand(parsed.settings)
     if parsed.output is not None:
         settings.append(f"output={parsed.output}")
-    find = partial(Shots.found, least=parsed.least, longest=parsed.longest, run_up=parsed.run_up)
+    find = partial(Shots.detect, least=parsed.least, longest=parsed.longest, run_up=parsed.run_up)
     render(settings, find)
 
 
@@ -92,12 +92,12 @@ def render(settings: Sequence[str], find: Callable[..., Shots]) -> NoReturn:
         )
     if pairs.get("plan", "false") != "false":
         sys.exit(_dreamreel(*overrides, f"output={output}"))
-    shots = found(overrides, find)
+    shots = detect(overrides, find)
     folder.mkdir(parents=True, exist_ok=True)
     shots.write(folder)
-    print(f"{printable(folder)}: {len(shots.parts)} parts", flush=True)
+    print(f"{printable(folder)}: {len(shots.ranges)} parts", flush=True)
     # longest first, so that no long part starts when the others are finished
-    longest_first = sorted(shots.parts, key=lambda part: -part.count)
+    longest_first = sorted(shots.ranges, key=lambda part: -part.count)
     ranges = f"part={','.join(map(str, longest_first))}"
     suffix = f"output=dream{output.suffix}"
     sys.exit(
@@ -118,7 +118,7 @@ def _dreamreel(*words: str) -> str | int | None:
         return ended.code
 
 
-def found(settings: Sequence[str], find: Callable[..., Shots]) -> Shots:
+def detect(settings: Sequence[str], find: Callable[..., Shots]) -> Shots:
     """Return the parts of the video that these settings name. Raises UserError."""
     source, cuts = compose_stage("source", *settings), compose_stage("cuts", *settings)
     pictures = tqdm(source.pictures(), total=source.clip.count, unit="frame", disable=None)

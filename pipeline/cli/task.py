@@ -21,9 +21,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.cli.exit_codes import end, print_text
 from pipeline.errors import UserError, printable
+from pipeline.runtime.threads import cpu_times, set_threads
 from pipeline.sweep.job_status import RunningJob, run_job
 
 log = logging.getLogger("pipeline")
+
+START = cpu_times()
+"""Processor times well before torch is loaded, to see what other processes use."""
 
 SEQUENTIAL_LAUNCHER = ".BasicLauncher"
 """Suffix of the name of the launcher that runs jobs one after another."""
@@ -84,6 +88,8 @@ def _run_sweep_job(cfg: DictConfig, folder: Path) -> None:
 
 def _render(cfg: DictConfig, job: RunningJob | None = None) -> str:
     """Render, then print and return the summary. Raises UserError for what the user can fix."""
+    if "torch" not in sys.modules:
+        set_threads(os.environ, START, cpu_times())
     from pipeline.runtime.oom import oom_as_user_error  # imports torch
 
     with oom_as_user_error():
@@ -101,6 +107,7 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
     from pipeline.jobs import job as single
     from pipeline.jobs import stills
     from pipeline.jobs.estimate import estimate
+    from pipeline.jobs.summary import summary
 
     choices: Any = OmegaConf.to_container(HydraConfig.get().runtime.choices)
     folder = None if running is None else running.folder
@@ -117,7 +124,7 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
     outcome = single.run(job)
     if running is not None:
         running.stop = outcome.stop
-    return single.summary(outcome)
+    return summary(outcome)
 
 
 def _warn_of_shadowing_package(folder: Path) -> None:

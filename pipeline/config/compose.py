@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import torch
 import yaml
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -48,14 +50,16 @@ from pipeline.jobs.job import Job
 from pipeline.jobs.output_path import check_output, default_output
 from pipeline.model.network.cuda_graphs import with_cuda_graphs
 from pipeline.model.network.precision import resolve_precision, with_precision
-from pipeline.recording.fingerprint import contents, fingerprint
+from pipeline.recording.fingerprint import contents, fingerprint, recorded_threads
 from pipeline.render import Pipeline
 from pipeline.runtime.determinism import use_deterministic_kernels
 from pipeline.runtime.malloc import keep_freed_memory
 from pipeline.runtime.memory_limit import limit_this_process
+from pipeline.runtime.threads import is_automatic
 from pipeline.schedule import VARIABLES, Schedule, parse
 from pipeline.seamless_loop import SeamlessLoop
 from pipeline.source import Source, StillCollection
+from pipeline.storage.work_dir import work_dir
 
 RATE = Fraction(25)
 """Frame rate, in frames per second, with which settings are checked without a video."""
@@ -183,6 +187,9 @@ def compose_config(
         first=first,
     )
     output = _output(settings, source, encoder, choices, folder, overwrite=overwrite)
+    if own_process and is_automatic(os.environ):
+        # an unfinished render is resumed with its own number of threads, however busy the cores are
+        torch.set_num_threads(recorded_threads(work_dir(output)) or torch.get_num_threads())
     keep_freed_memory()
     use_deterministic_kernels(device)
     model = with_precision(builder.build("model"), general.precision, device)

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from pipeline.config.documentation import PRESETS, STAGES, general_settings, summary
+from pipeline.config.plain_data import check_plain
 from pipeline.errors import UserError, did_you_mean, printable
 
 DEFAULTS = "defaults.yaml"
@@ -53,6 +54,7 @@ def defaults(user_only: Collection[str]) -> dict[str, Any]:
         return {}
     try:
         content = path.read_bytes()[: MAX_BYTES + 1]
+        check_plain(content[:MAX_BYTES], f"{printable(path)}:", ())
         values = yaml.safe_load(content) if len(content) <= MAX_BYTES else "too long"
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:160]

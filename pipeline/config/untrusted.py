@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.hydra_flags import FOLDER
+from pipeline.config.plain_data import RefusedError, check_events
 from pipeline.config.provenance import MODE_KEYS, RUN_KEYS
 from pipeline.config.synonyms import near_choice, near_setting
 from pipeline.errors import UserError, printable
@@ -28,14 +29,10 @@ from pipeline.storage.file_names import check_name
 USER_ONLY_KEYS = (*RUN_KEYS, *MODE_KEYS, "trust")
 """Settings that only the user may set: where output is written, how the program runs, and which
 packages are trusted."""
-MAX_BYTES, MAX_DEPTH = 1 << 14, 20
-"""Maximum size of a preset in bytes, and maximum nesting depth of its settings."""
-REFERENCE = re.compile(r"\$\{(\w+)\}")
-"""A reference to a single setting, without any other text: ${frames}."""
+MAX_BYTES = 1 << 14
+"""Maximum size of a preset in bytes."""
 SWEEP_KEY = re.compile(r"[a-z_]+(\.\w+)*")
 """The key of a setting that a sweep may vary."""
-CALL = re.compile(r"(?<!\\)(?:\\\\)*\$\{[^}]*[:$]")
-"""A call of a resolver, ${oc.env:HOME}, or a reference that contains another one."""
 HEADER = re.compile(r"#\s*@\s*(\w+)\s*(.*)")
 """A comment in which a file names the package of its settings: # @package _global_."""
 OVERRIDE = re.compile(r"override /([\w/]+)")
@@ -81,7 +78,7 @@ def register(folder: Path, schema: Schema, *, name: str = FOLDER) -> None:
         for path in paths:
             try:
                 package, settings = _read(path, folder, group, schema, choices)
-            except _RefusedError as error:
+            except RefusedError as error:
                 raise UserError(f"{name}: {printable(path)} {error}") from error
             ConfigStore.instance().store(
                 name=path.stem, group=group, node=settings, package=package, provider=FOLDER
@@ -101,52 +98,6 @@ def unregister() -> None:
     remove(ConfigStore.instance().repo)
 
 
-def check_single(key: str, value: Any) -> None:
-    """Raise UserError if the value is a list or mapping that contains a reference.
-
-    Other settings may refer to the value, so references inside it could grow exponentially.
-    """
-    if isinstance(value, dict | list) and "${" in str(value):
-        raise UserError(
-            f"{key}: must not contain ${{...}}, got {printable(value)[:80]}; write the values "
-            "instead"
-        )
-
-
-def check_calls(node: Any, key: str = "") -> None:
-    """Raise UserError if any text in unresolved settings calls a resolver.
-
-    key: where `node` is in the settings, for the error message.
-    """
-    children = node.items() if isinstance(node, dict) else enumerate(node)
-    for name, child in children:
-        place = f"{key}.{name}".lstrip(".")
-        if isinstance(child, dict | list):
-            check_calls(child, place)
-        elif isinstance(child, str) and CALL.search(child):
-            raise UserError(
-                f"{printable(place)}: must not contain ${{...}} except for the name of a single "
-                f"setting, got {printable(child)[:80]!r}; write the value instead"
-            )
-
-
-def check_plain(content: bytes, name: str, general: Iterable[str]) -> None:
-    """Raise UserError unless yaml is plain data.
-
-    Plain data has no aliases, no tags, at most DEEPEST levels, and no references except to single
-    settings. name: what contains the yaml, for the error message. general: settings that may be
-    referred to. Raises yaml.YAMLError if the yaml cannot be parsed.
-    """
-    try:
-        _check_plain(content, general)
-    except _RefusedError as error:
-        raise UserError(f"{name} {error}") from error
-
-
-class _RefusedError(Exception):
-    """A refused file. The message completes a sentence that begins with the name of the file."""
-
-
 def _read(
     path: Path,
     folder: Path,
@@ -154,33 +105,33 @@ def _read(
     schema: Schema,
     choices: Mapping[str, frozenset[str]],
 ) -> tuple[str, Any]:
-    """Return the package of a preset's settings, and the settings. Raises _RefusedError."""
+    """Return the package of a preset's settings, and the settings. Raises RefusedError."""
     if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        raise _RefusedError(
+        raise RefusedError(
             f"must be a file of at most {MAX_BYTES} bytes, got a larger one or no file; remove it"
         )
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise _RefusedError(
+        raise RefusedError(
             f"must be in {printable(folder)}, got a link to another folder; replace it by a copy"
         )
     if path.stem in schema.choices[group]:
-        raise _RefusedError(
+        raise RefusedError(
             f"must have another name than the choices of dreamreel, got {group}={path.stem}; "
             "rename it"
         )
     try:
         content = path.read_bytes()
-        _check_plain(content, schema.general)
+        check_events(content, schema.general)
         node = OmegaConf.create(content.decode())
         held = OmegaConf.to_container(node)
         is_mapping = _is_mapping(content)
     except (yaml.YAMLError, OmegaConfBaseException, ValueError, OSError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines())
-        raise _RefusedError(
+        raise RefusedError(
             f"must be valid YAML, got: {printable(reason)[:160]}; correct it"
         ) from error
     if not isinstance(held, dict) or (content.strip() and not is_mapping):
-        raise _RefusedError("must contain settings, KEY: VALUE, got something else; correct it")
+        raise RefusedError("must contain settings, KEY: VALUE, got something else; correct it")
     is_stage_group = group in schema.keys
     package = _package(content.decode(), group if is_stage_group else "_global_")
     if package == group:
@@ -199,7 +150,7 @@ def _is_mapping(content: bytes) -> bool:
 def _package(text: str, usual: str) -> str:
     """Return the package that the settings of a file belong to: `usual` or _global_.
 
-    usual: the package of a file without a header. Raises _RefusedError for any other package.
+    usual: the package of a file without a header. Raises RefusedError for any other package.
     """
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
@@ -209,7 +160,7 @@ def _package(text: str, usual: str) -> str:
             continue
         package_name = found[2].strip()
         if found[1] != "package" or package_name not in (usual, "_group_", "_global_"):
-            raise _RefusedError(
+            raise RefusedError(
                 f"must not have a header other than '# @package {usual}', got "
                 f"{printable(line.strip())[:80]!r}; remove it"
             )
@@ -220,7 +171,7 @@ def _package(text: str, usual: str) -> str:
 def _check_settings(
     held: Mapping[Any, Any], group: str, schema: Schema, choices: Mapping[str, frozenset[str]]
 ) -> None:
-    """Raise _RefusedError unless a preset sets only what it may set."""
+    """Raise RefusedError unless a preset sets only what it may set."""
     for key, value in held.items():
         if key == "defaults":
             _check_defaults(value, group, schema, choices)
@@ -236,18 +187,18 @@ def _check_settings(
 
 
 def _check_key(key: object, value: object, schema: Schema, groups: Collection[str]) -> None:
-    """Raise _RefusedError unless a preset may set this key to this value.
+    """Raise RefusedError unless a preset may set this key to this value.
 
     groups: groups whose name is a valid key too, for a sweep over their choices.
     """
     if key in USER_ONLY_KEYS:
-        raise _RefusedError(
+        raise RefusedError(
             f"must not set {key}, which only the command line may set; remove it, and add "
             f"{key}=VALUE to the command"
         )
     if key in schema.keys:
         if not isinstance(value, dict):
-            raise _RefusedError(
+            raise RefusedError(
                 f"must contain settings of {key}, {key}: {{KEY: VALUE}}, got "
                 f"{printable(value)[:80]}; to select a choice, write 'override /{key}: CHOICE' in "
                 "its defaults"
@@ -255,11 +206,11 @@ def _check_key(key: object, value: object, schema: Schema, groups: Collection[st
         _check_group(str(key), value, schema)
     elif key not in schema.general and key not in groups:
         known = {*schema.general, *schema.keys} - {*USER_ONLY_KEYS}
-        raise _RefusedError(f"must contain only existing settings, got {_unknown(key, known)}")
+        raise RefusedError(f"must contain only existing settings, got {_unknown(key, known)}")
 
 
 def _check_group(group: str, held: Mapping[Any, Any], schema: Schema) -> None:
-    """Raise _RefusedError unless the choices of a stage's group have all these settings.
+    """Raise RefusedError unless the choices of a stage's group have all these settings.
 
     The settings of a custom stage (one with a _target_) are checked when it is built.
     """
@@ -267,16 +218,16 @@ def _check_group(group: str, held: Mapping[Any, Any], schema: Schema) -> None:
     for key in () if "_target_" in held else held:
         if key not in schema.keys[group] and key != "defaults":
             known = [f"{group}.{name}" for name in schema.keys[group] if name[0] != "_"]
-            raise _RefusedError(
+            raise RefusedError(
                 f"must contain only existing settings, got {_unknown(f'{group}.{key}', known)}"
             )
 
 
 def _check_inner(place: str, held: Mapping[Any, Any]) -> None:
-    """Raise _RefusedError if a nested setting is one that only the user may set."""
+    """Raise RefusedError if a nested setting is one that only the user may set."""
     for key, value in held.items():
         if key in RUN_KEYS:
-            raise _RefusedError(
+            raise RefusedError(
                 f"must not set {place}.{key}, which only the command line may set; remove it"
             )
         if isinstance(value, dict):
@@ -290,7 +241,7 @@ def _unknown(key: object, known: Iterable[str]) -> str:
 def _check_defaults(
     entries: object, group: str, schema: Schema, choices: Mapping[str, frozenset[str]]
 ) -> None:
-    """Raise _RefusedError unless a preset's defaults list only selects choices that exist."""
+    """Raise RefusedError unless a preset's defaults list only selects choices that exist."""
     allowed = {*schema.keys} | ({"recipe", "quality", "look"} if group == "experiment" else set())
     for entry in _entries(entries):
         if entry == "_self_":
@@ -300,12 +251,12 @@ def _check_defaults(
         )
         found = OVERRIDE.fullmatch(str(name)) or MEMBER.fullmatch(str(name))
         if found is None or found[1] not in allowed:
-            raise _RefusedError(
+            raise RefusedError(
                 "must contain only 'override /GROUP: CHOICE' in its defaults, with a GROUP of "
                 f"{', '.join(sorted(allowed))}, got {printable(entry)[:80]}; remove it"
             )
         if not isinstance(choice, str) or choice not in choices[found[1]]:
-            raise _RefusedError(
+            raise RefusedError(
                 "must select existing choices in its defaults, got "
                 f"{found[1]}={printable(choice)[:80]}; "
                 f"{near_choice(found[1], str(choice), sorted(choices[found[1]]))}"
@@ -313,33 +264,33 @@ def _check_defaults(
 
 
 def _check_own_defaults(entries: object, choices: frozenset[str]) -> None:
-    """Raise _RefusedError unless the defaults list of a stage's preset names packaged choices only.
+    """Raise RefusedError unless the defaults list of a stage's preset names packaged choices only.
 
     choices: the packaged choices of the preset's group.
     """
     for entry in _entries(entries):
         if entry != "_self_" and entry not in choices:
-            raise _RefusedError(
+            raise RefusedError(
                 f"must contain only choices of dreamreel in its defaults, "
                 f"{', '.join(sorted(choices))}, got {printable(entry)[:80]}; remove it"
             )
 
 
 def _entries(entries: object) -> list[Any]:
-    """Return the entries of a defaults list. Raises _RefusedError if it is not a valid one."""
+    """Return the entries of a defaults list. Raises RefusedError if it is not a valid one."""
     if not isinstance(entries, list | None):
-        raise _RefusedError(
+        raise RefusedError(
             f"must have a list as its defaults, got {printable(entries)[:80]}; correct it"
         )
     if (entries or []).count("_self_") > 1:
-        raise _RefusedError(
+        raise RefusedError(
             "must contain _self_ at most once in its defaults, got it several times; keep one"
         )
     return entries or []
 
 
 def _sweep_keys(held: Any) -> Iterator[str]:
-    """Yield the settings that a sweep varies. Raises _RefusedError for other Hydra settings."""
+    """Yield the settings that a sweep varies. Raises RefusedError for other Hydra settings."""
     try:
         mode, params = held["mode"], held["sweeper"]["params"]
         values = [*params.values()]
@@ -352,31 +303,11 @@ def _sweep_keys(held: Any) -> Iterator[str]:
     except (TypeError, KeyError, AttributeError):
         mode, rest, names, plain = None, set(), [], False
     if mode != "MULTIRUN" or rest or not plain:
-        raise _RefusedError(
+        raise RefusedError(
             "must set nothing of hydra except 'mode: MULTIRUN' and sweeper.params, got something "
             "else; remove it"
         )
     yield from names
-
-
-def _check_plain(content: bytes, general: Iterable[str]) -> None:
-    """Raise _RefusedError unless yaml is plain data, and yaml.YAMLError if it cannot be parsed."""
-    depth = 0
-    for event in yaml.parse(content, Loader=yaml.SafeLoader):
-        opens = isinstance(event, yaml.CollectionStartEvent)
-        depth += opens - isinstance(event, yaml.CollectionEndEvent)
-        text = event.value if isinstance(event, yaml.ScalarEvent) else ""
-        if isinstance(event, yaml.AliasEvent):
-            rule, got = "not contain aliases", f"*{event.anchor}"
-        elif getattr(event, "tag", None):
-            rule, got = "not contain tags", event.tag
-        elif depth > MAX_DEPTH:
-            rule, got = f"be nested at most {MAX_DEPTH} levels deep", "more"
-        elif "${" in text and not ((found := REFERENCE.fullmatch(text)) and found[1] in general):
-            rule, got = "not contain ${...} except for a single setting such as ${frames}", text
-        else:
-            continue
-        raise _RefusedError(f"must {rule}, got {printable(got)[:80]}; write plain values")
 
 
 def split_config_dir(options: Sequence[str]) -> tuple[Path | None, list[str]]:

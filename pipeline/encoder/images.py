@@ -176,11 +176,11 @@ class PictureSegment(Writer):
         self._shape = (clip.height, clip.width, 3)
         self._depth, self._cutout = clip.depth, clip.cutout
         self._options = options
-        self._half = temporary_path(path)
+        self._temporary = temporary_path(path)
         self._written = 0
         self._open = True
         with disk_errors(path):
-            self._file = self._half.open("xb")
+            self._file = self._temporary.open("xb")
 
     def write(self, picture: Picture) -> None:
         """Append a picture, (H, W, 3) RGB of the clip's bit depth.
@@ -206,13 +206,13 @@ class PictureSegment(Writer):
         try:
             with disk_errors(self._path):
                 self._file.close()
-                got = sum(1 for _ in read_pngs([self._half]))
+                got = sum(1 for _ in read_pngs([self._temporary]))
                 if got != self._written:
                     raise UserError(
                         f"{printable(self._path)}: must contain all {self._written} pictures, got "
                         f"{got}; set output to a path on another disk"
                     )
-                commit(self._half, self._path)
+                commit(self._temporary, self._path)
         finally:
             self.stop()
 
@@ -221,7 +221,7 @@ class PictureSegment(Writer):
         self._open = False
         with suppress(OSError):  # a full disk, which is already being reported
             self._file.close()
-        self._half.unlink(missing_ok=True)
+        self._temporary.unlink(missing_ok=True)
 
 
 def _write_folder(segments: Sequence[Path], path: Path) -> None:

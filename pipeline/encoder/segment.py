@@ -26,14 +26,14 @@ class Segment(Writer):
     def __init__(self, path: Path, clip: Clip, options: Sequence[str]) -> None:
         self.complaints: list[str] = []
         self._path, self._clip = path, clip
-        self._half = temporary_path(path)
+        self._temporary = temporary_path(path)
         self._written = 0
         self._open = True
         self._stack = ExitStack()
         size = f"{clip.width}x{clip.height}"
         rate = f"{clip.rate.numerator}/{clip.rate.denominator}"
         pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-framerate", rate]
-        arguments = [*pictures, "-i", "pipe:0", *options, "-y", f"file:{self._half.name}"]
+        arguments = [*pictures, "-i", "pipe:0", *options, "-y", f"file:{self._temporary.name}"]
         run = running(arguments, stdin=PIPE, stdout=DEVNULL, cwd=path.parent)
         with disk_errors(path):
             self._process = self._stack.enter_context(run)
@@ -75,11 +75,11 @@ class Segment(Writer):
         with suppress(BrokenPipeError):  # the exit code gives the reason
             self._process.popen.stdin.close()
         self.complaints = check_exit(self._process, self._path)
-        source = ["-i", f"file:{self._half.name}"]
+        source = ["-i", f"file:{self._temporary.name}"]
         got = count_frames(source, self._path, self._clip.rate, self._path.parent).pictures
         if got != self._written:
             raise self._short(got)
-        commit(self._half, self._path)
+        commit(self._temporary, self._path)
 
     def _short(self, got: int | str) -> UserError:
         return UserError(
@@ -91,4 +91,4 @@ class Segment(Writer):
         """Stop immediately and remove the temporary file, if any."""
         self._open = False
         self._stack.close()
-        self._half.unlink(missing_ok=True)
+        self._temporary.unlink(missing_ok=True)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from pipeline.auxiliary.inputs import AuxiliaryInputs
 from pipeline.encoder import Encoder
-from pipeline.errors import UserError, printable
+from pipeline.errors import UserError
 from pipeline.frame import Clip
 from pipeline.frame_range import FrameRange
 from pipeline.gradient import Gradient
@@ -37,14 +35,6 @@ from pipeline.source import Source, StillCollection
 from pipeline.storage.work_dir import log_to, read_json, write_text
 
 log = logging.getLogger(__name__)
-
-CALMNESS = (
-    (0.005, "very calm"),
-    (0.02, "calm"),
-    (0.1, "restless"),
-    (math.inf, "flickering"),
-)
-"""Upper limit of the flicker -> what a viewer sees. Blending frames gives 0.2 to 0.5."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +232,7 @@ def _join(folder: Path, job: Job, recording: Recording) -> list[Seam]:
     work_dirs = shots.finished_work_dirs(folder, video_shots, job.fingerprint)
     rows = [row for work in work_dirs for row in frame_metrics.read_rows(work / FIGURES)]
     shots.check_cuts(video_shots, [row["index"] for row in rows if row["cut"]])
-    seams = measure_seams(work_dirs, video_shots.parts)
+    seams = measure_seams(work_dirs, video_shots.ranges)
     recording.adopt(shots.segments(work_dirs, video_shots))
     for row in rows:
         frame_metrics.append_row(recording.folder / FIGURES, row)
@@ -257,7 +247,12 @@ def comment(embedded_settings: str) -> dict[str, str]:
 
 def report_facts(model: Model, seed: int) -> dict[str, object]:
     """Return the entries of report.json that are needed to reproduce the result."""
-    return {"seed": seed, "versions": versions(), "weights_sha256": model.weights_sha256}
+    return {
+        "seed": seed,
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+        "weights_sha256": model.weights_sha256,
+    }
 
 
 @oom_as_user_error()
@@ -292,41 +287,3 @@ def check_fit(job: Job) -> None:
                 clip.height,
                 side,
             )
-
-
-def summary(outcome: RenderResult) -> str:
-    """Return a line with the path of the output, and the cost and metrics of the render."""
-    figures = outcome.figures
-    spent: Any = figures["seconds_per_frame"]
-    gain: Any = figures["gain"]
-    flicker: Any = figures["flicker"]
-    frames: Any = figures["frames"]
-    dreamt: Any = frames + figures.get("loop_frames", 0)
-    phrases = [
-        f"{frames} frame{'' if frames == 1 else 's'} in {spent['total'] * dreamt:.0f} s "
-        f"({spent['total']:.2f} s per frame)"
-    ]
-    if gain is not None:
-        phrases.append(
-            f"gain {gain['mean']:.2f} (the network responds {gain['mean']:.1f} times as strongly "
-            "as to the source)"
-        )
-    if flicker is not None:
-        word = next(word for limit, word in CALMNESS if flicker < limit)
-        phrases.append(f"flicker {flicker} ({word})")
-    drift: Any = figures.get("drift")  # missing in reports of earlier versions
-    if drift:
-        worst = max(drift, key=lambda shot: abs(math.log(float(shot["ratio"]))))
-        phrases.append(
-            f"in the shot from frame {worst['frame']}, {worst['band']} detail is {worst['ratio']} "
-            "times as strong at the end as at the beginning"
-        )
-    seams: Any = figures.get("seams")  # missing in reports of earlier versions
-    if seams:
-        worst = max(seams, key=lambda seam: float(seam["difference"]))
-        phrases.append(
-            f"{len(seams)} seam{'s' * (len(seams) != 1)}, the largest difference "
-            f"{worst['difference']} at frame "
-            f"{worst['frame']}"
-        )
-    return f"{printable(outcome.output)}: {'; '.join(phrases)}"

@@ -32,7 +32,7 @@ More ranges would cost too much: each job decodes all frames before its range.
 class Shots:
     """The frame ranges of a video that are rendered as separate jobs, and its cuts."""
 
-    parts: tuple[FrameRange, ...]
+    ranges: tuple[FrameRange, ...]
     """Frame ranges in order, from the first frame to the last.
 
     Each but the first begins at a cut or has a warm-up.
@@ -41,7 +41,7 @@ class Shots:
     """All frames at which a cut was found."""
 
     @staticmethod
-    def found(
+    def detect(
         pictures: Iterable[Picture | None],
         cuts: Cuts,
         least: int | None = None,
@@ -75,15 +75,15 @@ class Shots:
             begins.pop()
         if longest is not None:
             begins = list(_split(begins, count, longest))
-        shots, parts = [0, *cut_frames], []
+        shots, ranges = [0, *cut_frames], []
         for first, end in pairwise([*begins, count]):
             shot = shots[bisect_right(shots, first) - 1]
-            parts.append(FrameRange(first, end, min(run_up, first - shot)))
-        return Shots(tuple(parts), tuple(cut_frames))
+            ranges.append(FrameRange(first, end, min(run_up, first - shot)))
+        return Shots(tuple(ranges), tuple(cut_frames))
 
     def write(self, folder: Path) -> None:
         """Write the shots to the folder of their sweep. Raises UserError."""
-        content = {"parts": [str(span) for span in self.parts], "cuts": self.cuts}
+        content = {"parts": [str(span) for span in self.ranges], "cuts": self.cuts}
         write_text(folder / SHOTS, json.dumps(content) + "\n")
 
 
@@ -101,8 +101,8 @@ def read_shots(folder: Path) -> Shots:
     """Return the shots that `Shots.write` wrote to the folder. Raises UserError."""
     try:
         content = json.loads((folder / SHOTS).read_text("utf-8"))
-        parts = tuple(span for text in content["parts"] if (span := FrameRange.of(text)))
-        return Shots(parts, tuple(map(int, content["cuts"])))
+        ranges = tuple(span for text in content["parts"] if (span := FrameRange.of(text)))
+        return Shots(ranges, tuple(map(int, content["cuts"])))
     except (OSError, ValueError, TypeError, KeyError, UserError) as error:
         raise UserError(
             f"shots: must be a folder made by dreamreel shots, got {printable(folder)}; "
@@ -128,7 +128,7 @@ def finished_work_dirs(folder: Path, shots: Shots, fingerprint: Fingerprint) -> 
     """
     jobs = {job.settings(["part"]).get("part"): folder / job.name for job in read_plan(folder).jobs}
     works = []
-    for span in shots.parts:
+    for span in shots.ranges:
         job = jobs.get(str(span), folder)
         status = status_of(job)
         if status.state is not JobState.DONE or status.made_of != binding_facts(fingerprint.facts):
@@ -144,7 +144,7 @@ def finished_work_dirs(folder: Path, shots: Shots, fingerprint: Fingerprint) -> 
 def segments(works: Sequence[Path], shots: Shots) -> list[Path]:
     """Return the segments of all frame ranges, in order. Raises UserError if any is missing."""
     found: list[Path] = []
-    for work, span in zip(works, shots.parts, strict=True):
+    for work, span in zip(works, shots.ranges, strict=True):
         closed = closed_segments(work, span.first)
         if not closed or closed[-1][0] != span.last:
             raise UserError(

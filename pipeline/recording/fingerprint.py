@@ -12,6 +12,7 @@ import logging
 import platform
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -36,7 +37,9 @@ PACKAGES = (
 """Packages whose code may process a picture."""
 PROCESSORS = Path("/proc/cpuinfo")
 """File in which Linux describes the processors."""
-MACHINE = ("device", "OMP_NUM_THREADS", "ffmpeg", "python")
+THREADS = "OMP_NUM_THREADS"
+"""Name of the fact with the number of threads: sums of other numbers of terms round differently."""
+MACHINE = ("device", THREADS, "ffmpeg", "python")
 """Facts about the machine."""
 Marks = Mapping[Path, tuple[int, ...]]
 """File -> device, inode, size and modification time, which change if it is replaced or written."""
@@ -138,10 +141,17 @@ def fingerprint(
     facts = dict(_flatten(settings))
     facts |= {f"contents of {content.key}": content.sha256 for content in inputs}
     facts |= {"contents of the weights": weights, "device": device_name(device)}
-    facts |= {"OMP_NUM_THREADS": str(torch.get_num_threads()), "ffmpeg": process.version()}
+    facts |= {THREADS: str(torch.get_num_threads()), "ffmpeg": process.version()}
     facts |= {f"code of {package}": code(package) for package in trusted}
     # with the build of torch, which the metadata of its package may lack
     return Fingerprint(facts | versions() | {"torch": torch.__version__}, inputs)
+
+
+def recorded_threads(work: Path) -> int | None:
+    """Return the number of threads of the unfinished render in this work folder; None: unknown."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        return int(parse_json(work / MADE_OF)[THREADS])
+    return None
 
 
 def versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,10 @@ NUMBER = "OMP_NUM_THREADS"
 """Environment variable with the number of threads; if the user has set it, nothing is changed."""
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 """Environment variables with the way of waiting; if the user has set one, it is not changed."""
+AUTOMATIC = "DREAMREEL_NUM_THREADS"
+"""Environment variable with the number of threads that was chosen here."""
+MIN_SECONDS = 0.1
+"""Shortest time over which the use of processors is measured; they are counted in hundredths."""
 STAT = Path("/proc/stat")
 
 
@@ -58,10 +62,12 @@ def cpu_times(stat: Path = STAT) -> CpuTimes | None:
 
 
 def busy_cores(start: CpuTimes, end: CpuTimes) -> float:
-    """Return how many cores other processes used on average between two times."""
+    """Return how many cores other processes used on average between two times; 0 if too short."""
     wall = end.wall - start.wall
+    if wall < MIN_SECONDS:
+        return 0.0
     others = (end.used - start.used) - (end.own - start.own)
-    return max(0.0, others / wall) if wall > 0 else 0.0
+    return max(0.0, others / wall)
 
 
 def thread_count(cores: float, busy: float) -> int:
@@ -75,9 +81,14 @@ def thread_count(cores: float, busy: float) -> int:
 def set_threads(
     environment: MutableMapping[str, str], start: CpuTimes | None, end: CpuTimes | None
 ) -> None:
-    """Set the environment variables that the user has not set. start, end: see `busy_cores`."""
+    """Set the variables that the user has not set. start, end: see `busy_cores`."""
     if NUMBER not in environment:
         busy = 0.0 if start is None or end is None else busy_cores(start, end)
-        environment[NUMBER] = str(thread_count(usable_cores(), busy))
+        environment[NUMBER] = environment[AUTOMATIC] = str(thread_count(usable_cores(), busy))
     if not any(name in environment for name in WAITING):
         environment["OMP_WAIT_POLICY"] = "passive"
+
+
+def is_automatic(environment: Mapping[str, str]) -> bool:
+    """Return whether the number of threads was chosen here, not by the user."""
+    return AUTOMATIC in environment and environment[AUTOMATIC] == environment.get(NUMBER)

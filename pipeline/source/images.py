@@ -95,7 +95,7 @@ class Images:
         UserError if there is none before it.
         """
         clip, (first, last) = self.clip, self._extent
-        _ = self._reported
+        _ = self._logged_gaps
         before: Picture | None = None
         is_reported = False
         for index in range(len(self._files))[first:last][start:]:
@@ -137,7 +137,7 @@ class Images:
         return files
 
     @cached_property
-    def _reported(self) -> None:
+    def _logged_gaps(self) -> None:
         """Log, once, which files and numbers are left out."""
         report_left_out(self.path, self._files)
 

@@ -20,8 +20,9 @@ from pipeline.canvas import Canvas
 from pipeline.cli.app import main
 from pipeline.errors import UserError
 from pipeline.frame import Clip
-from pipeline.jobs.job import run, summary
+from pipeline.jobs.job import run
 from pipeline.jobs.output_path import check_output, default_output
+from pipeline.jobs.summary import summary
 from pipeline.recording.fingerprint import versions
 
 BESIDE = {"x.mkv.render/recipe.yaml", "x.mkv.render/render.log", "x.mkv.render/report.json"}

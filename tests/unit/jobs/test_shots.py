@@ -87,36 +87,39 @@ def shots_rendered(*words: str, cwd: Path) -> Ran:
 
 def test_shots_go_together_until_they_are_worth_a_job() -> None:
     pictures = [np.zeros((2, 2, 3), np.uint8)] * 30
-    assert Shots.found(pictures, Marked(5, 8, 20), 1).parts == (
+    assert Shots.detect(pictures, Marked(5, 8, 20), 1).ranges == (
         FrameRange(0, 5), FrameRange(5, 8), FrameRange(8, 20), FrameRange(20, 30)
     )  # fmt: skip
-    assert Shots.found(pictures, Marked(5, 8, 20), 8).parts == (
+    assert Shots.detect(pictures, Marked(5, 8, 20), 8).ranges == (
         FrameRange(0, 8),
         FrameRange(8, 20),
         FrameRange(20, 30),
     )
-    assert Shots.found(pictures, Marked(5, 8, 25), 8).parts == (FrameRange(0, 8), FrameRange(8, 30))
-    assert Shots.found(pictures, Marked(), 8).parts == (FrameRange(0, 30),)
-    assert Shots.found(pictures, Marked(5, 8, 25), 8).cuts == (5, 8, 25)
+    assert Shots.detect(pictures, Marked(5, 8, 25), 8).ranges == (
+        FrameRange(0, 8),
+        FrameRange(8, 30),
+    )
+    assert Shots.detect(pictures, Marked(), 8).ranges == (FrameRange(0, 30),)
+    assert Shots.detect(pictures, Marked(5, 8, 25), 8).cuts == (5, 8, 25)
     many = [pictures[0]] * 64 * 500
-    assert len(Shots.found(many, Marked(*range(100, 32_000, 100))).parts) == 64
-    assert len(Shots.found(many[:1000], Marked(*range(100, 1000, 100))).parts) == 3
+    assert len(Shots.detect(many, Marked(*range(100, 32_000, 100))).ranges) == 64
+    assert len(Shots.detect(many[:1000], Marked(*range(100, 1000, 100))).ranges) == 3
     with pytest.raises(UserError, match="source: must be a video or pictures to have"):
-        Shots.found([None], Marked(), 1)
+        Shots.detect([None], Marked(), 1)
 
 
 def test_what_is_too_long_is_split_and_runs_up_within_its_shot() -> None:
     pictures = [np.zeros((2, 2, 3), np.uint8)] * 30
-    found = Shots.found(pictures, Marked(5, 20), 1, longest=6, run_up=4)
-    assert found.parts == (
+    found = Shots.detect(pictures, Marked(5, 20), 1, longest=6, run_up=4)
+    assert found.ranges == (
         FrameRange(0, 5), FrameRange(5, 10), FrameRange(10, 15, 4), FrameRange(15, 20, 4),
         FrameRange(20, 25), FrameRange(25, 30, 4),
     )  # fmt: skip
-    assert Shots.found(pictures, Marked(28), 1, longest=15, run_up=99).parts == (
+    assert Shots.detect(pictures, Marked(28), 1, longest=15, run_up=99).ranges == (
         FrameRange(0, 14), FrameRange(14, 28, 14), FrameRange(28, 30)
     )  # fmt: skip
     # shots that go together are split anywhere: a cut within is no reason to run up from before it
-    assert Shots.found(pictures, Marked(14), 20, longest=15, run_up=9).parts == (
+    assert Shots.detect(pictures, Marked(14), 20, longest=15, run_up=9).ranges == (
         FrameRange(0, 15), FrameRange(15, 30, 1)
     )  # fmt: skip
 
@@ -141,7 +144,7 @@ def test_parts_make_the_bytes_of_one_process(folder: Path) -> None:
     rendered(*LITTLE, "output=whole.mp4", cwd=folder)
     ran = shots_rendered("output=x.mp4", "--least", "1", cwd=folder)
     assert "x.mp4.shots: 3 parts" in ran.out
-    assert read_shots(folder / "x.mp4.shots").parts == (
+    assert read_shots(folder / "x.mp4.shots").ranges == (
         FrameRange(0, 12),
         FrameRange(12, 19),
         FrameRange(19, 28),
@@ -183,7 +186,7 @@ def test_a_shot_that_is_split_says_how_far_its_dreams_are_apart(folder: Path) ->
         if run_up:
             longest = ("--least", "1", "--longest", "7", "--run-up", *run_up)
             ran = shots_rendered(f"output={name}.mkv", *longest, cwd=folder)
-            assert f"seams 2, the worst {'0.0 at' if name == 'x' else '0.'}" in ran.out
+            assert f"2 seams, the largest difference {'0.0 at' if name == 'x' else '0.'}" in ran.out
         report = folder / f"{name}.mkv.render" / "report.json"
         reports[name] = json.loads(report.read_text())
     assert reports["whole"]["seams"] == []
