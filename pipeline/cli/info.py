@@ -47,7 +47,8 @@ def details() -> Iterator[str]:
         yield f"  {name:<8}{_encoder_state(name)}"
     yield "extras"
     for extra, (package, purpose) in EXTRAS.items():
-        found = "installed" if _is_there(package) else f"missing: pip install 'dreamreel[{extra}]'"
+        name = package.removeprefix("hydra_plugins.").replace("_", "-")
+        found = "installed" if _is_there(package) else f"missing; run: pip install {name}"
         yield f"  {extra:<8}{purpose}: {found}"
 
 

@@ -1,6 +1,6 @@
 """Plot schedules: dreamreel plot-schedule "0s: 1, 4s: 2" "1 + bass" --audio song.mp3.
 
-Needs matplotlib: pip install 'dreamreel[plot]'.
+Needs matplotlib: pip install matplotlib.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def draw(curves: list[Schedule], clip: Clip, heard: AudioFeatures | None, out: P
     except ModuleNotFoundError as error:
         raise UserError(
             "plot-schedule: matplotlib must be installed, got no such package; "
-            "run: pip install 'dreamreel[plot]'"
+            "run: pip install matplotlib"
         ) from error
 
     matplotlib.use("Agg")

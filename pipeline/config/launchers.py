@@ -53,7 +53,7 @@ def missing_extra(name: str) -> str | None:
         return None
     return (
         f"hydra/launcher: the extra [{extra}] must be installed, got no {package}; "
-        f"run: pip install 'dreamreel[{extra}]'"
+        f"run: pip install {package.replace('_', '-')}"
     )
 
 

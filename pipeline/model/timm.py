@@ -33,9 +33,7 @@ def named(*, name: str, weights: Path | None, labels: Path | None) -> Network:
     that cannot be read or do not match, and if timm is not installed.
     """
     if importlib.util.find_spec("timm") is None:
-        raise UserError(
-            "model: must have timm installed, got none; run: pip install 'dreamreel[timm]'"
-        )
+        raise UserError("model: must have timm installed, got none; run: pip install timm")
     _check_name(name)
     if weights is None:
         path = _published_weights(name)

@@ -21,6 +21,8 @@ AUTOMATIC = "DREAMREEL_NUM_THREADS"
 """Environment variable with the number of threads that was chosen here."""
 MIN_SECONDS = 0.1
 """Shortest time over which the use of processors is measured; they are counted in hundredths."""
+QUIET = 0.15
+"""Cores that other processes use on a machine that counts as quiet, at most."""
 STAT = Path("/proc/stat")
 
 
@@ -81,11 +83,17 @@ def thread_count(cores: float, busy: float) -> int:
 def set_threads(
     environment: MutableMapping[str, str], start: CpuTimes | None, end: CpuTimes | None
 ) -> None:
-    """Set the variables that the user has not set. start, end: see `busy_cores`."""
+    """Set the variables that the user has not set. start, end: see `busy_cores`.
+
+    Threads that spin while they wait are the fastest on a quiet machine: 480x360 on two cores took
+    0.39 s per frame, and 0.58 s with threads that sleep. As soon as another process runs they are
+    the slowest, 1.3 s and 0.57 s. A spin of 20,000 rounds is as slow there, one of 1,000 (0.46 and
+    0.73 s) is slower in both cases than the right choice.
+    """
+    busy = 0.0 if start is None or end is None else busy_cores(start, end)
     if NUMBER not in environment:
-        busy = 0.0 if start is None or end is None else busy_cores(start, end)
         environment[NUMBER] = environment[AUTOMATIC] = str(thread_count(usable_cores(), busy))
-    if not any(name in environment for name in WAITING):
+    if busy >= QUIET and not any(name in environment for name in WAITING):
         environment["OMP_WAIT_POLICY"] = "passive"
 
 

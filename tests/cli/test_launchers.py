@@ -230,12 +230,15 @@ def test_an_engine_that_is_not_installed_is_named_with_its_extra(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     said = missing_extra("ray")
     assert said is not None
-    assert said.endswith("pip install 'dreamreel[ray]'")
+    assert said.endswith("run: pip install hydra-ray-launcher")
 
 
-@pytest.mark.parametrize(("name", "extra"), [("local", "local"), ("gpus", "ray")])
+@pytest.mark.parametrize(
+    ("name", "extra", "package"),
+    [("local", "local", "hydra-joblib-launcher"), ("gpus", "ray", "hydra-ray-launcher")],
+)
 def test_a_launcher_that_is_not_installed_is_one_line(
-    tmp_path: Path, name: str, extra: str
+    tmp_path: Path, name: str, extra: str, package: str
 ) -> None:
     without = "import hydra_plugins, runpy, sys; hydra_plugins.__path__ = []; "
     without += f"sys.argv = ['dreamreel', '-m', 'seed=1,2', 'hydra/launcher={name}']; "
@@ -243,5 +246,5 @@ def test_a_launcher_that_is_not_installed_is_one_line(
                       cwd=tmp_path))  # fmt: skip
     assert ran.code == 2, ran.err
     assert ran.err.startswith(f"hydra/launcher: the extra [{extra}] must be installed, got no ")
-    assert ran.err.endswith(f"; run: pip install 'dreamreel[{extra}]'\n")
+    assert ran.err.endswith(f"; run: pip install {package}\n")
     assert ran.err.count("\n") == 1

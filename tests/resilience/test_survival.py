@@ -247,7 +247,7 @@ def test_on_a_full_disk_it_ends_cleanly_and_goes_on_when_there_is_room(
     if ran.code:
         assert ran.code == 2, ran.err
         last = ran.err.splitlines()[-1]
-        assert "room" in last
+        assert "space" in last
         assert "free some" in last
         assert "Traceback" not in ran.err
         assert not (disk / "x.mp4").exists()

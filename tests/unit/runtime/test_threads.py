@@ -54,6 +54,15 @@ def test_the_number_is_set_for_openmp_and_known_as_ours() -> None:
     assert not is_automatic(environment)
 
 
+@pytest.mark.parametrize(("busy", "policy"), [(0.0, None), (0.1, None), (0.3, "passive")])
+def test_threads_sleep_while_they_wait_where_others_need_the_cores(
+    busy: float, policy: str | None
+) -> None:
+    environment: dict[str, str] = {}
+    set_threads(environment, START, later(busy))
+    assert environment.get("OMP_WAIT_POLICY") == policy
+
+
 def test_without_times_all_cores_are_used() -> None:
     environment: dict[str, str] = {}
     set_threads(environment, None, None)
