@@ -37,7 +37,8 @@ def describe(
         " of ".join([f"objective {choices['objective']}", ", ".join(layers)][: 1 + bool(layers)])
     )
     dream.append(f"network {choices['model']}")
-    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    count = torch.get_num_threads()
+    threads = f", {count} thread{'s' * (count > 1)}" if device.type == "cpu" else ""
     return (
         f"input: {source}, {_length(clip)}",
         f"output: {printable(output)}, {clip.width}x{clip.height} pixels, {choices['encoder']}",
