@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -170,6 +171,19 @@ def test_another_number_of_threads_is_refused_by_name(folder: Path, whole: bytes
     assert ran.code == 2
     assert "got OMP_NUM_THREADS=2 (was 1); undo that" in ran.err
     goes_on(folder, whole)
+
+
+def test_a_number_of_threads_that_was_chosen_for_the_user_is_kept(
+    folder: Path, whole: bytes
+) -> None:
+    """Begun with one thread, when others used the other core, it is resumed with one."""
+    chosen = {"OMP_NUM_THREADS": "2", "DREAMREEL_NUM_THREADS": "2"}
+    ran = ended(spawn("-m", "pipeline", *WORDS, cwd=folder, **chosen))
+    assert ran.code == 0, ran.err
+    assert "after frame " in ran.err.splitlines()[0]
+    assert (folder / "x.mp4").read_bytes() == whole
+    report = json.loads((folder / "x.mp4.render" / "report.json").read_text())
+    assert report["threads"] == 1
 
 
 @pytest.mark.slow
