@@ -217,8 +217,8 @@ def _covering_jobs(jobs: Sequence[SweepJob]) -> Iterator[SweepJob]:
     Checking all of them would take a minute if there are hundreds.
     """
     seen: set[str] = set()
-    for job in jobs:
-        if not seen.issuperset(job.overrides):
+    for index, job in enumerate(jobs):
+        if index == 0 or not seen.issuperset(job.overrides):
             seen.update(job.overrides)
             yield job
 

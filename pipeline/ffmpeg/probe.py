@@ -313,6 +313,11 @@ def _unreadable(path: Path, said: list[str], limits: Limits) -> UserError:
             return _too_large(path, f"{size[1]}x{size[2]}", limits)
     if is_memory_error(said):
         return memory_limit_error(path, limits)
+    if any("not on whitelist" in line for line in said):
+        return UserError(
+            f"input: must be a video or picture, got another format in {printable(path)}; convert "
+            "it, or set audio=FILE if it is a sound file, with another input"
+        )
     reasons = [printable(re.sub(r"^\[[^\]]*\] *", "", line)) for line in said]
     reason = next(
         (r for r in reasons if re.search("rror|not |nvalid|exceed|fail", r)), "no picture"

@@ -17,6 +17,7 @@ BAD_INPUTS = [
     ("input=empty.mp4", "0 bytes"),
     ("input=cut.mp4", "decode"),
     ("input=sound.mp4", "only sound"),
+    ("input=sound.wav", "video or picture"),
     ("input=folder", "at least one picture"),
     ("input=fifo.mp4", "pipe"),
     ("input=missing.mp4", "No such file"),
@@ -157,6 +158,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "empty.mp4").touch()
     (folder / "cut.mp4").write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
     ffmpeg("-f", "lavfi", "-i", "sine=d=0.2", "-c:a", "aac", str(folder / "sound.mp4"))
+    ffmpeg("-f", "lavfi", "-i", "sine=d=0.2", str(folder / "sound.wav"))
     write(folder / "dot.mkv", [np.zeros((1, 1, 3), np.uint8)] * 3, *FFV1)
     os.mkfifo(folder / "fifo.mp4")
     for name in ("folder", "kept", "shots"):

@@ -154,7 +154,7 @@ def test_what_is_wrong_is_said_before_the_first_job(
     assert files(folder) == before
 
 
-@pytest.mark.parametrize("words", [("experiment=looks",), ("-m", "seed=1,2"),
+@pytest.mark.parametrize("words", [("experiment=looks",), ("-m",), ("-m", "seed=1,2"),
                                    ("-m", "recipe=still", "seed=1,2")])  # fmt: skip
 def test_a_sweep_without_input_is_one_line(folder: Path, words: tuple[str, ...]) -> None:
     before = files(folder)
