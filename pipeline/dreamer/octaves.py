@@ -138,9 +138,9 @@ class Octaves:
         smallest_side = max(smallest_side, self._shaping.least_side)
         if short < smallest_side:
             raise UserError(
-                "objective.layers: must have pictures with sides of at least "
-                f"{smallest_side} pixels, got {width}x{height}; set a larger width or height, "
-                "choose an earlier layer, or reduce dreamer.smoothing or dreamer.pyramid"
+                f"width, height: must be at least {smallest_side} pixels each for this objective, "
+                f"got {width}x{height}; set a larger width or height, choose an earlier layer, or "
+                "reduce dreamer.smoothing or dreamer.pyramid"
             )
         fitting = [
             o

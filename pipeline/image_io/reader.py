@@ -18,6 +18,7 @@ from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.probe import picture_area
 from pipeline.frame import Picture, composite_over_grey, to_uint8
 from pipeline.image_io.icc import to_srgb
+from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.image_io.tiff import (
     EXTRA_SAMPLES,
     ICC_PROFILE,
@@ -67,6 +68,11 @@ def load(path: Path, limits: Limits) -> ImageFile:
     """Return the content of the file at its bit depth. Raises UserError as `read` does."""
     area = picture_area(path, limits)
     if not 0 < area <= limits.pixels:
+        if path.suffix.lower() not in SUFFIXES:
+            known = ", ".join(SUFFIXES)
+            raise UserError(
+                f"input: must be one of {known}, got {printable(path)}; convert it to .png"
+            )
         raise UserError(
             "input: must be a picture that can be read, with at most "
             f"limits.pixels={limits.pixels} pixels, got {printable(path)}; use another file, or "
