@@ -137,6 +137,7 @@ def seen(dreamt: Pictures, source: Pictures) -> list[int]:
     return [int(eighth) for eighth in eighths.argmax(axis=1)]
 
 
+@pytest.mark.slow
 def test_a_mask_that_moves_keeps_step_and_start_is_applied_to_both(
     folder: Path, source: Pictures
 ) -> None:

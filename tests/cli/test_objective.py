@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "mode"),
-    every(2, product([*OBJECTIVES, "norm+label"], ["still", "video", "zoom"])),
+    every(4, product([*OBJECTIVES, "norm+label"], ["still", "video", "zoom"])),
 )
 def test_an_objective_works_everywhere(folder: Path, name: str, mode: str) -> None:
     words = {
@@ -75,6 +75,7 @@ def test_a_guide_alone_says_what_is_wanted_and_its_motifs_come(folder: Path) -> 
         assert score(to_image(own, "cpu")) > 1.1 * score(to_image(foreign, "cpu"))
 
 
+@pytest.mark.slow
 def test_a_guide_that_is_a_video_keeps_step_with_the_input(folder: Path) -> None:
     """Three pictures of one guide and three of another, over a scene that stands still."""
     brick = cv2.resize(skimage.data.brick(), (160, 112), interpolation=cv2.INTER_AREA)

@@ -210,6 +210,7 @@ def test_a_sweep_that_is_killed_goes_on_and_the_killed_job_is_told(folder: Path)
     assert states(folder / "mine") == {"seed=1": JobState.DONE, "seed=2": JobState.DONE}
 
 
+@pytest.mark.slow
 def test_an_experiment_holds_a_whole_sweep(folder: Path) -> None:
     (folder / "ours" / "experiment").mkdir(parents=True)
     (folder / "ours" / "experiment" / "two.yaml").write_text(
@@ -244,6 +245,7 @@ def test_an_experiment_of_others_says_nothing_else_of_hydras(folder: Path, hydra
     assert "must set nothing of hydra except" in run(*words, cwd=folder).line
 
 
+@pytest.mark.slow
 def test_a_job_of_a_sweep_makes_the_bytes_of_the_same_render_by_itself(folder: Path) -> None:
     words = ("input=clip.mp4", "dreamer.iterations=1")
     rendered("-m", *words, "sweep=mine", "seed=1,2", cwd=folder)
@@ -252,6 +254,7 @@ def test_a_job_of_a_sweep_makes_the_bytes_of_the_same_render_by_itself(folder: P
     assert job.read_bytes() == (folder / "x.mp4").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_winner_is_rendered_whole_from_its_job_and_from_its_video(folder: Path) -> None:
     words = ("input=clip.mp4", "dreamer.iterations=1", "frames=2", "sweep=mine")
     rendered("-m", *words, "look=lace,eyes", cwd=folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -22,16 +23,21 @@ def report(folder: Path, output: str) -> dict[str, object]:
     return found
 
 
-@pytest.mark.parametrize("dreamer", ["fourier", "maco", "pixels"])
 @pytest.mark.parametrize(
-    "objective",
-    [
-        ["objective=label", "objective.label=tabby", "dreamer.views.side=128"],
-        ["objective=channel", "objective.layers=blocks.4"],
-        ["objective=neuron", "objective.layers=blocks.4"],
-        ["objective=norm", "objective.layers=blocks.4"],
-    ],
-    ids=lambda words: words[0],
+    ("dreamer", "objective"),
+    every(
+        4,
+        product(
+            ["fourier", "maco", "pixels"],
+            [
+                ["objective=label", "objective.label=tabby", "dreamer.views.side=128"],
+                ["objective=channel", "objective.layers=blocks.4"],
+                ["objective=neuron", "objective.layers=blocks.4"],
+                ["objective=norm", "objective.layers=blocks.4"],
+                ["objective=norm", "objective.layers=blocks.7"],
+            ],
+        ),
+    ),
 )
 def test_a_network_draws_what_it_is_asked_for(
     tmp_path: Path, dreamer: str, objective: list[str]
@@ -77,7 +83,7 @@ def test_the_same_seed_draws_the_same_picture_and_another_another(tmp_path: Path
 
 @pytest.mark.parametrize(
     "setting",
-    every(3, ["pyramid=3", "falloff=0.5", "decorrelation=1", "total_variation=0.5", "distance=10",
+    every(4, ["pyramid=3", "falloff=0.5", "decorrelation=1", "total_variation=0.5", "distance=10",
               "chroma=10", "smoothing=1.5"]),
 )  # fmt: skip
 def test_a_gradient_is_shaped_and_a_dream_held_back_over_footage(

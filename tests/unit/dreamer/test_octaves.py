@@ -175,7 +175,9 @@ def test_octaves_too_small_for_the_network_are_left_out() -> None:
 
 
 def test_a_picture_too_small_for_the_network_is_refused() -> None:
-    with pytest.raises(UserError, match=r"at least 16 pixels each .* got 90x12; set a larger width"):
+    with pytest.raises(
+        UserError, match=r"at least 16 pixels each .* got 90x12; set a larger width"
+    ):
         octaves().fit(height=12, width=90, smallest_side=16)
 
 

@@ -140,6 +140,7 @@ def test_a_part_is_read_as_it_is_written() -> None:
         FrameRange.of("0-5", overlap=5)
 
 
+@pytest.mark.slow
 def test_parts_make_the_bytes_of_one_process(folder: Path) -> None:
     rendered(*LITTLE, "output=whole.mp4", cwd=folder)
     ran = shots_rendered("output=x.mp4", "--least", "1", cwd=folder)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from helpers.sampling import every
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
@@ -134,8 +135,9 @@ def test_heads_that_only_training_needs_are_left_aside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "layer"), [("squeezenet1_1", "features.3"), ("mobilenet_v3_small", "features.3"),
-                        ("resnet18", "layer1"), ("vit_b_32", "encoder.layers.encoder_layer_0")]
+    ("name", "layer"),
+    every(4, [("squeezenet1_1", "features.3"), ("mobilenet_v3_small", "features.3"),
+              ("resnet18", "layer1"), ("vit_b_32", "encoder.layers.encoder_layer_0")])
 )  # fmt: skip
 def test_weights_without_a_head_dream_layers_and_name_no_classes(
     tmp_path: Path, name: str, layer: str, caplog: pytest.LogCaptureFixture
