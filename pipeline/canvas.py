@@ -39,7 +39,7 @@ class Canvas:
     """The picture, (1, 3, H, W) in [0, 1]. None: there is no footage, and the whole last dream is
     carried."""
     layer: Tensor
-    """What is carried, (1, 3, H, W): the last dream layer or, without a picture, the last dream."""
+    """The carried image, (1, 3, H, W): the last dream layer; without a picture, the last dream."""
     kept: Tensor
     """Share of the layer that is added to the picture, () or (1, 1, H, W) in [0, 1]."""
     maturity: Tensor

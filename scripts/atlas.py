@@ -1,6 +1,6 @@
 """The same as `dreamreel atlas`."""
 
-from pipeline.cli.commands import run
+from pipeline.cli.commands import run_command
 
 if __name__ == "__main__":
-    run("atlas")
+    run_command("atlas")

@@ -2,7 +2,7 @@
 
 import sys
 
-from pipeline.cli.commands import run
+from pipeline.cli.commands import run_command
 
 if __name__ == "__main__":
-    run("list", ["layers", *sys.argv[1:]])
+    run_command("list", ["layers", *sys.argv[1:]])

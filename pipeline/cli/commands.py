@@ -35,7 +35,7 @@ def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 internal error, 2 an error that the user can fix."""
     arguments = sys.argv[1:]
     if arguments and arguments[0] in COMMANDS:
-        run(arguments[0], arguments[1:])
+        run_command(arguments[0], arguments[1:])
     open_standard_files()
     try:
         if _print_text(arguments):
@@ -47,7 +47,7 @@ def main() -> NoReturn:
     render()
 
 
-def run(command: str, arguments: Sequence[str] | None = None) -> NoReturn:
+def run_command(command: str, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a subcommand and exit. arguments: None: those of the process."""
     open_standard_files()
     module = import_module(f"pipeline.cli.{COMMANDS[command]}")
@@ -65,7 +65,7 @@ def run(command: str, arguments: Sequence[str] | None = None) -> NoReturn:
 
 def gallery() -> NoReturn:
     """Run `dreamreel-gallery`, the earlier name of `dreamreel gallery`."""
-    run("gallery")
+    run_command("gallery")
 
 
 def _print_text(arguments: Sequence[str]) -> bool:
@@ -83,7 +83,7 @@ def _print_text(arguments: Sequence[str]) -> bool:
     elif flags[0] == "--info" and topics and topics[0] in HYDRA_INFO:
         return False
     else:
-        for line in info.versions() if flags[0] == "--version" else info.details():
+        for line in info.version_lines() if flags[0] == "--version" else info.info_lines():
             print_text(line)
     return True
 

@@ -19,7 +19,7 @@ EXTRAS = {
 """Optional extra -> the package that it installs, and what it is for."""
 
 
-def versions() -> Iterator[str]:
+def version_lines() -> Iterator[str]:
     """Yield the lines of --version: dreamreel, ffmpeg, torch, device."""
     yield f"dreamreel {_version('dreamreel')}"
     from pipeline.ffmpeg.process import version as ffmpeg_version
@@ -29,9 +29,9 @@ def versions() -> Iterator[str]:
     yield f"device {_device()}"
 
 
-def details() -> Iterator[str]:
+def info_lines() -> Iterator[str]:
     """Yield the lines of --info: versions, device, precision, encoders, extras."""
-    yield from versions()
+    yield from version_lines()
     import torch
 
     from pipeline.config.settings import select_device

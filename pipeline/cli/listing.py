@@ -16,9 +16,9 @@ GROUPS = {
     "cuts": "cuts",
     "qualities": "quality",
 }
-"""What is listed -> the group whose choices these are."""
+"""Name of a list -> the group whose choices it contains."""
 OF_MODEL = ("layers", "labels")
-"""What is asked of a network."""
+"""Lists that depend on the model."""
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     if parsed.output is not None:
         settings.append(f"output={parsed.output}")
     find = partial(Shots.detect, least=parsed.least, longest=parsed.longest, run_up=parsed.run_up)
-    render(settings, find)
+    render_shots(settings, find)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def render(settings: Sequence[str], find: Callable[..., Shots]) -> NoReturn:
+def render_shots(settings: Sequence[str], find: Callable[..., Shots]) -> NoReturn:
     """Find the shots, render each part, join them, and exit. Raises UserError.
 
     find: returns the shots, given the pictures and the cut detector.

@@ -54,7 +54,7 @@ class Setting:
     default: str
     """Its default as it is written on the command line; =KEY: that of KEY; empty: not set."""
     meaning: str
-    """What it does, its unit, its range."""
+    """Its effect, unit and range."""
     type: str
     """Its type and the range that is checked, in words; empty: only `meaning` states them."""
 
@@ -99,7 +99,7 @@ def choice(group: str, name: str) -> Choice:
         settings = _settings(text, "", {})
     else:
         settings = _settings(text, f"{group}.", _types(text))
-    return Choice(group, name, summary(text), tuple(settings))
+    return Choice(group, name, first_comment(text), tuple(settings))
 
 
 @cache
@@ -110,7 +110,7 @@ def default_choice(group: str) -> str:
     return "" if found is None or found[1] == "null" else found[1]
 
 
-def summary(text: str) -> str:
+def first_comment(text: str) -> str:
     """Return the comment at the beginning of a yaml file, without Hydra's package header."""
     lines = []
     for line in text.splitlines():

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.documentation import PRESETS, STAGES, general_settings, summary
+from pipeline.config.documentation import PRESETS, STAGES, first_comment, general_settings
 from pipeline.config.plain_data import check_plain
 from pipeline.errors import UserError, did_you_mean, printable
 
@@ -37,7 +37,9 @@ def summaries(group: str) -> list[tuple[str, str]]:
     found = []
     for path in sorted((folder() / group).glob("*.yaml")):
         try:
-            found.append((path.stem, summary(path.read_text(encoding="utf-8", errors="replace"))))
+            found.append(
+                (path.stem, first_comment(path.read_text(encoding="utf-8", errors="replace")))
+            )
         except OSError as error:
             found.append((path.stem, f"cannot be read: {error.strerror}"))
     return found

@@ -1,4 +1,4 @@
-"""What a job is about to do, in the lines that are shown before its first frame."""
+"""The lines that describe a job before its first frame."""
 
 from __future__ import annotations
 

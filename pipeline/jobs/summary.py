@@ -1,4 +1,4 @@
-"""What a render came to, in the line that is printed at its end."""
+"""The line that is printed at the end of a render."""
 
 from __future__ import annotations
 

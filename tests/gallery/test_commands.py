@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from helpers.sweeps import finish, first, leave
 
-from pipeline.cli.commands import run as command
+from pipeline.cli.commands import run_command as command
 from pipeline.cli.gallery import main
 from pipeline.gallery import watch_sweep
 from pipeline.sweep.plan import JobState, Status
