@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.cli import multirun
@@ -42,7 +41,6 @@ def main() -> NoReturn:
     multirun.STARTED.set(None)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors unchanged; `_run` makes them one line
     exit_cleanly_on_signals()
-    OmegaConf.register_new_resolver("conf_folder", _conf_folder, replace=True)
     code, line = _run()
     sweep = multirun.STARTED.get()
     if sweep is not None:
@@ -73,8 +71,3 @@ def _run() -> tuple[Any, str | None]:
             )
         return 1, f"internal error, please report it:\n{traceback.format_exc()}"
     return 0, None
-
-
-def _conf_folder() -> str:
-    """Return the folder of the yaml files for Hydra's help template, in which $ is escaped."""
-    return str(config_dir()).replace("$", "$$")

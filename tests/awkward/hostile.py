@@ -91,7 +91,7 @@ MANIFEST = (
     '<Representation id="0" bandwidth="1"><BaseURL>beside.ts</BaseURL></Representation>'
     "</AdaptationSet></Period></MPD>"
 )
-CANNOT = Refused("can decode")
+CANNOT = Refused("another format|can decode")
 
 CASES = [
     # by its name ffmpeg would follow it; as .mp4 only older versions would

@@ -86,7 +86,7 @@ CASES = [
         Right(range(5)),
     ),
     *(
-        Case(f"an address by {protocol}", FIVE, Refused("No such file"), given=given)
+        Case(f"an address by {protocol}", FIVE, Refused("No such file|the URL"), given=given)
         for protocol, given in {
             "concat": "concat:made/in.mkv|made/in.mkv",
             "file": "file:made/in.mkv",
