@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Dreams CLIP, or a real clip that a package ships, on a machine with nothing but Python 3.11 and pip.
+# Installs dreamreel in .venv and renders CLIP, or a real clip from a package. Needs Python 3.11 and pip.
 # usage: scripts/demo.sh [CLIP [KEY=VALUE ...]]
 set -euo pipefail
 clip=${1:+$(realpath -- "$1")}
@@ -13,4 +13,4 @@ if [ -z "$clip" ]; then
     set -- start=2 frames=36 width=480 "$@"
 fi
 dreamreel input="$clip" output=demo.mp4 overwrite=true "$@"
-echo "It lies at $PWD/demo.mp4, what it cost in demo.mp4.render/report.json."
+echo "The result is $PWD/demo.mp4, its report demo.mp4.render/report.json."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that must hold, on a machine with nothing but Python 3.11 and pip. Arguments go to pytest.
+# Installs dreamreel in .venv and runs all checks and tests. Needs Python 3.11 and pip. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/venv.sh test
@@ -8,6 +8,6 @@ ruff format --check pipeline scripts tests
 ruff check .
 mypy pipeline scripts
 mkdocs build --strict --quiet
-# Two test files at a time, each on one thread: threads of torch would wait for a core that is taken.
+# Two test files at a time, each with one thread: more threads than cores would wait for each other.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 python -m pytest -n 2 --dist loadfile "$@"

@@ -1,4 +1,4 @@
-# Sourced: a .venv with this checkout installed in it, made if it is missing. $1: an extra, if any.
+# To be sourced: makes .venv if it is missing and installs this checkout. $1: name of an extra, if any.
 extra=${1:+[$1]}
 python=${PYTHON:-python3}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
@@ -7,7 +7,7 @@ python=${PYTHON:-python3}
 }
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 . .venv/bin/activate
-# pip is asked only when what we need has changed.
+# pip runs only if the requirements have changed.
 wanted="$extra $(cksum < pyproject.toml)"
 if [ "$(cat .venv/installed 2>/dev/null)" != "$wanted" ]; then
     pip install --quiet --disable-pip-version-check -e ".$extra"
