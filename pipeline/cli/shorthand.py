@@ -18,7 +18,8 @@ KEY_VALUE = re.compile(r"[~+]*[A-Za-z_][\w.@/]*=")
 def expand(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with a bare file name as input=, -o FILE as output= and -y.
 
-    Raises UserError for a second input, and for -o without a file.
+    With -m, several files are several inputs. Raises UserError for a second input otherwise, and
+    for -o without a file.
     """
     result: list[str] = []
     inputs: list[str] = []
@@ -42,6 +43,9 @@ def expand(arguments: Sequence[str]) -> list[str]:
             result.append(argument)
     if len(inputs) > 1:
         several = ",".join(inputs)
+        if {"-m", "--multirun"} & {*arguments} and not any("," in name for name in inputs):
+            bare = [f"input={name}" for name in inputs]
+            return [*(word for word in result if word not in bare), f"input={several}"]
         raise UserError(
             f"input: must be one file, got {len(inputs)}; to render each of them: "
             f"dreamreel -m {printable(f'input={several}')!r}"

@@ -96,6 +96,7 @@ def test_help_with_settings_on_the_line_explains_these(tmp_path: Path) -> None:
         (["input=a=b.mp4", "seed=1"], ["input=a=b.mp4", "seed=1"]),
         (["~seed", "+a=1", "++b=2"], ["~seed", "+a=1", "++b=2"]),
         (["-m", "clip.mp4", "seed=1,2"], ["-m", "input=clip.mp4", "seed=1,2"]),
+        (["-m", "a.mp4", "b.mp4", "seed=1"], ["-m", "seed=1", "input=a.mp4,b.mp4"]),
         (["--config-dir", "my.presets", "clip.mp4"],
          ["--config-dir", "my.presets", "input=clip.mp4"]),
         (["+camera@camera.moves.a=zoom"], ["+camera@camera.moves.a=zoom"]),
