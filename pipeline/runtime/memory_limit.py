@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.runtime.cgroups import limit_files
 
 GIB = 2**30
 SHARE = 0.9
@@ -21,31 +21,15 @@ LEAST = 2**28
 def available_memory(root: Path = Path("/")) -> int:
     """Return the memory that this process can have in bytes: the machine's or that of its cgroups.
 
-    root: root of the file system. See cgroups(7): a process belongs to a group of each version, and
-    the limits of all its parent groups apply too.
+    root: root of the file system.
     """
     sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for file in _limiting(root):
+    for file in limit_files(
+        root, "memory.max", controller="memory", version_1="memory.limit_in_bytes"
+    ):
         with suppress(OSError, ValueError):  # no such file, or "max"
             sizes.append(int(file.read_text("ascii")))
     return min(sizes)
-
-
-def _limiting(root: Path) -> Iterator[Path]:
-    """Yield the files with the memory limits of this process's groups; they may not exist."""
-    groups = root / "proc/self/cgroup"
-    for line in groups.read_text("utf-8").splitlines() if groups.is_file() else ():
-        number, kinds, path = line.split(":", 2)
-        home, name = root / "sys/fs/cgroup", "memory.max"
-        if number != "0":
-            if "memory" not in kinds.split(","):
-                continue
-            home, name = home / "memory", "memory.limit_in_bytes"
-        # in a container this may be a path on the host, of which only the group at the root exists
-        group = home / path.lstrip("/")
-        yield from (
-            folder / name for folder in (group, *group.parents) if home in (folder, *folder.parents)
-        )
 
 
 def limit_process(process: int, size: int) -> None:

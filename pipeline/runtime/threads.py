@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.runtime.cgroups import limit_files
+
 NUMBER = "OMP_NUM_THREADS"
 """Environment variable with the number of threads; if the user has set it, nothing is changed."""
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
@@ -39,11 +41,12 @@ class CpuTimes:
 
 
 def usable_cores(root: Path = Path("/")) -> float:
-    """Return how many cores this process may use: its affinity, or the quota of its cgroup."""
+    """Return how many cores this process may use: its affinity, or the quota of its cgroups."""
     cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-    with suppress(OSError, ValueError):
-        quota, period = (root / "sys/fs/cgroup/cpu.max").read_text("ascii").split()
-        cores = min(cores, int(quota) / int(period))  # ValueError: "max", no quota
+    for file in limit_files(root, "cpu.max", controller="cpu"):
+        with suppress(OSError, ValueError):  # no such file, or "max"
+            quota, period = file.read_text("ascii").split()
+            cores = min(cores, int(quota) / int(period))
     return cores
 
 

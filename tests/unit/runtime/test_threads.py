@@ -74,7 +74,9 @@ def test_a_moment_too_short_to_measure_counts_as_quiet() -> None:
 
 
 def test_a_quota_of_the_group_counts(tmp_path: Path) -> None:
-    group = tmp_path / "sys/fs/cgroup"
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/user/render\n")
+    group = tmp_path / "sys/fs/cgroup/user"  # of the parent, whose limits apply too
     group.mkdir(parents=True)
     (group / "cpu.max").write_text("50000 100000\n")
     assert usable_cores(tmp_path) == 0.5
