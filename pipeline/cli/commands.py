@@ -15,6 +15,7 @@ from pipeline.cli import info
 from pipeline.cli.exit_codes import check_current_folder, end, open_standard_files, print_text
 from pipeline.cli.help import help_of, usage
 from pipeline.cli.shorthand import is_file_name
+from pipeline.config.hydra_flags import full_option
 from pipeline.errors import UserError, did_you_mean, printable
 
 COMMANDS = {
@@ -72,7 +73,8 @@ def _print_text(arguments: Sequence[str]) -> bool:
     """Print help or versions and return True if that is asked for. Raises UserError."""
     if not arguments:
         raise UserError(usage())
-    flags = [word for word in arguments if word in (*HELP, "--version", "--info")]
+    options = [full_option(word) for word in arguments if "=" not in word]
+    flags = [option for option in options if option in (*HELP, "--version", "--info")]
     topics = [word for word in arguments if not word.startswith(("-", "input="))]
     if not flags:
         _check_command(arguments[0])

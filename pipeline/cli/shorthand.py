@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.config.hydra_flags import OPTIONS
+from pipeline.config.hydra_flags import OPTIONS, full_option
 from pipeline.errors import UserError, printable
 
 FLAGS = {"-o": "output", "--output": "output", "-y": "overwrite", "--yes": "overwrite"}
@@ -26,9 +26,9 @@ def expand(arguments: Sequence[str]) -> list[str]:
     remaining = iter(arguments)
     for argument in remaining:
         name, equals, value = argument.partition("=")
-        if name in OPTIONS:
+        if option := full_option(argument):
             result.append(argument)
-            result += [next(remaining, "") for _ in range(0 if equals else OPTIONS[name])]
+            result += [next(remaining, "") for _ in range(0 if equals else OPTIONS[option])]
         elif FLAGS.get(name) == "overwrite":
             result.append("overwrite=true")
         elif name in FLAGS:
@@ -43,7 +43,8 @@ def expand(arguments: Sequence[str]) -> list[str]:
             result.append(argument)
     if len(inputs) > 1:
         several = ",".join(inputs)
-        if {"-m", "--multirun"} & {*arguments} and not any("," in name for name in inputs):
+        sweeping = {"-m", "--multirun"} & {*map(full_option, arguments)}
+        if sweeping and not any("," in name for name in inputs):
             bare = [f"input={name}" for name in inputs]
             return [*(word for word in result if word not in bare), f"input={several}"]
         raise UserError(

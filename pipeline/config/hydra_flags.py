@@ -18,6 +18,18 @@ FOLDER = "--config-dir"
 """The option that Hydra never sees: `untrusted.split_config_dir` reads it."""
 
 
+def full_option(argument: str) -> str:
+    """Return the option of OPTIONS that an argument names, maybe abbreviated; "" for any other."""
+    name = argument.partition("=")[0]
+    matches = _matches(name)
+    return name if name in OPTIONS else matches[0] if len(matches) == 1 else ""
+
+
+def _matches(name: str) -> list[str]:
+    """Return the long options that begin with this name."""
+    return [option for option in OPTIONS if len(name) > 2 and option.startswith(name)]
+
+
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the options with their arguments, and all other arguments, each in their order.
 
@@ -32,13 +44,10 @@ def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             skip -= 1
             options.append(argument)
         elif argument.startswith("-"):
-            name = argument.partition("=")[0]
-            matches = [o for o in OPTIONS if len(name) > 2 and o.startswith(name)]
-            option = name if name in OPTIONS else matches[0] if len(matches) == 1 else ""
+            name, option = argument.partition("=")[0], full_option(argument)
             if not option:
-                raise UserError(
-                    f"{printable(name)}: is not an option; {did_you_mean(name, matches or OPTIONS)}"
-                )
+                near = did_you_mean(name, _matches(name) or OPTIONS)
+                raise UserError(f"{printable(name)}: is not an option; {near}")
             skip = 0 if "=" in argument else OPTIONS[option]
             name = FOLDER if option in (FOLDER, "-cd") else name
             options.append(name + argument.removeprefix(argument.partition("=")[0]))
