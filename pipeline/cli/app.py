@@ -21,7 +21,6 @@ from pipeline.cli.exit_codes import (
 )
 from pipeline.cli.shorthand import expand
 from pipeline.cli.task import task
-from pipeline.config import untrusted
 from pipeline.config.arguments import hydra_arguments
 from pipeline.config.conf_dir import config_dir
 from pipeline.config.hydra_config import error_line
@@ -37,7 +36,6 @@ def main() -> NoReturn:
     """
     open_standard_files()
     GlobalHydra.instance().clear()
-    untrusted.unregister()
     multirun.STARTED.set(None)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors unchanged; `_run` makes them one line
     exit_cleanly_on_signals()

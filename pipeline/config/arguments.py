@@ -10,7 +10,7 @@ from pipeline.config import from_result, own_presets, untrusted
 from pipeline.config.conf_dir import config_dir
 from pipeline.config.documentation import STAGES
 from pipeline.config.hydra_config import SCHEDULABLE_GROUPS, schema
-from pipeline.config.hydra_flags import split_options
+from pipeline.config.hydra_flags import FOLDER, split_options
 from pipeline.errors import UserError, printable
 from pipeline.image_io.suffixes import SUFFIXES, is_pictures
 from pipeline.storage.file_names import check_name
@@ -87,10 +87,13 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     folder, rest = untrusted.split_config_dir(prepare(own_arguments, groups, before))
     untrusted.unregister()
     own_folder = own_presets.folder()
-    if any(own_folder.glob("*/*.yaml")):
-        untrusted.register(own_folder, schema(), name=printable(own_folder))
+    folders = {printable(own_folder): own_folder} if any(own_folder.glob("*/*.yaml")) else {}
     if folder is not None:
-        untrusted.register(folder, schema())
+        folders[FOLDER] = folder
+    if folders:
+        known = schema()
+        for name, presets in folders.items():
+            untrusted.register(presets, known, name=name)
     return rest
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.config.conf_dir import config_dir
+from pipeline.config.plain_data import REFERENCE
 
 STAGES = (
     "source",
@@ -41,8 +42,6 @@ TYPES = {
     "Path": "file",
 }
 """Names of types in annotations, and what they are called in the documentation."""
-TEMPLATE = re.compile(r"\$\{(\w+)\}")
-"""A reference from one setting to another."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def as_written(node: yaml.Node) -> str:
         value = str(node.value)
         if value == "???":
             return "required"
-        return "" if value in ("null", "~", "") else TEMPLATE.sub(r"=\1", value)
+        return "" if value in ("null", "~", "") else REFERENCE.sub(r"=\1", value)
     if isinstance(node, yaml.SequenceNode):
         return f"[{','.join(as_written(item) for item in node.value)}]"
     pairs = (f"{key.value}:{as_written(value)}" for key, value in node.value)

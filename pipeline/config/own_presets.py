@@ -16,12 +16,10 @@ from typing import Any
 import yaml
 
 from pipeline.config.documentation import PRESETS, STAGES, first_comment, general_settings
-from pipeline.config.plain_data import check_plain
+from pipeline.config.plain_data import MAX_BYTES, check_plain
 from pipeline.errors import UserError, did_you_mean, printable
 
 DEFAULTS = "defaults.yaml"
-MAX_BYTES = 1 << 14
-"""Maximum size of the defaults in bytes."""
 
 
 def folder() -> Path:

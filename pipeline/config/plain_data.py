@@ -10,6 +10,8 @@ import yaml
 
 from pipeline.errors import UserError, printable
 
+MAX_BYTES = 1 << 14
+"""Maximum size in bytes of a preset, and of the user's own defaults."""
 MAX_DEPTH = 20
 """Maximum nesting depth of settings."""
 REFERENCE = re.compile(r"\$\{(\w+)\}")

@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.hydra_flags import FOLDER
-from pipeline.config.plain_data import RefusedError, check_events
+from pipeline.config.plain_data import MAX_BYTES, RefusedError, check_events
 from pipeline.config.provenance import MODE_KEYS, RUN_KEYS
 from pipeline.config.synonyms import near_choice, near_setting
 from pipeline.errors import UserError, printable
@@ -29,8 +29,6 @@ from pipeline.storage.file_names import check_name
 USER_ONLY_KEYS = (*RUN_KEYS, *MODE_KEYS, "trust")
 """Settings that only the user may set: where output is written, how the program runs, and which
 packages are trusted."""
-MAX_BYTES = 1 << 14
-"""Maximum size of a preset in bytes."""
 SWEEP_KEY = re.compile(r"[a-z_]+(\.\w+)*")
 """The key of a setting that a sweep may vary."""
 HEADER = re.compile(r"#\s*@\s*(\w+)\s*(.*)")

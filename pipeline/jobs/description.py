@@ -33,9 +33,8 @@ def describe(
         for group in ("recipe", "look", "quality")
         if choices.get(group) not in (None, "None", "null")
     ]
-    dream.append(
-        " of ".join([f"objective {choices['objective']}", ", ".join(layers)][: 1 + bool(layers)])
-    )
+    of_layers = f" of {', '.join(layers)}" if layers else ""
+    dream.append(f"objective {choices['objective']}{of_layers}")
     dream.append(f"network {choices['model']}")
     count = torch.get_num_threads()
     threads = f", {count} thread{'s' * (count > 1)}" if device.type == "cpu" else ""

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import harness
+from pipeline.runtime.threads import AUTOMATIC, NUMBER, WAITING
 
 ROUNDS = 3
 FRAMES = 20
@@ -59,7 +60,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 def _environment() -> dict[str, str]:
     """Return the environment without variables that choose threads or waiting."""
-    chosen = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "DREAMREEL_NUM_THREADS")
+    chosen = (NUMBER, AUTOMATIC, *WAITING)
     return {name: value for name, value in os.environ.items() if name not in chosen}
 
 
