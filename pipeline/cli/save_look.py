@@ -15,7 +15,7 @@ from pipeline.config.documentation import choice_names, default_choice
 from pipeline.config.from_result import look_of_result
 from pipeline.config.own_presets import folder
 from pipeline.errors import UserError, printable
-from pipeline.storage.atomic import commit, disk_errors, temporary_path
+from pipeline.storage.atomic import atomic_write, disk_errors
 
 NAME = re.compile(r"[A-Za-z]\w{0,63}")
 
@@ -66,12 +66,8 @@ def save(name: str, result: Path, *, overwrite: bool) -> Path:
     text = as_yaml(look, f"Saved from {printable(result.name)}.")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = temporary_path(path)
-        try:
+        with atomic_write(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-            commit(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
     return path
 
 

@@ -24,7 +24,7 @@ from pipeline.errors import UserError, printable
 from pipeline.frame import Clip, Picture, composite_over_grey, to_uint8
 from pipeline.image_io.png import add_png_tags, read_pngs
 from pipeline.image_io.tiff import add_tiff_tags
-from pipeline.storage.atomic import commit, disk_errors, fsync, temporary_path
+from pipeline.storage.atomic import atomic_write, commit, disk_errors, fsync, temporary_path
 
 log = logging.getLogger(__name__)
 
@@ -238,12 +238,8 @@ def _write_folder(segments: Sequence[Path], path: Path) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """Write the file atomically. Raises OSError."""
-    temporary = temporary_path(path)
-    try:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
-        commit(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _apply_cutout(pixels: Pixels, cutout: Picture) -> Pixels:

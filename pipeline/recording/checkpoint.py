@@ -19,7 +19,7 @@ from pipeline.errors import UserError, printable
 from pipeline.frame import Picture
 from pipeline.imaging.layer_level import LayerLevel
 from pipeline.state import LoopBuffer, State
-from pipeline.storage.atomic import commit, temporary_path
+from pipeline.storage.atomic import atomic_write
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,10 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write the file atomically and flush it to the disk. Raises OSError."""
     tensors, numbers = _flatten(checkpoint.state)
     facts = {**numbers, "digest": checkpoint.digest, "pictures": checkpoint.pictures}
-    temporary = temporary_path(path)
-    try:
-        # safetensors refuses tensors that share memory, as those of a state may
-        copies = {name: tensor.clone() for name, tensor in tensors.items()}
+    # safetensors refuses tensors that share memory, as those of a state may
+    copies = {name: tensor.clone() for name, tensor in tensors.items()}
+    with atomic_write(path) as temporary:
         temporary.write_bytes(save(copies, {"dreamreel": json.dumps(facts)}))
-        commit(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path, device: torch.device) -> Checkpoint:

@@ -13,7 +13,7 @@ from torch import Tensor
 from pipeline.errors import UserError, printable
 from pipeline.frame_range import FrameRange
 from pipeline.imaging.metrics import flicker
-from pipeline.storage.atomic import commit, disk_errors, temporary_path
+from pipeline.storage.atomic import atomic_write, disk_errors
 
 Seam = dict[str, float]
 """frame: the first after the seam. difference: 0 if the dreams are the same, 1 if unrelated."""
@@ -27,14 +27,8 @@ def write_edge(layer: Tensor, frame: int, folder: Path) -> None:
     layer: (1, 3, H, W).
     """
     path = _edge(folder, frame)
-    temporary = temporary_path(path)
-    with disk_errors(folder):
-        try:
-            with temporary.open("wb") as file:
-                np.save(file, layer.half().cpu().numpy())
-            commit(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with disk_errors(folder), atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.save(file, layer.half().cpu().numpy())
 
 
 def measure_seams(works: Sequence[Path], ranges: Sequence[FrameRange]) -> list[Seam]:

@@ -33,6 +33,20 @@ def commit(temporary: Path, path: Path) -> None:
     fsync(path.parent)
 
 
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Provide a temporary file to write, which becomes `path` if the block succeeds.
+
+    Otherwise it is removed. Raises OSError.
+    """
+    temporary = temporary_path(path)
+    try:
+        yield temporary
+        commit(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def fsync(path: Path) -> None:
     """Flush a file, or the entries of a folder, to the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
