@@ -75,7 +75,7 @@ HEAVY = {
     ),
     "scenedetect": ("pipeline.cuts",),
     "imageio_ffmpeg": ("pipeline.ffmpeg.process",),
-    "simpleeval": ("pipeline.schedule",),
+    "simpleeval": ("pipeline.schedule.expression",),
     "jinja2": ("pipeline.gallery",),
     "markupsafe": ("pipeline.gallery",),
     "PIL": ("pipeline.gallery", "pipeline.config.result_settings", "pipeline.image_io"),

@@ -1,0 +1,74 @@
+"""Schedules: numbers that change over time, given as keyframes or as expressions of time and sound.
+
+Expressions are evaluated by simpleeval, after their syntax tree has been checked against an
+allow-list: nothing in them is ever run as code.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.errors import printable
+from pipeline.schedule.errors import ScheduleError, shorten
+from pipeline.schedule.expression import parse_expression
+from pipeline.schedule.functions import smooth
+from pipeline.schedule.keyframes import KEYFRAMES, parse_keyframes
+from pipeline.schedule.variables import SOUND, VARIABLES
+
+__all__ = ["SOUND", "VARIABLES", "Schedule", "ScheduleError", "parse", "smooth"]
+
+LONGEST = 1000
+"""Maximum number of characters of a schedule; a longer one is a mistake or an attack."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A number that changes over time, as a function of the variables."""
+
+    text: str
+    """Source text."""
+    names: frozenset[str]
+    """Variables that it uses."""
+    _value: Callable[[Mapping[str, float]], Any] = field(repr=False, compare=False)
+
+    def __call__(self, values: Mapping[str, float]) -> float:
+        """Return the value. Raises ScheduleError if it is not a finite number.
+
+        values: variable -> its value, for at least the variables in `names`.
+        """
+        try:
+            value = self._value(values)
+        except ScheduleError:
+            raise
+        except Exception as error:  # domain error, division by zero, overflow, evaluator limit
+            large = isinstance(error, OverflowError)
+            raise ScheduleError(
+                "must have a value at all times, got "
+                f"{'a number too large' if large else printable(error)} in {shorten(self.text)}; "
+                "limit the range with clamp()"
+            ) from error
+        if isinstance(value, complex) or not math.isfinite(value):
+            raise ScheduleError(
+                f"must be a finite number at all times, got {value} in {shorten(self.text)}; "
+                "limit the range with clamp()"
+            )
+        return float(value)
+
+
+def parse(text: str, *, rate: float, count: int | None) -> Schedule:
+    """Return the schedule for a text, to be parsed once and evaluated at every frame.
+
+    rate: frames per second. count: number of frames of the render, None: unknown; keys after the
+    last frame are logged. Raises ScheduleError with the column, from 1, of a syntax error.
+    """
+    if not text.strip():
+        raise ScheduleError("must be a number, keyframes or an expression, got nothing; use 1")
+    if len(text) > LONGEST:
+        raise ScheduleError(f"must have at most {LONGEST} characters, got {len(text)}; shorten it")
+    if ":" in text and KEYFRAMES.match(text):
+        return Schedule(text, frozenset({"frame"}), parse_keyframes(text, rate, count))
+    value, names = parse_expression(text)
+    return Schedule(text, names, value)
