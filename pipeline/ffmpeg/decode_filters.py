@@ -6,7 +6,8 @@ import re
 from fractions import Fraction
 from typing import Literal
 
-from pipeline.ffmpeg.probe import FirstPicture, StreamInfo
+from pipeline.ffmpeg.first_picture import FirstPicture
+from pipeline.ffmpeg.probe import StreamInfo
 
 Deinterlace = Literal["auto", "always", "never"]
 """Which pictures to deinterlace: those marked as interlaced, all, or none."""

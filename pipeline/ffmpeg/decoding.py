@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -10,13 +11,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError, printable
-from pipeline.ffmpeg.process import STARVED, VIDEOS, Process, input_options, running
+from pipeline.ffmpeg.process import (
+    STARVED,
+    VIDEOS,
+    Process,
+    input_options,
+    is_memory_error,
+    running,
+)
 from pipeline.limits import Limits
 from pipeline.runtime.memory_limit import GIB
 from pipeline.storage.input_file import open_input
 
 PICTURES = "png_pipe,jpeg_pipe,bmp_pipe,tiff_pipe,webp_pipe,ppm_pipe,pgm_pipe,pbm_pipe,j2k_pipe"
 """Formats of single pictures that refer to no other file; VIDEOS are those of videos."""
+REFUSED = re.compile(r"Picture size (\d+)x(\d+) is invalid")
+"""Pattern of ffmpeg's message about a header with more pixels than -max_pixels, or with none."""
 
 
 def reading(file: int, limits: Limits, formats: str = VIDEOS) -> list[str]:
@@ -100,6 +110,36 @@ def memory_limit_error(path: Path, limits: Limits) -> UserError:
     return UserError(
         f"input: must be decodable within limits.memory={limits.bytes / GIB:.3g} GiB, got "
         f"{printable(path)}, which needs more; increase limits.memory, or use another file"
+    )
+
+
+def too_large_error(path: Path, size: str, limits: Limits) -> UserError:
+    """Return the error for pictures with more pixels than the limit."""
+    return UserError(
+        f"input: must have at most limits.pixels={limits.pixels} pixels per picture, got "
+        f"{size} in {printable(path)}; increase limits.pixels if memory allows"
+    )
+
+
+def unreadable_error(path: Path, said: list[str], limits: Limits) -> UserError:
+    """Return the error for a file that cannot be decoded, with the first reason from ffmpeg."""
+    for size in filter(None, map(REFUSED.search, said)):
+        if int(size[1]) * int(size[2]) > limits.pixels:
+            return too_large_error(path, f"{size[1]}x{size[2]}", limits)
+    if is_memory_error(said):
+        return memory_limit_error(path, limits)
+    if any("not on whitelist" in line for line in said):
+        return UserError(
+            f"input: must be a video or picture, got another format in {printable(path)}; convert "
+            "it, or set audio=FILE if it is a sound file, with another input"
+        )
+    reasons = [printable(re.sub(r"^\[[^\]]*\] *", "", line)) for line in said]
+    reason = next(
+        (r for r in reasons if re.search("rror|not |nvalid|exceed|fail", r)), "no picture"
+    )
+    return UserError(
+        f"input: must be a video that ffmpeg can decode, got {printable(path)} ({reason[:120]}); "
+        "convert the file, or use an undamaged copy"
     )
 
 
