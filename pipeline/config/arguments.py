@@ -11,6 +11,7 @@ from pipeline.config.conf_dir import config_dir
 from pipeline.config.documentation import STAGES
 from pipeline.config.hydra_config import SCHEDULABLE_GROUPS, schema
 from pipeline.config.hydra_flags import FOLDER, split_options
+from pipeline.config.preset_rules import USER_ONLY_KEYS
 from pipeline.errors import UserError, printable
 from pipeline.image_io.suffixes import SUFFIXES, is_pictures
 from pipeline.storage.file_names import check_name
@@ -106,9 +107,7 @@ def _own_defaults(arguments: Sequence[str]) -> list[str]:
     chosen = {*STAGES} if "recipe" in given else given
     return [
         f"{key}={from_result.format_value(value, key)}"
-        for key, value in own_presets.defaults(
-            {*untrusted.USER_ONLY_KEYS} - {*OWN_RUN_KEYS}
-        ).items()
+        for key, value in own_presets.defaults({*USER_ONLY_KEYS} - {*OWN_RUN_KEYS}).items()
         if key not in given and not ("." in key and key.partition(".")[0] in chosen)
     ]
 

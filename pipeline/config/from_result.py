@@ -15,9 +15,10 @@ from pipeline.config.documentation import PRESETS
 from pipeline.config.hydra_config import GROUPS, top_level_defaults, yaml_of
 from pipeline.config.hydra_flags import split_options as options_and_others
 from pipeline.config.plain_data import REFERENCE, check_plain
+from pipeline.config.preset_rules import USER_ONLY_KEYS
 from pipeline.config.provenance import INPUT_KEYS, MODEL_FILE_KEYS
 from pipeline.config.result_settings import KEY, MAX_SETTINGS, TARGET, result_settings
-from pipeline.config.untrusted import USER_ONLY_KEYS, split_config_dir
+from pipeline.config.untrusted import split_config_dir
 from pipeline.errors import UserError, printable
 from pipeline.storage.file_names import check_name
 from pipeline.sweep.override_grammar import quote

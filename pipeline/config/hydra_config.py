@@ -15,8 +15,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pipeline.config.conf_dir import config_dir
 from pipeline.config.launchers import missing_extra
 from pipeline.config.plain_data import check_calls, check_single
+from pipeline.config.preset_rules import Schema
 from pipeline.config.synonyms import near_choice, near_setting
-from pipeline.config.untrusted import Schema
 from pipeline.errors import UserError, printable
 from pipeline.sweep.override_grammar import quote
 

@@ -12,7 +12,7 @@ import yaml
 
 from pipeline.config.hydra_config import GROUPS, top_level_defaults
 from pipeline.config.plain_data import check_plain
-from pipeline.config.untrusted import USER_ONLY_KEYS
+from pipeline.config.preset_rules import USER_ONLY_KEYS
 from pipeline.errors import UserError, printable
 from pipeline.image_io.suffixes import is_pictures
 from pipeline.storage.file_names import check_name
