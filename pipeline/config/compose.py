@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,18 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config import untrusted
-from pipeline.config.arguments import check_suffix, hydra_arguments
+from pipeline.config.arguments import hydra_arguments
 from pipeline.config.auxiliary_inputs import auxiliary_inputs_of
 from pipeline.config.conf_dir import config_dir
 from pipeline.config.hydra_config import (
     CONSTANT_GROUPS,
     SCHEDULABLE_GROUPS,
     check_keys,
-    choice_of,
     error_line,
     top_level_defaults,
     yaml_of,
 )
-from pipeline.config.instantiate import ScheduledConfig, build
+from pipeline.config.output_path import check_bare_name, output_path_of
 from pipeline.config.provenance import embedded_settings, files
 from pipeline.config.settings import (
     GeneralSettings,
@@ -39,15 +37,13 @@ from pipeline.config.settings import (
     schedule_start_of,
     select_device,
 )
+from pipeline.config.stage_builder import RATE, StageBuilder
 from pipeline.config.timeline import timeline
-from pipeline.encoder import Encoder
 from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.audio_features import analyse_audio, with_audio
 from pipeline.frame_range import FrameRange
-from pipeline.jobs import stills
 from pipeline.jobs.description import describe
 from pipeline.jobs.job import Job
-from pipeline.jobs.output_path import check_output, default_output
 from pipeline.model.network.cuda_graphs import with_cuda_graphs
 from pipeline.model.network.precision import resolve_precision, with_precision
 from pipeline.recording.fingerprint import contents, fingerprint, recorded_threads
@@ -56,20 +52,10 @@ from pipeline.runtime.determinism import use_deterministic_kernels
 from pipeline.runtime.malloc import keep_freed_memory
 from pipeline.runtime.memory_limit import limit_this_process
 from pipeline.runtime.threads import is_automatic
-from pipeline.schedule import VARIABLES, Schedule, parse
+from pipeline.schedule import parse
 from pipeline.seamless_loop import SeamlessLoop
-from pipeline.source import Source, StillCollection
+from pipeline.source import StillCollection
 from pipeline.storage.work_dir import work_dir
-
-RATE = Fraction(25)
-"""Frame rate, in frames per second, with which settings are checked without a video."""
-TRIAL = {
-    **dict.fromkeys(VARIABLES, 0.0),
-    "rate": float(RATE),
-    "count": 250.0,
-    "duration": 10.0,
-}
-"""The variables of schedules at the first frame of such a check."""
 
 
 def compose(*overrides: str) -> Job:
@@ -114,7 +100,7 @@ def compose_stage(group: str, *overrides: str) -> Any:
     cfg, choices = compose_settings(*overrides)
     settings = settings_of(cfg)
     trusted = ["pipeline", *parse_packages(settings["trust"])]
-    builder = _Builder(settings, choices, trusted)
+    builder = StageBuilder(settings, choices, trusted)
     if group not in SCHEDULABLE_GROUPS:
         return builder.build(group)
     return builder.trial(group)
@@ -141,8 +127,8 @@ def check(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     overlap_of(settings["loop"], settings["loop_seconds"], RATE)
     schedule_start_of(settings["schedule_start"], RATE)
     if settings["output"] is not None:
-        _check_bare(Path(str(settings["output"])))
-    builder = _Builder(settings, choices, general.trusted)
+        check_bare_name(Path(str(settings["output"])))
+    builder = StageBuilder(settings, choices, general.trusted)
     for group in CONSTANT_GROUPS:
         builder.build(group)
     for group in SCHEDULABLE_GROUPS:
@@ -172,7 +158,7 @@ def compose_config(
             tile_budget = replace(tile_budget, process_bytes=limits.bytes)
     # the outputs in a sweep's folder are its own, and a plan writes no output
     overwrite = general.overwrite or folder is not None or general.plan
-    builder = _Builder(settings, choices, general.trusted)
+    builder = StageBuilder(settings, choices, general.trusted)
     source, cuts, flow, encoder = (builder.build(group) for group in CONSTANT_GROUPS)
     clip = source.clip
     if settings["audio"] is not None:
@@ -186,7 +172,7 @@ def compose_config(
         partial(analyse_audio, limits=limits),
         first=first,
     )
-    output = _output(settings, source, encoder, choices, folder, overwrite=overwrite)
+    output = output_path_of(settings, source, encoder, choices, folder, overwrite=overwrite)
     if own_process and is_automatic(os.environ):
         # an unfinished render is resumed with its own number of threads, however busy the cores are
         torch.set_num_threads(recorded_threads(work_dir(output)) or torch.get_num_threads())
@@ -246,80 +232,3 @@ def compose_config(
             precision=resolve_precision(general.precision, device),
         ),
     )
-
-
-@dataclass(frozen=True)
-class _Builder:
-    """Builds stages from these settings."""
-
-    settings: Mapping[str, Any]
-    choices: Mapping[str, str]
-    trusted: list[str]
-
-    def build(self, group: str) -> Any:
-        """Return the stage of a group. Raises UserError."""
-        defaults = self._defaults(group)
-        return build(self.settings[group], group, trusted=self.trusted, defaults=defaults)
-
-    def scheduled(self, group: str, read: Callable[[str], Schedule]) -> ScheduledConfig:
-        """Return the template of a stage that may change over time. Raises UserError.
-
-        read: parses a schedule.
-        """
-        return ScheduledConfig.of(
-            self.settings[group],
-            group,
-            read,
-            trusted=self.trusted,
-            defaults=self._defaults(group),
-        )
-
-    def trial(self, group: str) -> Any:
-        """Return a stage that may change over time, as it is at the first frame of TRIAL.
-
-        Raises UserError.
-        """
-        return self.scheduled(group, partial(parse, rate=float(RATE), count=None)).at(TRIAL)
-
-    def _defaults(self, group: str) -> dict[str, Any]:
-        """Return the content of the yaml of the group's choice."""
-        return yaml_of(group, choice_of(group, self.choices))
-
-
-def _output(
-    settings: Mapping[str, Any],
-    source: Source | StillCollection,
-    encoder: Encoder,
-    choices: Mapping[str, str],
-    folder: Path | None,
-    *,
-    overwrite: bool,
-) -> Path:
-    """Return the path of the output. Raises UserError, also if it would replace an input.
-
-    folder: the folder of a sweep's job, which must contain the output. None: not in a sweep.
-    """
-    input_files, several = files(settings), isinstance(source, StillCollection)
-    if settings["output"] is None:
-        input_ = input_files.get("input")
-        output = default_output(input_, encoder, source.clip, folder, several=several)
-    else:
-        output = Path(str(settings["output"]))
-        check_suffix(output, encoder.suffixes, choice_of("encoder", choices))
-        if folder is not None:
-            _check_bare(output)
-            output = folder / output
-    if isinstance(source, StillCollection):
-        stills.check_stills_output(output, source, overwrite=overwrite)
-    else:
-        check_output(output, input_files, overwrite=overwrite)
-    return output
-
-
-def _check_bare(output: Path) -> None:
-    """Raise UserError if the output of a sweep's jobs is not a name without a folder."""
-    if output.name != str(output):
-        raise UserError(
-            f"output: must be a file name without a folder in a sweep, got {printable(output)}, "
-            f"because each job has its own folder; set output={printable(output.name)}"
-        )
