@@ -23,8 +23,9 @@ from pipeline.model import Model
 from pipeline.objective import needs_guide
 from pipeline.recording.fingerprint import Fingerprint, version_of, versions
 from pipeline.recording.recorder import Recorder
-from pipeline.recording.recording import FIGURES, Recording, Saving
+from pipeline.recording.recording import Recording, Saving
 from pipeline.recording.seams import Seam, measure_seams, write_edge
+from pipeline.recording.work_files import FIGURES
 from pipeline.render import Pipeline, RenderedFrame, render
 from pipeline.report import frame_metrics
 from pipeline.report.profile import TRACE, profile_trace

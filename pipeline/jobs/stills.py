@@ -21,7 +21,7 @@ from pipeline.gradient import Gradient
 from pipeline.jobs.job import Job, RenderResult, check_fit, report_facts
 from pipeline.recording.fingerprint import MADE_OF, FileContents, contents
 from pipeline.recording.output import is_complete, remove
-from pipeline.recording.recording import FIGURES
+from pipeline.recording.work_files import FIGURES
 from pipeline.report import frame_metrics as metrics
 from pipeline.report.frame_metrics import Row
 from pipeline.report.progress import progress_bar, stop_requests

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,33 @@ def read_checkpoint(path: Path, device: torch.device) -> Checkpoint:
             "set overwrite=true to start over"
         ) from error
     return Checkpoint(_state(tensors, facts, device), facts["digest"], facts["pictures"])
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoint files in a work folder: `state-N` holds the state before frame N."""
+
+    folder: Path
+    """The work folder."""
+
+    def all(self) -> list[Path]:
+        """Return the files, the newest last."""
+        return sorted(self.folder.glob("state-*"))
+
+    def write(self, checkpoint: Checkpoint, older: Iterable[Path]) -> None:
+        """Write a checkpoint, and then remove the older ones. Raises OSError.
+
+        older: files of other checkpoints, and perhaps of this one from before.
+        """
+        newest = self.folder / f"state-{checkpoint.state.index:08d}"
+        write_checkpoint(newest, checkpoint)
+        self.remove_older(older, newest)
+
+    def remove_older(self, older: Iterable[Path], newest: Path) -> None:
+        """Remove these files, except the newest. Raises OSError."""
+        for path in older:
+            if path != newest:
+                path.unlink()
 
 
 def digest(state: State) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -18,6 +19,8 @@ from pipeline.storage.work_dir import parse_json, write_text
 
 if TYPE_CHECKING:  # this imports torch, and the gallery uses the rest without it
     from pipeline.frame import Clip
+
+log = logging.getLogger(__name__)
 
 NUMBERED = re.compile(r"\d+\.png")
 """Pattern of the name of a picture in a folder that a render made."""
@@ -113,6 +116,24 @@ def check_rename(output: Path, folder: Path) -> None:
     finally:
         source.unlink(missing_ok=True)
         target.unlink(missing_ok=True)
+
+
+def warn_of_small_disk(
+    folder: Path, segments: Sequence[Path], pictures: int, count: int | None
+) -> bool:
+    """Warn if the disk will be too small, and return whether that is so.
+
+    segments, pictures, count: as for `missing_bytes`.
+    """
+    missing = missing_bytes(folder, segments, pictures, count)
+    if missing:
+        log.warning(
+            "output: the disk of %s has about %.1f MB too little space for all frames; free "
+            "some space while the render runs",
+            printable(folder),
+            missing / MB,
+        )
+    return missing > 0
 
 
 def missing_bytes(folder: Path, segments: Sequence[Path], pictures: int, count: int | None) -> int:

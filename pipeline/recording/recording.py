@@ -1,16 +1,8 @@
-"""The files of a render: what is needed to resume it, and one complete result at the end.
+"""The recording of a render: all that is needed to resume it, and one complete result at the end.
 
 A render that is killed at any time can be resumed and produces the same bytes as one that was never
 interrupted. No file is modified in place: each is written to a temporary file, flushed and renamed,
-so the files in the folder always describe the progress.
-
-    segment-A-B ...     pictures A to B - 1, encoded; ends at the maximum length or with a shot
-    digest-A-B ...      SHA-256 of each segment
-    pictures-A-B ...    pictures A to B - 1, not encoded, as their segment is not closed yet
-    edge-N              dream layer before frame N, at the ends of a frame range: to measure seams
-    state-N             checkpoint: all that frame N depends on, and a digest of the state after it
-    made_of.json        fingerprint: a render with another one is not resumed
-    complete.json       identifies the complete result, whatever it has been renamed to
+so the files in the folder always describe the progress. `work_files` lists them.
 """
 
 from __future__ import annotations
@@ -30,53 +22,29 @@ from pipeline.encoder import Encoder
 from pipeline.errors import UserError, printable
 from pipeline.frame import Clip, Picture
 from pipeline.frame_range import FrameRange
-from pipeline.recording import checkpoint
-from pipeline.recording.checkpoint import Checkpoint, digest
+from pipeline.recording import work_files
+from pipeline.recording.checkpoint import Checkpoint, Checkpoints, digest
+from pipeline.recording.earlier_render import EarlierRender
 from pipeline.recording.fingerprint import MADE_OF, Fingerprint
 from pipeline.recording.output import (
     COMPLETE,
-    MB,
     check_disk,
     check_files,
     check_output_free,
     check_rename,
     complete_count,
     mark_complete,
-    missing_bytes,
     remove,
+    warn_of_small_disk,
 )
 from pipeline.recording.preview import Preview
-from pipeline.recording.seams import EDGES
 from pipeline.recording.segments import Segments
 from pipeline.state import State
-from pipeline.storage.atomic import TEMPORARY, disk_errors, fsync
+from pipeline.storage.atomic import disk_errors, fsync
 from pipeline.storage.lock import locked
 from pipeline.storage.work_dir import work_dir
 
 log = logging.getLogger(__name__)
-
-FIGURES = "figures.jsonl"
-"""Name of the file with the metrics of each finished frame."""
-PICTURES = ("state-*", "segment-*", "digest-*", EDGES, "last", "pictures-*")
-FACTS = ("progress.json", FIGURES, MADE_OF)
-OURS = (*PICTURES, "whole*", "partial*", f"*{TEMPORARY}", "check-*", *FACTS)
-"""Patterns of the files that only resuming needs, in the order in which they are removed.
-
-Without a state nothing is resumed, so states come first.
-"""
-FILES = (
-    "lock",
-    COMPLETE,
-    "report.json",
-    "recipe.yaml",
-    "render.log",
-    "trace.json",
-    *PICTURES,
-    *FACTS,
-)
-"""Patterns of names in the folder that must belong to regular files."""
-OF_A_RANGE = ("segment-*", "digest-*", EDGES, FIGURES)
-"""Patterns of the files of a frame range from which the video is joined."""
 
 
 @dataclass(frozen=True)
@@ -115,42 +83,34 @@ class Recording:
     ) -> None:
         self.output, self.folder = output, folder or work_dir(output)
         self.encoder, self.clip, self.metadata = encoder, clip, metadata
-        self.overwrite, self.fingerprint, self.saving, self.device = (
-            overwrite,
-            fingerprint,
-            saving,
-            device,
-        )
+        self.overwrite, self.fingerprint = overwrite, fingerprint
+        self.saving, self.device = saving, device
         first, begin = (0, 0) if frame_range is None else (frame_range.first, frame_range.begin)
         self.state, self._frame_range = State(index=begin), frame_range
         self.is_complete = False
-        partial = self.folder / f"partial{output.suffix}"
-        self._preview = Preview(partial, encoder, clip, metadata)
+        self._preview = Preview(self.folder / f"partial{output.suffix}", encoder, clip, metadata)
         self._segments = Segments(self.folder, encoder, clip, saving.segment_frames, first)
+        self._checkpoints = Checkpoints(self.folder)
+        self._earlier = EarlierRender(
+            self.folder, fingerprint, self._checkpoints, self._segments, overwrite=overwrite
+        )
         self._digest: str | None = None  # of the state after an earlier render's newest frame
         self._count = first  # number of the next picture; an earlier render may have recorded it
         self._frames = 0
         self._unsaved: tuple[State, State, int] | None = None
         self._saved_at = time.monotonic()
-        self._warned = False
+        self._warned = self._is_new = False
         self._lock = ExitStack()
-        self._is_new = False
 
     def __enter__(self) -> Recording:
         check_output_free(self.output, self.folder, overwrite=self.overwrite)
         self._is_new = not self.folder.exists()
-        check_files(self.folder, FILES, overwrite=self.overwrite)
-        try:
-            self.folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise UserError(
-                f"output: {printable(self.folder)} must be writable, got "
-                f"{error.strerror!r}; choose another folder"
-            ) from error
+        check_files(self.folder, work_files.REGULAR_FILES, overwrite=self.overwrite)
+        work_files.create_folder(self.folder)
         self._lock.enter_context(locked(self.folder))
         try:
             pictures = complete_count(self.folder, self.output)
-            if pictures is not None and self._is_same_render():
+            if pictures is not None and self._earlier.is_same():
                 self.is_complete = True
                 self._count = self._segments.first + pictures
             else:
@@ -189,14 +149,10 @@ class Recording:
             return
         before, state, number = self._unsaved
         self.fingerprint.check()
-        older = self._states()
-        newest = self.folder / f"state-{before.index:08d}"
+        older = self._checkpoints.all()
         with disk_errors(self.folder):
             self._segments.sync()
-            checkpoint.write_checkpoint(newest, Checkpoint(before, digest(state), number))
-            for path in older:
-                if path != newest:
-                    path.unlink()
+            self._checkpoints.write(Checkpoint(before, digest(state), number), older)
         self._unsaved, self._saved_at = None, time.monotonic()
 
     def adopt(self, segments: Sequence[Path]) -> None:
@@ -252,91 +208,28 @@ class Recording:
                 with suppress(UserError):
                     self.save()
             self._segments.stop()
-            if self.is_complete or not self._states():
-                self._clean_up()
+            if self.is_complete or not self._checkpoints.all():
+                is_range = self._frame_range is not None and self.is_complete
+                work_files.clean_up(self.folder, work_files.RANGE_FILES if is_range else ())
                 internal_error = isinstance(error, Exception) and not isinstance(error, UserError)
                 if self._is_new and not self.is_complete and not internal_error:
                     remove(self.folder)  # after an internal error, keep the log
-        if not self._states():
+        if not self._checkpoints.all():
             remove(self.folder / COMPLETE)  # removed last: it marks the output as complete
 
-    def _is_same_render(self) -> bool:
-        """Return whether the complete output has this fingerprint, or none is stored.
-
-        Raises UserError.
-        """
-        fingerprint = self.folder / MADE_OF
-        return not fingerprint.exists() or self.fingerprint.can_resume(
-            fingerprint, overwrite=self.overwrite
-        )
-
     def _prepare(self) -> None:
-        """Resume an earlier render or remove what it left, after checking that rendering will work.
-
-        Raises UserError.
-        """
-        for pattern in (f"*{TEMPORARY}", "check-*"):
-            for temporary in self.folder.glob(pattern):
-                remove(temporary)  # left by killed processes: this one holds the lock
-        fingerprint = self.folder / MADE_OF
-        if not self._states() or not self.fingerprint.can_resume(
-            fingerprint, overwrite=self.overwrite
-        ):
-            self._clean_up()
+        """Check that rendering will work, and resume an earlier render. Raises UserError."""
+        work_files.remove_temporary(self.folder)
+        self._earlier.remove_unless_resumable()
         check_rename(self.output, self.folder)
         check_disk(self.folder, self.clip, self.saving.segment_frames)
         self.encoder.check(self.clip, self.folder, self.output.suffix)
-        if self._states():
-            self._resume()
-        else:
-            self.fingerprint.write(fingerprint)
-
-    def _restart(self) -> None:
-        """Remove what an earlier render left, and start over."""
-        self._clean_up()
-        self._segments.resume()  # to forget the ones that were removed
-        self.fingerprint.write(self.folder / MADE_OF)
-
-    def _resume(self) -> None:
-        """Resume an earlier render, or start over if it is damaged and may be replaced.
-
-        Raises UserError.
-        """
-        begin = self.state, self._digest, self._count
-        try:
-            self._load_state()
-        except UserError as error:
-            if not self.overwrite:
-                raise
-            log.warning("starting over: %s", str(error).partition("; ")[0])
-            self.state, self._digest, self._count = begin
-            self._segments.stop()
-            self._restart()
-
-    def _load_state(self) -> None:
-        """Load the newest state of an earlier render; start over if a segment is damaged.
-
-        Raises UserError.
-        """
-        *older, newest = self._states()
-        with disk_errors(self.folder):
-            for path in older:
-                path.unlink()
-            damaged = self._segments.find_damaged()
-            if damaged is not None:
-                log.warning("starting over: %s is damaged", printable(damaged))
-                self._restart()
-                return
-            before = checkpoint.read_checkpoint(newest, self.device)
+        if not self._checkpoints.all():
+            self.fingerprint.write(self.folder / MADE_OF)
+        elif (before := self._earlier.resume(self.device)) is not None:
             self.state, self._digest, self._count = before.state, before.digest, before.pictures
-            self._segments.resume()
-        if self._segments.count < self._count:
-            raise UserError(
-                f"output: {printable(self.folder)} must contain the {self._count} pictures "
-                f"rendered so far, got {self._segments.count}; set overwrite=true to start over"
-            )
-        total = "" if self.clip.count is None else f" of {self.clip.count}"
-        log.info("resuming after frame %d%s", self.state.index, total)
+            total = "" if self.clip.count is None else f" of {self.clip.count}"
+            log.info("resuming after frame %d%s", self.state.index, total)
 
     def _append(self, pictures: Iterable[Picture], *, starts_shot: bool = False) -> None:
         """Record these pictures, except those that an earlier render has recorded."""
@@ -352,25 +245,5 @@ class Recording:
         segments = self._segments.full()
         done = self._segments.end - self._segments.first
         self._preview.renew(segments, done)
-        missing = 0 if self._warned else missing_bytes(self.folder, segments, done, self.clip.count)
-        if missing:
-            self._warned = True
-            log.warning(
-                "output: the disk of %s has about %.1f MB too little space for all frames; free "
-                "some space while the render runs",
-                printable(self.folder),
-                missing / MB,
-            )
-
-    def _states(self) -> list[Path]:
-        """Return the files of saved states, the newest last."""
-        return sorted(self.folder.glob("state-*"))
-
-    def _clean_up(self) -> None:
-        """Remove the files that only resuming needs, except those that joining ranges needs too."""
-        keep = OF_A_RANGE if self._frame_range is not None and self.is_complete else ()
-        for pattern in OURS:
-            if pattern in keep:
-                continue
-            for path in self.folder.glob(pattern):
-                remove(path)
+        if not self._warned:
+            self._warned = warn_of_small_disk(self.folder, segments, done, self.clip.count)

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import harness
-from pipeline.recording.recording import FIGURES
+from pipeline.recording.work_files import FIGURES
 from pipeline.report import frame_metrics
 from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import read_plan

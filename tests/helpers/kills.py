@@ -25,7 +25,7 @@ from typing import Any
 
 from helpers.command_line import PRELOADED, SECONDS
 
-from pipeline.recording.recording import FIGURES, OF_A_RANGE
+from pipeline.recording.work_files import FIGURES, RANGE_FILES
 from pipeline.storage.work_dir import work_dir
 
 CALLS = ("rename", "replace", "fsync", "unlink", "remove", "rmdir", "mkdir",
@@ -163,7 +163,7 @@ def difference(output: Path, whole: Path) -> str:
     if not (output.exists() and work_dir(output).exists()):
         return "no output"
     kept, right = (
-        {path.name: path for pattern in OF_A_RANGE for path in work_dir(one).glob(pattern)}
+        {path.name: path for pattern in RANGE_FILES for path in work_dir(one).glob(pattern)}
         for one in (output, whole)
     )
     left = {path.name for path in work_dir(output).iterdir()} ^ {*LEFT, *right}
