@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 from pipeline.auxiliary.inputs import AuxiliaryInputs
 from pipeline.auxiliary.mask import Mask, check_shape
 from pipeline.auxiliary.synced import SyncedPictures
-from pipeline.config.instantiate import TARGET, build
+from pipeline.config.instantiate import build
 from pipeline.config.settings import feather_of, parse_flag
+from pipeline.config.targets import TARGET
 from pipeline.errors import errors_of
 from pipeline.image_io.suffixes import is_pictures
 

@@ -12,7 +12,8 @@ from typing import Any, TypeGuard
 import torch
 
 from pipeline.config.device import why_unavailable
-from pipeline.config.instantiate import TARGET, build
+from pipeline.config.instantiate import build
+from pipeline.config.targets import TARGET
 from pipeline.errors import UserError, printable
 from pipeline.gradient.tile_budget import TileBudget, default_step_bytes
 from pipeline.limits import Limits

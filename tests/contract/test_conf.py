@@ -16,7 +16,8 @@ from helpers.stages import CONF, READ
 
 from pipeline.config.arguments import ENCODERS
 from pipeline.config.hydra_config import GROUPS
-from pipeline.config.instantiate import TARGET, ScheduledConfig, build, resolve_target
+from pipeline.config.instantiate import ScheduledConfig, build
+from pipeline.config.targets import TARGET, resolve_target
 from pipeline.schedule import VARIABLES
 
 YAMLS = sorted([*CONF.glob("*/*.yaml"), *CONF.glob("quality/*/*.yaml")])

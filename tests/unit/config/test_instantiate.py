@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from helpers.clips import LIMITS
 
-from pipeline.config.instantiate import build, resolve_target
+from pipeline.config.instantiate import build
+from pipeline.config.targets import resolve_target
 from pipeline.errors import UserError
 from pipeline.objective.norm import Norm
 
@@ -112,28 +113,3 @@ def test_a_target_that_is_no_dotted_name_is_refused(target: object) -> None:
 @pytest.mark.parametrize("target", ["pipeline.frame", "pipeline.no.Part"])
 def test_a_target_that_is_no_class_or_function_of_ours_is_refused(target: str) -> None:
     assert "class or function" in refusal({"_target_": target})
-
-
-@pytest.mark.parametrize(
-    ("code", "reason"),
-    [
-        ("import surely_not_installed", "got ModuleNotFoundError: No module named 'surely_not_ins"),
-        ("1 /", "got SyntaxError: invalid syntax"),
-        ("1 / 0", "got ZeroDivisionError: division by zero"),
-    ],
-)
-def test_a_module_that_cannot_be_imported_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
-) -> None:
-    (tmp_path / "wanting.py").write_text(f"{code}\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UserError) as caught:
-        resolve_target("wanting.Part", "flow._target_", ["pipeline", "wanting"])
-    assert str(caught.value).startswith("flow._target_: wanting must be importable, got ")
-    assert reason in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_trust_is_suggested_with_the_packages_that_are_trusted_already() -> None:
-    with pytest.raises(UserError, match=r"set trust=\[mine,theirs\] if you trust that package"):
-        resolve_target("theirs.Part", "flow._target_", ["pipeline", "mine"])
