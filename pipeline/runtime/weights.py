@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import io
 import logging
 import pickle
 import re
 import urllib.error
-import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
-from torch.serialization import safe_globals
 from torchvision.models import WeightsEnum
 
-from pipeline.errors import UserError, errors_of, printable
-from pipeline.storage.input_file import open_input
+from pipeline.errors import UserError, printable
+from pipeline.runtime.weights_file import read_content, read_tensors
 
 log = logging.getLogger(__name__)
 
-WRAPPERS = (
-    "state_dict",
-    "model_state_dict",
-    "model",
-    "net",
-    "network",
-    "weights",
-    "params",
-    "state_dict_ema",
-    "model_ema",
-    "ema",
-)
-"""Names under which training scripts store the weights in their checkpoints."""
-DEEPEST = 4
-"""Maximum nesting depth of such wrappers; a pickle may contain itself."""
-SAFE_TYPES: tuple[Any, ...] = (
-    argparse.Namespace,
-    np.dtype,
-    *(np.dtypes.Float32DType, np.dtypes.Float64DType, np.dtypes.BoolDType),
-    *(np.dtypes.Int32DType, np.dtypes.Int64DType),
-    np.float64(0).__reduce__()[0],
-)
-"""Types in checkpoints other than tensors; creating them does not run code from the file."""
-PICKLES = (b"\x80", b"PK")
-"""First bytes of torch's files: of the old format and of the zip format."""
 BATCH_COUNTER = "num_batches_tracked"
 """Batch norm's counter of training steps, which older files lack and inference does not need."""
 
@@ -126,7 +93,7 @@ def with_own_weights(
 def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule: str) -> None:
     """Raise UserError, starting with `rule`, unless the tensors have the wanted names and shapes.
 
-    Values must be finite. A missing COUNTED and superfluous scalars are accepted.
+    Values must be finite. A missing BATCH_COUNTER and superfluous scalars are accepted.
     """
     for tensor, value in wanted.items():
         if tensor not in tensors:
@@ -146,43 +113,6 @@ def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule
         raise UserError(
             f"{rule} with an additional {tensor}; choose the network that it belongs to"
         )
-
-
-def read_tensors(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
-    """Return the tensors in a weights file by name, and its SHA-256 in hex.
-
-    Accepts safetensors and torch's own files, distinguished by their content; of the latter only
-    tensors and plain data are unpickled. Unwraps checkpoints that contain a state_dict, and removes
-    the prefix "module." of parallel training. Raises UserError with the setting `key`.
-    """
-    content = _contents(path, key)
-    held = _safetensors(content) if content[8:9] == b"{" else _unpickled(content, path, key)
-    for _ in range(DEEPEST):
-        if isinstance(held, Mapping) and (inner := _wrapped(held)) is not None:
-            held = inner
-    found = (
-        {}
-        if not isinstance(held, Mapping)
-        else {str(name): value for name, value in held.items() if isinstance(value, Tensor)}
-    )
-    if not found:
-        raise UserError(
-            f"{key}: must contain named tensors, got {printable(path)}, which contains something "
-            "else; save the network's state_dict()"
-        )
-    for name, tensor in found.items():
-        if tensor.layout != torch.strided:
-            raise UserError(
-                f"{key}: must contain dense tensors, got {printable(path)}, in which "
-                f"{printable(name)} is sparse; convert it with to_dense() before saving"
-            )
-    tensors = {name.removeprefix("module."): tensor for name, tensor in found.items()}
-    return tensors, hashlib.sha256(content).hexdigest()
-
-
-def _wrapped(held: Mapping[Any, Any]) -> Mapping[Any, Any] | None:
-    """Return the weights that a checkpoint stores under one of WRAPPERS; None if there are none."""
-    return next((held[name] for name in WRAPPERS if isinstance(held.get(name), Mapping)), None)
 
 
 def _without_prefix(
@@ -213,7 +143,7 @@ def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
             f"{key}: must be null for weights without a head, got {printable(path)}; set {key}=null"
         )
     try:
-        lines = _contents(path, key).decode().splitlines()
+        lines = read_content(path, key).decode().splitlines()
     except (UserError, UnicodeDecodeError) as error:
         raise UserError(
             f"{key}: must be a readable text file in UTF-8, got {printable(path)}; check the path"
@@ -225,43 +155,6 @@ def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:
             f"{printable(path)}; use the list that belongs to the weights"
         )
     return tuple(names)
-
-
-def _contents(path: Path, key: str) -> bytes:
-    """Return the content of a file. Raises UserError with `key`, also for a pipe or a device."""
-    with errors_of(key), open_input(path) as descriptor:
-        try:
-            with open(descriptor, "rb", closefd=False) as file:
-                return file.read()
-        except OSError as error:
-            raise UserError(
-                f"input: must be a readable file, got {printable(path)} ({error.strerror}); "
-                "use an undamaged copy"
-            ) from error
-
-
-def _safetensors(content: bytes) -> object:
-    try:
-        return load_safetensors(content)
-    except SafetensorError:
-        return None
-
-
-def _unpickled(content: bytes, path: Path, key: str) -> object:
-    try:
-        # suppress warnings about the version of the pickle
-        with warnings.catch_warnings(action="ignore"), safe_globals([*SAFE_TYPES]):
-            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
-        if isinstance(error, pickle.UnpicklingError) and content.startswith(PICKLES):
-            raise UserError(
-                f"{key}: must contain nothing but tensors, got {printable(path)} with other "
-                "objects, which were not loaded; save the network's state_dict() as safetensors"
-            ) from error
-        raise UserError(
-            f"{key}: must be a weights file of safetensors or PyTorch, got {printable(path)}, "
-            "which is damaged or of another kind; download it again"
-        ) from error
 
 
 def _head(build: Callable[[int], nn.Module]) -> list[str]:

@@ -80,7 +80,7 @@ HEAVY = {
     "markupsafe": ("pipeline.gallery",),
     "PIL": ("pipeline.gallery", "pipeline.config.result_settings", "pipeline.image_io"),
     "timm": ("pipeline.model.timm",),
-    "safetensors": ("pipeline.runtime.weights", "pipeline.recording.checkpoint"),
+    "safetensors": ("pipeline.runtime.weights_file", "pipeline.recording.checkpoint"),
 }
 
 
