@@ -60,7 +60,9 @@ class Frame:
     time: float
     """Seconds since the first frame."""
     picture: Picture | None
-    """The picture. None: there is no footage."""
+    """The picture, at the size of the dream. None: there is no footage."""
+    full_picture: Picture | None = None
+    """The picture at the size of the output, if that is another one. None: `picture` has it."""
     motion: Motion | None = None
     """Motion since the previous frame. None: not computed, or at a cut, in a flash or without
     footage."""
@@ -70,7 +72,8 @@ class Frame:
     """Whether the frame is a flash: different content for a few frames, during which the dream is
     kept in place."""
     mask: FloatMap | None = None
-    """How strongly to dream at each pixel, (H, W) in [0, 1]. None: fully everywhere."""
+    """How strongly to dream at each pixel of the output, (H, W) in [0, 1]. None: fully
+    everywhere."""
     guide: Guide | None = None
     """Picture to take motifs from. None: no guide."""
     spans: Mapping[str, Span] = field(default_factory=dict)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from pipeline.auxiliary.inputs import NO_INPUTS, AuxiliaryInputs
 from pipeline.canvas import Canvas
 from pipeline.cuts import Cuts
+from pipeline.dream_size import FULL_SIZE, DreamSize
 from pipeline.dreamer import Dream
 from pipeline.flow import Flow, parallel_flows, with_motion
 from pipeline.frame import Clip, Frame, Image, Span, to_picture
@@ -50,6 +51,14 @@ class Pipeline:
     """How much of a picture the network may process at once. None: the full picture."""
     loop: SeamlessLoop = NO_LOOP
     """Cross-fade of the end into the start, if any."""
+    dream_size: DreamSize = FULL_SIZE
+    """Size of the dream, which may be smaller than the output."""
+
+    @property
+    def dream_clip(self) -> Clip:
+        """The clip at the size of the dream."""
+        height, width = self.dream_size.of(self.clip.height, self.clip.width)
+        return replace(self.clip, height=height, width=width)
 
     @contextmanager
     def frames(self, start: int, device: torch.device) -> Iterator[Iterator[Frame]]:
@@ -58,9 +67,16 @@ class Pipeline:
         As these do not depend on the dreams, a thread prepares them ahead of the loop, unless the
         dream runs on the CPU and needs every core.
         """
-        flows = parallel_flows(self.clip, device)
+        flows = parallel_flows(self.dream_clip, device)
         pictures = self.cuts(self.source.pictures())  # from frame 0: cuts depend on earlier frames
-        motion_frames = with_motion(pictures, self.flow, self.clip.rate, start=start, at_once=flows)
+        motion_frames = with_motion(
+            pictures,
+            self.flow,
+            self.clip.rate,
+            start=start,
+            at_once=flows,
+            reduce=self.dream_size.reduce,
+        )
         with prefetch(self.auxiliary(motion_frames), ahead=2 if flows else 0) as frames:
             yield frames
 
@@ -80,7 +96,7 @@ class RenderedFrame:
     dream: Dream
     """The dream, before it is composited through the mask."""
     image: Image
-    """The dream as shown in the output, (1, 3, H, W) in [0, 1]."""
+    """The dream through the mask, (1, 3, H, W) in [0, 1], at the size of the dream."""
     state: State
     """The state after this frame."""
     spans: Mapping[str, Span]
@@ -99,7 +115,7 @@ def render(
     the user can fix.
     """
     clip, loop, model = pipeline.clip, pipeline.loop, pipeline.model.to(device)
-    rate = float(clip.rate)
+    rate, size = float(clip.rate), pipeline.dream_clip
     state, recorder, timer = recorder.state, loop.record(recorder), StageTimer()
     with pipeline.frames(state.index, device) as frames:  # decode, cuts, flow (CPU)
         for frame in timer.waiting(frames):
@@ -113,11 +129,12 @@ def render(
                 objective = stages.objective.bind(model, frame.guide)
                 gradient = Gradient(model, objective, pipeline.tile_budget).within(state.step_bytes)
                 dreamer = OomRetry(FiniteSteps(stages.dreamer))
-                dreamer = dreamer.fit(clip.height, clip.width, gradient.smallest_side)
+                dreamer = dreamer.fit(size.height, size.width, gradient.smallest_side)
                 rng = frame_rng(seed, frame, state)
                 dream = dreamer(canvas, gradient, rng, memory=state.memory)
                 image = canvas.composite(dream.image)
-                picture = to_picture(image, clip.depth)
+                shown = pipeline.dream_size.enlarge(dream.image, canvas, frame, clip)
+                picture = to_picture(shown, clip.depth)
             with timer("encode"):  # (ffmpeg)
                 previous_state, state = state, state.after(frame, canvas, dream)
                 state = loop.keep(state, frame, image, picture)

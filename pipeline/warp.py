@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Annotated
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.camera import Camera
 from pipeline.canvas import Canvas, Strength, composite
-from pipeline.frame import Frame, to_device, to_image
+from pipeline.frame import Frame, Image, to_device, to_image
 from pipeline.imaging.layer_level import LayerLevel
 from pipeline.imaging.sampling import Border, pixel_grid, sample
 from pipeline.state import State
@@ -47,9 +48,8 @@ class Warp:
 
         rate: frames per second. Raises ValueError if there is neither a picture nor a last dream.
         """
-        mask = None if frame.mask is None else to_device(frame.mask, device)[None, None]
         if frame.picture is None:
-            return self._carried_whole(frame, state, camera, rate, mask)
+            return self._carried_whole(frame, state, camera, rate)
         picture = to_image(frame.picture, device)
         one, nothing = torch.ones((), device=device), torch.zeros_like(picture[:, :1])
         blank = Canvas(
@@ -61,7 +61,7 @@ class Warp:
             confidence=nothing,
             strength=Strength.alike(one),
             border=self.border,
-            mask=mask,
+            mask=_mask_at(frame, picture),
             index=frame.index,
         )
         if state.dream is None or state.maturity is None or state.picture is None or frame.cut:
@@ -88,9 +88,7 @@ class Warp:
             level=level,
         )
 
-    def _carried_whole(
-        self, frame: Frame, state: State, camera: Camera, rate: float, mask: Tensor | None
-    ) -> Canvas:
+    def _carried_whole(self, frame: Frame, state: State, camera: Camera, rate: float) -> Canvas:
         """Return the canvas of a frame without footage: the last dream, moved by the camera.
 
         At the end of the footage it is the last dream as shown through the mask, because from there
@@ -99,6 +97,7 @@ class Warp:
         if state.dream is None:
             raise ValueError("the first frame must have a picture, got None")
         dream = state.dream
+        mask = _mask_at(frame, dream)
         if state.picture is not None and mask is not None:
             dream = composite(dream, to_image(state.picture, dream.device), mask)
         height, width = dream.shape[2:]
@@ -117,3 +116,12 @@ class Warp:
             mask=mask,
             index=frame.index,
         )
+
+
+def _mask_at(frame: Frame, image: Image) -> Tensor | None:
+    """Return the frame's mask at the size of the image, (1, 1, H, W), on its device."""
+    if frame.mask is None:
+        return None
+    mask = to_device(frame.mask, image.device)[None, None]
+    size = (image.shape[2], image.shape[3])
+    return mask if mask.shape[2:] == size else F.adaptive_avg_pool2d(mask, size)

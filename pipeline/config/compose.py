@@ -200,6 +200,7 @@ def compose_config(
             auxiliary=auxiliary_of(source),
             tile_budget=tile_budget,
             loop=loop,
+            dream_size=general.dream_size,
         ),
         encoder=encoder,
         output=output,

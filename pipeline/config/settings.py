@@ -14,6 +14,7 @@ import torch
 from pipeline.config.device import why_unavailable
 from pipeline.config.instantiate import build
 from pipeline.config.targets import TARGET
+from pipeline.dream_size import DreamSize
 from pipeline.errors import UserError, printable
 from pipeline.gradient.tile_budget import TileBudget, default_step_bytes
 from pipeline.limits import Limits
@@ -46,6 +47,8 @@ class GeneralSettings:
     """Limit on the size of tiles. None: images are not tiled."""
     saving: Saving
     """How often the progress of the render is saved."""
+    dream_size: DreamSize
+    """Size to dream at."""
     trusted: list[str]
     """Packages whose code a `_target_` may name."""
 
@@ -68,6 +71,7 @@ class GeneralSettings:
             limits=limits_of(settings["limits"], defaults["limits"]),
             tile_budget=tile_budget_of(settings["tile"], settings["tile_memory"], device),
             saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
+            dream_size=DreamSize(dream_width_of(settings["dream_width"])),
             trusted=["pipeline", *parse_packages(settings["trust"])],
         )
 
@@ -114,6 +118,16 @@ def feather_of(value: object) -> float:
             "set mask_feather=8"
         )
     return float(value)
+
+
+def dream_width_of(value: object) -> int | None:
+    """Return the value. Raises UserError unless it is an integer from 16, or None."""
+    if value is not None and (type(value) is not int or value < 16):
+        raise UserError(
+            f"dream_width: must be null or a number of pixels from 16, got {printable(value)!r}; "
+            "set dream_width=1920"
+        )
+    return value
 
 
 def seed_of(value: object) -> int:

@@ -55,21 +55,24 @@ def with_motion(
     *,
     start: int = 0,
     at_once: int = 0,
+    reduce: Callable[[Picture], Picture] = lambda picture: picture,
 ) -> Iterator[Frame]:
     """Yield the pictures from index `start` on as frames, each with the motion since the last one.
 
     There is no motion at a cut, in a flash or without footage. The motion of the frame after a
     flash is relative to the last frame before it, where the dream was left. rate: frames per
     second. at_once: number of flows to compute in parallel, each in a thread; 0 or 1: one after the
-    other, in the calling thread.
+    other, in the calling thread. reduce: returns a picture at the size of
+    the dream.
     """
+    pending_frames = _pending_frames(pictures, rate, start, reduce)
     if at_once < 2:
-        yield from (complete(flow) for complete in _pending_frames(pictures, rate, start))
+        yield from (complete(flow) for complete in pending_frames)
         return
     with _single_threaded_opencv(), ThreadPoolExecutor(at_once, "flow") as pool:
         pending: deque[Future[Frame]] = deque()
         try:
-            for complete in _pending_frames(pictures, rate, start):
+            for complete in pending_frames:
                 pending.append(pool.submit(complete, flow))
                 if len(pending) == at_once:
                     yield pending.popleft().result()
@@ -108,7 +111,10 @@ def _fail(failure: Exception, flow: Flow) -> Frame:
 
 
 def _pending_frames(
-    pictures: Iterable[tuple[Picture | None, Change]], rate: Fraction, start: int
+    pictures: Iterable[tuple[Picture | None, Change]],
+    rate: Fraction,
+    start: int,
+    reduce: Callable[[Picture], Picture],
 ) -> Iterator[Callable[[Flow], Frame]]:
     """Yield a function for each frame that returns the frame with its motion, given the flow.
 
@@ -120,17 +126,19 @@ def _pending_frames(
     while True:
         start_time = time.perf_counter()
         try:
-            picture, change = next(source)
+            full, change = next(source)
         except StopIteration:
             return
         except Exception as failure:
             yield partial(_fail, failure)
             return
+        picture = None if full is None else reduce(full)
         if index >= start:
             frame = Frame(
                 index=index,
                 time=float(index / rate),
                 picture=picture,
+                full_picture=None if picture is full else full,
                 cut=change is Change.CUT,
                 flash=change is Change.FLASH,
                 spans={"decode": (start_time, time.perf_counter())},

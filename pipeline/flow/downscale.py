@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.flow.consistency import confidence
 from pipeline.frame import FloatMap, Motion, Picture
+from pipeline.imaging.resizing import reduce_picture
 
 Pair = Callable[[Picture, Picture], tuple[FloatMap, FloatMap]]
 """Current and previous picture -> backward and forward flow, (h, w, 2) each, in pixels."""
@@ -25,12 +26,12 @@ def flow_at_bounded_size(
     halvings = 0
     while (height >> halvings) * (width >> halvings) > most_pixels:
         halvings += 1
-    size = (width >> halvings, height >> halvings)
-    backward, forward = pair(_downscale(current, size), _downscale(previous, size))
+    size = (height >> halvings, width >> halvings)
+    backward, forward = pair(reduce_picture(current, size), reduce_picture(previous, size))
     trusted = confidence(backward, forward)
     if halvings == 0:
         return Motion(backward, trusted)
-    scale = np.array([width / size[0], height / size[1]], dtype=np.float32)
+    scale = np.array([width / size[1], height / size[0]], dtype=np.float32)
     full_size = (width, height)
     upscaled = np.asarray(
         cv2.resize(backward, full_size, interpolation=cv2.INTER_LINEAR), np.float32
@@ -39,13 +40,6 @@ def flow_at_bounded_size(
         cv2.resize(trusted, full_size, interpolation=cv2.INTER_LINEAR), np.float32
     )
     return Motion(upscaled * scale, upscaled_confidence)
-
-
-def _downscale(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Return the picture resized to (width, height) by area averaging."""
-    if picture.shape[1::-1] == size:
-        return picture
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def grey(picture: Picture) -> Picture:

@@ -123,7 +123,7 @@ def _frame_costs(job: Job) -> Iterator[_FrameCost]:
         pipeline, model=_ZeroModel(pipeline.model), tile_budget=None, loop=SeamlessLoop(0, count)
     )
     # flows that are computed in parallel take no time of the thread that dreams
-    start_stage = "warp" if parallel_flows(pipeline.clip, job.device) else "wait"
+    start_stage = "warp" if parallel_flows(pipeline.dream_clip, job.device) else "wait"
     for begin in begins:
         cuts = FrameRange(begin, begin + length).within(pipeline.cuts, source)
         recorder = NullRecorder(_state_before(job, begin))
@@ -142,6 +142,7 @@ def _state_before(job: Job, begin: int) -> State:
     picture = next(iter(pictures), None)
     if picture is None:
         return State()
+    picture = job.pipeline.dream_size.reduce(picture)
     image = to_image(picture, job.device)
     return State(begin, picture, image, torch.ones_like(image[:, :1]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -142,7 +143,13 @@ class Job:
     def report(self, recording: Recording) -> Report:
         """Return the report for this recording, with the frames that it already has."""
         file = recording.folder / FIGURES
-        return Report(self.pipeline.source, self.device, file, recording.state)
+        return Report(
+            self.pipeline.source,
+            self.device,
+            file,
+            recording.state,
+            reduce=self.pipeline.dream_size.reduce,
+        )
 
 
 @dataclass(frozen=True)
@@ -263,7 +270,7 @@ def check_fit(job: Job) -> None:
     Raises UserError if nothing fits, or if there is a guide that the objective does not use.
     """
     pipeline, device = job.pipeline, job.device
-    model, clip, stages = pipeline.model.to(device), pipeline.clip, pipeline.stages_at(0)
+    model, clip, stages = pipeline.model.to(device), pipeline.dream_clip, pipeline.stages_at(0)
     guide = pipeline.auxiliary.first_guide()
     objective = stages.objective.bind(model, guide)
     side = Gradient(model, objective).smallest_side
@@ -276,8 +283,11 @@ def check_fit(job: Job) -> None:
         need = pipeline.tile_budget.need(model, objective.layers, device)
         pipeline.tile_budget.log_tiling(need, clip.height, clip.width)
     fitting = stages.dreamer.fit(clip.height, clip.width, side)
+    parameters = inspect.signature(type(fitting)).parameters.values()
+    # the defaults of settings are in conf/, not in the code
+    settings = {one.name for one in parameters if one.default is inspect.Parameter.empty}
     for name, requested in vars(stages.dreamer).items():
-        if (done := getattr(fitting, name)) != requested:
+        if (done := getattr(fitting, name)) != requested and name in settings:
             log.warning(
                 "dreamer.%s: %s instead of %s, because the picture has %dx%d pixels and the layers "
                 "need at least %d",

@@ -13,6 +13,7 @@ import numpy as np
 from helpers.clips import feedback, images, video
 from helpers.stages import job_of, part, pipeline_of, stages
 
+from pipeline.dream_size import FULL_SIZE, DreamSize
 from pipeline.frame_range import FrameRange
 from pipeline.jobs.job import run
 from pipeline.recording.recording import Saving
@@ -22,7 +23,13 @@ FRAMES = 14
 
 
 def _toy(
-    source: Any, output: Path, encoder: str, camera: str = "still", overlap: int = 0, **asked: Any
+    source: Any,
+    output: Path,
+    encoder: str,
+    camera: str = "still",
+    overlap: int = 0,
+    dream_size: DreamSize = FULL_SIZE,
+    **asked: Any,
 ) -> None:
     """Dream this source with the toy network, saving after each frame."""
     dreamer = part("dreamer", "octaves", octaves=1, iterations=2, jitter=8)
@@ -32,6 +39,7 @@ def _toy(
         cuts=part("cuts", "adaptive"),
         flow=part("flow", "dis"),
         loop=SeamlessLoop(overlap, source.clip.count),
+        dream_size=dream_size,
     )
     run(job_of(pipeline, output, encoder, **{"saving": Saving(5, 0), **asked}))
 
@@ -47,6 +55,13 @@ def video_(folder: Path) -> Path:
     """A video with sound."""
     output = folder / "x.mp4"
     _toy(video(folder.parent / "clip.mkv"), output, "h264")
+    return output
+
+
+def enlarged(folder: Path) -> Path:
+    """The video, dreamt at half of its size."""
+    output = folder / "x.mp4"
+    _toy(video(folder.parent / "clip.mkv"), output, "h264", dream_size=DreamSize(32))
     return output
 
 
@@ -125,7 +140,7 @@ def album(folder: Path) -> Path:
 
 NAMES: dict[Callable[[Path], Path], str] = {
     pictures: "x", seldom: "x", replaced: "x", piece: "x", zoom: "x", album: "x",
-    video_: "x.mp4", zoomed: "x.mp4", real: "x.mp4", real_zoom: "x.mp4",
+    video_: "x.mp4", enlarged: "x.mp4", zoomed: "x.mp4", real: "x.mp4", real_zoom: "x.mp4",
 }  # fmt: skip
 """Render -> the name of its output."""
 
