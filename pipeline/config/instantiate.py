@@ -129,14 +129,14 @@ def _parse_schedules(
     if TARGET in node:
         hints = get_type_hints(resolve_target(node[TARGET], f"{key}.{TARGET}", trusted))
 
-    def parsed(child: Any, place: str, types: frozenset[type]) -> Any:
+    def parsed(child: Any, place: str, types: frozenset[type | str]) -> Any:
         if isinstance(child, dict) and TARGET in child:
             return _parse_schedules(child, place, read, trusted, names)
         if isinstance(child, dict):
             return {name: parsed(item, f"{place}.{name}", types) for name, item in child.items()}
         if isinstance(child, list):
             return [parsed(item, f"{place}.{i}", types) for i, item in enumerate(child)]
-        if not isinstance(child, str) or not types & {int, float} or types & {str, Path}:
+        if not isinstance(child, str) or not types & {int, float} or types & {str, Path, child}:
             return child
         try:
             schedule = read(child)
@@ -152,13 +152,13 @@ def _parse_schedules(
     }
 
 
-def _types(hint: Any) -> frozenset[type]:
-    """Return all plain types in an annotation; for a mapping, those of its values."""
+def _types(hint: Any) -> frozenset[type | str]:
+    """Return all plain types and literal names in an annotation; of a mapping, its values'."""
     inner = get_args(hint)
     if get_origin(hint) is dict:
         inner = inner[1:]
     if not inner:
-        return frozenset({hint} if isinstance(hint, type) else ())
+        return frozenset({hint} if isinstance(hint, type | str) else ())
     return frozenset().union(*map(_types, inner))
 
 

@@ -7,10 +7,11 @@ on to the next one as detail, `x = base + upsampled detail`, so the source stays
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -31,23 +32,33 @@ Weight = Annotated[float, Field(ge=0, le=50)]
 
 LEAST_NEW = 0.002
 """Immature share of the frame below which no smaller octave is dreamt: it is noise of the flow."""
+PREVIEW_PIXELS = 480 * 270
+"""Pixels of a preview: octaves="auto" makes motifs as large, relative to the frame, as in it."""
+PREVIEW_OCTAVES = 4
+"""Number of octaves of a preview."""
 
 
 @dataclass(frozen=True)
 class Octaves:
     """Gradient ascent over octaves: all steps on new content, and a few upkeep steps elsewhere."""
 
-    octaves: Annotated[int, Field(ge=1, le=20)]
-    """Number of octaves (sizes of the picture)."""
+    octaves: Literal["auto"] | Annotated[int, Field(ge=1, le=20)]
+    """Number of octaves (sizes of the picture), counted from the full size. "auto": counted from
+    the smallest size of a preview, so that motifs have the same size relative to the frame; larger
+    pictures than a preview get more octaves, smaller ones fewer."""
     octave_scale: Annotated[float, Field(gt=1, le=4)]
-    """Ratio of the sizes of adjacent octaves."""
+    """Ratio of the sizes of adjacent octaves; with octaves="auto", the last one differs."""
+    fine_detail: Annotated[float, Field(ge=0, le=1)]
+    """Only with octaves="auto": ratio of the step sizes of adjacent octaves beyond the size of a
+    preview; 0: those octaves are left out."""
     iterations: Annotated[int, Field(ge=1, le=10_000)]
     """Steps per octave where all content is new: in the first frame and after a cut."""
     step_size: Step
     """Standard deviation of what a step adds, for pictures in [0, 1]."""
     jitter: Count
-    """Maximum shift of the image before each step, in pixels at full size and proportionally less
-    in smaller octaves; it keeps the network's sampling grid from leaving a pattern."""
+    """Maximum shift of the image before each step, in pixels at full size (with octaves="auto":
+    from the size of a preview on) and proportionally less in smaller octaves; it keeps the
+    network's sampling grid from leaving a pattern."""
     smoothing: Annotated[float, Field(ge=0, le=4)]
     """Standard deviation in pixels of the finest Gaussian that smooths the gradient; 0: none."""
     pyramid: Annotated[int, Field(ge=0, le=8)]
@@ -67,41 +78,44 @@ class Octaves:
     upkeep_step_size: Step
     """Step size, as `step_size`, where the dream is mature."""
     entering_iterations: Count
-    """Steps in one of the smaller octaves, a different one in each frame, for immature content."""
+    """Steps in the smaller octaves, which take turns from frame to frame, for immature content."""
     entering_step_size: Step
     """Step size, as `step_size`, where a carried frame is immature; `step_size` itself applies to
     frames with so much new content that every octave is dreamt."""
     settling_frames: Annotated[int, Field(ge=1, le=10_000)]
     """Number of frames in which new content matures."""
+    smallest_side: Annotated[int, Field(ge=1)] = 1
+    """Not a setting: smallest side of an octave in pixels, which `fit` sets if octaves="auto"."""
 
     def __call__(
         self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
     ) -> Dream:
         """Return the dream with its maturity and the number of steps at each size."""
         image, maturity, strength = canvas.image, canvas.maturity, canvas.step_strength
-        sizes = self.sizes(*image.shape[2:])
+        full_size = (image.shape[2], image.shape[3])
+        sizes = self.sizes(*full_size)
         new = 1 - maturity
         # The number of steps depends on the amount of new content: all on the first frame, none in
         # a slow pan. Squared, so that half-grown content counts a quarter; the exponent keeps
         # scenes with much motion affordable.
         new_steps = int(self.iterations * float(new.square().mean()) ** 1.5 + 1e-3)
-        counts = self._iterations(new_steps, float(new.mean()), canvas.index)
+        counts = self._iterations(len(sizes), new_steps, float(new.mean()), canvas.index)
         growth = self.step_size if new_steps else self.entering_step_size
         upkeep = self.upkeep_step_size * strength.full
         penalties = Penalties(self.total_variation, self.distance, self.chroma)
         source = image if canvas.picture is None else canvas.picture
         detail = image.new_zeros(*image.shape[:2], *sizes[0])
         work: Counter[tuple[int, int]] = Counter()
-        for size, count in zip(sizes, counts, strict=True):
+        for size, count, factor in zip(sizes, counts, self._factors(sizes), strict=True):
             work[size] += count
             detail = resize(detail, size)
             if count == 0:
                 continue
-            jitter = round(self.jitter * size[0] / sizes[-1][0])
             # Smaller octaves leave mature content unchanged, or its motifs would never settle.
             step = growth * (strength.full if size == sizes[-1] else strength.smaller) * new
             if new_steps or size == sizes[-1]:
                 step.add_(upkeep * maturity)
+            step.mul_(factor)
             push = partial(penalties, source=resize(source, size)) if penalties.count else None
             base = resize(image, size)
             _ascend(
@@ -109,7 +123,7 @@ class Octaves:
                 gradient_fn,
                 resize(step, size).clamp_(min=0),
                 count=count,
-                jitter=jitter,
+                jitter=self._jitter(size, sizes[-1]),
                 shaping=self._shaping,
                 push=push,
                 rng=rng,
@@ -119,53 +133,86 @@ class Octaves:
         # fast enough to be complete after settling_frames.
         added_maturity = max(new_steps / self.iterations, 1 / self.settling_frames)
         return Dream(
-            image=detail.add_(image).clamp_(0, 1),
+            image=resize(detail, full_size).add_(image).clamp_(0, 1),
             maturity=(maturity + added_maturity).clamp_(max=1),
             work=work,
         )
 
     def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
-        """Return (height, width) of each octave in pixels, from the smallest to the full size."""
-        scales = [self.octave_scale**k for k in reversed(range(self.octaves))]
-        return [(max(1, round(height / s)), max(1, round(width / s))) for s in scales]
+        """Return (height, width) of each octave in pixels, from the smallest to the largest.
+
+        height, width: the full size, which is the largest octave unless fine_detail is 0.
+        """
+        if self.octaves == "auto":
+            # of the same pixel count whatever the full size, so that previews show the same motifs
+            scale = math.sqrt(PREVIEW_PIXELS / (height * width))
+            scale /= self.octave_scale ** (PREVIEW_OCTAVES - 1)
+            scales = []
+            while scale < self.octave_scale**-0.5:
+                scales.append(scale)
+                scale *= self.octave_scale
+            scales.append(1.0)
+            if self.fine_detail == 0:
+                scales = scales[:PREVIEW_OCTAVES]
+        else:
+            scales = [self.octave_scale**-k for k in reversed(range(self.octaves))]
+        sizes = [(max(1, round(height * s)), max(1, round(width * s))) for s in scales]
+        return [size for size in sizes if min(size) >= self.smallest_side] or sizes[-1:]
 
     def fit(self, height: int, width: int, smallest_side: int) -> Octaves:
         """Return the same dreamer without the octaves that would be smaller than `smallest_side`.
 
         height, width, smallest_side: in pixels. Raises UserError if the picture itself is smaller.
         """
-        short = min(height, width)
         smallest_side = max(smallest_side, self._shaping.least_side)
-        if short < smallest_side:
+        if min(height, width) < smallest_side:
             raise UserError(
                 f"width, height: must be at least {smallest_side} pixels each for this objective, "
-                f"got {width}x{height}; set a larger width or height, choose an earlier layer, or "
-                "reduce dreamer.smoothing or dreamer.pyramid"
+                f"got {width}x{height}; set a larger width, height or dream_width, choose an "
+                "earlier layer, or reduce dreamer.smoothing or dreamer.pyramid"
             )
-        fitting = [
-            o
-            for o in range(1, self.octaves + 1)
-            if round(short / self.octave_scale ** (o - 1)) >= smallest_side
-        ]
-        if fitting[-1] == self.octaves:
+        sizes = self.sizes(height, width)
+        fitting = sum(min(size) >= smallest_side for size in sizes)
+        if fitting == len(sizes):
             return self
-        return dataclasses.replace(self, octaves=fitting[-1])
+        if self.octaves == "auto":
+            return dataclasses.replace(self, smallest_side=smallest_side)
+        return dataclasses.replace(self, octaves=fitting)
 
     @property
     def _shaping(self) -> Shaping:
         return Shaping(self.smoothing, self.pyramid, self.falloff, self.decorrelation)
 
-    def _iterations(self, new_steps: int, immature: float, index: int) -> Sequence[int]:
+    def _factors(self, sizes: Sequence[tuple[int, int]]) -> list[float]:
+        """Return the factor on the step size in each octave."""
+        if self.octaves != "auto":
+            return [1.0] * len(sizes)
+        # the octave with the size of a preview may be larger or smaller by half an octave
+        finer = sum(h * w > PREVIEW_PIXELS * self.octave_scale for h, w in sizes)
+        return [self.fine_detail ** max(0, k - len(sizes) + finer + 1) for k in range(len(sizes))]
+
+    def _jitter(self, size: tuple[int, int], largest: tuple[int, int]) -> int:
+        """Return the maximum shift, in pixels, in an octave of this size."""
+        if self.octaves == "auto":
+            return round(self.jitter * min(1.0, math.sqrt(math.prod(size) / PREVIEW_PIXELS)))
+        return round(self.jitter * size[0] / largest[0])
+
+    def _iterations(
+        self, octaves: int, new_steps: int, immature: float, index: int
+    ) -> Sequence[int]:
         """Return the number of steps in each octave, the smallest first.
 
-        new_steps: steps in every octave for new content. immature: immature share of the frame.
+        octaves: their number. new_steps: steps in every octave for new content. immature: immature
+        share of the frame. index: of the frame.
         """
-        counts = [new_steps] * self.octaves
+        counts = [new_steps] * octaves
         if new_steps < self.iterations:
             counts[-1] += self.upkeep_iterations
-            if self.octaves > 1 and immature > LEAST_NEW:
-                turn = index % (self.octaves - 1)
-                counts[turn] = max(counts[turn], self.entering_iterations)
+            if octaves > 1 and immature > LEAST_NEW:
+                # with many octaves, several take turns together: content matures in few frames
+                period = min(octaves, PREVIEW_OCTAVES) - 1
+                for turn in range(index % period, octaves - 1, period):
+                    counts[turn] = max(counts[turn], self.entering_iterations)
         return counts
 
 

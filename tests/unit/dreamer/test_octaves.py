@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
 from helpers.dreaming import HEIGHT, MATURE, NEW, WIDTH, Watched, dream, grey, image
@@ -237,6 +239,97 @@ def test_resizing_there_and_back_keeps_the_mean_and_the_size() -> None:
 def test_settings_out_of_range_are_refused(setting: dict[str, object]) -> None:
     with pytest.raises(UserError, match=next(iter(setting))):
         octaves(**setting)
+
+
+PREVIEW = [(98, 175), (138, 245), (193, 343), (270, 480)]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((270, 480), PREVIEW),
+        ((540, 960), [*PREVIEW, (378, 672), (540, 960)]),
+        ((1080, 1920), [*PREVIEW, (378, 672), (529, 941), (741, 1317), (1080, 1920)]),
+        ((90, 160), [(90, 160)]),
+        ((140, 240), [(100, 172), (140, 240)]),
+        ((480, 270), [(h, w) for w, h in PREVIEW]),
+    ],
+)
+def test_automatic_octaves_begin_with_the_sizes_of_a_preview(
+    size: tuple[int, int], expected: list[tuple[int, int]]
+) -> None:
+    assert octaves(octaves="auto").sizes(*size) == expected
+
+
+def test_without_fine_detail_the_octaves_end_with_those_of_a_preview() -> None:
+    assert octaves(octaves="auto", fine_detail=0).sizes(1080, 1920) == PREVIEW
+    assert octaves(octaves="auto", fine_detail=0).sizes(90, 160) == [(90, 160)]
+
+
+def test_automatic_octaves_too_small_for_the_network_are_left_out() -> None:
+    dreamer = octaves(octaves="auto")
+    assert dreamer.fit(height=270, width=480, smallest_side=98) is dreamer
+    fitted = dreamer.fit(height=540, width=960, smallest_side=139)
+    assert fitted.sizes(540, 960) == [(193, 343), (270, 480), (378, 672), (540, 960)]
+    assert dreamer.fit(270, 480, 260).sizes(270, 480) == [(270, 480)]
+
+
+def test_octaves_beyond_a_preview_take_smaller_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.dreamer.octaves.PREVIEW_PIXELS", HEIGHT * WIDTH / 16)
+    settings = {"octaves": "auto", "octave_scale": 2, "iterations": 1, "smoothing": 0}
+    assert octaves(**settings).sizes(HEIGHT, WIDTH)[-3:] == [(12, 16), (24, 32), (48, 64)]
+    start = 0.25 + 0.5 * image()  # nothing is clamped
+
+    def added(fine_detail: float, height: int) -> float:
+        """Root mean square of what a step adds in the octave of this height."""
+
+        def only_there(picture: Tensor) -> tuple[Tensor, Tensor]:
+            noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(0))
+            return noise * (picture.shape[2] == height), torch.tensor(0.0)
+
+        dreamer = octaves(**settings, fine_detail=fine_detail)
+        return float((dream(dreamer, only_there, start=start).image - start).square().mean().sqrt())
+
+    assert added(0.5, 12) == pytest.approx(added(1, 12), rel=1e-3)
+    assert added(0.5, 24) == pytest.approx(added(1, 24) / 2, rel=1e-3)
+    assert added(0.5, 48) == pytest.approx(added(1, 48) / 4, rel=1e-3)
+    assert added(0, 24) == added(0, 48) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_dream_without_fine_detail_is_kept_up_at_the_size_of_a_preview(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipeline.dreamer.octaves.PREVIEW_PIXELS", HEIGHT * WIDTH / 4)
+    gradient = Watched()
+    coarse = octaves(octaves="auto", octave_scale=2, fine_detail=0, upkeep_iterations=2)
+    made = dream(coarse, gradient, maturity=MATURE)
+    assert gradient.sizes == {(24, 32): 2}
+    assert made.image.shape == image().shape
+    assert made.steps == pytest.approx(2 / 4)
+
+
+def test_new_content_gets_every_smaller_octave_within_three_frames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipeline.dreamer.octaves.PREVIEW_PIXELS", 16 * 16)
+    entering = MATURE.clone()
+    entering[..., :6] = 0
+    dreamer = octaves(octaves="auto", upkeep_iterations=0, entering_iterations=1)
+    smaller = dreamer.sizes(HEIGHT, WIDTH)[:-1]
+    assert len(smaller) > 5
+    steps: Counter[tuple[int, int]] = Counter()
+    for index in range(3):
+        gradient = Watched()
+        dream(dreamer, gradient, maturity=entering, index=index)
+        steps += gradient.sizes
+    assert steps == dict.fromkeys(smaller, 1)
+
+
+def test_automatic_octaves_shift_as_a_preview_does() -> None:
+    dreamer = octaves(octaves="auto", jitter=32)
+    full = dreamer._jitter((1080, 1920), (1080, 1920))
+    assert full == dreamer._jitter((270, 480), (1080, 1920)) == 32
+    assert dreamer._jitter((98, 175), (1080, 1920)) == dreamer._jitter((98, 175), (270, 480)) == 12
 
 
 def test_octaves_that_smoothing_would_reach_across_are_left_out():
