@@ -19,8 +19,10 @@ from pipeline.config.documentation import (
     choices,
     default_choice,
     general_settings,
+    settings_by_key,
 )
-from pipeline.errors import UserError, did_you_mean, printable
+from pipeline.config.synonyms import near_choice, near_setting
+from pipeline.errors import UserError, printable
 
 USAGE = """\
 usage: dreamreel INPUT [KEY=VALUE ...]        dream over a video or a picture
@@ -114,7 +116,7 @@ def _topic(topic: str) -> str:
             known = choice_names(group)
             raise UserError(
                 f"{group}: must be one of {', '.join(known)}, got {printable(name)!r}; "
-                f"{did_you_mean(name, known)}"
+                f"{near_choice(group, name, known)}"
             )
         return _choice_text(choice(group, name))
     if group in PRESETS:
@@ -126,10 +128,9 @@ def _topic(topic: str) -> str:
         return "\n\n".join([heading, *map(_choice_text, found)])
     settings = [one for one in _all_settings() if f"{one.key}.".startswith(f"{group}.")]
     if not settings:
-        known = [*STAGES, *PRESETS, *(one.key for one in _all_settings())]
         raise UserError(
             f"--help {printable(topic)}: must name a group, choice or setting; "
-            f"{did_you_mean(topic, known)}"
+            f"{near_setting(group, settings_by_key())}"
         )
     return _settings_text(settings)
 

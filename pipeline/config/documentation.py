@@ -101,6 +101,20 @@ def choice(group: str, name: str) -> Choice:
     return Choice(group, name, first_comment(text), tuple(settings))
 
 
+def settings_by_key() -> dict[str, list[str]]:
+    """Return every key that can be set -> the choices that have it, as GROUP=CHOICE.
+
+    A group is mapped to all its choices, a setting that belongs to no group to none.
+    """
+    found: dict[str, list[str]] = {one.key: [] for one in general_settings()}
+    for group in (*STAGES, *PRESETS):
+        found[group] = [f"{group}={name}" for name in choice_names(group)]
+    for one in (one for group in STAGES for one in choices(group)):
+        for setting in one.settings:
+            found.setdefault(setting.key, []).append(f"{one.group}={one.name}")
+    return found
+
+
 @cache
 def default_choice(group: str) -> str:
     """Return the choice of this group that config.yaml makes; empty: none."""

@@ -15,9 +15,16 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.documentation import PRESETS, STAGES, first_comment, general_settings
+from pipeline.config.documentation import (
+    PRESETS,
+    STAGES,
+    first_comment,
+    general_settings,
+    settings_by_key,
+)
 from pipeline.config.plain_data import MAX_BYTES, check_plain
-from pipeline.errors import UserError, did_you_mean, printable
+from pipeline.config.synonyms import near_setting
+from pipeline.errors import UserError, printable
 
 DEFAULTS = "defaults.yaml"
 
@@ -75,9 +82,14 @@ def defaults(user_only: Collection[str]) -> dict[str, Any]:
                 "leave it out"
             )
         if str(key) not in known and not (group in STAGES and rest):
+            allowed = {
+                name: with_it
+                for name, with_it in settings_by_key().items()
+                if name.partition(".")[0] not in user_only and name not in user_only
+            }
             raise UserError(
                 f"{printable(path)}: {printable(key)} is not a setting; "
-                f"{did_you_mean(str(key), known)}"
+                f"{near_setting(str(key), allowed)}"
             )
         scalars = value if isinstance(value, list) else [value]
         plain = all(isinstance(one, str | int | float | bool | None) for one in scalars)

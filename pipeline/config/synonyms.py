@@ -122,12 +122,14 @@ CHOICES = {
 def near_setting(key: str, known: Collection[str]) -> str:
     """Return the end of the error line for an unknown setting: which one may have been meant.
 
-    known: all settings; if it is a mapping, to the choices, GROUP=CHOICE, that have each.
+    known: all settings that may be set here, of which some may be the names of whole groups; if it
+    is a mapping, to the choices, GROUP=CHOICE, that have each.
     """
     group, dot, _ = key.partition(".")
     name = key.rpartition(".")[2]
     meant = SETTINGS.get(name.lower(), "")
-    if meant and not (dot and meant.partition(".")[0] != group):
+    elsewhere = dot and meant.partition(".")[0] != group
+    if meant and not elsewhere and _is_known(meant, known):
         return f"did you mean {meant}{_where(meant, known)}?"
     same_name = [other for other in known if other.endswith(f".{name}")]
     if same_name and not dot:
@@ -141,6 +143,12 @@ def near_choice(group: str, name: str, known: Collection[str]) -> str:
     if meant:
         return f"did you mean {group}={meant}?"
     return did_you_mean(name, known, f"set {group}=CHOICE")
+
+
+def _is_known(key: str, known: Collection[str]) -> bool:
+    """Return whether this setting, or a group that it belongs to, is one of these."""
+    names = key.split(".")
+    return any(".".join(names[:end]) in known for end in range(1, len(names) + 1))
 
 
 def _where(key: str, known: Collection[str]) -> str:

@@ -72,10 +72,25 @@ def test_the_help_of_a_choice_states_type_range_and_default() -> None:
     assert "number from 0.01 to 100" in " ".join(row[0].split())
 
 
-@pytest.mark.parametrize("topic", ["camrea", "camera=zoomm", "dreamer.octave", "widht"])
-def test_help_of_what_does_not_exist_names_what_does(topic: str) -> None:
-    with pytest.raises(UserError, match="did you mean"):
+@pytest.mark.parametrize(
+    ("topic", "end"),
+    [
+        ("camrea", "did you mean camera?"),
+        ("camera=zoomm", "did you mean zoom?"),
+        ("dreamer.octave", "did you mean dreamer.octaves?"),
+        ("widht", "did you mean width?"),
+        ("lr", "did you mean dreamer.step_size?"),
+        ("fps", "did you mean source.rate, with source=feedback or source=images?"),
+        ("step_size", "did you mean dreamer.step_size?"),
+        ("cmaera=zoom", "did you mean camera?"),
+        ("encoder=x264", "did you mean encoder=h264?"),
+        ("xyzzy", "--help all lists all settings"),
+    ],
+)
+def test_help_of_what_does_not_exist_names_what_does(topic: str, end: str) -> None:
+    with pytest.raises(UserError) as caught:
         help_of([topic])
+    assert str(caught.value).endswith(f"; {end}")
 
 
 def test_help_with_settings_on_the_line_explains_these(tmp_path: Path) -> None:
@@ -234,6 +249,9 @@ def test_own_defaults_apply_where_the_command_line_says_nothing(own: Path) -> No
         ("limits.memory: 1000", "must not set limits.memory"),
         ("plan: true", "must not set plan"),
         ("sed: 1", "sed is not a setting; did you mean seed"),
+        ("lr: 0.02", "lr is not a setting; did you mean dreamer.step_size?"),
+        ("step_size: 0.02", "step_size is not a setting; did you mean dreamer.step_size?"),
+        ("output_file: x.mp4", "output_file is not a setting; --help all lists all settings"),
         ("seed: ${oc.env:HOME}", "must not contain ${...}"),
         ("a: &a [1]\nb: [*a, *a]", "must not contain aliases"),
         ("dreamer: {octaves: 2}", "dreamer must be a plain value"),

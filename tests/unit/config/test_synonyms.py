@@ -69,6 +69,21 @@ def test_a_word_of_the_field_is_answered_with_our_setting(word: str, end: str) -
 
 
 @pytest.mark.parametrize(
+    ("word", "known", "end"),
+    [
+        ("output_file", ["seed", "encoder"], "--help all lists all settings"),
+        ("crf", ["seed", "encoder"], "did you mean encoder.options.crf?"),
+        ("dreamer.lr", ["dreamer.step_size"], "did you mean dreamer.step_size?"),
+        ("dreamer.tv", ["dreamer.octaves"], "did you mean dreamer.octaves?"),
+    ],
+)
+def test_only_a_setting_that_may_be_set_here_is_meant(
+    word: str, known: list[str], end: str
+) -> None:
+    assert near_setting(word, known) == end
+
+
+@pytest.mark.parametrize(
     ("argument", "end"),
     [
         ("encoder=x264", "did you mean encoder=h264?"),
