@@ -8,6 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.encoder import Encoder
 
 EXTRAS = {
     "local": ("hydra_plugins.hydra_joblib_launcher", "sweeps with several jobs at once"),
@@ -84,17 +88,28 @@ def _why_no_gpu() -> str:
 
 def _encoder_state(name: str) -> str:
     """Return "works", or why two test pictures could not be encoded."""
-    from pipeline.config.compose import compose_stage
     from pipeline.errors import UserError
     from pipeline.frame import Clip
 
-    encoder = compose_stage("encoder", f"encoder={name}")
+    encoder = packaged_encoder(name)
     try:
         with TemporaryDirectory() as folder:
             encoder.check(Clip(256, 256, Fraction(25), 2), Path(folder), encoder.suffixes[0])
     except UserError as error:
         return f"does not work: {error}"
     return "works"
+
+
+def packaged_encoder(name: str) -> Encoder:
+    """Return the encoder with the settings of conf/encoder/NAME.yaml.
+
+    Composing all settings to get these few would take 0.1 s for each encoder.
+    """
+    from pipeline.config.hydra_config import yaml_of
+    from pipeline.config.instantiate import build
+
+    encoder: Encoder = build(yaml_of("encoder", name), "encoder", trusted=["pipeline"])
+    return encoder
 
 
 def _is_there(package: str) -> bool:

@@ -15,10 +15,11 @@ from helpers.sampling import every
 from omegaconf import OmegaConf
 
 from pipeline.cli.help import help_of
+from pipeline.cli.info import packaged_encoder
 from pipeline.cli.save_look import save
 from pipeline.cli.shorthand import expand
 from pipeline.config import own_presets
-from pipeline.config.compose import check, compose_settings
+from pipeline.config.compose import check, compose_settings, compose_stage
 from pipeline.config.documentation import (
     PRESETS,
     STAGES,
@@ -185,6 +186,11 @@ def test_a_command_says_what_it_does_or_what_is_wrong(
 def test_versions_name_ffmpeg_torch_and_device(tmp_path: Path) -> None:
     lines = dreamreel("--version", cwd=tmp_path).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["dreamreel", "ffmpeg", "torch", "device"]
+
+
+@pytest.mark.parametrize("name", choice_names("encoder"))
+def test_the_encoder_that_info_tests_is_the_composed_one(name: str) -> None:
+    assert packaged_encoder(name) == compose_stage("encoder", f"encoder={name}")
 
 
 @pytest.mark.parametrize("words", every(2, ["--help", "list looks", "--help all", "--version"]))
