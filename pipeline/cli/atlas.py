@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from pipeline import compose
 from pipeline.cli.exit_codes import print_text
+from pipeline.cli.settings_parser import settings_parser
 from pipeline.cli.shorthand import expand
 from pipeline.config.compose import compose_stage
 from pipeline.errors import UserError, printable
@@ -57,13 +58,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    raw = argparse.RawDescriptionHelpFormatter
-    result = argparse.ArgumentParser(
-        prog="dreamreel atlas", description=__doc__, formatter_class=raw
-    )
-    result.add_argument(
-        "settings", nargs="+", metavar="INPUT|KEY=VALUE", help="a picture and any settings"
-    )
+    result = settings_parser("atlas", __doc__, "a picture")
     result.add_argument("--layer", help="draw the channels of this layer instead of all layers")
     result.add_argument(
         "--channels", type=int, default=24, help="number of channels with --layer (24)"

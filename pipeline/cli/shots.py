@@ -22,6 +22,7 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from pipeline.cli.app import main as dreamreel
+from pipeline.cli.settings_parser import settings_parser
 from pipeline.cli.shorthand import expand
 from pipeline.config.compose import compose_stage
 from pipeline.errors import UserError, printable
@@ -43,13 +44,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    raw = argparse.RawDescriptionHelpFormatter
-    result = argparse.ArgumentParser(
-        prog="dreamreel shots", description=__doc__, formatter_class=raw
-    )
-    result.add_argument(
-        "settings", nargs="+", metavar="INPUT|KEY=VALUE", help="a video and any settings"
-    )
+    result = settings_parser("shots", __doc__, "a video")
     result.add_argument("-o", dest="output", metavar="FILE", help="same as output=FILE")
     result.add_argument(
         "--least",
