@@ -120,7 +120,7 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
     if running is not None and running.is_done(job.output, job.fingerprint.facts):
         return f"{running.line} (already done)"
     if job.stills is not None:
-        return stills.stills_summary(stills.run_stills(job))
+        return summary(stills.run_stills(job))
     outcome = single.run(job)
     if running is not None:
         running.stop = outcome.stop

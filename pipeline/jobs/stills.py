@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import UserError, printable
 from pipeline.gradient import Gradient
@@ -152,23 +150,6 @@ def _add_all(stills_run: _StillsRun, stills: StillCollection) -> None:
             progress(stills_run.gain)
             if stop and len(stills_run.figures) + len(stills_run.left_out) < len(result_names):
                 raise KeyboardInterrupt
-
-
-def stills_summary(outcome: RenderResult) -> str:
-    """Return a line with the path of the pictures, and their cost and metrics."""
-    figures: Any = outcome.figures
-    pictures, left_out = figures["pictures"].values(), figures["left_out"]
-    seconds = [picture["seconds_per_frame"]["total"] for picture in pictures]
-    gains = [picture["gain"]["mean"] for picture in pictures if picture["gain"] is not None]
-    phrases = [
-        f"{len(seconds)} picture{'s' * (len(seconds) != 1)} in {sum(seconds):.0f} s "
-        f"({statistics.fmean(seconds):.2f} s per picture)"
-    ]
-    if gains:
-        phrases.append(f"gain {statistics.fmean(gains):.2f}")
-    if left_out:
-        phrases.append(f"{len(left_out)} skipped")
-    return f"{printable(outcome.output)}: {'; '.join(phrases)}"
 
 
 @dataclass

@@ -19,6 +19,7 @@ from helpers.stages import job_of, part, pipeline_of, stages
 from pipeline.errors import UserError
 from pipeline.frame import Clip
 from pipeline.jobs import stills as album
+from pipeline.jobs.summary import summary
 from pipeline.recording.fingerprint import Fingerprint
 from pipeline.source import Source
 from pipeline.source.still import Still
@@ -121,7 +122,7 @@ def test_a_whole_album_leaves_its_figures(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "dreamt.render" / "report.json").read_text())
     assert report == outcome.figures
     assert report["weights_sha256"] == "toy"
-    assert album.stills_summary(outcome).count("3 pictures in ") == 1
+    assert summary(outcome).count("3 pictures in ") == 1
 
 
 def test_whoever_stops_keeps_the_pictures_that_are_done(tmp_path: Path) -> None:
@@ -220,7 +221,7 @@ def test_a_picture_too_small_for_the_network_is_left_out(tmp_path: Path) -> None
     outcome = rendered(tmp_path, shrink, dreamer=smooth)
     assert set(outcome.figures["pictures"]) == {"0.png", "2.png"}
     assert "at least" in outcome.figures["left_out"]["1.png"]
-    assert album.stills_summary(outcome).endswith("; 1 skipped")
+    assert summary(outcome).endswith("; 1 skipped")
 
 
 def test_an_album_of_which_nothing_can_be_dreamt_leaves_nothing(tmp_path: Path) -> None:
