@@ -11,7 +11,7 @@ from pipeline.config import own_presets
 from pipeline.config.documentation import PRESETS, STAGES, choices
 from pipeline.errors import UserError, did_you_mean, printable
 
-GROUPS = {
+LISTS = {
     **{f"{group}s": group for group in (*STAGES, *PRESETS) if group not in ("cuts", "quality")},
     "cuts": "cuts",
     "qualities": "quality",
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         description="List looks and other choices, the layers of a network or its class names.",
         epilog="dreamreel list looks; dreamreel list labels cat; dreamreel list layers model=vgg16",
     )
-    known = ", ".join((*GROUPS, *OF_MODEL))
+    known = ", ".join((*LISTS, *OF_MODEL))
     result.add_argument("what", metavar="WHAT", help=f"one of {known}")
     result.add_argument(
         "words",
@@ -60,11 +60,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _group(what: str) -> str:
     """Return the group that is listed; its singular works too. Raises UserError."""
-    if what in GROUPS:
-        return GROUPS[what]
-    if what in GROUPS.values():
+    if what in LISTS:
+        return LISTS[what]
+    if what in LISTS.values():
         return what
-    known = [*GROUPS, *OF_MODEL]
+    known = [*LISTS, *OF_MODEL]
     raise UserError(
         f"list: must be one of {', '.join(known)}, got {printable(what)!r}; "
         f"{did_you_mean(what, known, 'choose one of these')}"

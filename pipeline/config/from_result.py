@@ -11,8 +11,8 @@ import yaml
 
 from pipeline.config import own_presets
 from pipeline.config.conf_dir import config_dir
-from pipeline.config.documentation import PRESETS
-from pipeline.config.hydra_config import GROUPS, top_level_defaults, yaml_of
+from pipeline.config.documentation import PRESETS, STAGES
+from pipeline.config.hydra_config import top_level_defaults, yaml_of
 from pipeline.config.hydra_flags import split_options as options_and_others
 from pipeline.config.plain_data import REFERENCE, check_plain
 from pipeline.config.preset_rules import USER_ONLY_KEYS
@@ -71,7 +71,7 @@ def overrides_of_result(path: Path, arguments: Sequence[str]) -> list[str]:
     explicit = _explicit_settings(given, settings, split_config_dir(options)[0])
     general = [key for key in top_level_defaults() if key not in USER_ONLY_KEYS and key in settings]
     found = [*_general_overrides(settings, general)]
-    for group in GROUPS:
+    for group in STAGES:
         if group not in explicit:
             found += _group_overrides(group, settings)
     remaining = [(key, value) for key, value in found if not _is_covered(key.lstrip("+"), explicit)]

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from pipeline.config.conf_dir import config_dir
+from pipeline.config.documentation import STAGES
 from pipeline.config.launchers import missing_extra
 from pipeline.config.plain_data import check_calls, check_single
 from pipeline.config.preset_rules import Schema
@@ -22,9 +23,8 @@ from pipeline.sweep.override_grammar import quote
 
 # Stages are built in this order, so that cheap checks come before the network is loaded.
 CONSTANT_GROUPS = ("source", "cuts", "flow", "encoder")
-SCHEDULABLE_GROUPS = ("camera", "warp", "governor", "dreamer", "objective")
+SCHEDULABLE_GROUPS = tuple(group for group in STAGES if group not in (*CONSTANT_GROUPS, "model"))
 """Groups whose numbers may be schedules."""
-GROUPS = (*CONSTANT_GROUPS, *SCHEDULABLE_GROUPS, "model")
 
 MEANINGS = (
     (  # the name of this choice is part of a file name in conf/quality/
@@ -91,7 +91,7 @@ def check_keys(cfg: DictConfig) -> None:
     Nothing else checks which keys + and ~ added or removed. Also refuses calls of resolvers, lists
     and mappings with references, and a `from` that is not given on the command line.
     """
-    known = {*GROUPS, *top_level_defaults()}
+    known = {*STAGES, *top_level_defaults()}
     for key in map(str, cfg):
         if key not in known:
             raise UserError(unknown_setting(key, _known()))
@@ -106,7 +106,7 @@ def check_keys(cfg: DictConfig) -> None:
     check_calls(plain)
     for key in top_level_defaults():
         check_single(key, plain[key])
-    for group in GROUPS:
+    for group in STAGES:
         if not isinstance(plain[group], dict) or "_target_" not in plain[group]:
             raise UserError(f"{group}: must be a choice, got none; set {group}=CHOICE")
 
@@ -161,7 +161,7 @@ def schema() -> Schema:
             choices.setdefault(group, set()).add(path.stem)
     keys = {
         group: frozenset(str(key) for name in choices[group] for key in yaml_of(group, name))
-        for group in GROUPS
+        for group in STAGES
     }
     group_choices = {group: frozenset(names) for group, names in choices.items()}
     return Schema(group_choices, keys, frozenset(top_level_defaults()))

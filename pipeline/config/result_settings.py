@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.hydra_config import GROUPS, top_level_defaults
+from pipeline.config.documentation import STAGES
+from pipeline.config.hydra_config import top_level_defaults
 from pipeline.config.plain_data import check_plain
 from pipeline.config.preset_rules import USER_ONLY_KEYS
 from pipeline.errors import UserError, printable
@@ -38,7 +39,7 @@ def result_settings(path: Path) -> dict[str, Any]:
     """
     check_name(KEY, path)
     settings = _read(path)
-    for group in GROUPS:
+    for group in STAGES:
         if not isinstance(settings.get(group), dict) or TARGET not in settings[group]:
             raise UserError(
                 f"{KEY}: must contain settings of {group}, got {printable(path)} without them; "

@@ -15,13 +15,13 @@ from helpers.settings import composed, name
 from helpers.stages import CONF, READ
 
 from pipeline.config.arguments import ENCODERS
-from pipeline.config.hydra_config import GROUPS
+from pipeline.config.documentation import STAGES
 from pipeline.config.instantiate import ScheduledConfig, build
 from pipeline.config.targets import TARGET, resolve_target
 from pipeline.schedule import VARIABLES
 
 YAMLS = sorted([*CONF.glob("*/*.yaml"), *CONF.glob("quality/*/*.yaml")])
-PARTS = [path for path in YAMLS if path.parent.parent == CONF and path.parent.name in GROUPS]
+PARTS = [path for path in YAMLS if path.parent.parent == CONF and path.parent.name in STAGES]
 DOWNLOADS = (
     "pipeline.model.torchvision.classifier",
     "pipeline.model.timm.named",
@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 def test_every_group_of_parts_has_a_default_and_a_folder() -> None:
     # recipe and hydra are no parts: they say how the others are set
     folders = {path.name for path in CONF.iterdir() if path.is_dir()}
-    assert set(GROUPS) <= folders
+    assert set(STAGES) <= folders
     defaults = {key for line in settings(CONF / "config.yaml")["defaults"] if isinstance(line, dict)
                 for key in line}  # fmt: skip
     assert folders - {"hydra"} <= defaults
