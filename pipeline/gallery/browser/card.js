@@ -1,4 +1,4 @@
-/* A job in the grid: its picture first, what is its own below. */
+/* A job in the grid: its picture, with its settings and metrics below. */
 
 class CardView {
   constructor(open, starred) {
@@ -18,7 +18,7 @@ class CardView {
     this.told = '';
   }
 
-  /* Shows what is new of the card; what has not changed is left alone, and plays on. */
+  /* Update the elements if the card has changed; otherwise leave them alone, so that the video keeps playing. */
   show(card, keys) {
     const told = JSON.stringify([card, keys]);
     if (told === this.told) return;
@@ -29,7 +29,7 @@ class CardView {
     this.screen.show(card.poster || (card.video ? null : card.file), card.video);
     const unseen = !card.poster && !card.video && !card.file;
     this.reason.hidden = !(unseen || card.state === 'failed');
-    this.why.textContent = card.line || (unseen && card.state === 'done' ? 'No picture available' : '');
+    this.why.textContent = card.line || (unseen && card.state === 'done' ? 'No picture' : '');
     if (card.state === 'failed') this.screen.show(null, null);
     this.mark.textContent = mark(card);
     this.mark.hidden = !this.mark.textContent;

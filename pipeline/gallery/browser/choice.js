@@ -1,8 +1,8 @@
-/* Which cards are shown, and in which order. */
+/* Filters and sort order of the cards. */
 
 const FIGURES = ['gain', 'flicker', 'pace'];
 
-/* Numbers by size, words by letters, and numbers before words. */
+/* Compare two values for sorting: numbers by value, text alphabetically, numbers before text. */
 function compared(one, other) {
   const [a, b] = [Number(one), Number(other)];
   const [first, second] = [one !== '' && !Number.isNaN(a), other !== '' && !Number.isNaN(b)];
@@ -15,8 +15,8 @@ const choice = {
   sort: 'plan',
   down: false,
   starred: false,
-  chosen: new Map(), /* setting, or 'state' -> values that are let through; none = all */
-  between: new Map(), /* figure -> [least, most], null = no bound */
+  chosen: new Map(), /* setting, or 'state' -> the values to show; empty: all */
+  between: new Map(), /* metric -> [minimum, maximum]; null: no limit */
 
   value(card, keys, name) {
     if (name === 'state') return card.state;
@@ -48,7 +48,7 @@ const choice = {
     return true;
   },
 
-  /* The cards that are let through, in order; what has no value comes last, whichever way. */
+  /* Return the cards that pass the filters, sorted; those without a value are last in both directions. */
   of(cards, keys) {
     const kept = cards.filter((card) => this.lets(card, keys));
     if (this.sort === 'plan') return this.down ? kept.reverse() : kept;
@@ -62,7 +62,7 @@ const choice = {
   },
 };
 
-/* The chips and bounds, as they are chosen; changed: called whenever one is. */
+/* Return the elements of the filters in their current state. changed: called when the user changes one. */
 function filters(cards, keys, changed) {
   const rows = [];
   const named = [...keys.map((key) => [`=${key}`, short(key)]), ['state', 'state']];

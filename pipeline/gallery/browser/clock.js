@@ -1,4 +1,4 @@
-/* One clock for all videos; each is led back to it where it strays. */
+/* A clock that all videos follow; one that is out of step is brought back to it. */
 
 const clock = {
   playing: false,
@@ -22,9 +22,9 @@ const clock = {
   },
 };
 
-const FAR = 0.25; /* seconds off from which it jumps; below, its speed is bent */
-const NEAR = 0.015;
-const JUMPS = 1200; /* milliseconds between two jumps: what cannot keep up must not only seek */
+const FAR = 0.25; /* seconds; a video that is further off seeks, a nearer one plays faster or slower */
+const NEAR = 0.015; /* seconds; a difference that is ignored */
+const JUMPS = 1200; /* minimum milliseconds between two seeks: a video that cannot keep up must also play */
 
 function follow(video, time) {
   if (!(video.duration > 0) || video.seeking) return;

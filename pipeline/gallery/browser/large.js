@@ -1,13 +1,13 @@
-/* One job large, with all that is known of it; or two side by side. */
+/* The large view: one job with all its details, or two jobs next to each other. */
 
 const large = {
   dialog: $('large'),
-  held: null, /* the card beside which the other is looked at */
+  held: null, /* the card that is compared with the current one; null: no comparison */
   card: null,
   screens: [],
 
-  /* step(by): the next card in that direction; starred(card): after its star was pressed;
-     pressed(): after the picture was. */
+  /* Set the callbacks. step(by): show the next card in this direction. starred(card): its star was
+     pressed. pressed(): the picture was pressed. */
   begin(step, starred, pressed) {
     Object.assign(this, { step, starred, pressed });
     this.dialog.addEventListener('close', () => this.left());
@@ -35,7 +35,7 @@ const large = {
     }
   },
 
-  /* Shows news of what is open; what has not changed plays on. */
+  /* Update the open view; a video that has not changed keeps playing. */
   renew(data) {
     if (!this.dialog.open) return;
     this.data = data;
@@ -65,7 +65,7 @@ const large = {
     this.seen = '';
   },
 
-  /* Two stand as they are larger: side by side, or one above the other. */
+  /* Place two videos side by side or one above the other, whichever makes them larger. */
   fit() {
     const { clientWidth: width, clientHeight: height } = this.dialog.firstChild;
     const ratio = (this.card.width || 16) / (this.card.height || 9);
@@ -86,7 +86,7 @@ const large = {
       this.clear();
       this.dialog.replaceChildren(make('div', { className: 'panes' }, ...cards.map((card) => this.pane(card))), make('aside'));
     }
-    this.seen = seen; /* what has not changed plays on */
+    this.seen = seen; /* a video that has not changed keeps playing */
     this.dialog.lastChild.replaceChildren(this.tools(), ...this.about(this.card, unfolded));
     this.fit();
     const again = this.dialog.querySelector(`[data-tool="${focused || 'next'}"]`);
@@ -118,7 +118,7 @@ const large = {
       tool('back', 'Previous (←)', '←', () => this.step(-1)),
       tool('next', 'Next (→)', '→', () => this.step(1)),
       tool('star', 'Favourite (f)', '★', () => this.starred(this.card), stars.has(this.card.name)),
-      tool('compare', 'Keep this one and show others next to it (c)', this.held ? 'Stop comparing' : 'Compare', () => this.compare(), Boolean(this.held)),
+      tool('compare', 'Compare this job with others (c)', this.held ? 'Stop comparing' : 'Compare', () => this.compare(), Boolean(this.held)),
       Object.assign(tool('close', 'Close (Esc)', '✕', () => this.dialog.close()), { className: 'close' }));
   },
 
@@ -129,12 +129,12 @@ const large = {
     if (how) parts.push(make('p', { className: card.state === 'failed' ? 'bad' : '', textContent: how }));
     if (keys.length) parts.push(make('h2', { textContent: 'Settings of this job' }), table(keys.map((key, at) => [key, plain(card.settings[at])])));
     const figures = measured(card);
-    if (figures.length) parts.push(make('h2', { textContent: 'Measured' }), table(figures));
-    parts.push(make('h2', { textContent: 'Render the full clip like this' }), command(card.again, 'Copy the command'),
-      make('h2', { textContent: 'The same, with every setting' }), command(card.whole, 'Copy the command with every setting'));
+    if (figures.length) parts.push(make('h2', { textContent: 'Result' }), table(figures));
+    parts.push(make('h2', { textContent: 'Command for the full clip' }), command(card.again, 'Copy the command'),
+      make('h2', { textContent: 'The same command with every setting' }), command(card.whole, 'Copy the command with every setting'));
     if (card.file) parts.push(make('p', {}, make('a', { href: card.file, textContent: 'Open the file', target: '_blank', rel: 'noopener' })));
     if (card.recipe.some((line) => lines[line])) {
-      parts.push(make('details', { open: unfolded }, make('summary', { textContent: 'All settings, resolved' }),
+      parts.push(make('details', { open: unfolded }, make('summary', { textContent: 'All settings' }),
         make('pre', { textContent: card.recipe.map((line) => lines[line]).join('\n'), tabIndex: 0 })));
     }
     return parts;

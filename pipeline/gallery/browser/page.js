@@ -1,4 +1,4 @@
-/* The page: the bar, the keys, and news while the sweep runs. */
+/* The page: the toolbar, the keyboard, and updates while the sweep runs. */
 
 let data = JSON.parse($('data').textContent);
 const views = new Map();
@@ -30,7 +30,7 @@ function show(news) {
   large.renew(data);
 }
 
-/* Puts the cards that are chosen into their order; those that stay where they are are not touched. */
+/* Show the filtered cards in order; elements that are already in place are not moved. */
 function arrange() {
   order = choice.of([...data.cards], data.keys);
   const wanted = order.map((card) => views.get(card.name).element);
@@ -56,7 +56,7 @@ function state() {
     if (number && (number < all || name !== 'done')) words.push(`${number} ${STATES[name]}`);
   }
   const text = words.join(' · ');
-  if ($('state').textContent !== text) $('state').textContent = text; /* else it would be read out again */
+  if ($('state').textContent !== text) $('state').textContent = text; /* an unchanged text must not be announced again */
   const done = data.cards.reduce((sum, card) => sum + (card.state === 'failed' ? 1 : share(card) || 0), 0);
   document.title = `${data.live ? `${count('done', 'failed')} of ${all} · ` : ''}${data.title} · dreamreel`;
   $('whole').hidden = !data.live;
@@ -65,7 +65,7 @@ function state() {
   if (data.mosaic) $('mosaic').href = data.mosaic;
 }
 
-/* The choices that the data has; those that were made stay. */
+/* Offer filters for the values that occur; the user's choices are kept. */
 function told() {
   const values = data.cards.map((card) => [card.state, card.settings, FIGURES.map((name) => card[name] !== null)]);
   const stamp = JSON.stringify([data.keys, values]);
@@ -75,7 +75,7 @@ function told() {
 }
 
 function sorts() {
-  const options = [['plan', 'as planned'], ...data.keys.map((key) => [`=${key}`, `by ${short(key)}`]),
+  const options = [['plan', 'job order'], ...data.keys.map((key) => [`=${key}`, `by ${short(key)}`]),
     ...FIGURES.map((name) => [name, `by ${NAMES[name]}`])];
   const stamp = JSON.stringify(options);
   if (stamp === sorts.stamp) return;
@@ -96,7 +96,7 @@ function favour(card) {
   if (large.dialog.open) large.draw();
 }
 
-/* The clock's round: as long as the longest that is shown. */
+/* Advance the videos. The clock starts over after the duration of the longest video shown. */
 function tick() {
   const open = large.dialog.open;
   const videos = open ? large.videos() : watcher.videos();
@@ -119,7 +119,7 @@ function play(playing) {
   tick();
 }
 
-/* One frame on or back, of the first rate that is known: to the middle of it, where seeking is sure. */
+/* Move by frames of the first known rate, to the middle of a frame, so that seeking is exact. */
 function step(by) {
   const rate = (order.find((card) => card.rate) || { rate: 25 }).rate;
   play(false);
@@ -127,7 +127,7 @@ function step(by) {
   tick();
 }
 
-/* From the card with the focus to the next in that direction, by where they stand. */
+/* Move the focus to the next card in the direction of an arrow key. */
 function walk(key) {
   const buttons = [...$('grid').querySelectorAll('.open')];
   const at = buttons.indexOf(document.activeElement);
@@ -192,7 +192,7 @@ function resize() {
   $('grid').classList.toggle('small', size < 260);
 }
 
-/* While the sweep runs: the data again, as a script, for nothing else may be read from the disk. */
+/* Load new data while the sweep runs: as a script, because a page on disk may read no other files. */
 const news = (() => {
   const address = (stamp) => `./gallery/live.js?${Number(stamp)}`;
   const policy = window.trustedTypes ? trustedTypes.createPolicy('dreamreel', { createScriptURL: address }) : { createScriptURL: address };

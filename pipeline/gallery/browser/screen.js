@@ -1,6 +1,6 @@
-/* A place where a job's video plays: it is loaded only while it is looked at. */
+/* The video of a job, which is loaded only while it is in or near the visible part of the page. */
 
-const MOST = 48; /* videos at once; browsers refuse more at some point, and none is fast enough */
+const MOST = 48; /* maximum number of loaded videos: browsers limit it, and more do not play smoothly */
 
 class Screen {
   constructor(place) {
@@ -12,7 +12,7 @@ class Screen {
     place.prepend(this.image);
   }
 
-  /* poster, source: addresses, null = none. */
+  /* Set the URLs of the picture and of the video; null: none. */
   show(poster, source) {
     if (this.source !== source && this.video) this.leave();
     this.source = source;
@@ -32,7 +32,8 @@ class Screen {
     this.video = video;
   }
 
-  /* A server without ranges, as `python -m http.server`, lets nobody seek: then it is fetched whole. */
+  /* Download the whole video if the server does not support range requests (python -m http.server),
+     because it could not seek otherwise. */
   async whole(video) {
     const reach = video.seekable.length ? video.seekable.end(video.seekable.length - 1) : 0;
     if (this.url || !location.protocol.startsWith('http') || reach > video.duration - 0.5) return;
@@ -58,7 +59,7 @@ class Screen {
   }
 }
 
-/* Which screens are near what is seen: those play, up to MOST of them. */
+/* Tracks which videos are in or near the visible part of the page, and plays up to MOST of them. */
 class Watcher {
   constructor() {
     this.near = new Map();

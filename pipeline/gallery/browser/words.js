@@ -1,4 +1,4 @@
-/* What is said, and the elements that say it: text is only ever text. */
+/* Elements and texts. Text is always inserted as text, never as HTML. */
 
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -32,13 +32,13 @@ function duration(seconds) {
   return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
 }
 
-/* How far a job is, as a share; null = nobody knows. */
+/* Return the completed share of a job, 0 to 1; null: unknown. */
 function share(card) {
   if (card.state === 'done') return 1;
   return card.done && card.frames ? Math.min(1, card.done / card.frames) : null;
 }
 
-/* What stands on the picture of a job that is not done. */
+/* Return the label on the picture of a job that is not done. */
 function mark(card) {
   if (card.state === 'done') return '';
   const words = [STATES[card.state]];
@@ -52,20 +52,20 @@ function spoken(card, keys) {
   return `${said || card.name}, ${mark(card) || 'done'}`;
 }
 
-/* What outlives the page where the browser lets it, else what lives as long as the page. */
+/* The favourites: stored by the browser if it permits this, otherwise until the page is closed. */
 const stars = (() => {
   const key = `dreamreel ${location.pathname} favourites`;
   let names = new Set();
   try {
     names = new Set(JSON.parse(localStorage.getItem(key) || '[]'));
-  } catch { /* no storage, or not ours: none */ }
+  } catch { /* no storage, or invalid content: no favourites */ }
   return {
     has: (name) => names.has(name),
     toggle(name) {
       if (!names.delete(name)) names.add(name);
       try {
         localStorage.setItem(key, JSON.stringify([...names]));
-      } catch { /* kept for as long as the page is open */ }
+      } catch { /* kept until the page is closed */ }
     },
   };
 })();
@@ -73,7 +73,7 @@ const stars = (() => {
 async function copied(text, beside) {
   try {
     await navigator.clipboard.writeText(text);
-  } catch { /* only secure pages have it: the old way, by a selection */
+  } catch { /* the clipboard is available to secure pages only: copy a selection instead */
     const range = document.createRange();
     range.selectNodeContents(beside);
     getSelection().removeAllRanges();
