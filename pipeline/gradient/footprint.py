@@ -45,14 +45,17 @@ class Footprint:
 
 
 class Footprints:
-    """Cache of footprints, each measured once."""
+    """Cache of footprints, each measured once on each device.
+
+    A network is moved to another device in place, where other kernels save other tensors.
+    """
 
     def __init__(self) -> None:
-        self._measured: dict[tuple[Model, tuple[str, ...]], Footprint] = {}
+        self._measured: dict[tuple[Model, tuple[str, ...], torch.device], Footprint] = {}
 
     def of(self, model: Model, layers: Sequence[str], device: torch.device) -> Footprint:
         """Return the footprint of these layers."""
-        key = model, tuple(layers)
+        key = model, tuple(layers), device
         if key not in self._measured:
             self._measured[key] = footprint(model, layers, device)
         return self._measured[key]

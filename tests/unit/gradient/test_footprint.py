@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from helpers.stages import toy_network
 from torch import nn
 
-from pipeline.gradient.footprint import Footprint, footprint
+from pipeline.gradient.footprint import Footprint, Footprints, footprint
+from pipeline.model import Model
 from pipeline.model.efficientnet_lite import efficientnet_lite
 from pipeline.model.network.precision import with_precision
 
@@ -50,3 +53,17 @@ def test_deeper_layers_hold_more() -> None:
 def test_a_stride_that_does_not_divide_the_period_is_told() -> None:
     network = toy_network(nn.Sequential(nn.Conv2d(3, 4, 14, stride=14)))
     assert not footprint(network, ("0",), CPU).is_tileable
+
+
+def test_a_network_is_measured_once_on_each_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[torch.device] = []
+
+    def measure(model: Model, layers: Sequence[str], device: torch.device) -> Footprint:
+        measured.append(device)
+        return Footprint(strides={}, bytes=len(measured), is_tileable=True)
+
+    monkeypatch.setattr("pipeline.gradient.footprint.footprint", measure)
+    network, footprints, other = toy_network(), Footprints(), torch.device("meta")
+    found = [footprints.of(network, ("first",), device).bytes for device in (CPU, other) * 2]
+    assert found == [1, 2, 1, 2]
+    assert measured == [CPU, other]
