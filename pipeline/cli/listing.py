@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pipeline.cli.exit_codes import print_text
 from pipeline.cli.help import table
 from pipeline.config import own_presets
 from pipeline.config.documentation import PRESETS, STAGES, choices
 from pipeline.errors import UserError, did_you_mean, printable
+
+if TYPE_CHECKING:
+    from pipeline.model import Model
 
 LISTS = {
     **{f"{group}s": group for group in (*STAGES, *PRESETS) if group not in ("cuts", "quality")},
@@ -89,16 +93,35 @@ def _print_of_model(
     if what == "layers":
         layers.print_layers(model, every=every)
         return
-    labels = next(filter(None, model.scores.values()), ())
-    if not labels:
+    print_text(table(_matching(_labels(model), words)))
+
+
+def _labels(model: Model) -> list[tuple[str, ...]]:
+    """Return a row with the number and the name of each class.
+
+    If several networks have different classes, their layers come first. Raises UserError if there
+    are no names.
+    """
+    layers_by_classes: dict[tuple[str, ...], list[str]] = {}
+    for layer, classes in model.scores.items():
+        if classes:
+            layers_by_classes.setdefault(classes, []).append(layer)
+    if not model.scores:
+        raise UserError("model: must have classes, got none; set model=efficientnet_lite0")
+    if not layers_by_classes:
         raise UserError(
-            "model: must know the names of its classes, got none; set model.labels=FILE"
+            "model: must know the names of its classes, got none; set model.labels=FILE, or "
+            "model.models.NAME.labels=FILE for one of several networks"
         )
-    rows = [(str(number), label) for number, label in enumerate(labels)]
-    print_text(table(_matching(rows, words)))
+    rows = [
+        (", ".join(layers), str(number), label)
+        for classes, layers in layers_by_classes.items()
+        for number, label in enumerate(classes)
+    ]
+    return [row if len(layers_by_classes) > 1 else row[1:] for row in rows]
 
 
-def _matching(rows: Sequence[tuple[str, str]], words: Sequence[str]) -> Sequence[tuple[str, str]]:
+def _matching(rows: Sequence[tuple[str, ...]], words: Sequence[str]) -> Sequence[tuple[str, ...]]:
     """Return the rows with all of these words. Raises UserError if there is none."""
     found = [row for row in rows if all(w.lower() in " ".join(row).lower() for w in words)]
     if not found:

@@ -20,6 +20,8 @@ from pipeline.model import Model
 from pipeline.objective.channel import Channel
 from pipeline.objective.weighted import WeightedSum
 
+NUMBER = "set objective.label=0, for example"
+"""The remedy for a model without class names."""
 MOST = 8
 """Maximum number of similar classes in an error."""
 EXAMPLES = {
@@ -90,9 +92,10 @@ class Label:
             return class_number(self.label, classes)
         number, count = int(self.label), model.channels(layer)
         if not 0 <= number < count:
+            fix = f"{_list_command([], classes)} lists all" if classes else NUMBER
             raise UserError(
                 f"objective.label: must be a class name or a number from 0 to {count - 1}, got "
-                f"{number}; dreamreel list labels shows them"
+                f"{number}; {fix}"
             )
         return number
 
@@ -114,7 +117,7 @@ def class_number(name: str, classes: tuple[str, ...]) -> int:
     rule = "one of the model's classes" if classes else "a number for a model without class names"
     similar = similar_classes(name, classes)
     fixes = [f"similar ones are {', '.join(similar)}"] if similar else []
-    fixes.append(_list_command(name, classes) if classes else "set objective.label=0, for example")
+    fixes.append(_list_hint(name, classes) if classes else NUMBER)
     raise UserError(f"objective.label: must be {rule}, got {printable(name)!r}; {'; '.join(fixes)}")
 
 
@@ -135,12 +138,22 @@ def similar_classes(name: str, classes: Sequence[str]) -> list[str]:
     return [by_normalised[known] for known in found[:MOST]]
 
 
-def _list_command(name: str, classes: Sequence[str]) -> str:
+def _list_hint(name: str, classes: tuple[str, ...]) -> str:
     """Return a hint at the command that lists the classes: those that contain the name, if any."""
     words = name.split()
     filtered = words and any(name.casefold() in known.casefold() for known in classes)
-    command = shlex.join(["dreamreel", "list", "labels", *(words if filtered else [])])
+    command = _list_command(words if filtered else [], classes)
     return f"{command} lists {'more' if filtered else 'all'}"
+
+
+def _list_command(words: Sequence[str], classes: tuple[str, ...]) -> str:
+    """Return the command that lists these classes of a model, those that contain all words."""
+    from torchvision.models import ResNet50_Weights  # only errors need it
+
+    command = shlex.join(["dreamreel", "list", "labels", *words])
+    # without settings it lists those of the default model
+    is_default = classes == tuple(ResNet50_Weights.DEFAULT.meta["categories"])
+    return command if is_default else f"{command}, with the same model settings,"
 
 
 def _normalise(name: str) -> str:

@@ -17,7 +17,7 @@ import torch
 import torchvision
 from helpers.command_line import files, rendered, run
 from helpers.sampling import every
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 QUICK = ("input=cup.png", "output=x.png", "dreamer.iterations=2", "dreamer.octaves=2")
 RESNET = ("model=torchvision", "model.name=resnet18")
@@ -101,6 +101,46 @@ def test_other_classes_are_called_by_the_names_in_a_list(folder: Path) -> None:
     words = (*RESNET, "model.weights=own.safetensors", "objective=label", "objective.label=alley")
     report, _ = dreamt(folder, *words, "model.labels=names.txt")
     assert set(report["seen"]["first"]["dream"]) == {"airfield", "airplane_cabin", "alley"}
+
+
+def labels(folder: Path, *words: str) -> list[list[str]]:
+    """The words of each line of `dreamreel list labels`."""
+    ran = run("list", "labels", *words, cwd=folder)
+    assert ran.code == 0, ran.err
+    return [line.split() for line in ran.out.splitlines()]
+
+
+def test_the_classes_of_the_chosen_network_are_listed(folder: Path) -> None:
+    untrained("torchvision", "resnet18", folder / "own.safetensors", num_classes=3)
+    tensors = load_file(folder / "own.safetensors")
+    headless = {name: value for name, value in tensors.items() if not name.startswith("fc.")}
+    save_file(headless, folder / "headless.safetensors")
+    (folder / "names.txt").write_text("airfield\ntabby\nalley\n")
+    own = (*RESNET, "model.weights=own.safetensors")
+    named = (*own, "model.labels=names.txt")
+    assert labels(folder, *named) == [["0", "airfield"], ["1", "tabby"], ["2", "alley"]]
+    assert labels(folder, "tabby", *named) == [["1", "tabby"]]
+    assert labels(folder, "tabby", "model=efficientnet_lite1") == [["281", "tabby"]]
+    line = run("list", "labels", *own, cwd=folder).line
+    assert line.startswith("model: must know the names of its classes, got none; set model.labels=")
+    line = run("list", "labels", *RESNET, "model.weights=headless.safetensors", cwd=folder).line
+    assert line == "model: must have classes, got none; set model=efficientnet_lite0"
+
+
+def test_the_classes_of_several_networks_are_listed_once_where_they_are_the_same(
+    folder: Path,
+) -> None:
+    same = "model=efficientnet_lite0+efficientnet_lite1"
+    assert labels(folder, "tabby", same) == [["281", "tabby"]]
+    untrained("torchvision", "resnet18", folder / "own.safetensors", num_classes=2)
+    (folder / "names.txt").write_text("tabby\nalley\n")
+    words = ("model=efficientnet_lite0+resnet50", "model.models.resnet50.name=resnet18",
+             "model.models.resnet50.weights=own.safetensors",
+             "model.models.resnet50.labels=names.txt")  # fmt: skip
+    assert labels(folder, "tabby", *words) == [
+        ["efficientnet_lite0.logits", "281", "tabby"],
+        ["resnet50.fc", "0", "tabby"],
+    ]
 
 
 def test_a_layer_too_deep_for_the_smallest_octave_leaves_octaves_out(folder: Path) -> None:

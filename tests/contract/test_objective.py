@@ -148,9 +148,9 @@ def test_a_class_is_a_channel_of_the_last_layer(label: int | str) -> None:
         ("cat", "similar ones are tiger cat"),
         ("shark", "similar ones are tiger shark"),
         ("crane", "which is the name of 2 and 6"),
-        ("qqqq", "dreamreel list labels lists all"),
-        ("", "dreamreel list labels lists all"),
-        (16, "from 0 to 15, got 16"),
+        ("qqqq", "dreamreel list labels, with the same model settings, lists all"),
+        ("", "dreamreel list labels, with the same model settings, lists all"),
+        (16, "from 0 to 15, got 16; dreamreel list labels, with the same model settings, lists"),
         (-1, "from 0 to 15, got -1"),
     ],
 )
