@@ -41,7 +41,7 @@ def two_threads() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_own_presets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Presets and defaults of whoever runs the tests are out of the way."""
+    """Hide the presets and defaults of the user who runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield

@@ -60,7 +60,7 @@ def auxiliary_inputs_of(
     if settings["mask"] is not None:
         with errors_of("mask"):
             mattes = open_pictures("mask", {"height": clip.height, "width": clip.width})
-            # a source from another package may have no `shape`; the size of the dream suffices
+            # a source from another package may have no `shape`: compare with the size of the dream
             size = clip.height, clip.width
             _ = mattes.clip  # raises here rather than at the first frame
             check_shape(mattes.shape, getattr(source, "shape", size), size)

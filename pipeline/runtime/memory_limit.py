@@ -54,7 +54,7 @@ def limit_this_process(size: int) -> None:
     needed = _held() + LEAST
     if size < needed:
         least = math.ceil(10 * needed / GIB) / 10
-        # The suggestion has 1 GiB more, since the minimum suffices for hardly any render.
+        # Suggest 1 GiB more than the minimum, with which hardly any render would succeed.
         raise UserError(
             f"limits.memory: must be at least {least} GiB on the CPU, most of which the program "
             f"itself uses, got {size / GIB:.3g}; set limits.memory={math.ceil(least) + 1}"

@@ -128,7 +128,7 @@ def _is_label_map(colours: Pixels) -> bool:
     """Return whether (H, W, 3) is a label map: not grey, at most LABELS colours including black."""
     if (colours[..., :1] == colours[..., 1:]).all():
         return False
-    # a few pixels suffice to recognise a photograph, in less than a second
+    # a few pixels are enough to recognise a photograph, in less than a second
     for subset in (colours[::8, ::8], colours):
         found = np.unique(subset.astype(np.uint64) @ np.array([1, 1 << 16, 1 << 32], np.uint64))
         if len(found) > LABELS:

@@ -81,7 +81,7 @@ def _lock_folder(descriptor: int, folder: Path) -> None:
             if not left:
                 raise _locked_error(folder, "another") from None
             time.sleep(PAUSE)
-        except OSError:  # a file system that cannot lock folders: the lock file has to suffice
+        except OSError:  # the file system cannot lock folders: rely on the lock file
             return
         else:
             return

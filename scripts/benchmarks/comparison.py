@@ -282,7 +282,7 @@ def lite0() -> Peer:
 
 
 def googlenet(out: Path) -> Peer:
-    """Return GoogLeNet up to inception4c, with random weights, which suffice to measure time."""
+    """Return GoogLeNet up to inception4c with random weights, enough to measure time."""
     torch.manual_seed(0)
     module = bare_network("googlenet", 1000)
     for layer in module.modules():
