@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
 from pipeline.canvas import Canvas, composite
 from pipeline.frame import Clip, Frame, Image, Picture, to_device, to_image
-from pipeline.imaging.resizing import reduce_picture
+from pipeline.imaging.resizing import reduce_picture, resize
 
 
 @dataclass(frozen=True)
@@ -42,16 +41,12 @@ class DreamSize:
         if dream.shape[2:] == size:
             return canvas.composite(dream)
         if canvas.picture is None or frame.full_picture is None:
-            return _upsample(dream, size).clamp_(0, 1)
+            return resize(dream, size).clamp_(0, 1)
         picture = to_image(frame.full_picture, dream.device)
-        full = _upsample(dream - canvas.picture, size).add_(picture).clamp_(0, 1)
+        full = resize(dream - canvas.picture, size).add_(picture).clamp_(0, 1)
         mask = None if frame.mask is None else to_device(frame.mask, dream.device)[None, None]
         return composite(full, picture, mask)
 
 
 FULL_SIZE = DreamSize()
 """The dream has the size of the output."""
-
-
-def _upsample(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    return F.interpolate(image, size, mode="bicubic", align_corners=False)

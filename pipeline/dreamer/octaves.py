@@ -14,7 +14,6 @@ from functools import partial
 from typing import Annotated, Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -25,6 +24,7 @@ from pipeline.dreamer.gradient_filters import TINY, Shaping, deviation
 from pipeline.dreamer.regularizers import Penalties
 from pipeline.errors import UserError
 from pipeline.frame import Image, Memory
+from pipeline.imaging.resizing import resize
 
 Count = Annotated[int, Field(ge=0, le=10_000)]
 Step = Annotated[float, Field(ge=0, le=1)]
@@ -260,10 +260,3 @@ def roll(image: Tensor, down: int, right: int) -> Tensor:
         rolled[:, :, target, :right] = image[:, :, origin, width - right :]
         rolled[:, :, target, right:] = image[:, :, origin, : width - right]
     return rolled
-
-
-def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return the image (1, C, h, w) resized to (height, width), bicubic and antialiased."""
-    if image.shape[2:] == size:
-        return image
-    return F.interpolate(image, size, mode="bicubic", align_corners=False, antialias=True)

@@ -53,6 +53,7 @@ def octaves(iterations: int, count: int = OCTAVES) -> Octaves:
     return Octaves(
         octaves=count,
         octave_scale=OCTAVE_SCALE,
+        fine_detail=1,
         iterations=iterations,
         step_size=STEP,
         jitter=32,

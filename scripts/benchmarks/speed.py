@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import harness
-from pipeline.dreamer.octaves import resize
 from pipeline.ffmpeg.process import running
 from pipeline.frame import to_image
 from pipeline.gradient import Gradient
+from pipeline.imaging.resizing import resize
 from pipeline.source import Source
 
 ROUNDS = 3

@@ -13,10 +13,11 @@ from torch import Tensor
 from pipeline.canvas import Strength
 from pipeline.dreamer.gradient_filters import cascade_kernel
 from pipeline.dreamer.none import Nothing
-from pipeline.dreamer.octaves import resize, roll
+from pipeline.dreamer.octaves import roll
 from pipeline.errors import UserError
 from pipeline.gradient import Gradient
 from pipeline.imaging.convolution import depthwise_conv
+from pipeline.imaging.resizing import resize
 
 
 def test_the_score_rises_on_the_first_frame_and_keeps_up_on_a_carried_one(
