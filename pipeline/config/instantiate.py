@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from inspect import Parameter
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -141,7 +142,9 @@ def _parse_schedules(
         try:
             schedule = read(child)
         except ScheduleError as error:
-            raise UserError(f"{place}: {error}") from error
+            names_too = sorted(name for name in types if isinstance(name, str))
+            too = f", or set {place}={names_too[0]}" if names_too else ""
+            raise UserError(f"{place}: {error}{too}") from error
         # a schedule without variables counts as one of t, so that it is evaluated at all
         names.update(schedule.names or {"t"})
         return _Number(schedule, float not in types)
@@ -177,11 +180,13 @@ def _evaluate(node: Any, key: str, values: Mapping[str, float]) -> Any:
     return round(value) if node.whole else value
 
 
-def _check_names(settings: Collection[str], key: str, known: Mapping[str, Any]) -> None:
+def _check_names(settings: Collection[str], key: str, known: Mapping[str, Parameter]) -> None:
     """Raise UserError unless the target accepts all settings: pydantic would ignore others."""
     for name in settings:
         if name not in known:
-            whole = [f"{key}.{other}" for other in known]
+            # the defaults of settings are in conf/: a parameter with another one is for the code
+            settable = [other for other, one in known.items() if one.default is Parameter.empty]
+            whole = [f"{key}.{other}" for other in settable]
             raise UserError(
                 f"{key}.{name}: is not a setting of this {key}; "
                 f"{near_setting(f'{key}.{name}', whole)}"

@@ -48,6 +48,9 @@ class Octaves:
     pictures than a preview get more octaves, smaller ones fewer."""
     octave_scale: Annotated[float, Field(gt=1, le=4)]
     """Ratio of the sizes of adjacent octaves; with octaves="auto", the last one differs."""
+    motif_size: Annotated[float, Field(ge=0.25, le=4)]
+    """Only with octaves="auto": size of the motifs, relative to the frame and to the default 1; the
+    smallest octave has 1 / motif_size of its usual size."""
     fine_detail: Annotated[float, Field(ge=0, le=1)]
     """Only with octaves="auto": ratio of the step sizes of adjacent octaves beyond the size of a
     preview; 0: those octaves are left out."""
@@ -145,15 +148,16 @@ class Octaves:
         """
         if self.octaves == "auto":
             # of the same pixel count whatever the full size, so that previews show the same motifs
-            scale = math.sqrt(PREVIEW_PIXELS / (height * width))
-            scale /= self.octave_scale ** (PREVIEW_OCTAVES - 1)
+            preview = math.sqrt(PREVIEW_PIXELS / (height * width))
+            scale = preview / self.octave_scale ** (PREVIEW_OCTAVES - 1) / self.motif_size
             scales = []
             while scale < self.octave_scale**-0.5:
                 scales.append(scale)
                 scale *= self.octave_scale
             scales.append(1.0)
             if self.fine_detail == 0:
-                scales = scales[:PREVIEW_OCTAVES]
+                largest = preview * self.octave_scale**0.5
+                scales = [scale for scale in scales if scale < largest] or scales[:1]
         else:
             scales = [self.octave_scale**-k for k in reversed(range(self.octaves))]
         sizes = [(max(1, round(height * s)), max(1, round(width * s))) for s in scales]

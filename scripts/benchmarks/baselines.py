@@ -53,6 +53,7 @@ def octaves(iterations: int, count: int = OCTAVES) -> Octaves:
     return Octaves(
         octaves=count,
         octave_scale=OCTAVE_SCALE,
+        motif_size=1,
         fine_detail=1,
         iterations=iterations,
         step_size=STEP,

@@ -230,6 +230,8 @@ def test_resizing_there_and_back_keeps_the_mean_and_the_size() -> None:
     "setting",
     [
         {"octaves": 0},
+        {"motif_size": 0.1},
+        {"fine_detail": 1.1},
         {"octave_scale": 1.0},
         {"iterations": 0},
         {"step_size": -0.1},
@@ -260,6 +262,18 @@ def test_automatic_octaves_begin_with_the_sizes_of_a_preview(
     size: tuple[int, int], expected: list[tuple[int, int]]
 ) -> None:
     assert octaves(octaves="auto").sizes(*size) == expected
+
+
+def test_larger_motifs_begin_with_a_smaller_octave() -> None:
+    assert octaves(octaves="auto", motif_size=2, octave_scale=2).sizes(270, 480) == [
+        (17, 30),
+        *[(34, 60), (68, 120), (135, 240), (270, 480)],
+    ]
+    assert octaves(octaves="auto", motif_size=0.5, octave_scale=2).sizes(270, 480) == [
+        *[(68, 120), (135, 240), (270, 480)]
+    ]
+    # smaller motifs than a preview can show
+    assert octaves(octaves="auto", motif_size=0.25, fine_detail=0).sizes(1080, 1920)[-1] < (540, 0)
 
 
 def test_without_fine_detail_the_octaves_end_with_those_of_a_preview() -> None:
