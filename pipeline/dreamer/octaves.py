@@ -47,7 +47,7 @@ class Octaves:
     the smallest size of a preview, so that motifs have the same size relative to the frame; larger
     pictures than a preview get more octaves, smaller ones fewer."""
     octave_scale: Annotated[float, Field(gt=1, le=4)]
-    """Ratio of the sizes of adjacent octaves; with octaves="auto", the last one differs."""
+    """Ratio of the sizes of adjacent octaves; with octaves="auto", approximately."""
     motif_size: Annotated[float, Field(ge=0.25, le=4)]
     """Only with octaves="auto": size of the motifs, relative to the frame and to the default 1; the
     smallest octave has 1 / motif_size of its usual size."""
@@ -149,12 +149,11 @@ class Octaves:
         if self.octaves == "auto":
             # of the same pixel count whatever the full size, so that previews show the same motifs
             preview = math.sqrt(PREVIEW_PIXELS / (height * width))
-            scale = preview / self.octave_scale ** (PREVIEW_OCTAVES - 1) / self.motif_size
-            scales = []
-            while scale < self.octave_scale**-0.5:
-                scales.append(scale)
-                scale *= self.octave_scale
-            scales.append(1.0)
+            smallest = preview / self.octave_scale ** (PREVIEW_OCTAVES - 1) / self.motif_size
+            # Evenly spaced, and rather too close than too far apart: measured at 400x224, four
+            # octaves with a ratio of 1.32 flicker by a sixth less than three with 1.51.
+            gaps = max(0, math.ceil(-math.log(smallest, self.octave_scale) - 0.2))
+            scales = [smallest ** (1 - k / gaps) for k in range(gaps)] + [1.0]
             if self.fine_detail == 0:
                 largest = preview * self.octave_scale**0.5
                 scales = [scale for scale in scales if scale < largest] or scales[:1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 import torch
@@ -251,17 +253,31 @@ PREVIEW = [(98, 175), (138, 245), (193, 343), (270, 480)]
     ("size", "expected"),
     [
         ((270, 480), PREVIEW),
-        ((540, 960), [*PREVIEW, (378, 672), (540, 960)]),
-        ((1080, 1920), [*PREVIEW, (378, 672), (529, 941), (741, 1317), (1080, 1920)]),
         ((90, 160), [(90, 160)]),
         ((140, 240), [(100, 172), (140, 240)]),
         ((480, 270), [(h, w) for w, h in PREVIEW]),
     ],
 )
-def test_automatic_octaves_begin_with_the_sizes_of_a_preview(
+def test_automatic_octaves_are_those_of_a_preview(
     size: tuple[int, int], expected: list[tuple[int, int]]
 ) -> None:
     assert octaves(octaves="auto").sizes(*size) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [((224, 400), 4), ((272, 640), 5), ((540, 960), 6), ((1080, 1920), 8), ((2160, 3840), 10)],
+)
+def test_automatic_octaves_are_evenly_spaced_from_the_smallest_of_a_preview(
+    size: tuple[int, int], count: int
+) -> None:
+    sizes = octaves(octaves="auto").sizes(*size)
+    assert len(sizes) == count
+    assert sizes[-1] == size
+    assert math.prod(sizes[0]) == pytest.approx(98 * 175, rel=0.02)
+    ratios = [after[1] / before[1] for before, after in pairwise(sizes)]
+    assert max(ratios) - min(ratios) < 0.03
+    assert 1.3 < ratios[0] < 1.43
 
 
 def test_larger_motifs_begin_with_a_smaller_octave() -> None:
@@ -277,15 +293,17 @@ def test_larger_motifs_begin_with_a_smaller_octave() -> None:
 
 
 def test_without_fine_detail_the_octaves_end_with_those_of_a_preview() -> None:
-    assert octaves(octaves="auto", fine_detail=0).sizes(1080, 1920) == PREVIEW
+    sizes = octaves(octaves="auto", fine_detail=0).sizes(1080, 1920)
+    assert sizes == octaves(octaves="auto").sizes(1080, 1920)[:4]
+    assert math.prod(sizes[-1]) == pytest.approx(270 * 480, rel=0.05)
     assert octaves(octaves="auto", fine_detail=0).sizes(90, 160) == [(90, 160)]
 
 
 def test_automatic_octaves_too_small_for_the_network_are_left_out() -> None:
     dreamer = octaves(octaves="auto")
     assert dreamer.fit(height=270, width=480, smallest_side=98) is dreamer
-    fitted = dreamer.fit(height=540, width=960, smallest_side=139)
-    assert fitted.sizes(540, 960) == [(193, 343), (270, 480), (378, 672), (540, 960)]
+    fitted = dreamer.fit(height=540, width=960, smallest_side=140)
+    assert fitted.sizes(540, 960) == dreamer.sizes(540, 960)[2:]
     assert dreamer.fit(270, 480, 260).sizes(270, 480) == [(270, 480)]
 
 
