@@ -27,6 +27,7 @@ from benchmarks import (
     survival,
     tiles,
 )
+from benchmarks.facts import run_facts
 
 from pipeline.config.settings import select_device
 from pipeline.errors import UserError
@@ -73,12 +74,14 @@ def main() -> None:
     try:
         harness.device = select_device(arguments.device)
         use_deterministic_kernels(harness.device)
+        facts = run_facts(harness.device)  # before the run: files may change meanwhile
         results, checks = BENCHES[arguments.name](arguments.out, arguments.clip)
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     path = arguments.out / f"{arguments.name}.json"
-    path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    run = {"facts": facts, "results": results, "checks": checks}
+    path.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
     for rule, holds in checks.items():
         print(f"{'met   ' if holds else 'MISSED'}  {rule}")
     sys.exit(0 if all(checks.values()) else 1)

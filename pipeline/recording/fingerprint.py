@@ -187,8 +187,16 @@ def device_name(device: torch.device) -> str:
     """Return a description of the device: other models of the same type may round differently."""
     if device.type == "cuda":
         return f"{device.type}: {torch.cuda.get_device_name(device)}"
-    spec = f"{device.type}: {_processor()}, {torch.backends.cpu.get_cpu_capability()}"
+    spec = f"{device.type}: {processor()}, {torch.backends.cpu.get_cpu_capability()}"
     return f"{spec}, bfloat16" if has_bfloat16(device) else spec
+
+
+@cache
+def processor() -> str:
+    """Return the name of the processor."""
+    listing = PROCESSORS.read_text() if PROCESSORS.exists() else ""
+    match = re.search(r"^model name\s*:\s*(.+)$", listing, re.MULTILINE)
+    return match[1] if match else platform.processor() or platform.machine()
 
 
 @cache
@@ -226,11 +234,3 @@ def _flatten(settings: Mapping[str, object], above: str = "") -> Iterator[tuple[
             yield from _flatten(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", str(value)
-
-
-@cache
-def _processor() -> str:
-    """Return the name of the processor."""
-    listing = PROCESSORS.read_text() if PROCESSORS.exists() else ""
-    match = re.search(r"^model name\s*:\s*(.+)$", listing, re.MULTILINE)
-    return match[1] if match else platform.processor() or platform.machine()

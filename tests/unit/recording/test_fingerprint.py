@@ -133,10 +133,10 @@ def test_the_inputs_of_a_fingerprint_are_checked_each(tmp_path: Path) -> None:
 
 def test_a_machine_without_proc_has_a_processor_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PROCESSORS", Path("/nowhere"))
-    module._processor.cache_clear()
+    module.processor.cache_clear()
     monkeypatch.setattr(module, "has_bfloat16", lambda device: False)
     assert device_name(CPU).count(",") == 1
-    module._processor.cache_clear()
+    module.processor.cache_clear()
 
 
 def test_a_refusal_names_three_differences_and_counts_the_others(tmp_path: Path) -> None:
