@@ -28,6 +28,8 @@ from benchmarks import (
     tiles,
 )
 from benchmarks.facts import run_facts
+from benchmarks.markdown import aligned
+from benchmarks.tables import TABLES
 
 from pipeline.config.settings import select_device
 from pipeline.errors import UserError
@@ -81,7 +83,9 @@ def main() -> None:
         sys.exit(2)
     path = arguments.out / f"{arguments.name}.json"
     run = {"facts": facts, "results": results, "checks": checks}
-    path.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(run, indent=2) + "\n"
+    path.write_text(text, encoding="utf-8")
+    print(aligned(TABLES[arguments.name](json.loads(text)["results"])))
     for rule, holds in checks.items():
         print(f"{'met   ' if holds else 'MISSED'}  {rule}")
     sys.exit(0 if all(checks.values()) else 1)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import baselines, harness, scenes
+from benchmarks.tables.coherence import row
 from pipeline.frame import Image, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import flicker
@@ -35,9 +36,18 @@ class Measured:
     pictures: dict[int, Picture] = field(default_factory=dict)
     entering: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """The means over the frames; steps without those of the first one."""
+        return {
+            "flicker": statistics.fmean(self.flickers),
+            "gain": statistics.fmean(self.gains),
+            "steps": statistics.fmean(self.steps[1:]),
+        }
+
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Print the table of methods. Return the results, and requirement -> whether it is met."""
+    """Measure all methods. Return the results, and requirement -> whether it is met."""
     torch.set_num_threads(2)
     gradient_fn = harness.gradient()
     footage = scenes.moving(FRAMES)
@@ -51,28 +61,14 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         "dreamreel, defaults": ours,
     }
     found = {}
-    print(f"{'method':46s} flicker   gain  steps")
     for name, method in methods.items():
         found[name] = measured = measure(footage, gradient_fn, method(footage, gradient_fn))
-        print(
-            f"{name:46s} {statistics.fmean(measured.flickers):7.4f} "
-            f"{statistics.fmean(measured.gains):6.2f} {statistics.fmean(measured.steps[1:]):6.2f}",
-            flush=True,
-        )
+        print(*row(name, measured.figures), sep="  ", flush=True)
         _sheet(out / f"coherence-{len(found)}.png", measured)
     reference, mine = found[next(iter(found))], found[next(reversed(found))]
     results, checks = _check(mine, reference)
     extra, extra_checks = _still_and_cut(gradient_fn)
-    for name, value in (results | extra).items():
-        print(f"{name}: {value}")
-    table = {
-        name: {
-            "flicker": statistics.fmean(m.flickers),
-            "gain": statistics.fmean(m.gains),
-            "steps": statistics.fmean(m.steps[1:]),
-        }
-        for name, m in found.items()
-    }
+    table = {name: measured.figures for name, measured in found.items()}
     return {"table": table, **results, **extra}, checks | extra_checks
 
 
@@ -137,9 +133,8 @@ def dreamt_with(
 
 def _check(mine: Measured, alone_: Measured) -> tuple[dict[str, object], dict[str, bool]]:
     """Return the results of dreamreel, and requirement -> whether it is met."""
-    shake = statistics.fmean(mine.flickers)
-    steps = statistics.fmean(mine.steps[1:])
-    gain, reference = statistics.fmean(mine.gains), statistics.fmean(alone_.gains)
+    shake, gain, steps = mine.figures.values()
+    reference = alone_.figures["gain"]
     ratio = np.array(mine.gains[SETTLED:]) / np.array(alone_.gains[SETTLED:])
     swing = ratio / ratio.mean() - 1
     entered = mine.entering["entered"] / mine.entering["settled"]

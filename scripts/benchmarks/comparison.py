@@ -17,6 +17,7 @@ from torch import nn
 
 from benchmarks import baselines, harness, scenes
 from benchmarks.baselines import Usual
+from benchmarks.tables.peers import FIGURES, Table, at_equal_gain, row, times_faster
 from pipeline.dreamer import GradientFn
 from pipeline.flow import with_motion
 from pipeline.frame import Frame, Image, Picture, to_device, to_image, to_picture
@@ -42,7 +43,6 @@ METHODS: Mapping[str, Method] = {
 }
 DEMANDS = dict(zip(METHODS, (10.0, 4.0), strict=True))
 """Factor by which dreamreel must be faster per frame, at the same or a higher gain."""
-Table = Mapping[str, Mapping[str, float]]
 OURS = {
     "dreamreel, quality=draft": ("quality=draft",),
     "dreamreel, draft with dreamer.upkeep_iterations=4": (
@@ -103,22 +103,12 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         )
         found = compared(peer, words, out, METHODS, OURS)
         results[peer.name] = table = {name: one.row for name, one in found.items()}
-        print(f"\n{peer.name:50s} s/frame   gain  flicker  steps")
-        for name, row in table.items():
-            print(
-                f"{name:50s} {row['seconds a frame']:7.2f} {row['gain']:6.2f} "
-                f"{row['flicker']:8.4f} {row['steps']:6.2f}",
-                flush=True,
-            )
-        equal = equal or {name: _equal(table, name) for name in METHODS}
+        print(peer.name, *FIGURES, sep="  ")
+        for name, figures in table.items():
+            print(*row(name, figures), sep="  ", flush=True)
+        equal = equal or {name: at_equal_gain(table, name) for name in METHODS}
         checks |= _check_speed(peer.name, table, equal)
     return results, checks
-
-
-def _equal(table: Table, method: str) -> str:
-    """Return our fastest variant with at least the method's gain; the defaults if none has it."""
-    good = [one for one in OURS if table[one]["gain"] >= table[method]["gain"]]
-    return min(good, key=lambda one: table[one]["seconds a frame"], default=next(reversed(OURS)))
 
 
 def _check_speed(network: str, table: Table, equal: Mapping[str, str]) -> dict[str, bool]:
@@ -130,7 +120,7 @@ def _check_speed(network: str, table: Table, equal: Mapping[str, str]) -> dict[s
     checks = {}
     for name, demand in DEMANDS.items():
         common, ours = table[name], table[equal[name]]
-        times = common["seconds a frame"] / ours["seconds a frame"]
+        times = times_faster(table, name, equal[name])
         label = f"{network}: {equal[name]} for {name}"
         checks[f"{label}: {times:.1f} times less >= {demand:g}"] = times >= demand
         checks[f"{label}: flicker {ours['flicker']:.4f} < {common['flicker']:.4f}"] = (

@@ -6,10 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from benchmarks import harness
+from benchmarks.tables.cost import deviation_by_frames, deviation_by_pixels
 from pipeline.ffmpeg.process import running
 from pipeline.gradient import Gradient
 
@@ -22,7 +20,6 @@ PERIOD, LONG = 50, 2000
 MARKS = (50, 100, 250, 500, 1000, 2000)
 """Numbers of frames at which the elapsed time is compared."""
 WITHIN = 0.1
-Vector = npt.NDArray[np.float64]
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
@@ -30,37 +27,25 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     clip = harness.needed(clip, "cost")
     gradient_fn = harness.gradient([f"input={clip}"])
     by_size = {size: _by_size(clip, size, gradient_fn) for size in SIZES}
-    pixels = np.array([width * height for width, height in SIZES], float)
-    spent = np.array(list(by_size.values()))
     for (width, height), seconds in by_size.items():
         print(f"{width}x{height}: {1e3 * seconds:.0f} ms a step")
-    deviation, offset = _fit_line(pixels, spent)
     elapsed = _by_frames(_repeat_piece(clip, out / "repeated.mp4"), gradient_fn)
     for mark in MARKS:
         print(f"{mark} frames: {1e3 * elapsed[mark] / mark:.1f} ms a frame")
-    frames_deviation, _ = _fit_line(
-        np.array(MARKS, float), np.array([elapsed[mark] for mark in MARKS])
-    )
-    seconds_by_size = {f"{width}x{height}": seconds for (width, height), seconds in by_size.items()}
-    return {
-        "seconds a step": seconds_by_size,
+    results: dict[str, object] = {
+        "seconds a step": {
+            f"{width}x{height}": seconds for (width, height), seconds in by_size.items()
+        },
         "seconds": {mark: elapsed[mark] for mark in MARKS},
-    }, {
+    }
+    deviation, offset = deviation_by_pixels(results)
+    frames_deviation, _ = deviation_by_frames(results)
+    return results, {
         f"seconds a step are at most {deviation:.1%} <= 10 % off a line in pixels, which begins at "
         f"{offset:.1%} of 1920x1080": deviation <= WITHIN,
         f"seconds are at most {frames_deviation:.1%} <= 10 % off a line in frames": frames_deviation
         <= WITHIN,
     }
-
-
-def _fit_line(sizes: Vector, spent: Vector) -> tuple[float, float]:
-    """Fit a line to times over sizes.
-
-    Return the largest relative deviation from it, and its offset at size 0 as a share of the last
-    time.
-    """
-    line = np.polyfit(sizes, spent, 1, w=1 / spent)
-    return float(abs(np.polyval(line, sizes) / spent - 1).max()), float(line[1] / spent[-1])
 
 
 def _by_size(clip: Path, size: tuple[int, int], gradient_fn: Gradient) -> float:

@@ -48,9 +48,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     lives = {"governed": _measure(gradient_fn), "free": _measure(gradient_fn, "governor=none")}
     results: dict[str, object] = {}
     for name, life in lives.items():
-        results[name] = summary = _summarize(life)
-        for figure, values in summary.items():
-            print(f"{name:9s} {figure:10s} {' '.join(f'{k} {v:+.3f}' for k, v in values.items())}")
+        results[name] = _summarize(life)
         _sheet(out / f"endurance-{name}.png", life.pictures)
     summary = _summarize(lives["governed"])
     checks = {}

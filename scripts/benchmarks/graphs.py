@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import baselines, comparison, harness
+from benchmarks.tables.graphs import HEAD, row
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.gradient import Gradient
@@ -35,9 +36,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         )
     results: dict[str, object] = {}
     checks: dict[str, bool] = {}
-    print(
-        f"{torch.cuda.get_device_name(harness.device)}, ms: bare, a step; as graphs: bare, a step"
-    )
+    print(*HEAD, sep="  ")
     dreamer = harness.stage("dreamer", ["dreamer.octaves=1", f"dreamer.iterations={STEPS}"])
     for peer in (comparison.lite0(), comparison.googlenet(out)):
         plain = harness.stage("model", peer.words)
@@ -52,7 +51,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
             one, *_, other = [
                 gradient_fn(image)[0] for gradient_fn in gradients
             ]  # recorded at the second call
-            row = [
+            spans = [
                 milliseconds(work) / steps
                 for way in ways
                 for work, steps in (
@@ -61,10 +60,12 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
                 )
             ]
             name = f"{peer.name}, {size[1]}x{size[0]}, {precision}"
-            results[name] = row
-            print(f"{name:55s}" + " ".join(f"{span:8.2f}" for span in row), flush=True)
+            results[name] = spans
+            print(*row(name, spans), sep="  ", flush=True)
             checks[f"{name}: the same bits"] = torch.equal(one, other)
-            checks[f"{name}: a step as graphs {row[3]:.2f} <= {row[1]:.2f}"] = row[3] <= row[1]
+            checks[f"{name}: a step as graphs {spans[3]:.2f} <= {spans[1]:.2f}"] = (
+                spans[3] <= spans[1]
+            )
     return results, checks
 
 

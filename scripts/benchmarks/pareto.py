@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import baselines, comparison, harness
+from benchmarks.tables.peers import Table
 from pipeline.errors import UserError
 
 EACH = (2, 5, 10)
@@ -43,11 +44,6 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     words = [f"input={clip}", f"frames={comparison.FRAMES}"]
     found = comparison.compared(peer, words, out, methods, OURS)
     rows = {name: one.row for name, one in found.items()}
-    for name, row in rows.items():
-        print(
-            f"{name:36s} {row['seconds a frame']:6.2f} s, gain {row['gain']:5.2f}, "
-            f"flicker {row['flicker']:.4f}"
-        )
     _plot(rows, out / "pareto.png")
     unbeaten = [
         name for name in methods if not any(_is_better(rows[one], rows[name]) for one in OURS)
@@ -69,7 +65,7 @@ def _is_better(ours: Mapping[str, float], theirs: Mapping[str, float]) -> bool:
     return quicker and ours["gain"] >= theirs["gain"] and ours["flicker"] < theirs["flicker"]
 
 
-def _plot(rows: comparison.Table, path: Path) -> None:
+def _plot(rows: Table, path: Path) -> None:
     """Write two plots over seconds per frame, side by side: gain and flicker."""
     try:
         import matplotlib.pyplot as plt

@@ -12,12 +12,13 @@ import torch
 
 from benchmarks import harness, scenes
 from benchmarks.coherence import Measured, dreamt_with, measure
+from benchmarks.tables.shaping import DEFAULTS, row
 from pipeline.frame import Picture, to_image
 from pipeline.imaging.metrics import image_statistics
 
 FRAMES = 24
 VARIANTS = {
-    "as it comes (smoothing=0.5)": [],
+    DEFAULTS: [],
     "smoothing=0": ["dreamer.smoothing=0"],
     "smoothing=1.5": ["dreamer.smoothing=1.5"],
     "pyramid=4": ["dreamer.pyramid=4"],
@@ -32,13 +33,12 @@ COLUMNS = 3
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
-    """Print and return the table; there are no requirements, as looks are a matter of taste."""
+    """Return the table; there are no requirements, as looks are a matter of taste."""
     torch.set_num_threads(2)
     footage, gradient_fn = scenes.moving(FRAMES), harness.gradient()
     picture = to_image(footage.shots[-1], harness.CPU)
     table: dict[str, dict[str, float]] = {}
     tiles: list[Picture] = []
-    print(f"{'dreamer.':30s} flicker   gain  contrast  chroma  finest   away  s/frame")
     measure(
         footage, gradient_fn, dreamt_with(scenes.moving(2), gradient_fn, [])
     )  # the first run is slower
@@ -47,15 +47,8 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         measured = measure(footage, gradient_fn, dreamt_with(footage, gradient_fn, words))
         seconds = (time.perf_counter() - start) / FRAMES
         last = measured.pictures[FRAMES - 1]
-        table[name] = row = _row(measured, last, picture) | {"seconds": seconds}
-        first = table[next(iter(table))]
-        print(
-            f"{name:30s} {row['flicker']:7.4f} {row['gain']:6.2f} "
-            f"{row['contrast'] / first['contrast']:9.2f} {row['chroma'] / first['chroma']:7.2f} "
-            f"{row['finest'] / first['finest']:7.2f} {row['away'] / first['away']:6.2f} "
-            f"{row['seconds'] / first['seconds']:8.2f}",
-            flush=True,
-        )
+        table[name] = _figures(measured, last, picture) | {"seconds": seconds}
+        print(*row(name, table[name], table[DEFAULTS]), sep="  ", flush=True)
         tiles.append(_labelled(last, name))
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMNS)
     rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
@@ -63,8 +56,8 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     return {"table": table}, {}
 
 
-def _row(measured: Measured, last: Picture, picture: torch.Tensor) -> dict[str, float]:
-    """Return the row of one variant; all but flicker and gain are of the last frame."""
+def _figures(measured: Measured, last: Picture, picture: torch.Tensor) -> dict[str, float]:
+    """Return the figures of one variant; all but flicker and gain are of the last frame."""
     dream = to_image(last, harness.CPU)
     stats = image_statistics(dream)
     return {

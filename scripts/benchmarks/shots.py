@@ -52,7 +52,6 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
             for engine, words in ENGINES.items()
             if _is_available(engine)
         }
-    print(f"seconds a job: {results['seconds a job']}")
     return results, checks
 
 
@@ -74,8 +73,6 @@ def _compare(folder: Path) -> tuple[dict[str, float], dict[str, bool]]:
         "two workers": shots,
         "work in the parts": work,
     }
-    for label, value in measurements.items():
-        print(f"{label}: {value:.1f}")
     same = (folder / "one.mp4").read_bytes() == (folder / "shots.mp4").read_bytes()
     return measurements, {
         "the bytes are those of one process": same,

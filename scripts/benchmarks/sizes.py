@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import harness, scenes
+from benchmarks.tables.sizes import ENLARGED, LARGE, SAME, SMALL, row
 from pipeline.ffmpeg.process import running
 from pipeline.frame import Picture, to_picture
 from pipeline.render import RenderedFrame
@@ -25,8 +26,6 @@ PHOTOGRAPHS = ("motorcycle_left.png", "coffee.png", "chelsea.png")
 """Photographs that are dreamt in addition to a frame of the clip."""
 WITHIN = 0.15
 """Allowed relative difference of the spectral centroids."""
-LARGE, SMALL = 3840, 1280
-"""Width of the output and of the dream in pixels, where they differ."""
 FRAMES, FLICKER_FRAMES = 5, 24
 """Frames of the timed renders, and of those whose flicker is compared."""
 SHARE = 0.2
@@ -49,16 +48,14 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
         for width in ("null", SMALL)
     }
     share = seconds[SMALL] / seconds["null"]
-    print(f"seconds a frame: {seconds}")
     exact = _is_exact(large)
     flickers = {
         name: _flicker(large, words)
         for name, words in {
-            f"{LARGE}, dreamt at {SMALL}": [f"width={LARGE}", f"dream_width={SMALL}"],
-            f"{SMALL}": [f"width={SMALL}"],
+            ENLARGED: [f"width={LARGE}", f"dream_width={SMALL}"],
+            SAME: [f"width={SMALL}"],
         }.items()
     }
-    print(f"flicker: {flickers}")
     enlarged, small = flickers.values()
     return {
         "looks": looks,
@@ -116,7 +113,7 @@ def _compare_sizes(picture: Path, sheet: Path) -> list[dict[str, float]]:
                 "correlation": round(float(torch.corrcoef(pair)[0, 1]), 3),
             }
         )
-        print(f"{picture.stem}: {rows[-1]}")
+        print(*row(picture.stem, rows[-1]), sep="  ", flush=True)
     _write(sheet, np.hstack(shown))
     return rows
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import harness
+from benchmarks.tables.speed import LONG, SHORT
 from pipeline.ffmpeg.process import running
 from pipeline.frame import to_image
 from pipeline.gradient import Gradient
@@ -20,10 +21,10 @@ from pipeline.source import Source
 ROUNDS = 3
 FRAMES = 45
 """Frames of a timed render."""
-SHORT, LONG = 100, 1000
-"""Frames of the two renders whose peak memory is compared."""
 WIDTH = 160
-"""Width in pixels of those two renders: the growth of memory does not depend on the size."""
+"""Width in pixels of the renders whose peak memory is compared: its growth does not depend on the
+size.
+"""
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
@@ -34,11 +35,6 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     long_clip = _repeat_clip(clip, out / "long.mp4")
     memory = [_peak_memory(long_clip, out / "memory.mp4", frames) for frames in (SHORT, LONG)]
     growth = memory[1] / memory[0]
-    peaks = [
-        f"{frames} frames {bytes_ / 2**20:.0f} MiB"
-        for frames, bytes_ in zip((SHORT, LONG), memory, strict=True)
-    ]
-    print(f"peak memory: {', '.join(peaks)}")
     results: dict[str, object] = {"ratios": ratios, "peak_memory_bytes": memory}
     return results, {
         f"render over its bare gradient steps {ratio:.3f} <= 1.3": ratio <= 1.3,

@@ -72,14 +72,12 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
                 statistics.median(getattr(look, figure) for look in some) for some in (early, late)
             )
             results[f"{name} {figure}"] = one, other
-            print(f"{name}: {figure} {one:.0f} early, {other:.0f} late")
             most = 1.05 if figure == "memory" else 1.0
             checks[f"{name}: {figure} grows by at most {most - 1:.0%} ({other / one - 1:+.2%})"] = (
                 other <= most * one
             )
         one, other = (_pace(looks, some) for some in (EARLY, LATE))
         results[f"{name} seconds a frame"] = one, other
-        print(f"{name}: {1000 * one:.1f} ms a frame early, {1000 * other:.1f} ms late")
         checks[f"{name}: time a frame grows by at most 10 % ({other / one - 1:+.2%})"] = (
             other <= 1.1 * one
         )
@@ -87,7 +85,6 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     results["seconds a save"] = saving
     every = harness.job().saving.seconds
     share = saving / every
-    print(f"saving {SAVED.width}x{SAVED.height}: {1000 * saving:.1f} ms, every {every} s")
     checks[f"saving takes {share:.3%} <= 1 % of the time"] = share <= 0.01
     return results, checks
 
