@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 ruff format --check pipeline scripts tests
 ruff check .
 mypy pipeline scripts
+python scripts/settings_reference.py --check
+python scripts/benchmark_tables.py --check
 mkdocs build --strict --quiet
 # Two test files at a time, each with one thread: more threads than cores would wait for each other.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
