@@ -147,20 +147,21 @@ class Octaves:
         height, width: the full size, which is the largest octave unless fine_detail is 0.
         """
         if self.octaves == "auto":
-            # of the same pixel count whatever the full size, so that previews show the same motifs
+            # the smallest octave has as many pixels as that of a preview
             preview = math.sqrt(PREVIEW_PIXELS / (height * width))
             smallest = preview / self.octave_scale ** (PREVIEW_OCTAVES - 1) / self.motif_size
-            # Evenly spaced, and rather too close than too far apart: measured at 400x224, four
-            # octaves with a ratio of 1.32 flicker by a sixth less than three with 1.51.
+            # The others are evenly spaced, at most slightly farther apart than octave_scale:
+            # measured at 400x224, four with a ratio of 1.32 flicker by a sixth less than three with
+            # 1.51.
             gaps = max(0, math.ceil(-math.log(smallest, self.octave_scale) - 0.2))
             scales = [smallest ** (1 - k / gaps) for k in range(gaps)] + [1.0]
-            if self.fine_detail == 0:
-                largest = preview * self.octave_scale**0.5
-                scales = [scale for scale in scales if scale < largest] or scales[:1]
         else:
             scales = [self.octave_scale**-k for k in reversed(range(self.octaves))]
         sizes = [(max(1, round(height * s)), max(1, round(width * s))) for s in scales]
-        return [size for size in sizes if min(size) >= self.smallest_side] or sizes[-1:]
+        sizes = [size for size in sizes if min(size) >= self.smallest_side]
+        if self.octaves == "auto" and self.fine_detail == 0:
+            sizes = sizes[: max(1, len(sizes) - self._finer(sizes))]
+        return sizes
 
     def fit(self, height: int, width: int, smallest_side: int) -> Octaves:
         """Return the same dreamer without the octaves that would be smaller than `smallest_side`.
@@ -190,9 +191,12 @@ class Octaves:
         """Return the factor on the step size in each octave."""
         if self.octaves != "auto":
             return [1.0] * len(sizes)
-        # the octave with the size of a preview may be larger or smaller by half an octave
-        finer = sum(h * w > PREVIEW_PIXELS * self.octave_scale for h, w in sizes)
-        return [self.fine_detail ** max(0, k - len(sizes) + finer + 1) for k in range(len(sizes))]
+        last_full = max(0, len(sizes) - self._finer(sizes) - 1)
+        return [self.fine_detail ** max(0, k - last_full) for k in range(len(sizes))]
+
+    def _finer(self, sizes: Sequence[tuple[int, int]]) -> int:
+        """Return the number of octaves larger than a preview by more than half an octave."""
+        return sum(math.prod(size) > PREVIEW_PIXELS * self.octave_scale for size in sizes)
 
     def _jitter(self, size: tuple[int, int], largest: tuple[int, int]) -> int:
         """Return the maximum shift, in pixels, in an octave of this size."""
