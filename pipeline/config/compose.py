@@ -227,6 +227,7 @@ def compose_config(
             input_=input_files.get("input"),
             output=output,
             clip=clip,
+            dream_size=general.dream_size.of(clip.height, clip.width),
             choices=choices,
             objective=stages_at(0).objective,
             device=device,

@@ -17,6 +17,7 @@ def describe(
     input_: Path | None,
     output: Path,
     clip: Clip,
+    dream_size: tuple[int, int],
     choices: Mapping[str, str],
     objective: Objective,
     device: torch.device,
@@ -24,7 +25,8 @@ def describe(
 ) -> tuple[str, ...]:
     """Return the lines: input, output, and what dreams it.
 
-    input_: None: noise. choices: group -> its choice. precision: of the network.
+    input_: None: noise. dream_size: (height, width) in pixels. choices: group -> its choice.
+    precision: of the network.
     """
     source = "noise" if input_ is None else printable(input_)
     layers: Sequence[str] = getattr(objective, "layers", ())
@@ -33,6 +35,8 @@ def describe(
         for group in ("recipe", "look", "quality")
         if choices.get(group) not in (None, "None", "null")
     ]
+    height, width = dream_size
+    at_size = "" if dream_size == (clip.height, clip.width) else f"{width}x{height} pixels; "
     of_layers = f" of {', '.join(layers)}" if layers else ""
     dream.append(f"objective {choices['objective']}{of_layers}")
     dream.append(f"network {choices['model']}")
@@ -41,7 +45,7 @@ def describe(
     return (
         f"input: {source}, {_length(clip)}",
         f"output: {printable(output)}, {clip.width}x{clip.height} pixels, {choices['encoder']}",
-        f"dream: {'; '.join(dream)}; on {device} in {precision}{threads}",
+        f"dream: {at_size}{'; '.join(dream)}; on {device} in {precision}{threads}",
     )
 
 

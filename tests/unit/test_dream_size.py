@@ -14,6 +14,7 @@ from helpers.stages import canvas_of
 
 from pipeline import compose
 from pipeline.canvas import Canvas, Strength
+from pipeline.config.compose import compose_settings
 from pipeline.config.settings import dream_width_of
 from pipeline.dream_size import FULL_SIZE, DreamSize
 from pipeline.errors import UserError
@@ -123,6 +124,7 @@ def test_a_still_is_dreamt_small_and_shown_in_full(tmp_path: Path) -> None:
         *("recipe=still", f"input={tmp_path / 'in.png'}", f"mask={tmp_path / 'mask.png'}"),
         *(f"output={output}", "dream_width=128", "dreamer.iterations=2", "dreamer.octaves=1"),
     )
+    assert job.description[2].startswith("dream: 128x96 pixels; recipe still; ")
     (rendered,) = job.run()
     assert dict(rendered.dream.work) == {(96, 128): 2}
     assert rendered.state.dream is not None
@@ -130,3 +132,19 @@ def test_a_still_is_dreamt_small_and_shown_in_full(tmp_path: Path) -> None:
     written = cv2.imread(str(output))[..., ::-1]
     assert np.array_equal(written[:, :128], source[:, :128])
     assert float(np.abs(written[:, 128:].astype(int) - source[:, 128:]).mean()) > 1
+
+
+@pytest.mark.parametrize(
+    ("words", "width"),
+    [
+        (("recipe=still",), 1920),
+        (("recipe=still", "quality=draft"), 960),
+        (("recipe=still", "quality=fine"), None),
+        (("recipe=zoom",), None),
+        (("recipe=zoom", "quality=draft"), 960),
+        (("recipe=visualise",), None),
+        (("recipe=still", "quality=draft", "dream_width=480"), 480),
+    ],
+)
+def test_a_quality_chooses_the_size_of_the_dream(words: tuple[str, ...], width: int | None) -> None:
+    assert compose_settings(*words)[0].dream_width == width
