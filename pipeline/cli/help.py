@@ -53,7 +53,6 @@ MOST_USED = (
     "objective.label",
     "dreamer.step_size",
     "dreamer.motif_size",
-    "dreamer.upkeep_iterations",
     "camera.zoom_per_second",
     "warp.persistence",
     "encoder.options.crf",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from inspect import Parameter
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -180,13 +179,11 @@ def _evaluate(node: Any, key: str, values: Mapping[str, float]) -> Any:
     return round(value) if node.whole else value
 
 
-def _check_names(settings: Collection[str], key: str, known: Mapping[str, Parameter]) -> None:
+def _check_names(settings: Collection[str], key: str, known: Mapping[str, Any]) -> None:
     """Raise UserError unless the target accepts all settings: pydantic would ignore others."""
     for name in settings:
         if name not in known:
-            # the defaults of settings are in conf/: a parameter with another one is for the code
-            settable = [other for other, one in known.items() if one.default is Parameter.empty]
-            whole = [f"{key}.{other}" for other in settable]
+            whole = [f"{key}.{other}" for other in known]
             raise UserError(
                 f"{key}.{name}: is not a setting of this {key}; "
                 f"{near_setting(f'{key}.{name}', whole)}"

@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.canvas import Canvas
-from pipeline.dreamer import Dream, GradientFn
+from pipeline.dreamer import Dream, Dreamer, GradientFn
 from pipeline.dreamer.gradient_filters import TINY, Shaping, deviation
 from pipeline.dreamer.regularizers import Penalties
 from pipeline.errors import UserError
@@ -87,16 +87,24 @@ class Octaves:
     frames with so much new content that every octave is dreamt."""
     settling_frames: Annotated[int, Field(ge=1, le=10_000)]
     """Number of frames in which new content matures."""
-    smallest_side: Annotated[int, Field(ge=1)] = 1
-    """Not a setting: smallest side of an octave in pixels, which `fit` sets if octaves="auto"."""
 
     def __call__(
         self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
     ) -> Dream:
         """Return the dream with its maturity and the number of steps at each size."""
+        height, width = canvas.maturity.shape[2:]
+        return self.dream(canvas, gradient_fn, rng, self.sizes(height, width))
+
+    def dream(
+        self,
+        canvas: Canvas,
+        gradient_fn: GradientFn,
+        rng: torch.Generator,
+        sizes: Sequence[tuple[int, int]],
+    ) -> Dream:
+        """Return the dream. sizes: (height, width) of each octave, the smallest first."""
         image, maturity, strength = canvas.image, canvas.maturity, canvas.step_strength
         full_size = (image.shape[2], image.shape[3])
-        sizes = self.sizes(*full_size)
         new = 1 - maturity
         # The number of steps depends on the amount of new content: all on the first frame, none in
         # a slow pan. Squared, so that half-grown content counts a quarter; the exponent keeps
@@ -141,10 +149,11 @@ class Octaves:
             work=work,
         )
 
-    def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
+    def sizes(self, height: int, width: int, smallest_side: int = 1) -> list[tuple[int, int]]:
         """Return (height, width) of each octave in pixels, from the smallest to the largest.
 
         height, width: the full size, which is the largest octave unless fine_detail is 0.
+        smallest_side: octaves with a smaller side are left out.
         """
         if self.octaves == "auto":
             # the smallest octave has as many pixels as that of a preview
@@ -158,12 +167,12 @@ class Octaves:
         else:
             scales = [self.octave_scale**-k for k in reversed(range(self.octaves))]
         sizes = [(max(1, round(height * s)), max(1, round(width * s))) for s in scales]
-        sizes = [size for size in sizes if min(size) >= self.smallest_side]
+        sizes = [size for size in sizes if min(size) >= smallest_side]
         if self.octaves == "auto" and self.fine_detail == 0:
             sizes = sizes[: max(1, len(sizes) - self._finer(sizes))]
         return sizes
 
-    def fit(self, height: int, width: int, smallest_side: int) -> Octaves:
+    def fit(self, height: int, width: int, smallest_side: int) -> Dreamer:
         """Return the same dreamer without the octaves that would be smaller than `smallest_side`.
 
         height, width, smallest_side: in pixels. Raises UserError if the picture itself is smaller.
@@ -180,7 +189,7 @@ class Octaves:
         if fitting == len(sizes):
             return self
         if self.octaves == "auto":
-            return dataclasses.replace(self, smallest_side=smallest_side)
+            return _Fitted(self, smallest_side)
         return dataclasses.replace(self, octaves=fitting)
 
     @property
@@ -221,6 +230,28 @@ class Octaves:
                 for turn in range(index % period, octaves - 1, period):
                     counts[turn] = max(counts[turn], self.entering_iterations)
         return counts
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fitted:
+    """Octaves with octaves="auto", without those that are too small for the network."""
+
+    dreamer: Octaves
+    """The same with all octaves."""
+    smallest_side: int
+    """Smallest side of an octave in pixels."""
+
+    def __call__(
+        self, canvas: Canvas, gradient_fn: GradientFn, rng: torch.Generator, *, memory: Memory
+    ) -> Dream:
+        """Return the dream with its maturity and the number of steps at each size."""
+        height, width = canvas.maturity.shape[2:]
+        sizes = self.dreamer.sizes(height, width, self.smallest_side)
+        return self.dreamer.dream(canvas, gradient_fn, rng, sizes)
+
+    def fit(self, height: int, width: int, smallest_side: int) -> Dreamer:
+        """Return the dreamer for pictures of this size; see Octaves.fit."""
+        return self.dreamer.fit(height, width, smallest_side)
 
 
 def _ascend(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.frame import Picture
+Pixels: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
+"""(H, W, 3) RGB, on the CPU."""
 
 
-def reduce_picture(picture: Picture, size: tuple[int, int]) -> Picture:
+def reduce_picture(picture: Pixels, size: tuple[int, int]) -> Pixels:
     """Return the picture (H, W, 3) reduced to (height, width) by area averaging, same dtype.
 
     Returns the same object if it has that size.

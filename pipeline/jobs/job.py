@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -283,11 +282,8 @@ def check_fit(job: Job) -> None:
         need = pipeline.tile_budget.need(model, objective.layers, device)
         pipeline.tile_budget.log_tiling(need, clip.height, clip.width)
     fitting = stages.dreamer.fit(clip.height, clip.width, side)
-    parameters = inspect.signature(type(fitting)).parameters.values()
-    # the defaults of settings are in conf/, not in the code
-    settings = {one.name for one in parameters if one.default is inspect.Parameter.empty}
     for name, requested in vars(stages.dreamer).items():
-        if (done := getattr(fitting, name)) != requested and name in settings:
+        if (done := getattr(fitting, name, requested)) != requested:
             log.warning(
                 "dreamer.%s: %s instead of %s, because the picture has %dx%d pixels and the layers "
                 "need at least %d",

@@ -63,7 +63,7 @@ BAD_CHOICES = [
     ("dreamer._target_=pipeline.nothing.Here", "pipeline.nothing.Here"),
 ]
 BAD_VALUES = [
-    ("dreamer.octaves=0", "dreamer.octaves", "at least 1", "got 0", "set dreamer.octaves=4"),
+    ("dreamer.octaves=0", "dreamer.octaves", "at least 1", "got 0", "set dreamer.octaves=auto"),
     ("dreamer.octaves=2.5", "dreamer.octaves", "a whole number", "2.5"),
     ("dreamer.octaves=many", "dreamer.octaves", "known variables, got 'many'"),
     ("dreamer.octaves=true", "dreamer.octaves", "a number", "true"),

@@ -31,7 +31,7 @@ LAYERS = (
         *("encoder", "warp", "canvas", "state", "stages"),
     ),
     # core: used by the loop, knows contracts of stages only
-    ("gradient", "auxiliary", "frame_range"),
+    ("gradient", "auxiliary", "frame_range", "dream_size"),
     ("recording",),
     ("seamless_loop",),
     ("render",),
@@ -159,7 +159,7 @@ def test_a_contract_imports_none_of_its_choices(package: str) -> None:
 def test_cameras_and_dreamers_know_nothing_of_the_rest(package: str) -> None:
     known = (
         *("canvas", "frame", "schedule", "errors"),
-        *("imaging.natural_images", "imaging.convolution"),
+        *("imaging.natural_images", "imaging.convolution", "imaging.resizing"),
     )
     allowed = (f"pipeline.{package}", *(f"pipeline.{name}" for name in known))
     for module, path in MODULES.items():

@@ -303,12 +303,24 @@ def test_without_fine_detail_the_octaves_end_with_those_of_a_preview() -> None:
 
 def test_automatic_octaves_too_small_for_the_network_are_left_out() -> None:
     dreamer = octaves(octaves="auto")
+    assert dreamer.sizes(540, 960, 140) == dreamer.sizes(540, 960)[2:]
+    assert dreamer.sizes(270, 480, 260) == [(270, 480)]
+    coarse = octaves(octaves="auto", fine_detail=0)
+    assert coarse.sizes(400, 4000, 224) == [(289, 2894)]  # the smallest that fits
     assert dreamer.fit(height=270, width=480, smallest_side=98) is dreamer
-    fitted = dreamer.fit(height=540, width=960, smallest_side=140)
-    assert fitted.sizes(540, 960) == dreamer.sizes(540, 960)[2:]
-    assert dreamer.fit(270, 480, 260).sizes(270, 480) == [(270, 480)]
-    coarse = octaves(octaves="auto", fine_detail=0).fit(400, 4000, 224)
-    assert coarse.sizes(400, 4000) == [(289, 2894)]  # the smallest that fits
+
+
+def test_a_dreamer_that_was_fitted_leaves_small_octaves_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipeline.dreamer.octaves.PREVIEW_PIXELS", HEIGHT * WIDTH)
+    dreamer = octaves(octaves="auto", octave_scale=2, iterations=1, smoothing=0)
+    assert dreamer.sizes(HEIGHT, WIDTH) == [(6, 8), (12, 16), (24, 32), (48, 64)]
+    fitted = dreamer.fit(HEIGHT, WIDTH, 20)
+    gradient = Watched()
+    dream(fitted, gradient)
+    assert gradient.sizes == {(24, 32): 1, (48, 64): 1}
+    assert fitted.fit(HEIGHT, WIDTH, 2) is dreamer
 
 
 def test_octaves_beyond_a_preview_take_smaller_steps(monkeypatch: pytest.MonkeyPatch) -> None:
