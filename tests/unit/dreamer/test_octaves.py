@@ -19,7 +19,6 @@ from pipeline.dreamer.octaves import roll
 from pipeline.errors import UserError
 from pipeline.gradient import Gradient
 from pipeline.imaging.convolution import depthwise_conv
-from pipeline.imaging.resizing import resize
 
 
 def test_the_score_rises_on_the_first_frame_and_keeps_up_on_a_carried_one(
@@ -219,13 +218,6 @@ def test_an_image_rolls_as_torchs_own_does(move: tuple[int, int]) -> None:
     expected = torch.roll(image(), move, dims=(2, 3))
     assert torch.equal(roll(image(), *move), expected)
     assert torch.equal(roll(expected, -move[0], -move[1]), image())
-
-
-def test_resizing_there_and_back_keeps_the_mean_and_the_size() -> None:
-    small = resize(image(), (24, 32))
-    assert small.shape == (1, 3, 24, 32)
-    assert float(small.mean()) == pytest.approx(float(image().mean()), abs=2e-3)
-    assert resize(image(), (HEIGHT, WIDTH)).equal(image())
 
 
 @pytest.mark.parametrize(
