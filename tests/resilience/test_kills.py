@@ -87,6 +87,7 @@ def test_killed_while_the_result_gets_its_name_it_comes_out_the_same(home: Path)
         (renders.replaced, 200, 9),
         (renders.piece, 100, 3),
         (renders.zoomed, 150, 9),
+        (renders.enlarged, 150, 9),
     ],
 )
 def test_killed_at_any_moment_it_comes_out_the_same(
