@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EarlierRender:
-    """What an earlier render left in the work folder, if there was one."""
+    """The files of an earlier render in the work folder, if there was one."""
 
     folder: Path
     """The work folder."""

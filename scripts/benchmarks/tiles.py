@@ -214,8 +214,8 @@ def _measure_memory(picture: Picture, out: Path) -> tuple[dict[str, object], dic
     """Measure the peak memory, by its report, of a process that dreams a large still."""
     still, output = out / "large.png", out / "large.dream.png"
     cv2.imwrite(str(still), to_picture(_resize(picture, LARGE))[:, :, ::-1])
-    words = [f"input={still}", f"output={output}", "dreamer.iterations=2", "device=cpu"]
-    command = [sys.executable, "-m", "pipeline", *words, "overwrite=true"]
+    words = [f"input={still}", f"output={output}", "dream_width=null", "dreamer.iterations=2"]
+    command = [sys.executable, "-m", "pipeline", *words, "device=cpu", "overwrite=true"]
     subprocess.run(command, check=True, capture_output=True)
     report = json.loads((output.with_name(output.name + ".render") / "report.json").read_text())
     peak_bytes = int(report["peak_memory_bytes"])

@@ -1,4 +1,4 @@
-"""What the first picture of a file shows, and what ffmpeg's output says of it."""
+"""pipeline.ffmpeg.first_picture: properties of the first picture, from ffmpeg's output."""
 
 from __future__ import annotations
 
