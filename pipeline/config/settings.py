@@ -124,7 +124,7 @@ def dream_width_of(value: object) -> int | None:
     """Return the value. Raises UserError unless it is an integer from 16, or None."""
     if value is not None and (type(value) is not int or value < 16):
         raise UserError(
-            f"dream_width: must be null or a number of pixels from 16, got {printable(value)!r}; "
+            f"dream_width: must be null or a number of pixels from 16, got {value!r}; "
             "set dream_width=1920"
         )
     return value

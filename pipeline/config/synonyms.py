@@ -49,6 +49,7 @@ SETTINGS = _by_word(
         "dreamer.iterations": "iterations iters iter n_iter num_iterations steps num_steps "
         "num_gradient_ascent_iterations",
         "dreamer.step_size": "lr learning_rate stepsize",
+        "dream_width": "dream_scale dream_size dream_height",
         "dreamer.octaves": "octave octave_n octave_num num_octaves pyramid_size",
         "dreamer.octave_scale": "octave_ratio pyramid_ratio",
         "dreamer.jitter": "spatial_shift_size max_jitter",

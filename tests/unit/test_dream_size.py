@@ -109,7 +109,8 @@ def test_without_footage_the_whole_dream_is_enlarged() -> None:
 
 @pytest.mark.parametrize("value", [0, 15, 96.5, "wide", True, -3])
 def test_a_width_that_is_none_is_refused(value: object) -> None:
-    with pytest.raises(UserError, match=r"^dream_width: must be null or a number .* set dream_w"):
+    line = rf"^dream_width: must be null or .* got {value!r}; set dream_width="
+    with pytest.raises(UserError, match=line):
         dream_width_of(value)
 
 

@@ -51,6 +51,7 @@ def test_every_meaning_is_a_choice_with_its_settings(group: str) -> None:
     [
         ("fps", "did you mean source.rate, with source=feedback or source=images?"),
         ("lr", "did you mean dreamer.step_size?"),
+        ("dream_scale", "did you mean dream_width?"),
         ("iterations", "did you mean dreamer.iterations?"),
         ("tv", "did you mean dreamer.total_variation?"),
         ("lap_n", "did you mean dreamer.pyramid?"),
