@@ -9,21 +9,21 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor
 
 from pipeline.canvas import Canvas
 from pipeline.dreamer import Dream, Dreamer, GradientFn
-from pipeline.dreamer.gradient_filters import TINY, Shaping, deviation
+from pipeline.dreamer.ascent import ascend
+from pipeline.dreamer.gradient_filters import Shaping
 from pipeline.dreamer.regularizers import Penalties
 from pipeline.errors import UserError
-from pipeline.frame import Image, Memory
+from pipeline.frame import Memory
 from pipeline.imaging.resizing import resize
 
 Count = Annotated[int, Field(ge=0, le=10_000)]
@@ -129,7 +129,7 @@ class Octaves:
             step.mul_(factor)
             push = partial(penalties, source=resize(source, size)) if penalties.count else None
             base = resize(image, size)
-            _ascend(
+            ascend(
                 detail.add_(base),
                 gradient_fn,
                 resize(step, size).clamp_(min=0),
@@ -252,49 +252,3 @@ class _Fitted:
     def fit(self, height: int, width: int, smallest_side: int) -> Dreamer:
         """Return the dreamer for pictures of this size; see Octaves.fit."""
         return self.dreamer.fit(height, width, smallest_side)
-
-
-def _ascend(
-    image: Image,
-    gradient_fn: GradientFn,
-    step: Tensor,
-    *,
-    count: int,
-    jitter: int,
-    shaping: Shaping,
-    push: Callable[[Image], Tensor] | None,
-    rng: torch.Generator,
-) -> None:
-    """Take `count` steps up the gradient, in place: at 3840x2160 a copy of the image is 100 MB.
-
-    step: (1, 1, H, W), step size at each pixel. The gradient is divided by its standard deviation
-    over the frame, so that the step size means the same for every layer, octave and picture. push:
-    image -> direction added by the penalties, None: no penalties.
-    """
-    for _ in range(count):
-        dy, dx = torch.randint(-jitter, jitter + 1, (2,), generator=rng).tolist()
-        gradient, _ = gradient_fn(roll(image, dy, dx))
-        gradient = shaping(roll(gradient, -dy, -dx))
-        # The gradient of a flat picture may be 0; then TINY keeps the picture unchanged.
-        pushed = None if push is None else push(image)
-        image.addcmul_(gradient, step / (deviation(gradient) + TINY))
-        if pushed is not None:
-            image.addcmul_(pushed, step)
-        image.clamp_(0, 1)
-
-
-def roll(image: Tensor, down: int, right: int) -> Tensor:
-    """Return the image (1, C, H, W) rolled cyclically by `down` and `right` pixels."""
-    if image.device.type != "cpu":
-        return torch.roll(image, (down, right), dims=(2, 3))
-    # on the CPU torch rolls the rows and then the columns in two passes, which costs 2 % of a step
-    height, width = image.shape[2:]
-    down, right = down % height, right % width
-    rolled = torch.empty_like(image)
-    for target, origin in (
-        (slice(down), slice(height - down, None)),
-        (slice(down, None), slice(height - down)),
-    ):
-        rolled[:, :, target, :right] = image[:, :, origin, width - right :]
-        rolled[:, :, target, right:] = image[:, :, origin, : width - right]
-    return rolled

@@ -13,9 +13,9 @@ from helpers.stages import octaves
 from torch import Tensor
 
 from pipeline.canvas import Strength
+from pipeline.dreamer.ascent import roll
 from pipeline.dreamer.gradient_filters import cascade_kernel
 from pipeline.dreamer.none import Nothing
-from pipeline.dreamer.octaves import roll
 from pipeline.errors import UserError
 from pipeline.gradient import Gradient
 from pipeline.imaging.convolution import depthwise_conv
