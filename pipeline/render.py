@@ -11,7 +11,7 @@ import torch
 from pipeline.auxiliary.inputs import NO_INPUTS, AuxiliaryInputs
 from pipeline.canvas import Canvas
 from pipeline.cuts import Cuts
-from pipeline.dream_size import FULL_SIZE, DreamSize
+from pipeline.dream_size import FULL_SIZE, DreamSize, enlarge
 from pipeline.dreamer import Dream
 from pipeline.flow import Flow, parallel_flows, with_motion
 from pipeline.frame import Clip, Frame, Image, Span, to_picture
@@ -133,7 +133,7 @@ def render(
                 rng = frame_rng(seed, frame, state)
                 dream = dreamer(canvas, gradient, rng, memory=state.memory)
                 image = canvas.composite(dream.image)
-                shown = pipeline.dream_size.enlarge(dream.image, canvas, frame, clip)
+                shown = image if size == clip else enlarge(dream.image, canvas, frame, clip)
                 picture = to_picture(shown, clip.depth)
             with timer("encode"):  # (ffmpeg)
                 previous_state, state = state, state.after(frame, canvas, dream)

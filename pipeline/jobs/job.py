@@ -147,7 +147,7 @@ class Job:
             self.device,
             file,
             recording.state,
-            reduce=self.pipeline.dream_size.reduce,
+            dream_size=self.pipeline.dream_size,
         )
 
 

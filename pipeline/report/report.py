@@ -5,14 +5,14 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pipeline.frame import Image, Picture, to_image
+from pipeline.dream_size import FULL_SIZE, DreamSize
+from pipeline.frame import Image, to_image
 from pipeline.imaging.metrics import BANDS, band_energy, flicker, image_statistics
 from pipeline.imaging.sampling import sample
 from pipeline.model import Model
@@ -42,8 +42,8 @@ class Report:
     render keep those of the frames before. None: they are kept in memory."""
     before: State | None = None
     """State after the newest frame or, at the start, the state from which the render is resumed."""
-    reduce: Callable[[Picture], Picture] = lambda picture: picture
-    """Function that returns a picture at the size of the dream."""
+    dream_size: DreamSize = FULL_SIZE
+    """Size of the dream."""
     gain: float | None = None
     """Newest gain. None: not measured yet."""
     _rows: list[Row] = field(default_factory=list)
@@ -140,7 +140,9 @@ class Report:
             self._picture = dreamt.canvas.picture
         elif self._picture is None:  # the render was resumed after the frame with the picture
             first = next(iter(self.source.pictures()))
-            self._picture = None if first is None else to_image(self.reduce(first), self.device)
+            self._picture = (
+                None if first is None else to_image(self.dream_size.reduce(first), self.device)
+            )
         if self._picture is None:
             return {}
         score = dreamt.gradient.score

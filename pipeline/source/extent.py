@@ -68,7 +68,7 @@ def frames_between(total: int | None, first: int, last: int | None) -> int | Non
     return (total if last is None else min(total, last)) - first
 
 
-def dream_size(
+def output_size(
     height: int,
     width: int,
     *,

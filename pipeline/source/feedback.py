@@ -18,7 +18,7 @@ from pipeline.image_io.reader import read
 from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.imaging.natural_images import COLOURS
 from pipeline.limits import Limits
-from pipeline.source.extent import dream_size
+from pipeline.source.extent import output_size
 from pipeline.source.images import as_fraction, resize_picture
 
 Side = Annotated[int, Field(ge=1)]
@@ -77,7 +77,7 @@ class Feedback:
         elif tall is None and wide is None and self.longest_side is not None:
             keys = ["source.longest_side"]
             tall, wide = (self.longest_side, None) if height > width else (None, self.longest_side)
-        size = dream_size(
+        size = output_size(
             height, width, wanted_height=tall, wanted_width=wide, limits=self.limits, keys=keys
         )
         return Clip(*size, rate=self.rate, count=count)

@@ -21,7 +21,7 @@ from pipeline.frame import Clip, Picture
 from pipeline.image_io.reader import read
 from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.limits import Limits, Positive
-from pipeline.source.extent import check_order, dream_size, extent, frames_between
+from pipeline.source.extent import check_order, extent, frames_between, output_size
 from pipeline.storage.input_file import require_path
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Images:
         Decodes the first picture. Raises UserError if this fails or the limits are exceeded.
         """
         (height, width), (first, last) = self.shape, self._extent
-        size = dream_size(
+        size = output_size(
             height,
             width,
             wanted_height=self.height,

@@ -19,7 +19,7 @@ from pipeline.image_io.alpha import fill_transparent
 from pipeline.image_io.reader import load
 from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.limits import Limits
-from pipeline.source.extent import dream_size
+from pipeline.source.extent import output_size
 from pipeline.source.images import PATTERN, find_pictures, report_left_out, resize_picture
 from pipeline.storage.input_file import require_path
 
@@ -60,7 +60,7 @@ class Still:
         """The picture to dream on, and its clip. Raises UserError if it cannot be read."""
         contents = load(self.path, self.limits)
         colours, alpha = contents.colours, contents.alpha
-        size = dream_size(
+        size = output_size(
             *colours.shape[:2],
             wanted_height=self.height,
             wanted_width=self.width,

@@ -29,7 +29,7 @@ from pipeline.ffmpeg.probe import StreamInfo, probe
 from pipeline.ffmpeg.process import Process
 from pipeline.frame import Clip, Picture, Tracks
 from pipeline.limits import Limits, Positive
-from pipeline.source.extent import check_order, dream_size, extent, frames_between
+from pipeline.source.extent import check_order, extent, frames_between, output_size
 from pipeline.storage.input_file import open_input, require_path
 
 log = logging.getLogger(__name__)
@@ -165,7 +165,7 @@ class Video:
 
     @cached_property
     def _size(self) -> tuple[int, int]:
-        return dream_size(
+        return output_size(
             *self.shape,
             wanted_height=self.height,
             wanted_width=self.width,

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from benchmarks import harness, scenes
 from benchmarks.tables.sizes import ENLARGED, LARGE, SAME, SMALL, row
+from pipeline.dream_size import enlarge
 from pipeline.ffmpeg.process import running
 from pipeline.frame import Picture, to_picture
 from pipeline.render import RenderedFrame
@@ -168,9 +169,7 @@ def _is_exact(clip: Path) -> bool:
     same = []
     frames = harness.rendered(pipeline.source, settings, harness.gradient(settings))
     for frame in frames:
-        shown = pipeline.dream_size.enlarge(
-            frame.dream.image, frame.canvas, frame.frame, pipeline.clip
-        )
+        shown = enlarge(frame.dream.image, frame.canvas, frame.frame, pipeline.clip)
         full = frame.frame.full_picture
         same.append(full is not None and np.array_equal(to_picture(shown), full))
     return all(same)

@@ -16,7 +16,7 @@ from pipeline import compose
 from pipeline.canvas import Canvas, Strength
 from pipeline.config.compose import compose_settings
 from pipeline.config.settings import dream_width_of
-from pipeline.dream_size import FULL_SIZE, DreamSize
+from pipeline.dream_size import FULL_SIZE, DreamSize, enlarge
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Frame, Picture, to_image, to_picture
 
@@ -77,7 +77,7 @@ def test_a_picture_that_is_small_enough_is_passed_on_as_it_is() -> None:
 def test_without_a_dream_the_full_picture_comes_back_exactly(depth: int) -> None:
     frame, canvas = _frame(depth)
     assert canvas.picture is not None
-    shown = to_picture(HALF.enlarge(canvas.picture, canvas, frame, CLIP), depth)
+    shown = to_picture(enlarge(canvas.picture, canvas, frame, CLIP), depth)
     assert np.array_equal(shown, frame.full_picture)
 
 
@@ -85,7 +85,7 @@ def test_only_the_layer_is_enlarged() -> None:
     full = (76 + 0.4 * texture(96, 128, seed=1)).astype(np.uint8)  # nothing is clamped
     small = HALF.reduce(full)
     canvas, frame = _canvas(small), Frame(0, 0.0, small, full)
-    shown = HALF.enlarge(to_image(small, "cpu") + 0.1, canvas, frame, CLIP)
+    shown = enlarge(to_image(small, "cpu") + 0.1, canvas, frame, CLIP)
     torch.testing.assert_close(shown, to_image(full, "cpu") + 0.1, atol=1e-6, rtol=0)
 
 
@@ -94,14 +94,14 @@ def test_a_mask_has_the_edges_of_the_full_picture() -> None:
     mask[:, 31:] = 1  # between two pixels of the dream
     frame, canvas = _frame(mask=mask)
     assert canvas.picture is not None
-    shown = to_picture(HALF.enlarge(1 - canvas.picture, canvas, frame, CLIP))
+    shown = to_picture(enlarge(1 - canvas.picture, canvas, frame, CLIP))
     assert np.array_equal(shown[:, :31], frame.full_picture[:, :31])
     assert not np.array_equal(shown[:, 31:36], frame.full_picture[:, 31:36])
 
 
 def test_without_footage_the_whole_dream_is_enlarged() -> None:
     image = to_image(texture(48, 64, seed=2), "cpu")
-    shown = HALF.enlarge(image, canvas_of(image), Frame(3, 0.1, None), CLIP)
+    shown = enlarge(image, canvas_of(image), Frame(3, 0.1, None), CLIP)
     assert shown.shape == (1, 3, 96, 128)
     reduced = torch.nn.functional.avg_pool2d(shown, 2)
     assert float((reduced - image).abs().mean()) < 0.02
