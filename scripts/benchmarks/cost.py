@@ -8,7 +8,6 @@ from pathlib import Path
 
 from benchmarks import harness
 from benchmarks.tables.cost import deviation_by_frames, deviation_by_pixels
-from pipeline.ffmpeg.process import running
 from pipeline.gradient import Gradient
 
 SIZES = ((320, 180), (640, 360), (960, 540), (1280, 720), (1920, 1080))
@@ -79,22 +78,7 @@ def _frame_steps(words: Sequence[str], gradient_fn: Gradient) -> Iterator[float]
 
 def _repeat_piece(clip: Path, output: Path) -> Path:
     """Write a piece of the clip over and over; every repetition costs the same. Return `output`."""
-    piece = output.with_name("piece.mp4")
-    small = ["-vf", "scale=160:-2", "-an"]
-    for words in (
-        ["-i", str(clip), "-frames:v", str(PERIOD), *small, str(piece)],
-        [
-            "-stream_loop",
-            str(LONG // PERIOD - 1),
-            "-i",
-            str(piece),
-            "-frames:v",
-            str(LONG),
-            "-c",
-            "copy",
-            str(output),
-        ],
-    ):
-        with running(["-y", *words]) as process:
-            process.popen.wait()
-    return output
+    words = ["-i", str(clip), "-frames:v", str(PERIOD), "-vf", "scale=160:-2", "-an"]
+    piece = harness.write_clip(words, output.with_name("piece.mp4"))
+    loops = ["-stream_loop", str(LONG // PERIOD - 1), "-i", str(piece)]
+    return harness.write_clip([*loops, "-frames:v", str(LONG), "-c", "copy"], output)

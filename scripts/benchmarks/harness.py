@@ -13,6 +13,7 @@ import torch
 from pipeline.config.compose import compose, compose_stage
 from pipeline.cuts import Cuts
 from pipeline.errors import UserError
+from pipeline.ffmpeg.process import running
 from pipeline.gradient import Gradient
 from pipeline.jobs.job import Job
 from pipeline.recording.recorder import NullRecorder, Recorder
@@ -119,3 +120,10 @@ def recorded(
             look(frame)
         figures = report.figures()
     return figures, time.perf_counter() - start
+
+
+def write_clip(words: Sequence[str], output: Path) -> Path:
+    """Write a file with ffmpeg and return it. words: ffmpeg's arguments before the output."""
+    with running(["-y", *words, str(output)]) as process:
+        process.popen.wait()
+    return output

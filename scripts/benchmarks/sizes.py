@@ -17,7 +17,6 @@ from torch import Tensor
 from benchmarks import harness, scenes
 from benchmarks.tables.sizes import ENLARGED, LARGE, SAME, SMALL, row
 from pipeline.dream_size import enlarge
-from pipeline.ffmpeg.process import running
 from pipeline.frame import Picture, to_picture
 from pipeline.render import RenderedFrame
 
@@ -139,10 +138,8 @@ def _centroid(layer: Tensor) -> float:
 def _enlarged(clip: Path, output: Path, width: int) -> Path:
     """Write the first frames of the clip at this width. Return `output`."""
     scale = ["-vf", f"scale={width}:-2:flags=lanczos", "-an", "-crf", "12"]
-    words = ["-y", "-i", str(clip), "-frames:v", str(FLICKER_FRAMES), *scale, str(output)]
-    with running(words) as process:
-        process.popen.wait()
-    return output
+    words = ["-i", str(clip), "-frames:v", str(FLICKER_FRAMES), *scale]
+    return harness.write_clip(words, output)
 
 
 def _frames(clip: Path, words: Sequence[str], count: int) -> list[float]:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from benchmarks import harness
 from benchmarks.tables.speed import LONG, SHORT
-from pipeline.ffmpeg.process import running
 from pipeline.frame import to_image
 from pipeline.gradient import Gradient
 from pipeline.imaging.resizing import resize
@@ -95,23 +94,8 @@ def _bare_seconds(gradient_fn: Gradient, source: Source, work: Mapping[str, int]
 
 def _repeat_clip(clip: Path, output: Path) -> Path:
     """Write the clip repeated to LONG frames. Return `output`."""
-    with running(
-        [
-            "-y",
-            "-stream_loop",
-            "40",
-            "-i",
-            str(clip),
-            "-frames:v",
-            str(LONG),
-            "-an",
-            "-vf",
-            f"scale={WIDTH}:-2",
-            str(output),
-        ],
-    ) as process:
-        process.popen.wait()
-    return output
+    words = ["-stream_loop", "40", "-i", str(clip), "-frames:v", str(LONG), "-an"]
+    return harness.write_clip([*words, "-vf", f"scale={WIDTH}:-2"], output)
 
 
 def _peak_memory(clip: Path, output: Path, frames: int) -> int:

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 
 from benchmarks import harness
-from pipeline.ffmpeg.process import running
 from pipeline.frame import Clip
 from pipeline.recording.fingerprint import Fingerprint
 from pipeline.recording.recording import Recording, Saving
@@ -58,10 +57,8 @@ class FirstPicture:
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """Return results early and late in the render, and requirement -> whether it is met."""
-    source = out / "long.mkv"
     test = ["-f", "lavfi", "-i", f"testsrc2=s={SIZE}:r=25", "-frames:v", str(FRAMES)]
-    with running(["-y", *test, "-c:v", "ffv1", str(source)]) as process:
-        process.popen.wait()
+    source = harness.write_clip([*test, "-c:v", "ffv1"], out / "long.mkv")
     results: dict[str, object] = {}
     checks: dict[str, bool] = {}
     for name, words in (("dreamt", WORDS), ("passed", ("dreamer=none", "save_seconds=5"))):
