@@ -79,7 +79,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             "seconds": {50: 5.0, 100: 10.0, 250: 25.0, 500: 60.0},
         },
         (
-            "| a step, 320x180 to 960x540, without tiles | 0.0 % |",
+            "| a step, 320x180 to 960x540 | 0.0 % |",
             # of 500 frames, which took a fifth longer, the line follows most but not all
             "| a render, 50 to 500 frames | 9.",
         ),

@@ -14,7 +14,7 @@ def tables(results: Mapping[str, Any]) -> str:
     """Return the table of deviations from straight lines."""
     sizes, frames = list(results["seconds a step"]), list(results["seconds"])
     rows = [
-        (f"a step, {sizes[0]} to {sizes[-1]}, without tiles", deviation_by_pixels(results)[0]),
+        (f"a step, {sizes[0]} to {sizes[-1]}", deviation_by_pixels(results)[0]),
         (f"a render, {frames[0]} to {frames[-1]} frames", deviation_by_frames(results)[0]),
     ]
     return table(
