@@ -14,6 +14,7 @@ from benchmarks import (
     cost,
     drift,
     endurance,
+    gpu,
     graphs,
     harness,
     motion,
@@ -42,6 +43,7 @@ BENCHES = {
     "cost": cost.run,
     "drift": drift.run,
     "endurance": endurance.run,
+    "gpu": gpu.run,
     "graphs": graphs.run,
     "motion": motion.run,
     "pareto": pareto.run,
@@ -68,7 +70,9 @@ def main() -> None:
         help="a real clip, bikes.mp4 say; most want one, drift a folder of them",
     )
     parser.add_argument(
-        "--device", default="cpu", help="what to dream on; peers knows others, graphs wants cuda"
+        "--device",
+        default="cpu",
+        help="what to dream on; peers knows others, gpu and graphs want cuda",
     )
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)

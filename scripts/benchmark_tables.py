@@ -79,8 +79,9 @@ def section(path: Path) -> str:
 def origin(facts: Mapping[str, Any]) -> str:
     """Return the line that says what was measured, when and where."""
     version = f"Commit `{facts['commit']}`" if facts["commit"] else f"Version {facts['dreamreel']}"
-    gpu = "" if facts["device"].startswith("cpu") else f", {facts['device'].rpartition(': ')[2]}"
-    machine = f"{facts['cpu']}, {facts['cores']:g} cores{gpu}"
+    kind, _, device = facts["device"].partition(": ")  # a CPU with its vector instructions
+    cpu, gpu = (device, "") if kind == "cpu" else (facts["cpu"], f", {device}")
+    machine = f"{cpu}, {facts['cores']:g} cores{gpu}"
     return f"{version}, measured on {facts['date']}: {machine}, torch {facts['torch']}."
 
 

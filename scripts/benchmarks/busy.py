@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,8 @@ FRAMES = 20
 SIZE = ("width=480", "height=360")
 BUSY = "while True: pass"
 """A process that keeps one core busy."""
+WORDS = (f"frames={FRAMES}", *SIZE)
+"""Settings of a timed render."""
 SWEEP = ("frames=8", *SIZE, "seed=1,2,3,4")
 """Settings of the sweep."""
 
@@ -34,10 +36,10 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     seconds: dict[str, list[float]] = {"quiet": [], "busy": [], "two": []}
     sweeps: dict[str, list[float]] = {"local": [], "basic": []}
     for turn in range(ROUNDS):
-        seconds["quiet"].append(max(_renders(clip, out, 1)))
+        seconds["quiet"].append(max(renders(clip, out, 1, WORDS)))
         with _busy_process():
-            seconds["busy"].append(max(_renders(clip, out, 1)))
-        seconds["two"].append(max(_renders(clip, out, 2)))
+            seconds["busy"].append(max(renders(clip, out, 1, WORDS)))
+        seconds["two"].append(max(renders(clip, out, 2, WORDS)))
         for launcher, durations in sweeps.items():
             durations.append(_sweep_seconds(clip, out, launcher))
         print(
@@ -64,10 +66,10 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in chosen}
 
 
-def _renders(clip: Path, out: Path, count: int) -> list[float]:
-    """Return the seconds per frame of so many renders that are started at the same time."""
+def renders(clip: Path, out: Path, count: int, settings: Sequence[str]) -> list[float]:
+    """Return the seconds per frame of `count` renders that are started at the same time."""
     outputs = [out / f"busy-{number}.mp4" for number in range(count)]
-    words = [f"input={clip}", f"frames={FRAMES}", *SIZE, "overwrite=true"]
+    words = [f"input={clip}", *settings, "overwrite=true"]
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "pipeline", *words, f"output={output}"],

@@ -44,7 +44,7 @@ SAVES = 30
 
 
 @dataclass(frozen=True)
-class FirstPicture:
+class Sample:
     """A sample of a render: time, frames done, memory in bytes, open files, threads, children."""
 
     seconds: float
@@ -113,7 +113,7 @@ def _saving(out: Path) -> float:
     return statistics.median(times)
 
 
-def _sample_render(source: Path, output: Path, words: tuple[str, ...]) -> list[FirstPicture]:
+def _sample_render(source: Path, output: Path, words: tuple[str, ...]) -> list[Sample]:
     """Render in a separate process; return samples of it from start to end."""
     command = [
         sys.executable,
@@ -125,7 +125,7 @@ def _sample_render(source: Path, output: Path, words: tuple[str, ...]) -> list[F
         *words,
     ]
     rows = output.with_name(f"{output.name}.render") / "figures.jsonl"
-    looks: list[FirstPicture] = []
+    looks: list[Sample] = []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         home, frames, read = Path(f"/proc/{child.pid}"), 0, 0
         while child.poll() is None:
@@ -142,10 +142,10 @@ def _sample_render(source: Path, output: Path, words: tuple[str, ...]) -> list[F
     return looks
 
 
-def _sample(home: Path, frames: int) -> FirstPicture:
+def _sample(home: Path, frames: int) -> Sample:
     status = dict(line.split(":", 1) for line in (home / "status").read_text().splitlines())
     children = sum(len(task.read_text().split()) for task in home.glob("task/*/children"))
-    return FirstPicture(
+    return Sample(
         time.monotonic(),
         frames,
         1024 * int(status["VmRSS"].split()[0]),
@@ -155,11 +155,11 @@ def _sample(home: Path, frames: int) -> FirstPicture:
     )
 
 
-def _within(looks: list[FirstPicture], first: int, end: int) -> list[FirstPicture]:
+def _within(looks: list[Sample], first: int, end: int) -> list[Sample]:
     return [look for look in looks if first <= look.frames < end]
 
 
-def _pace(looks: list[FirstPicture], spans: range) -> float:
+def _pace(looks: list[Sample], spans: range) -> float:
     """Return seconds per frame, the median over the spans."""
     within = (_within(looks, first, first + spans.step) for first in spans)
     return statistics.median(

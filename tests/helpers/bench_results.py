@@ -122,6 +122,33 @@ EXAMPLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             "| 4.1 % | 0.76 |",
         ),
     ),
+    "gpu": (
+        {
+            "renders": {
+                "640x272, normal, compile=graphs": {
+                    "seconds": 0.05,
+                    "wait": 0.01,
+                    "warp": 0.002,
+                    "dream": 0.03,
+                    "encode": 0.001,
+                    "steps": 8.25,
+                    "over_steps": 1.5,
+                    "busy": 0.625,
+                    "bytes": 1.234e9,
+                },
+            },
+            "seconds per frame, alone and each of two": [0.05, 0.08],
+            "resumed bytes are the same": True,
+            "tiles when memory is short": False,
+        },
+        (
+            "| 640x272, normal, compile=graphs | 20.0 | 50.0 | 10.0 | 2.0 | 30.0 | 1.0 | 8.2 | "
+            "1.50 | 62% | 1.23 |",
+            "| each of two renders at once, over one alone | 1.60 |",
+            "| killed and resumed, compared with one that ran through | the same bytes |",
+            "| with too little memory | fails |",
+        ),
+    ),
     "graphs": (
         {"EfficientNet-Lite0 to blocks.9, 640x272, tf32": [3.7, 6.0, 0.924, 1.67]},
         ("| EfficientNet-Lite0 to blocks.9, 640x272, tf32 | 3.70 | 6.00 | 0.92 | 1.67 |",),

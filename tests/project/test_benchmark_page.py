@@ -60,7 +60,8 @@ def test_a_table_stands_between_its_markers_below_its_origin(results: Path) -> N
     assert (before, after) == ("# Figures", "More text.")
     assert line == "<!-- begin startup -->"
     assert rows[0] == (
-        "Commit `b6b47a2+`, measured on 2026-11-29: AMD EPYC, 2 cores, torch 2.14.1+cpu."
+        "Commit `b6b47a2+`, measured on 2026-11-29: AMD EPYC, AVX512, bfloat16, 2 cores, "
+        "torch 2.14.1+cpu."
     )
     assert rows[1] == TABLES["startup"](EXAMPLES["startup"][0])
     assert rows[2] == "<!-- end startup -->"
