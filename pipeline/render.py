@@ -53,6 +53,8 @@ class Pipeline:
     """Cross-fade of the end into the start, if any."""
     dream_size: DreamSize = FULL_SIZE
     """Size of the dream, which may be smaller than the output."""
+    mask_bars: bool = False
+    """Whether black bars and plain borders stay as they are."""
 
     @property
     def dream_clip(self) -> Clip:
@@ -76,6 +78,7 @@ class Pipeline:
             start=start,
             at_once=flows,
             reduce=self.dream_size.reduce,
+            mask_bars=self.mask_bars,
         )
         with prefetch(self.auxiliary(motion_frames), ahead=2 if flows else 0) as frames:
             yield frames

@@ -30,12 +30,15 @@ class Mask:
     truncated at three deviations. 0: no softening."""
 
     def along(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Yield the frames with their mask, the same array as long as the picture is the same."""
-        previous, field = None, None
+        """Yield the frames with their mask, within the mask of their bars if they have bars.
+
+        The same array as long as the picture is the same and there are no bars.
+        """
+        previous: Picture | None = None
         for frame, picture in self.track.along(frames):
-            if picture is not previous:
+            if previous is None or picture is not previous:
                 previous, field = picture, self.field(picture)
-            yield replace(frame, mask=field)
+            yield replace(frame, mask=field if frame.mask is None else field * frame.mask)
 
     def field(self, picture: Picture) -> FloatMap:
         """Return the mask, (H, W) in [0, 1], from a picture, (H, W, 3) uint8."""

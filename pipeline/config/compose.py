@@ -201,6 +201,7 @@ def compose_config(
             tile_budget=tile_budget,
             loop=loop,
             dream_size=general.dream_size,
+            mask_bars=general.mask_bars,
         ),
         encoder=encoder,
         output=output,

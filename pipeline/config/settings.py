@@ -49,6 +49,8 @@ class GeneralSettings:
     """How often the progress of the render is saved."""
     dream_size: DreamSize
     """Size to dream at."""
+    mask_bars: bool
+    """Whether black bars and plain borders stay as they are."""
     trusted: list[str]
     """Packages whose code a `_target_` may name."""
 
@@ -72,6 +74,7 @@ class GeneralSettings:
             tile_budget=tile_budget_of(settings["tile"], settings["tile_memory"], device),
             saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
             dream_size=DreamSize(dream_width_of(settings["dream_width"])),
+            mask_bars=parse_choice("bars", settings["bars"], ("auto", "keep")) == "auto",
             trusted=["pipeline", *parse_packages(settings["trust"])],
         )
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import torch
 
+from pipeline.bars import NO_BARS, find_bars
 from pipeline.cuts import Change
 from pipeline.frame import Clip, Frame, Motion, Picture
 
@@ -56,6 +57,7 @@ def with_motion(
     start: int = 0,
     at_once: int = 0,
     reduce: Callable[[Picture], Picture] = lambda picture: picture,
+    mask_bars: bool = False,
 ) -> Iterator[Frame]:
     """Yield the pictures from index `start` on as frames, each with the motion since the last one.
 
@@ -63,9 +65,9 @@ def with_motion(
     flash is relative to the last frame before it, where the dream was left. rate: frames per
     second. at_once: number of flows to compute in parallel, each in a thread; 0 or 1: one after the
     other, in the calling thread. reduce: returns a picture at the size of
-    the dream.
+    the dream. mask_bars: whether frames with bars have a mask that is 0 in them.
     """
-    pending_frames = _pending_frames(pictures, rate, start, reduce)
+    pending_frames = _pending_frames(pictures, rate, start, reduce, mask_bars)
     if at_once < 2:
         yield from (complete(flow) for complete in pending_frames)
         return
@@ -115,12 +117,14 @@ def _pending_frames(
     rate: Fraction,
     start: int,
     reduce: Callable[[Picture], Picture],
+    mask_bars: bool,
 ) -> Iterator[Callable[[Flow], Frame]]:
     """Yield a function for each frame that returns the frame with its motion, given the flow.
 
     If the source fails, the last function raises its error.
     """
     previous: Picture | None = None
+    bars = NO_BARS
     source = iter(pictures)
     index = 0
     while True:
@@ -133,12 +137,15 @@ def _pending_frames(
             yield partial(_fail, failure)
             return
         picture = None if full is None else reduce(full)
+        if mask_bars and full is not None:  # from frame 0: the bars of a shot depend on its start
+            bars = find_bars(full, NO_BARS if change is Change.CUT else bars)
         if index >= start:
             frame = Frame(
                 index=index,
                 time=float(index / rate),
                 picture=picture,
                 full_picture=None if picture is full else full,
+                mask=None if full is None else bars.mask(*full.shape[:2]),
                 cut=change is Change.CUT,
                 flash=change is Change.FLASH,
                 spans={"decode": (start_time, time.perf_counter())},
