@@ -11,6 +11,7 @@ from torch import Tensor
 from pipeline.frame import Image
 from pipeline.imaging.layer_level import LayerLevel
 from pipeline.imaging.sampling import Border
+from pipeline.transitions import Reference
 
 
 class Strength(NamedTuple):
@@ -56,6 +57,12 @@ class Canvas:
     """How the layer was continued beyond its edges."""
     level: LayerLevel | None = None
     """Strength that the layer should keep. None: unknown."""
+    level_factor: float = 1.0
+    """Factor on the level: less than 1 in fades and dissolves."""
+    visibility: float = 1.0
+    """Factor on the gradient steps in a fade in, in [0, 1]; 0 on a blank picture."""
+    reference: Reference | None = None
+    """Picture that the layer was dreamt on. None: unknown."""
     mask: Tensor | None = None
     """How strongly to dream at each pixel, (1, 1, H, W) in [0, 1]. None: fully everywhere."""
     index: int = 0
@@ -70,13 +77,16 @@ class Canvas:
 
     @property
     def step_strength(self) -> Strength:
-        """Factors on the gradient steps.
+        """Factors on the gradient steps, including the visibility of the picture.
 
         Without a picture they include the mask, as there is nothing to composite the dream over.
         """
+        strength = self.strength
+        if self.visibility != 1:
+            strength = strength.times(strength.full.new_tensor(self.visibility))
         if self.mask is None or self.picture is not None:
-            return self.strength
-        return self.strength.times(self.mask)
+            return strength
+        return strength.times(self.mask)
 
     def composite(self, dream: Image) -> Image:
         """Return the dream composited over the picture through the mask, (1, 3, H, W)."""

@@ -10,6 +10,7 @@ from pipeline.canvas import Canvas
 from pipeline.dreamer import Dream
 from pipeline.frame import Frame, Image, Memory, Picture
 from pipeline.imaging.layer_level import LayerLevel
+from pipeline.transitions import Reference
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class State:
     """Strength that the dream layer should keep. None: that of the layer as it is."""
     age: int = 0
     """Number of frames dreamt since the shot started."""
+    reference: Reference | None = None
+    """Picture that the dream layer was dreamt on. None: unknown."""
 
     def after(self, frame: Frame, canvas: Canvas, dream: Dream) -> State:
         """Return the state after this frame.
@@ -64,5 +67,6 @@ class State:
             maturity=dream.maturity,
             memory=dream.memory,
             level=canvas.level,
+            reference=canvas.reference,
             age=1 if frame.cut else self.age + 1,
         )

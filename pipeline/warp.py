@@ -17,6 +17,10 @@ from pipeline.frame import Frame, Image, to_device, to_image
 from pipeline.imaging.layer_level import LayerLevel
 from pipeline.imaging.sampling import Border, pixel_grid, sample
 from pipeline.state import State
+from pipeline.transitions import Transition, begin, follow, in_flash
+
+GROWN = 0.95
+"""Mean maturity of a dream from which its strength is the level to keep."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class Warp:
     """Smallest share that is kept where the confidence in the motion is low. 0: the dream starts
     from the picture where content was hidden or moves too fast; more: the old dream is continued
     there."""
+    transitions: bool
+    """Whether the layer fades with the picture that it was dreamt on, in fades and dissolves, and
+    blank pictures are left as they are."""
     border: Border
     """How the layer continues beyond its edges: mirrored (reflect) or repeated (wrap)."""
 
@@ -65,28 +72,52 @@ class Warp:
             index=frame.index,
         )
         if state.dream is None or state.maturity is None or state.picture is None or frame.cut:
-            return blank
+            start = begin(picture) if self.transitions else Transition()
+            return replace(blank, visibility=start.visibility, reference=start.reference)
         positions = pixel_grid(picture.shape[2], picture.shape[3], device)
         confidence = torch.ones_like(picture[:, :1])
         if frame.motion is not None:
             positions = positions + to_device(frame.motion.flow, device)[None]
             confidence = to_device(frame.motion.confidence, device)[None, None]
+        transition = self._transition(frame, state, picture, positions, confidence)
         positions = camera(positions, frame.time, rate)
-        layer = state.dream - to_image(state.picture, device)
-        level = (state.level or LayerLevel.of(layer)).carried(positions, self.border)
+        layer, factor = state.dream - to_image(state.picture, device), transition.layer_factor
+        level = state.level
+        if level is None and float(state.maturity.mean()) >= GROWN:
+            level = LayerLevel.of(layer)
+        if level is not None:
+            level = level.carried(positions, self.border)
         # Layer and maturity are sampled together: positions cost more than channels.
         carried = sample(torch.cat([layer, state.maturity], dim=1), positions, self.border)
         trusted = confidence.clamp(min=self.least_kept)
         maturity = carried[:, 3:].clamp(0, 1) * trusted
+        if transition.is_new:
+            maturity = nothing
         return replace(
             blank,
-            layer=carried[:, :3],
+            layer=carried[:, :3] if factor == 1 else carried[:, :3] * factor,
             kept=self.persistence * trusted,
             maturity=maturity,
             positions=positions,
             confidence=confidence,
             level=level,
+            level_factor=transition.level_factor,
+            visibility=transition.visibility,
+            reference=transition.reference,
         )
+
+    def _transition(
+        self, frame: Frame, state: State, picture: Image, positions: Tensor, confidence: Tensor
+    ) -> Transition:
+        """Return what the frame does to the dream of the frames before; see `transitions.follow`.
+
+        positions: where each pixel was in the last frame, without the camera's moves.
+        """
+        if not self.transitions or state.reference is None:
+            return Transition()
+        if frame.flash:
+            return in_flash(picture, state.reference)
+        return follow(state.reference, picture, positions, confidence, self.border)
 
     def _carried_whole(self, frame: Frame, state: State, camera: Camera, rate: float) -> Canvas:
         """Return the canvas of a frame without footage: the last dream, moved by the camera.

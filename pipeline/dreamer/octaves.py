@@ -109,8 +109,12 @@ class Octaves:
         # The number of steps depends on the amount of new content: all on the first frame, none in
         # a slow pan. Squared, so that half-grown content counts a quarter; the exponent keeps
         # scenes with much motion affordable.
-        new_steps = int(self.iterations * float(new.square().mean()) ** 1.5 + 1e-3)
+        visible = canvas.visibility
+        amount = float(new.square().mean()) * visible**2
+        new_steps = int(self.iterations * amount**1.5 + 1e-3)
         counts = self._iterations(len(sizes), new_steps, float(new.mean()), canvas.index)
+        if not visible:
+            counts = [0] * len(sizes)
         growth = self.step_size if new_steps else self.entering_step_size
         upkeep = self.upkeep_step_size * strength.full
         penalties = Penalties(self.total_variation, self.distance, self.chroma)
@@ -142,7 +146,7 @@ class Octaves:
             detail.sub_(base)
         # Maturity grows by the ratio of these steps to those of a first frame, or at least
         # fast enough to be complete after settling_frames.
-        added_maturity = max(new_steps / self.iterations, 1 / self.settling_frames)
+        added_maturity = visible * max(new_steps / self.iterations, 1 / self.settling_frames)
         return Dream(
             image=resize(detail, full_size).add_(image).clamp_(0, 1),
             maturity=(maturity + added_maturity).clamp_(max=1),

@@ -20,7 +20,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from pipeline.canvas import Canvas, Strength
-from pipeline.imaging.layer_level import LayerLevel, cell_means, measure
+from pipeline.imaging.cells import cell_means
+from pipeline.imaging.layer_level import LayerLevel, measure
 from pipeline.imaging.metrics import split_bands
 
 LACK_EXPONENT = 2.5
@@ -68,7 +69,7 @@ class Level:
             cell_means(share.expand_as(canvas.maturity), size)
             for share in (canvas.maturity, canvas.kept)
         )
-        aim = level.places * _channels(self.aim, now.device)
+        aim = level.places * _channels(self.aim, now.device) * canvas.level_factor
         ratios = torch.where(now < LEAST, 1.0, aim / now.clamp(min=LEAST))
         # An immature dream is strengthened by gradient steps only, but weakened if too strong.
         factors = ratios.pow(torch.where(ratios > 1, maturity, 1.0))

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pipeline.imaging.cells import cell_means, sample_cells
 from pipeline.imaging.metrics import split_bands
-from pipeline.imaging.sampling import Border, sample
+from pipeline.imaging.sampling import Border
 
 CELL = 16
 """Approximate side of a cell in pixels: motifs are larger, so that a cell holds a few waves."""
@@ -43,11 +44,7 @@ class LayerLevel:
 
     def carried(self, positions: Tensor, border: Border) -> LayerLevel:
         """Return the level sampled at the same positions, (1, H, W, 2) in pixels, as the layer."""
-        height, width = positions.shape[1:3]
-        h, w = self.places.shape[2:]
-        x, y = cell_means(positions.permute(0, 3, 1, 2), (h, w)).unbind(1)
-        coarse = torch.stack([x * (w / width), y * (h / height)], dim=-1)
-        moved = sample(self.places, coarse, border)
+        moved = sample_cells(self.places, positions, border)
         # splines overshoot
         lower, upper = self.places.amin(dim=(2, 3), keepdim=True), self.places.amax()
         return LayerLevel(moved.clamp(max=upper).maximum(lower), self.shot)
@@ -67,8 +64,3 @@ def _spread_kernel(device: torch.device) -> Tensor:
     """Return the weights of a cell and its eight neighbours, (3, 3)."""
     line = torch.tensor(SPREAD)
     return torch.outer(line, line).to(device)
-
-
-def cell_means(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return the means of an image (1, C, H, W) in a grid of `size` (h, w) cells: (1, C, h, w)."""
-    return F.adaptive_avg_pool2d(image, size)

@@ -20,6 +20,7 @@ from pipeline.frame import Picture
 from pipeline.imaging.layer_level import LayerLevel
 from pipeline.state import LoopBuffer, State
 from pipeline.storage.atomic import atomic_write
+from pipeline.transitions import Reference
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,15 @@ def _flatten(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
     optional = {"dream": state.dream, "maturity": state.maturity}
     if state.level is not None:
         optional |= {"level.places": state.level.places, "level.shot": state.level.shot}
+    numbers: dict[str, float | None] = {
+        "index": state.index,
+        "step_bytes": state.step_bytes,
+        "age": state.age,
+    }
+    if state.reference is not None:
+        facts = vars(state.reference)
+        optional["reference.cells"] = state.reference.cells
+        numbers |= {f"reference.{name}": facts[name] for name in facts if name != "cells"}
     tensors = {name: tensor for name, tensor in optional.items() if tensor is not None}
     tensors |= {f"memory.{name}": tensor for name, tensor in state.memory.items()}
     tensors |= {f"ends.dreams.{i}": dream for i, dream in enumerate(state.ends.dreams)}
@@ -110,11 +120,7 @@ def _flatten(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
     for name in ("start", "held"):
         pictures |= {f"ends.{name}.{i}": one for i, one in enumerate(getattr(state.ends, name))}
     tensors |= {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in pictures.items()}
-    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, {
-        "index": state.index,
-        "step_bytes": state.step_bytes,
-        "age": state.age,
-    }
+    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, numbers
 
 
 def _state(
@@ -137,6 +143,13 @@ def _state(
     }
     picture = tensors["picture"].numpy() if "picture" in tensors else None
     ends = LoopBuffer(start, tuple(tensor_list("dreams")), held)
+    cells = on_device("reference.cells")
+    facts = {
+        name.removeprefix("reference."): number
+        for name, number in numbers.items()
+        if name.startswith("reference.")
+    }
+    reference = None if cells is None else Reference(cells, **facts)
     places, shot = on_device("level.places"), on_device("level.shot")
     level = None if places is None or shot is None else LayerLevel(places, shot)
     return State(
@@ -149,4 +162,5 @@ def _state(
         numbers["step_bytes"],
         level,
         numbers["age"],
+        reference,
     )

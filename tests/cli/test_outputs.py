@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from helpers.clips import FFV1, counted, video_comment, write
+from helpers.clips import FFV1, barcode, counted, video_comment, write
 from helpers.clips import run as ffmpeg
 from helpers.command_line import TOY, files, rendered
 from helpers.picture_files import save
@@ -83,6 +83,7 @@ def test_without_a_dreamer_a_lossless_clip_passes_bit_for_bit(tmp_path: Path) ->
 
 
 def test_a_dream_tells_what_it_cost_and_what_it_was_made_with(folder: Path) -> None:
+    write(folder / "clip.mp4", [barcode(number) for number in (1, 2, 3)])  # 0 is black: no dream
     asked = ("seed=7", "dreamer.iterations=8", "dreamer.octaves=1")
     ran = rendered("input=clip.mp4", "output=x.mp4", *asked, cwd=folder)
     assert ran.out.startswith("x.mp4: 3 frames in ")

@@ -145,7 +145,7 @@ def test_a_quality_sets_what_the_chosen_part_has_and_to_something_else(path: Pat
 def test_a_quality_gives_way_to_what_is_said_and_to_parts_that_it_does_not_know() -> None:
     assert composed("quality=draft", "dreamer.iterations=7")["dreamer"]["iterations"] == 7
     assert composed("quality=draft", "recipe=visualise") == {
-        **composed("recipe=visualise"), "warp": composed("quality=draft")["warp"],
-        "dream_width": 960,
+        **composed("recipe=visualise"), "dream_width": 960,
+        "warp": {**composed("quality=draft")["warp"], "transitions": False},
     }  # fmt: skip
     assert composed("quality=normal") == composed()

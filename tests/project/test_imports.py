@@ -22,7 +22,7 @@ LAYERS = (
     ("errors",),
     ("storage", "schedule", "imaging"),
     ("frame", "runtime"),
-    ("limits",),
+    ("limits", "bars", "transitions"),
     ("ffmpeg",),
     ("image_io",),
     # stages: a contract each, and one file per choice

@@ -41,13 +41,15 @@ def motion(dx: float, dy: float, confidence: float = 1) -> Motion:
     return Motion(flow, np.full((HEIGHT, WIDTH), confidence, np.float32))
 
 
-def state(layer: Tensor, maturity: float = 1) -> State:
+def state(layer: Tensor, maturity: float = 1.0) -> State:
     """A state whose dream is this layer over a grey picture."""
-    return State(1, GREY, to_image(GREY, CPU) + layer, torch.full((1, 1, HEIGHT, WIDTH), maturity))
+    return State(
+        1, GREY, to_image(GREY, CPU) + layer, torch.full((1, 1, HEIGHT, WIDTH), float(maturity))
+    )
 
 
 def carried(frame: Frame, before: State, persistence: float = 1, least_kept: float = 0) -> Canvas:
-    warp = Warp(persistence=persistence, least_kept=least_kept, border="reflect")
+    warp = Warp(persistence=persistence, least_kept=least_kept, border="reflect", transitions=False)
     return warp(frame, before, Still(), rate=25, device=CPU)
 
 
@@ -186,7 +188,7 @@ def test_a_camera_sees_the_positions_that_the_flow_has_moved() -> None:
             return positions / 2
 
     camera = Halves()
-    warp = Warp(persistence=1, least_kept=0, border="reflect")
+    warp = Warp(persistence=1, least_kept=0, border="reflect", transitions=False)
     canvas = warp(frame(motion(4, -6)), state(wave()), camera, rate=25, device=CPU)
     expected = (pixel_grid(HEIGHT, WIDTH, CPU) + torch.tensor([-4.0, 6.0])) / 2
     assert canvas.positions is not None
@@ -233,7 +235,7 @@ def test_a_first_frame_without_a_picture_is_refused() -> None:
 @pytest.mark.parametrize("persistence", [-0.1, 1.1])
 def test_a_persistence_outside_its_range_is_refused(persistence: float) -> None:
     with pytest.raises(ValidationError, match="persistence"):
-        Warp(persistence=persistence, least_kept=0, border="reflect")
+        Warp(persistence=persistence, least_kept=0, border="reflect", transitions=False)
 
 
 @pytest.mark.parametrize("size", [(24, 40), (21, 33), (7, 13)])

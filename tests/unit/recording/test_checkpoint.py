@@ -14,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.imaging.layer_level import LayerLevel
 from pipeline.recording.checkpoint import Checkpoint, digest, read_checkpoint, write_checkpoint
 from pipeline.state import LoopBuffer, State
+from pipeline.transitions import Reference
 
 CPU = torch.device("cpu")
 
@@ -36,6 +37,7 @@ def full() -> State:
         0.1 * 2**30,
         LayerLevel(random(1, 3, 1, 2), random(3)),
         5,
+        Reference(random(1, 1, 4, 8), 0.7, 0.2, fading_in=True, leaving=True, growth=1 / 3),
     )
 
 
