@@ -61,6 +61,8 @@ class Canvas:
     """Factor on the level: less than 1 in fades and dissolves."""
     visibility: float = 1.0
     """Factor on the gradient steps in a fade in, in [0, 1]; 0 on a blank picture."""
+    follows_picture: bool = True
+    """Whether the layer was carried by the motion of the picture alone, without a camera move."""
     reference: Reference | None = None
     """Picture that the layer was dreamt on. None: unknown."""
     mask: Tensor | None = None

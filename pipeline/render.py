@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from pipeline.anchors import NO_ANCHORS, Anchors
 from pipeline.auxiliary.inputs import NO_INPUTS, AuxiliaryInputs
 from pipeline.canvas import Canvas
 from pipeline.cuts import Cuts
@@ -53,6 +54,8 @@ class Pipeline:
     """Cross-fade of the end into the start, if any."""
     dream_size: DreamSize = FULL_SIZE
     """Size of the dream, which may be smaller than the output."""
+    anchors: Anchors = NO_ANCHORS
+    """Earlier frames that give content that reappears its dream back."""
     mask_bars: bool = False
     """Whether black bars and plain borders stay as they are."""
 
@@ -126,6 +129,9 @@ def render(
             steady = stages.dreams_like(pipeline.stages_at(max(0, frame.index - 1)))
             with timer("warp"):  # (device)
                 canvas = stages.warp(frame, state, stages.camera, rate=rate, device=device)
+                canvas = pipeline.anchors(
+                    canvas, frame, state.picture, state.snapshots, pipeline.flow
+                )
                 canvas = stages.governor(canvas, rate=rate, steady=steady)
                 canvas = loop.pull(canvas, state)
             with timer("dream"):  # (device)
@@ -139,7 +145,7 @@ def render(
                 shown = image if size == clip else enlarge(dream.image, canvas, frame, clip)
                 picture = to_picture(shown, clip.depth)
             with timer("encode"):  # (ffmpeg)
-                previous_state, state = state, state.after(frame, canvas, dream)
+                previous_state, state = state, state.after(frame, canvas, dream, pipeline.anchors)
                 state = loop.keep(state, frame, image, picture)
                 recorder.add([picture], previous_state, state, starts_shot=frame.cut)
             gradient, spans = gradient.within(dream.step_bytes), {**frame.spans, **timer.spans}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from pipeline.anchors import NO_ANCHORS, Anchors, Snapshot
 from pipeline.canvas import Canvas
 from pipeline.dreamer import Dream
 from pipeline.frame import Frame, Image, Memory, Picture
@@ -51,15 +52,20 @@ class State:
     """Number of frames dreamt since the shot started."""
     reference: Reference | None = None
     """Picture that the dream layer was dreamt on. None: unknown."""
+    snapshots: tuple[Snapshot, ...] = ()
+    """Earlier frames of the shot with their dreams, ascending."""
 
-    def after(self, frame: Frame, canvas: Canvas, dream: Dream) -> State:
-        """Return the state after this frame.
+    def after(
+        self, frame: Frame, canvas: Canvas, dream: Dream, anchors: Anchors = NO_ANCHORS
+    ) -> State:
+        """Return the state after this frame. anchors: choose the snapshots to keep.
 
         The dream of a flash is not carried: the next frame starts from the dream before the flash.
         """
         state = replace(self, index=frame.index + 1, step_bytes=dream.step_bytes)
         if frame.flash:
             return state
+        age, snapshots = (0, ()) if frame.cut else (self.age, self.snapshots)
         return replace(
             state,
             picture=frame.picture,
@@ -68,5 +74,6 @@ class State:
             memory=dream.memory,
             level=canvas.level,
             reference=canvas.reference,
-            age=1 if frame.cut else self.age + 1,
+            age=age + 1,
+            snapshots=anchors.keep(snapshots, frame, canvas, dream, age),
         )

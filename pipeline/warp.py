@@ -80,7 +80,7 @@ class Warp:
             positions = positions + to_device(frame.motion.flow, device)[None]
             confidence = to_device(frame.motion.confidence, device)[None, None]
         transition = self._transition(frame, state, picture, positions, confidence)
-        positions = camera(positions, frame.time, rate)
+        moved, positions = positions, camera(positions, frame.time, rate)
         layer, factor = state.dream - to_image(state.picture, device), transition.layer_factor
         level = state.level
         if level is None and float(state.maturity.mean()) >= GROWN:
@@ -102,6 +102,7 @@ class Warp:
             confidence=confidence,
             level=level,
             level_factor=transition.level_factor,
+            follows_picture=positions is moved,
             visibility=transition.visibility,
             reference=transition.reference,
         )

@@ -159,7 +159,7 @@ def compose_config(
     # the outputs in a sweep's folder are its own, and a plan writes no output
     overwrite = general.overwrite or folder is not None or general.plan
     builder = StageBuilder(settings, choices, general.trusted)
-    source, cuts, flow, encoder = (builder.build(group) for group in CONSTANT_GROUPS)
+    source, cuts, flow, anchors, encoder = (builder.build(group) for group in CONSTANT_GROUPS)
     clip = source.clip
     if settings["audio"] is not None:
         clip = with_audio(clip, Path(str(settings["audio"])), limits)
@@ -195,6 +195,7 @@ def compose_config(
             clip=clip,
             cuts=cuts,
             flow=flow,
+            anchors=anchors,
             stages_at=loop.blend_camera(stages_at),
             model=model,
             auxiliary=auxiliary_of(source),

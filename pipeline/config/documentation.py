@@ -21,6 +21,7 @@ STAGES = (
     "source",
     "cuts",
     "flow",
+    "anchors",
     "camera",
     "warp",
     "governor",

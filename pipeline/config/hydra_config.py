@@ -22,7 +22,7 @@ from pipeline.errors import UserError, printable
 from pipeline.sweep.override_grammar import quote
 
 # Stages are built in this order, so that cheap checks come before the network is loaded.
-CONSTANT_GROUPS = ("source", "cuts", "flow", "encoder")
+CONSTANT_GROUPS = ("source", "cuts", "flow", "anchors", "encoder")
 SCHEDULABLE_GROUPS = tuple(group for group in STAGES if group not in (*CONSTANT_GROUPS, "model"))
 """Groups whose numbers may be schedules."""
 

@@ -64,6 +64,7 @@ NONE = "off no false null 0"
 CHOICES = {
     "source": _by_word({"images": "image picture photo folder", "feedback": "noise"}),
     "cuts": _by_word({"none": NONE, "adaptive": "scenedetect content"}),
+    "anchors": _by_word({"none": NONE, "spaced": "auto memory"}),
     "flow": _by_word({"none": NONE, "dis": "opencv dense", "raft": "rife"}),
     "camera": _by_word(
         {

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from pipeline.anchors import Snapshot
 from pipeline.errors import UserError, printable
 from pipeline.frame import Picture
 from pipeline.imaging.layer_level import LayerLevel
@@ -115,10 +116,12 @@ def _flatten(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
         numbers |= {f"reference.{name}": facts[name] for name in facts if name != "cells"}
     tensors = {name: tensor for name, tensor in optional.items() if tensor is not None}
     tensors |= {f"memory.{name}": tensor for name, tensor in state.memory.items()}
+    tensors |= {f"snapshots.{one.age}": one.layer for one in state.snapshots}
     tensors |= {f"ends.dreams.{i}": dream for i, dream in enumerate(state.ends.dreams)}
     pictures: dict[str, Picture] = {} if state.picture is None else {"picture": state.picture}
     for name in ("start", "held"):
         pictures |= {f"ends.{name}.{i}": one for i, one in enumerate(getattr(state.ends, name))}
+    pictures |= {f"anchors.{one.age}": one.picture for one in state.snapshots}
     tensors |= {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in pictures.items()}
     return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, numbers
 
@@ -150,6 +153,11 @@ def _state(
         if name.startswith("reference.")
     }
     reference = None if cells is None else Reference(cells, **facts)
+    ages = sorted(int(n.removeprefix("snapshots.")) for n in tensors if n.startswith("snapshots."))
+    snapshots = tuple(
+        Snapshot(age, tensors[f"anchors.{age}"].numpy(), tensors[f"snapshots.{age}"].to(device))
+        for age in ages
+    )
     places, shot = on_device("level.places"), on_device("level.shot")
     level = None if places is None or shot is None else LayerLevel(places, shot)
     return State(
@@ -163,4 +171,5 @@ def _state(
         level,
         numbers["age"],
         reference,
+        snapshots,
     )

@@ -153,6 +153,28 @@ EXAMPLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"EfficientNet-Lite0 to blocks.9, 640x272, tf32": [3.7, 6.0, 0.924, 1.67]},
         ("| EfficientNet-Lite0 to blocks.9, 640x272, tf32 | 3.70 | 6.00 | 0.92 | 1.67 |",),
     ),
+    "memory": (
+        {
+            "reappeared": {"5 frames": {"defaults": {"correlation": 0.96, "energy": 0.86}}},
+            "dissolves": {
+                "8 frames": {
+                    "defaults": {"correlation": 0.021, "gain": 0.93, "strength": 0.95},
+                    "all of it off": {"correlation": 0.38, "gain": 1.0, "strength": 1.0},
+                }
+            },
+            "fades": {
+                "fade to black": {"defaults": {"on blank": 0.0, "blank steps": 0, "jump": 0.05}}
+            },
+            "bars": {"defaults": {"in bars": 0.0, "between them": 24.6}},
+        },
+        (
+            "| 5 frames, defaults | 0.96 | 0.86 |",
+            "| 8 frames, defaults | 0.02 | 0.93 | 0.95 |",
+            "| 8 frames, all of it off | 0.38 | 1.00 | 1.00 |",
+            "| fade to black, defaults | 0 | 0 | 0.05 |",
+            "| defaults | 0 | 25 |",
+        ),
+    ),
     "motion": (
         {
             **{f"zoom at {rate}": 1.5 for rate in (24, 30)},

@@ -27,8 +27,8 @@ LAYERS = (
     ("image_io",),
     # stages: a contract each, and one file per choice
     (
-        *("source", "cuts", "flow", "camera", "governor", "dreamer", "objective", "model"),
-        *("encoder", "warp", "canvas", "state", "stages"),
+        *("source", "cuts", "flow", "anchors", "camera", "governor", "dreamer", "objective"),
+        *("model", "encoder", "warp", "canvas", "state", "stages"),
     ),
     # core: used by the loop, knows contracts of stages only
     ("gradient", "auxiliary", "frame_range", "dream_size"),
@@ -46,8 +46,8 @@ LAYERS = (
 """Packages and modules of pipeline/; each may import those of the rows above its own. Stages may
 import the contracts of other stages too."""
 STAGES, CORE = LAYERS[6], LAYERS[7]
-CONTRACTS = ("source", "cuts", "flow", "camera", "governor", "dreamer", "objective", "model",
-             "encoder")  # fmt: skip
+CONTRACTS = ("source", "cuts", "flow", "anchors", "camera", "governor", "dreamer", "objective",
+             "model", "encoder")  # fmt: skip
 """Stages whose contract stands in their package's __init__.py; their other modules are choices."""
 
 HEAVY = {
@@ -66,6 +66,7 @@ HEAVY = {
     "ray": ("pipeline.config.launchers",),
     "cv2": (
         "pipeline.flow",
+        "pipeline.anchors",
         "pipeline.cuts",
         "pipeline.source",
         "pipeline.encoder.images",

@@ -10,6 +10,7 @@ import pytest
 import torch
 from helpers.scenes import texture
 
+from pipeline.anchors import Snapshot
 from pipeline.errors import UserError
 from pipeline.imaging.layer_level import LayerLevel
 from pipeline.recording.checkpoint import Checkpoint, digest, read_checkpoint, write_checkpoint
@@ -38,6 +39,7 @@ def full() -> State:
         LayerLevel(random(1, 3, 1, 2), random(3)),
         5,
         Reference(random(1, 1, 4, 8), 0.7, 0.2, fading_in=True, leaving=True, growth=1 / 3),
+        tuple(Snapshot(age, pictures[age], random(1, 4, 16, 32).half()) for age in (0, 3)),
     )
 
 

@@ -1,0 +1,191 @@
+"""Anchors at two distances: a few recent frames, and a few that are farther back.
+
+Neoral, Serych, Matas 2024, "MFT: Long-term tracking of every pixel", matches a frame with several
+earlier ones, at growing distances, and uses the most reliable match of each pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from pipeline.anchors import FlowFn, Snapshot
+from pipeline.canvas import Canvas
+from pipeline.dreamer import Dream
+from pipeline.frame import FloatMap, Frame, Motion, Picture, to_device
+from pipeline.imaging.cells import cell_means
+from pipeline.imaging.resizing import reduce_picture
+from pipeline.imaging.sampling import pixel_grid, sample
+
+MATURE = 0.5
+"""Maturity from which content does not count as missing."""
+GIVEN = 0.1
+"""Maturity of a dream that is given back: a few larger steps restore what the match has lost."""
+UNKNOWN = 0.15
+"""Weight of a carried layer that does not belong to the picture."""
+CELL = 16
+"""Approximate side in pixels of the cells in which the strength of a layer is compared."""
+STRONGEST = 1.4
+"""Largest factor on a layer that mixing has weakened: that of two unrelated layers of a half."""
+LEAST_SIDE = 96
+"""Smallest side in pixels of a picture that is matched at half its size."""
+SAME = 8.0
+"""Mean difference of matching pixels, of 255, up to which they show the same; from twice of it on
+they do not."""
+WINDOW, NEAR = 7, 3
+"""Sides in pixels of the squares over which differences are averaged."""
+
+
+@dataclass(frozen=True)
+class Spaced:
+    """Keeps frames at regular distances from the start of the shot."""
+
+    interval: Annotated[int, Field(ge=1, le=1000)]
+    """Distance in frames of recent anchors."""
+    recent: Annotated[int, Field(ge=0, le=32)]
+    """Number of recent anchors."""
+    long_interval: Annotated[int, Field(ge=1, le=1000)]
+    """Distance in frames of the anchors that are farther back."""
+    distant: Annotated[int, Field(ge=0, le=32)]
+    """Number of those."""
+    matches: Annotated[int, Field(ge=1, le=32)]
+    """Largest number of snapshots that a frame is matched with."""
+    least: Annotated[float, Field(ge=0, le=1)]
+    """Share of the frame with an immature dream from which it is matched at all."""
+
+    def __call__(
+        self,
+        canvas: Canvas,
+        frame: Frame,
+        previous: Picture | None,
+        snapshots: Sequence[Snapshot],
+        flow: FlowFn,
+    ) -> Canvas:
+        """Return the canvas with the dream of content that is in a snapshot."""
+        if frame.picture is None or frame.motion is None or previous is None or not snapshots:
+            return canvas
+        if not canvas.follows_picture or canvas.visibility < 1:
+            return canvas  # the layer is elsewhere than in the snapshots, or has to leave
+        device = canvas.maturity.device
+        if float((canvas.maturity < MATURE).float().mean()) < self.least:
+            return canvas
+        same = to_device(_sameness(frame.picture, previous, frame.motion.flow), device)
+        known = canvas.maturity * same[None, None]
+        given = torch.zeros_like(known)
+        layer = torch.zeros_like(canvas.layer)
+        grid = pixel_grid(known.shape[2], known.shape[3], device)
+        for snapshot in self._candidates(snapshots):
+            missing = (1 - known - given) * (1 - canvas.confidence)
+            if float((missing > 1 - MATURE).float().mean()) < self.least:
+                break
+            match = _match(frame.picture, snapshot.picture, flow)
+            if match is None:
+                break
+            positions = grid + to_device(match.flow, device)[None]
+            earlier = sample(snapshot.layer.float(), positions, canvas.border)
+            trusted = to_device(match.confidence, device)[None, None]
+            share = missing * trusted * earlier[:, 3:].clamp(0, 1)
+            layer.addcmul_(earlier[:, :3], share)
+            given = given + share
+        total = known + given
+        # what is neither carried nor given back is in the carried layer, with little weight
+        known_or_not = total + UNKNOWN * (1 - total)
+        weight = given / known_or_not
+        weight = weight * weight * (3 - 2 * weight)
+        return replace(
+            canvas,
+            layer=_mixed(canvas.layer, layer / given.clamp(min=1e-6), weight),
+            maturity=torch.maximum(canvas.maturity, known + GIVEN * given),
+            kept=torch.maximum(canvas.kept, total / known_or_not),
+        )
+
+    def keep(
+        self, snapshots: Sequence[Snapshot], frame: Frame, canvas: Canvas, dream: Dream, age: int
+    ) -> tuple[Snapshot, ...]:
+        """Return the snapshots at the chosen distances, with this frame if it is one of them."""
+        kept = [one for one in snapshots if one.age in self._ages(age)]
+        if age in self._ages(age) and frame.picture is not None:
+            kept.append(Snapshot.of(age, frame.picture, canvas, dream))
+        return tuple(kept)
+
+    def _ages(self, age: int) -> set[int]:
+        """Return the ages of the snapshots to keep after the frame of this age."""
+        return {
+            step * (age // step - k)
+            for step, count in ((self.interval, self.recent), (self.long_interval, self.distant))
+            for k in range(count)
+        }
+
+    def _candidates(self, snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+        """Return the snapshots to match with, the best one first.
+
+        A recent one is near enough for an exact match, and far enough for most of what has passed
+        by; then come the others, evenly spaced, from the oldest on.
+        """
+        recent, others = snapshots[-2:][0], snapshots[:-2]
+        step = max(1, len(others) // max(1, self.matches - 1))
+        return [recent, *others[::step]][: self.matches]
+
+
+def _mixed(carried: Tensor, earlier: Tensor, weight: Tensor) -> Tensor:
+    """Return two layers (1, 3, H, W) mixed, as strong as they are.
+
+    weight: (1, 1, H, W), that of the earlier one. The mean of motifs that do not match exactly, or
+    of different ones, would be weaker than either.
+    """
+    mixed = carried.lerp(earlier, weight)
+    height, width = weight.shape[2:]
+    size = -(-height // CELL), -(-width // CELL)
+    squares = [one.square().mean(dim=1, keepdim=True) for one in (carried, earlier, mixed)]
+    wanted = cell_means(squares[0].lerp(squares[1], weight), size)
+    factor = wanted / cell_means(squares[2], size).clamp(min=1e-8)
+    factor = factor.sqrt().clamp(1, STRONGEST)
+    return mixed * F.interpolate(factor, carried.shape[2:], mode="bilinear")
+
+
+def _match(current: Picture, earlier: Picture, flow: FlowFn) -> Motion | None:
+    """Return the motion from the earlier to the current picture, with confidence in the match.
+
+    The flow's own confidence is low next to what moves differently, which is where content
+    reappears. What counts here is that both pictures show the same.
+    """
+    height, width = current.shape[:2]
+    halved = min(height, width) >= 2 * LEAST_SIDE
+    size = (height // 2, width // 2) if halved else (height, width)
+    motion = flow(*(reduce_picture(picture, size) for picture in (current, earlier)))
+    if motion is None:
+        return None
+    field = motion.flow
+    if halved:
+        scale = np.array([width / size[1], height / size[0]], np.float32)
+        full = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
+        field = np.asarray(full, np.float32) * scale
+    return Motion(field, _sameness(current, earlier, field))
+
+
+def _sameness(current: Picture, earlier: Picture, flow: FloatMap) -> FloatMap:
+    """Return whether matching pixels show the same, (H, W) in [0, 1]; 0 outside of the earlier one.
+
+    A pixel must match with one of the windows that contain it: at the edge of an object, half of
+    the window around it shows the object.
+    """
+    height, width = current.shape[:2]
+    x = flow[..., 0] + np.arange(width, dtype=np.float32)
+    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    moved = cv2.remap(earlier, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    difference = cv2.absdiff(current, np.asarray(moved, current.dtype))
+    grey = difference.mean(axis=2, dtype=np.float32)
+    window = cv2.erode(cv2.blur(grey, (WINDOW, WINDOW)), np.ones((WINDOW, WINDOW), np.uint8))
+    near = cv2.blur(grey, (NEAR, NEAR))
+    trusted = np.clip(2 - window / SAME, 0, 1) * np.clip(2 - near / (2 * SAME), 0, 1)
+    trusted[(x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)] = 0
+    return np.asarray(trusted, np.float32)
