@@ -1,7 +1,7 @@
 """Contract of anchors: earlier frames that give content that reappears its dream back.
 
-Optical flow links neighbouring frames only. Content that was hidden or outside the frame has no flow
-when it appears, and its dream would be lost. It is matched with a few earlier frames instead.
+Optical flow links neighbouring frames only. Content that was hidden or outside the frame has no
+flow when it appears, and its dream would be lost. It is matched with a few earlier frames instead.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Anchors(Protocol):
     ) -> Canvas:
         """Return the canvas with the dream of content that is in a snapshot and not in the layer.
 
-        previous: picture of the last frame. snapshots: those of the shot, ascending. flow: optical flow between any two pictures.
+        previous: picture of the last frame. snapshots: those of the shot, ascending. flow: optical
+        flow between any two pictures.
         """
 
     def keep(
