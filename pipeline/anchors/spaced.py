@@ -41,6 +41,9 @@ LEAST_SIDE = 96
 SAME = 8.0
 """Mean difference of matching pixels, of 255, up to which they show the same; from twice of it on
 they do not."""
+DISTINCT = 10.0
+"""Standard deviation of a window, of 255, from which a match is fully trusted: plain content
+matches with anything."""
 WINDOW, NEAR = 7, 3
 """Sides in pixels of the squares over which differences are averaged."""
 
@@ -186,6 +189,9 @@ def _sameness(current: Picture, earlier: Picture, flow: FloatMap) -> FloatMap:
     grey = difference.mean(axis=2, dtype=np.float32)
     window = cv2.erode(cv2.blur(grey, (WINDOW, WINDOW)), np.ones((WINDOW, WINDOW), np.uint8))
     near = cv2.blur(grey, (NEAR, NEAR))
-    trusted = np.clip(2 - window / SAME, 0, 1) * np.clip(2 - near / (2 * SAME), 0, 1)
+    light = current.mean(axis=2, dtype=np.float32)
+    square = cv2.blur(light * light, (WINDOW, WINDOW)) - cv2.blur(light, (WINDOW, WINDOW)) ** 2
+    distinct = np.clip(np.sqrt(np.maximum(square, 0)) / DISTINCT, 0, 1)
+    trusted = distinct * np.clip(2 - window / SAME, 0, 1) * np.clip(2 - near / (2 * SAME), 0, 1)
     trusted[(x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)] = 0
     return np.asarray(trusted, np.float32)
