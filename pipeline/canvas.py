@@ -61,6 +61,8 @@ class Canvas:
     """Factor on the level: less than 1 in fades and dissolves."""
     visibility: float = 1.0
     """Factor on the gradient steps in a fade in, in [0, 1]; 0 on a blank picture."""
+    reappeared: float = 0.0
+    """Share of the frame whose dream was given back from earlier frames, in [0, 1]."""
     follows_picture: bool = True
     """Whether the layer was carried by the motion of the picture alone, without a camera move."""
     reference: Reference | None = None

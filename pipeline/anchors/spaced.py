@@ -107,6 +107,7 @@ class Spaced:
         return replace(
             canvas,
             layer=_mixed(canvas.layer, layer / given.clamp(min=1e-6), weight),
+            reappeared=float(given.mean()),
             maturity=torch.maximum(canvas.maturity, known + GIVEN * given),
             kept=torch.maximum(canvas.kept, total / known_or_not),
         )

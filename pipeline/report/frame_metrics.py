@@ -66,6 +66,7 @@ def summarize(rows: Sequence[Row]) -> dict[str, object]:
         "gain": _gain(_values(rows, "gain")),
         "flicker": _mean(_values(rows, "flicker")),
         "source_flicker": _mean(_values(rows, "source_flicker")),
+        "reappeared": round(sum(_values(rows, "reappeared")) / count, 5),
         "layer_energy": _energy(rows),
         "drift": _drift(rows),
         "cuts": [row["index"] for row in rows if row["cut"]],

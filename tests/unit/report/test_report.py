@@ -43,6 +43,7 @@ OURS = {
     "gain",
     "flicker",
     "source_flicker",
+    "reappeared",
     "cuts",
     "peak_memory_bytes",
 }
