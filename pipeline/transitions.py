@@ -75,7 +75,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Transition:
-    """What a frame does to the dream of the frames before."""
+    """Changes to a carried dream at one frame."""
 
     reference: Reference | None = None
     """The reference for the next frame. None: transitions are not followed."""

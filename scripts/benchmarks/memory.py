@@ -1,4 +1,4 @@
-"""What a dream keeps and what it must forget: content that reappears, dissolves, fades and bars.
+"""Which parts of a dream are kept or removed: content that reappears, dissolves, fades and bars.
 
 Photographs, so that the layer of a place can be compared before and after. Each case is measured
 with the defaults, and with anchors, transitions and bars turned off.

@@ -63,7 +63,7 @@ def test_it_keeps_the_contract(name: str, gradient: Gradient) -> None:
 
 
 def test_what_was_hidden_has_its_old_dream(gradient: Gradient) -> None:
-    # the toy network draws much the same anew
+    # the toy network draws similar motifs in any case
     anchors = part("anchors", "spaced")
     made = dreams(gradient, crossed(40), flow=part("flow", "dis"), anchors=anchors)
     assert max(dreamt.canvas.reappeared for dreamt in made[20:]) > 0.005
