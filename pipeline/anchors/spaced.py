@@ -23,6 +23,7 @@ from pipeline.canvas import Canvas
 from pipeline.dreamer import Dream
 from pipeline.frame import FloatMap, Frame, Motion, Picture, to_device
 from pipeline.imaging.cells import cell_means
+from pipeline.imaging.flow_field import enlarge_flow, outside, targets
 from pipeline.imaging.resizing import reduce_picture
 from pipeline.imaging.sampling import pixel_grid, sample
 
@@ -81,7 +82,8 @@ class Spaced:
         device = canvas.maturity.device
         if float((canvas.maturity < MATURE).float().mean()) < self.least:
             return canvas
-        same = to_device(_sameness(frame.picture, previous, frame.motion.flow), device)
+        distinct = _distinctness(frame.picture)
+        same = to_device(_sameness(frame.picture, previous, frame.motion.flow, distinct), device)
         known = canvas.maturity * same[None, None]
         given = torch.zeros_like(known)
         layer = torch.zeros_like(canvas.layer)
@@ -90,7 +92,7 @@ class Spaced:
             missing = (1 - known - given) * (1 - canvas.confidence)
             if float((missing > 1 - MATURE).float().mean()) < self.least:
                 break
-            match = _match(frame.picture, snapshot.picture, flow)
+            match = _match(frame.picture, snapshot.picture, flow, distinct)
             if match is None:
                 break
             positions = grid + to_device(match.flow, device)[None]
@@ -116,8 +118,9 @@ class Spaced:
         self, snapshots: Sequence[Snapshot], frame: Frame, canvas: Canvas, dream: Dream, age: int
     ) -> tuple[Snapshot, ...]:
         """Return the snapshots at the chosen distances, with this frame if it is one of them."""
-        kept = [one for one in snapshots if one.age in self._ages(age)]
-        if age in self._ages(age) and frame.picture is not None:
+        ages = self._ages(age)
+        kept = [one for one in snapshots if one.age in ages]
+        if age in ages and frame.picture is not None:
             kept.append(Snapshot.of(age, frame.picture, canvas, dream))
         return tuple(kept)
 
@@ -156,9 +159,10 @@ def _mixed(carried: Tensor, earlier: Tensor, weight: Tensor) -> Tensor:
     return mixed * F.interpolate(factor, carried.shape[2:], mode="bilinear")
 
 
-def _match(current: Picture, earlier: Picture, flow: FlowFn) -> Motion | None:
+def _match(current: Picture, earlier: Picture, flow: FlowFn, distinct: FloatMap) -> Motion | None:
     """Return the motion from the earlier to the current picture, with confidence in the match.
 
+    distinct: distinctness of the current picture.
     The flow's own confidence is low next to what moves differently, which is where content
     reappears. What counts here is that both pictures show the same.
     """
@@ -168,31 +172,28 @@ def _match(current: Picture, earlier: Picture, flow: FlowFn) -> Motion | None:
     motion = flow(*(reduce_picture(picture, size) for picture in (current, earlier)))
     if motion is None:
         return None
-    field = motion.flow
-    if halved:
-        scale = np.array([width / size[1], height / size[0]], np.float32)
-        full = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
-        field = np.asarray(full, np.float32) * scale
-    return Motion(field, _sameness(current, earlier, field))
+    field = enlarge_flow(motion.flow, (height, width)) if halved else motion.flow
+    return Motion(field, _sameness(current, earlier, field, distinct))
 
 
-def _sameness(current: Picture, earlier: Picture, flow: FloatMap) -> FloatMap:
+def _distinctness(picture: Picture) -> FloatMap:
+    """Return how distinct the surroundings of each pixel are, (H, W) in [0, 1]; 0: plain."""
+    light = picture.mean(axis=2, dtype=np.float32)
+    square = cv2.blur(light * light, (WINDOW, WINDOW)) - cv2.blur(light, (WINDOW, WINDOW)) ** 2
+    return np.asarray(np.clip(np.sqrt(np.maximum(square, 0)) / DISTINCT, 0, 1), np.float32)
+
+
+def _sameness(current: Picture, earlier: Picture, flow: FloatMap, distinct: FloatMap) -> FloatMap:
     """Return whether matching pixels show the same, (H, W) in [0, 1]; 0 outside of the earlier one.
 
-    A pixel must match with one of the windows that contain it: at the edge of an object, half of
-    the window around it shows the object.
+    distinct: distinctness of the current picture. A pixel must match with one of the windows that
+    contain it: at the edge of an object, half of the window around it shows the object.
     """
-    height, width = current.shape[:2]
-    x = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    moved = cv2.remap(earlier, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.remap(earlier, *targets(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     difference = cv2.absdiff(current, np.asarray(moved, current.dtype))
     grey = difference.mean(axis=2, dtype=np.float32)
     window = cv2.erode(cv2.blur(grey, (WINDOW, WINDOW)), np.ones((WINDOW, WINDOW), np.uint8))
     near = cv2.blur(grey, (NEAR, NEAR))
-    light = current.mean(axis=2, dtype=np.float32)
-    square = cv2.blur(light * light, (WINDOW, WINDOW)) - cv2.blur(light, (WINDOW, WINDOW)) ** 2
-    distinct = np.clip(np.sqrt(np.maximum(square, 0)) / DISTINCT, 0, 1)
     trusted = distinct * np.clip(2 - window / SAME, 0, 1) * np.clip(2 - near / (2 * SAME), 0, 1)
-    trusted[(x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)] = 0
+    trusted[outside(flow)] = 0
     return np.asarray(trusted, np.float32)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from pipeline.frame import FloatMap
+from pipeline.imaging.flow_field import outside, targets
 
 BOUNDARY = 0.05
 """Squared gradient of the flow from which a pixel counts as a motion boundary.
@@ -31,7 +32,7 @@ def confidence(backward: FloatMap, forward: FloatMap) -> FloatMap:
     frame. Unlike in the paper the tests are soft: 1 up to the threshold, 0 from twice the threshold
     on.
     """
-    x, y = _targets(backward)
+    x, y = targets(backward)
     back = _float(cv2.remap(forward, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
     length = _square(backward)
     hidden = _square(back + backward) / (0.01 * (_square(back) + length) + 0.5)
@@ -39,26 +40,6 @@ def confidence(backward: FloatMap, forward: FloatMap) -> FloatMap:
     trusted: FloatMap = np.clip(2 - hidden, 0, 1) * np.clip(2 - boundary, 0, 1)
     trusted[outside(backward)] = 0
     return trusted
-
-
-def outside(backward: FloatMap) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Return which pixels come from outside the previous frame, (H, W) bool."""
-    height, width = backward.shape[:2]
-    x, y = _targets(backward)
-    beyond: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = (
-        (x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5)
-    )
-    return beyond
-
-
-def _targets(flow: FloatMap) -> tuple[FloatMap, FloatMap]:
-    """Return the x and y that each pixel's flow points to, (H, W) each, in pixels from the top left
-    corner.
-    """
-    height, width = flow.shape[:2]
-    x = flow[..., 0] + np.arange(width, dtype=np.float32)
-    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    return _float(x), _float(y)
 
 
 def _square(flow: FloatMap) -> FloatMap:

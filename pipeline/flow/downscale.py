@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.flow.consistency import confidence
 from pipeline.frame import FloatMap, Motion, Picture
+from pipeline.imaging.flow_field import enlarge_flow, enlarge_map
 from pipeline.imaging.resizing import reduce_picture
 
 Pair = Callable[[Picture, Picture], tuple[FloatMap, FloatMap]]
@@ -31,15 +32,8 @@ def flow_at_bounded_size(
     trusted = confidence(backward, forward)
     if halvings == 0:
         return Motion(backward, trusted)
-    scale = np.array([width / size[1], height / size[0]], dtype=np.float32)
-    full_size = (width, height)
-    upscaled = np.asarray(
-        cv2.resize(backward, full_size, interpolation=cv2.INTER_LINEAR), np.float32
-    )
-    upscaled_confidence = np.asarray(
-        cv2.resize(trusted, full_size, interpolation=cv2.INTER_LINEAR), np.float32
-    )
-    return Motion(upscaled * scale, upscaled_confidence)
+    full_size = (height, width)
+    return Motion(enlarge_flow(backward, full_size), enlarge_map(trusted, full_size))
 
 
 def grey(picture: Picture) -> Picture:

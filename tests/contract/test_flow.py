@@ -20,9 +20,10 @@ from helpers.stages import part
 from pipeline.cuts import Change
 from pipeline.errors import UserError
 from pipeline.flow import Flow, parallel_flows, with_motion
-from pipeline.flow.consistency import confidence, outside
+from pipeline.flow.consistency import confidence
 from pipeline.flow.downscale import flow_at_bounded_size
 from pipeline.frame import Clip, FloatMap, Frame, Motion, Picture
+from pipeline.imaging.flow_field import outside
 
 RATE = Fraction(25)
 FOUND = ["dis", "farneback"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.flow.consistency import confidence, outside
+from pipeline.flow.consistency import confidence
+from pipeline.imaging.flow_field import outside
 
 SHAPE = (40, 60)
 
