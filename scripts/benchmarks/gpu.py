@@ -12,7 +12,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -22,12 +21,14 @@ from benchmarks.busy import renders
 from benchmarks.speed import bare_seconds
 from benchmarks.tables.gpu import HEAD, STAGES, row
 from pipeline.errors import UserError
+from pipeline.recording.work_files import FIGURES
 from pipeline.render import RenderedFrame
 from pipeline.storage.work_dir import work_dir
 
 SIZES = ((640, 272), (1280, 720), (1920, 1080))
-"""Width and height in pixels, with the most that a frame may take over its gradient steps."""
+"""Width and height in pixels."""
 MOST_OVER_STEPS = {(640, 272): 1.4, (1920, 1080): 1.25}
+"""Size -> the most that a frame may take over its gradient steps."""
 LEAST_BUSY = 0.8
 """Smallest share of the time in which the GPU should compute."""
 QUALITIES = ("draft", "normal", "fine")
@@ -148,7 +149,7 @@ def killed_and_resumed(clip: Path, out: Path) -> bool:
     words = (f"input={clip}", *_settings(*KILLED), "save_seconds=0.5")
     whole, resumed = out / "whole.mp4", out / "resumed.mp4"
     _run(words, whole, "overwrite=true")
-    metrics = work_dir(resumed) / "figures.jsonl"
+    metrics = work_dir(resumed) / FIGURES
     metrics.unlink(missing_ok=True)
 
     def half_done() -> bool:
@@ -197,7 +198,7 @@ def _run(
     words: Sequence[str], output: Path, *more: str, kill_when: Callable[[], bool] | None = None
 ) -> None:
     """Render in a process of its own. kill_when: kill it with SIGKILL as soon as this is true."""
-    command: list[Any] = [sys.executable, "-m", "pipeline", *words, f"output={output}", *more]
+    command = [sys.executable, "-m", "pipeline", *words, f"output={output}", *more]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while kill_when is not None and process.poll() is None:
             if kill_when():

@@ -6,9 +6,8 @@ with the defaults, and with anchors, transitions and bars turned off.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -20,7 +19,7 @@ from torch import Tensor
 from benchmarks import harness, scenes
 from benchmarks.tables.memory import CARRIED, FOLLOWED
 from pipeline.bars import Bars
-from pipeline.frame import Clip, Picture, to_picture
+from pipeline.frame import Picture, to_picture
 from pipeline.gradient import Gradient
 
 WAYS: Mapping[str, tuple[str, ...]] = {
@@ -39,23 +38,6 @@ HIDDEN = (5, 15, 30, 60)
 """Numbers of frames for which an object that crosses the picture hides each place."""
 LEAD, REST = 24, 40
 """Frames before the first place reappears, and after the last measured place was hidden."""
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """A source of these pictures."""
-
-    shots: Sequence[Picture]
-
-    @property
-    def clip(self) -> Clip:
-        """The size of the pictures, at 25 frames per second."""
-        height, width = self.shots[0].shape[:2]
-        return Clip(height, width, Fraction(scenes.RATE), len(self.shots))
-
-    def pictures(self, start: int = 0) -> Iterator[Picture]:
-        """Yield the pictures from frame `start` on."""
-        yield from self.shots[start:]
 
 
 @dataclass(frozen=True)
@@ -170,7 +152,7 @@ def _reappeared(gradient_fn: Gradient, hidden: int, words: Sequence[str]) -> dic
     }
 
 
-def mixed(one: Picture, other: Picture, share: float) -> Picture:
+def _mixed(one: Picture, other: Picture, share: float) -> Picture:
     """Return a picture that has this share of the other one."""
     return np.asarray(np.rint((1 - share) * one.astype(np.float32) + share * other), np.uint8)
 
@@ -180,7 +162,8 @@ def _dreamt(
 ) -> list[Shown]:
     """Return every frame of a render of these pictures."""
     shown = []
-    for dreamt in harness.rendered(Pictures(pictures), words, gradient_fn):
+    scene = scenes.Scene(tuple(pictures), (None,) * len(pictures))
+    for dreamt in harness.rendered(scene, words, gradient_fn):
         assert dreamt.canvas.picture is not None
         score, source = gradient_fn.score, dreamt.canvas.picture
         shown.append(
@@ -204,7 +187,7 @@ def _dissolve(
     sheet: Path,
 ) -> dict[str, float]:
     """Measure a dissolve of so many frames, 12 frames after its end, and draw a sheet of it."""
-    between = [mixed(one, other, (k + 1) / frames) for k in range(frames)]
+    between = [_mixed(one, other, (k + 1) / frames) for k in range(frames)]
     shown = _dreamt(gradient_fn, [one] * BEFORE + between + [other] * AFTER, words)
     ends = BEFORE - 1 + np.array([0, frames // 2, frames, frames + AFTER])
     name = f"{sheet.name}-{'carried' if words else 'followed'}.png"
@@ -223,8 +206,8 @@ def _fade(
 ) -> dict[str, float]:
     """Measure a fade to a plain picture of this level, and from it to another picture."""
     plain = np.full_like(one, level)
-    leaving = [mixed(one, plain, (k + 1) / FADE) for k in range(FADE)]
-    coming = [mixed(plain, other, (k + 1) / FADE) for k in range(FADE)]
+    leaving = [_mixed(one, plain, (k + 1) / FADE) for k in range(FADE)]
+    coming = [_mixed(plain, other, (k + 1) / FADE) for k in range(FADE)]
     pictures = [one] * BEFORE + leaving + [plain] * BLACK + coming + [other] * AFTER
     shown = _dreamt(gradient_fn, pictures, words)
     blank = shown[BEFORE + FADE - 1 :][: BLACK + 1]

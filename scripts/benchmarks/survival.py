@@ -20,7 +20,9 @@ from benchmarks import harness
 from pipeline.frame import Clip
 from pipeline.recording.fingerprint import Fingerprint
 from pipeline.recording.recording import Recording, Saving
+from pipeline.recording.work_files import FIGURES
 from pipeline.state import State
+from pipeline.storage.work_dir import work_dir
 
 FRAMES = 10_000
 SIZE = "96x64"
@@ -124,7 +126,7 @@ def _sample_render(source: Path, output: Path, words: tuple[str, ...]) -> list[S
         "overwrite=true",
         *words,
     ]
-    rows = output.with_name(f"{output.name}.render") / "figures.jsonl"
+    rows = work_dir(output) / FIGURES
     looks: list[Sample] = []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         home, frames, read = Path(f"/proc/{child.pid}"), 0, 0
