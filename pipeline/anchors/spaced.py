@@ -24,11 +24,10 @@ from pipeline.dreamer import Dream
 from pipeline.frame import FloatMap, Frame, Motion, Picture, to_device
 from pipeline.imaging.cells import cell_means
 from pipeline.imaging.flow_field import enlarge_flow, outside, targets
+from pipeline.imaging.greyscale import grey
 from pipeline.imaging.resizing import reduce_picture
 from pipeline.imaging.sampling import pixel_grid, sample
 
-MATURE = 0.5
-"""Maturity from which content does not count as missing."""
 GIVEN = 0.1
 """Maturity of a dream that is given back: a few larger steps restore what the match has lost."""
 UNKNOWN = 0.15
@@ -64,7 +63,7 @@ class Spaced:
     matches: Annotated[int, Field(ge=1, le=32)]
     """Largest number of snapshots that a frame is matched with."""
     least: Annotated[float, Field(ge=0, le=1)]
-    """Share of the frame with an immature dream from which it is matched at all."""
+    """Share of the frame, distinct and without a reliable motion, from which it is matched."""
 
     def __call__(
         self,
@@ -80,17 +79,19 @@ class Spaced:
         if not canvas.follows_picture or canvas.visibility < 1:
             return canvas  # the layer is elsewhere than in the snapshots, or has to leave
         device = canvas.maturity.device
-        if float((canvas.maturity < MATURE).float().mean()) < self.least:
-            return canvas
         distinct = _distinctness(frame.picture)
+        # plain content is never given back, so it is not worth a match
+        findable = (1 - canvas.confidence) * to_device(distinct, device)
+        if self._too_little(findable):
+            return canvas
         same = to_device(_sameness(frame.picture, previous, frame.motion.flow, distinct), device)
         known = canvas.maturity * same[None, None]
         given = torch.zeros_like(known)
         layer = torch.zeros_like(canvas.layer)
         grid = pixel_grid(known.shape[2], known.shape[3], device)
         for snapshot in self._candidates(snapshots):
-            missing = (1 - known - given) * (1 - canvas.confidence)
-            if float((missing > 1 - MATURE).float().mean()) < self.least:
+            missing = 1 - known - given
+            if self._too_little(missing * findable):
                 break
             match = _match(frame.picture, snapshot.picture, flow, distinct)
             if match is None:
@@ -98,7 +99,7 @@ class Spaced:
             positions = grid + to_device(match.flow, device)[None]
             earlier = sample(snapshot.layer.float(), positions, canvas.border)
             trusted = to_device(match.confidence, device)[None, None]
-            share = missing * trusted * earlier[:, 3:].clamp(0, 1)
+            share = missing * (1 - canvas.confidence) * trusted * earlier[:, 3:].clamp(0, 1)
             layer.addcmul_(earlier[:, :3], share)
             given = given + share
         total = known + given
@@ -123,6 +124,10 @@ class Spaced:
         if age in ages and frame.picture is not None:
             kept.append(Snapshot.of(age, frame.picture, canvas, dream))
         return tuple(kept)
+
+    def _too_little(self, missing: Tensor) -> bool:
+        """Return whether few pixels of this map, (1, 1, H, W) in [0, 1], lack their dream."""
+        return float((missing > 0.5).float().mean()) < self.least
 
     def _ages(self, age: int) -> set[int]:
         """Return the ages of the snapshots to keep after the frame of this age."""
@@ -178,8 +183,9 @@ def _match(current: Picture, earlier: Picture, flow: FlowFn, distinct: FloatMap)
 
 def _distinctness(picture: Picture) -> FloatMap:
     """Return how distinct the surroundings of each pixel are, (H, W) in [0, 1]; 0: plain."""
-    light = picture.mean(axis=2, dtype=np.float32)
-    square = cv2.blur(light * light, (WINDOW, WINDOW)) - cv2.blur(light, (WINDOW, WINDOW)) ** 2
+    light = grey(picture)
+    mean = cv2.boxFilter(light, cv2.CV_32F, (WINDOW, WINDOW))
+    square = cv2.sqrBoxFilter(light, cv2.CV_32F, (WINDOW, WINDOW)) - mean * mean
     return np.asarray(np.clip(np.sqrt(np.maximum(square, 0)) / DISTINCT, 0, 1), np.float32)
 
 
@@ -190,10 +196,10 @@ def _sameness(current: Picture, earlier: Picture, flow: FloatMap, distinct: Floa
     contain it: at the edge of an object, half of the window around it shows the object.
     """
     moved = cv2.remap(earlier, *targets(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    difference = cv2.absdiff(current, np.asarray(moved, current.dtype))
-    grey = difference.mean(axis=2, dtype=np.float32)
-    window = cv2.erode(cv2.blur(grey, (WINDOW, WINDOW)), np.ones((WINDOW, WINDOW), np.uint8))
-    near = cv2.blur(grey, (NEAR, NEAR))
+    difference = grey(np.asarray(cv2.absdiff(current, moved), np.uint8))
+    window = cv2.boxFilter(difference, cv2.CV_32F, (WINDOW, WINDOW))
+    window = cv2.erode(window, np.ones((WINDOW, WINDOW), np.uint8))
+    near = cv2.boxFilter(difference, cv2.CV_32F, (NEAR, NEAR))
     trusted = distinct * np.clip(2 - window / SAME, 0, 1) * np.clip(2 - near / (2 * SAME), 0, 1)
     trusted[outside(flow)] = 0
     return np.asarray(trusted, np.float32)

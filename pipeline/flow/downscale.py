@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
-import numpy as np
-
 from pipeline.flow.consistency import confidence
 from pipeline.frame import FloatMap, Motion, Picture
 from pipeline.imaging.flow_field import enlarge_flow, enlarge_map
@@ -34,8 +31,3 @@ def flow_at_bounded_size(
         return Motion(backward, trusted)
     full_size = (height, width)
     return Motion(enlarge_flow(backward, full_size), enlarge_map(trusted, full_size))
-
-
-def grey(picture: Picture) -> Picture:
-    """Return the picture in greyscale, (H, W) uint8."""
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)

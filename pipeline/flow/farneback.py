@@ -13,8 +13,9 @@ import numpy as np
 from pydantic import Field as Limit
 from pydantic.dataclasses import dataclass
 
-from pipeline.flow.downscale import flow_at_bounded_size, grey
+from pipeline.flow.downscale import flow_at_bounded_size
 from pipeline.frame import FloatMap, Motion, Picture
+from pipeline.imaging.greyscale import grey
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from pydantic.dataclasses import dataclass
@@ -22,6 +21,7 @@ from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.decode_filters import has_alpha
 from pipeline.frame import Picture
 from pipeline.image_io.reader import ImageFile, Pixels, load
+from pipeline.imaging.greyscale import grey
 from pipeline.source.images import Images
 from pipeline.source.video import Video
 
@@ -53,9 +53,9 @@ class PictureMattes(Images):
     _unit: ClassVar[int] = 1  # a still may have odd sides
 
     def _read(self, file: Path) -> Picture:
-        grey, peak = _grey(load(file, self.limits))
+        mask, peak = _grey(load(file, self.limits))
         peak = 1 if self._binary else peak
-        scaled = (np.minimum(grey, peak).astype(np.uint32) * 255 + peak // 2) // peak
+        scaled = (np.minimum(mask, peak).astype(np.uint32) * 255 + peak // 2) // peak
         return np.repeat(scaled.astype(np.uint8)[..., None], 3, axis=2)
 
     @cached_property
@@ -66,8 +66,8 @@ class PictureMattes(Images):
         """
         step = max(1, len(self._files) // MIN_SAMPLES)
         samples = [found for file in self._files[::step] if (found := self._looked_at(file))]
-        brightest = max((int(grey.max()) for grey, _ in samples), default=0)
-        share = max((float(grey.max()) / peak for grey, peak in samples), default=0.0)
+        brightest = max((int(mask.max()) for mask, _ in samples), default=0)
+        share = max((float(mask.max()) / peak for mask, peak in samples), default=0.0)
         if brightest == 1:
             log.info(
                 "%s contains labels: everything except black is treated as white",
@@ -96,8 +96,7 @@ class VideoMattes(Video):
     def pictures(self, start: int = 0) -> Iterator[Picture]:
         """Yield the masks from frame `start` on."""
         for picture in super().pictures(start):
-            grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-            yield np.repeat(CLEAN[grey][..., None], 3, axis=2)
+            yield np.repeat(CLEAN[grey(picture)][..., None], 3, axis=2)
 
     def _filters(self, first: int, last: int | None, *, alpha: bool = False) -> str:
         return super()._filters(first, last, alpha=alpha or self._transparent)
@@ -119,9 +118,9 @@ def _grey(contents: ImageFile) -> tuple[Pixels, int]:
         return alpha, peak
     if _is_label_map(colours):
         return (colours.max(axis=2) > 0).astype(np.uint8), 1
-    grey = cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY)
+    values = grey(colours)
     # 8-bit values in a 16-bit file would be almost black
-    return grey, 255 if int(grey.max()) <= 255 else peak
+    return values, 255 if int(values.max()) <= 255 else peak
 
 
 def _is_label_map(colours: Pixels) -> bool:
