@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -67,6 +68,22 @@ def find_bars(picture: Picture, previous: Bars = NO_BARS) -> Bars:
         for side, opposite in zip(found, (found[1], found[0], found[3], found[2]), strict=True)
     )
     return Bars(top, bottom, left, right)
+
+
+def common_bars(pictures: Iterable[Picture]) -> Bars:
+    """Return the bars that all of these pictures, (H, W, 3) of one size, have.
+
+    On each side only pictures count that show where their bar ends: black frames do not.
+    """
+    depths: list[list[int]] = [[], [], [], []]
+    for picture in pictures:
+        found = find_bars(picture)
+        turned = picture.transpose(1, 0, 2)
+        edges = picture[0], picture[-1], turned[0], turned[-1]
+        for known, depth, edge in zip(depths, found, edges, strict=True):
+            if depth or (to_uint8(edge) > BLACK + TOLERANCE).any(axis=1).mean() > PLAIN:
+                known.append(depth)
+    return Bars(*(min(known, default=0) for known in depths))
 
 
 class _Side(NamedTuple):

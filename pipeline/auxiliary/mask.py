@@ -50,15 +50,20 @@ class Mask:
         return grey
 
 
+def has_shape(mask: tuple[int, int], shape: tuple[int, int]) -> bool:
+    """Return whether a mask has the aspect ratio of a picture; both are (height, width)."""
+    height, width = shape
+    down, across = mask[0] / height, mask[1] / width
+    return abs(down - across) <= max(1.0, across) * (TOLERANCE / height + TOLERANCE / width)
+
+
 def check_shape(mask: tuple[int, int], *shapes: tuple[int, int]) -> None:
     """Raise UserError unless the mask has the aspect ratio of one of the shapes.
 
     mask, shapes: (height, width) in pixels. The error names the first of the shapes.
     """
-    for height, width in shapes:
-        down, across = mask[0] / height, mask[1] / width
-        if abs(down - across) <= max(1.0, across) * (TOLERANCE / height + TOLERANCE / width):
-            return
+    if any(has_shape(mask, shape) for shape in shapes):
+        return
     height, width = shapes[0]
     raise UserError(
         f"mask: must have the aspect ratio of the input's {width}x{height} pixels, got "

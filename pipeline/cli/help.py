@@ -45,6 +45,7 @@ MOST_USED = (
     "start",
     "end",
     "width",
+    "aspect",
     "dream_width",
     "mask",
     "guide",

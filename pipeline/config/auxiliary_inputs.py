@@ -8,13 +8,14 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from pipeline.auxiliary.inputs import AuxiliaryInputs
-from pipeline.auxiliary.mask import Mask, check_shape
+from pipeline.auxiliary.mask import Mask, check_shape, has_shape
 from pipeline.auxiliary.synced import SyncedPictures
 from pipeline.config.instantiate import build
 from pipeline.config.settings import feather_of, parse_flag
 from pipeline.config.targets import TARGET
 from pipeline.errors import errors_of
 from pipeline.image_io.suffixes import is_pictures
+from pipeline.source.fitting import Placed
 
 Yaml: TypeAlias = Callable[[str], Mapping[str, Any]]
 """A function from the name of a source's choice to the content of its yaml file."""
@@ -24,8 +25,11 @@ MATTES = {
     "video": "pipeline.source.matte.VideoMattes",
 }
 """Choice of source -> the class that reads the same files as masks."""
-WHOLE = dict.fromkeys(("start", "end", "frames", "height", "width"))
-"""Settings of a source that neither trim nor scale it."""
+WHOLE: Mapping[str, object] = {
+    **dict.fromkeys(("start", "end", "frames", "height", "width")),
+    "fitting": {"aspect": None, "fit": "stretch", "centre": [0.5, 0.5], "crop": None},
+}
+"""Settings of a source that neither trim nor crop nor scale it."""
 
 
 def auxiliary_inputs_of(
@@ -62,8 +66,14 @@ def auxiliary_inputs_of(
             mattes = open_pictures("mask", {"height": clip.height, "width": clip.width})
             # a source from another package may have no `shape`: compare with the size of the dream
             size = clip.height, clip.width
+            shape, placement = (getattr(source, key, None) for key in ("shape", "placement"))
             _ = mattes.clip  # raises here rather than at the first frame
-            check_shape(mattes.shape, getattr(source, "shape", size), size)
+            check_shape(mattes.shape, shape or size, size)
+            if shape and placement and has_shape(mattes.shape, shape):
+                height, width = placement.scaled
+                mattes = Placed(
+                    open_pictures("mask", {"height": height, "width": width}), placement
+                )
         mask = Mask(SyncedPictures("mask", mattes, start), invert, feather)
     if settings["guide"] is not None:
         with errors_of("guide"):

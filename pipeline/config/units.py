@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 
-TIME_KEYS = ("start", "end", "loop_seconds", "schedule_start", "save_seconds", "source.seconds")
-"""Settings in seconds."""
-CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)")
-"""A time as hours, minutes and seconds: 1:02:03.5."""
-SPELT = re.compile(r"(?:(\d+) ?h)? ?(?:(\d+) ?m(?:in)?)? ?(?:(\d+(?:\.\d*)?) ?s(?:ec)?)?")
-"""A time with units: 1h2m3.5s."""
+from pipeline.source.extent import parse_time
+
+TIME_KEYS = ("loop_seconds", "schedule_start", "save_seconds", "source.seconds")
+"""Settings in seconds; start and end take texts themselves."""
 SIZE = re.compile(r"(\d+) ?[x\u00d7*] ?(\d+)")
 """Width and height of a picture: 1920x1080."""
 LINES = re.compile(r"(\d+)[pi]")
 """Height of a picture: 1080p."""
 PIXELS = re.compile(r"(\d+) ?(?:px|pixels)")
+ASPECTS = {
+    **dict.fromkeys(("portrait", "vertical", "tiktok", "reel", "story"), "9:16"),
+    **dict.fromkeys(("landscape", "horizontal", "wide", "widescreen"), "16:9"),
+    "square": "1:1",
+}
+"""Names of aspect ratios."""
 RATE = re.compile(r"(\d+(?:\.\d+)?) ?(?:fps|hz)")
 
 
@@ -24,9 +28,8 @@ def meant_number(key: str, text: str) -> str:
     key: the setting, whose value must be a number without a unit.
     """
     text = text.strip().lower()
-    if key in TIME_KEYS and (match := CLOCK.fullmatch(text) or SPELT.fullmatch(text)):
-        hours, minutes, seconds = (float(part or 0) for part in match.groups())
-        return f"{key}={3600 * hours + 60 * minutes + seconds:.10g}" if any(match.groups()) else ""
+    if key in TIME_KEYS and isinstance(seconds := parse_time(text), float):
+        return f"{key}={seconds:.10g}"
     if key in ("width", "height"):
         if match := SIZE.fullmatch(text):
             return f"width={match[1]} height={match[2]}"
@@ -34,6 +37,8 @@ def meant_number(key: str, text: str) -> str:
             return f"height={match[1]}"
         if match := PIXELS.fullmatch(text):
             return f"{key}={match[1]}"
+    if key == "aspect" and text in ASPECTS:
+        return f"aspect={ASPECTS[text]}"
     if key == "source.rate" and (match := RATE.fullmatch(text)):
         return f"{key}={match[1]}"
     return ""

@@ -4,16 +4,40 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
 
 from pipeline.errors import UserError
-from pipeline.limits import Limits
+from pipeline.limits import Limits, Positive
 
 log = logging.getLogger(__name__)
 
+CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)")
+"""A time as hours, minutes and seconds: 1:02:03.5."""
+UNITS = re.compile(r"(?:(\d+) ?h)? ?(?:(\d+) ?m(?:in)?)? ?(?:(\d+(?:\.\d*)?) ?s(?:ec)?)?")
+"""A time with units: 1h2m3.5s."""
 SMALLEST = 16
 """Minimum side of input and result in pixels: a dream needs at least this."""
+
+
+def parse_time(value: object) -> object:
+    """Return the seconds that a text such as 1:02:03.5 or 1h2m3.5s stands for, else the value."""
+    text = value.strip().lower() if isinstance(value, str) else ""
+    match = CLOCK.fullmatch(text) or UNITS.fullmatch(text)
+    if match is None or not any(match.groups()):
+        return value
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + seconds
+
+
+Start = Annotated[float, BeforeValidator(parse_time), Field(ge=0, le=1e9, allow_inf_nan=False)]
+"""Time in seconds, or text for `parse_time`."""
+End = Annotated[Positive, BeforeValidator(parse_time)]
+"""The same, above 0."""
 
 
 def check_order(start: float | None, end: float | None) -> None:

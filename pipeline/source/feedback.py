@@ -18,8 +18,8 @@ from pipeline.image_io.reader import read
 from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.imaging.natural_images import COLOURS
 from pipeline.limits import Limits
-from pipeline.source.extent import output_size
-from pipeline.source.images import as_fraction, resize_picture
+from pipeline.source.fitting import Fitting, Placement
+from pipeline.source.images import as_fraction
 
 Side = Annotated[int, Field(ge=1)]
 
@@ -46,6 +46,8 @@ class Feedback:
     """Height of the result in pixels. None: from `width` and the aspect ratio, or as the input."""
     width: Side | None
     """Width of the result in pixels. None: from `height` and the aspect ratio, or as the input."""
+    fitting: Fitting
+    """How a picture of another shape than the result is fitted into it."""
     longest_side: Side | None
     """Longer side in pixels if neither height nor width is given for a picture. None: unscaled."""
     noise_height: Side
@@ -70,6 +72,11 @@ class Feedback:
         Reads the picture. Raises UserError if this fails or the limits are exceeded.
         """
         count = self._count  # first, so that invalid settings fail before the picture is read
+        return Clip(*self.placement.size, rate=self.rate, count=count)
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Where the pixels of the picture, or of the noise, go."""
         height, width = self._shape
         tall, wide, keys = self.height, self.width, ["width", "height"]
         if tall is None and wide is None and self._picture is None:
@@ -77,10 +84,15 @@ class Feedback:
         elif tall is None and wide is None and self.longest_side is not None:
             keys = ["source.longest_side"]
             tall, wide = (self.longest_side, None) if height > width else (None, self.longest_side)
-        size = output_size(
-            height, width, wanted_height=tall, wanted_width=wide, limits=self.limits, keys=keys
+        return self.fitting.placement(
+            height,
+            width,
+            wanted_height=tall,
+            wanted_width=wide,
+            limits=self.limits,
+            keys=keys,
+            bars=self.fitting.bars([] if self._picture is None else [self._picture]),
         )
-        return Clip(*size, rate=self.rate, count=count)
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
         """Yield the picture, (H, W, 3) uint8 RGB, for frame 0 and None for each further frame."""
@@ -126,7 +138,7 @@ class Feedback:
 
     def _first(self, height: int, width: int) -> Picture:
         if self._picture is not None:
-            return resize_picture(self._picture, height, width)
+            return self.placement(self._picture)
         return noise(height, width, seed=self.seed, contrast=self.contrast)
 
 

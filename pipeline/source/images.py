@@ -11,8 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import cv2
-import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
@@ -20,13 +18,16 @@ from pipeline.errors import UserError, printable
 from pipeline.frame import Clip, Picture
 from pipeline.image_io.reader import read
 from pipeline.image_io.suffixes import SUFFIXES
-from pipeline.limits import Limits, Positive
-from pipeline.source.extent import check_order, extent, frames_between, output_size
+from pipeline.limits import Limits
+from pipeline.source.extent import End, Start, check_order, extent, frames_between
+from pipeline.source.fitting import Fitting, Placement, resize_picture
 from pipeline.storage.input_file import require_path
 
 log = logging.getLogger(__name__)
 
 Side = Annotated[int, Field(ge=1)]
+SAMPLES = 32
+"""Approximate number of pictures in which bars are searched for."""
 PATTERN = re.compile(r"%(?:0?(\d{1,2}))?d")
 """Placeholder of a number in a file name: %d, or %04d for at least four digits (at most 99)."""
 
@@ -48,9 +49,9 @@ class Images:
     """A picture, a folder, or a pattern of numbered files such as shots/frame_%04d.png."""
     rate: Annotated[Fraction, BeforeValidator(as_fraction), Field(gt=0)]
     """Pictures per second."""
-    start: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
+    start: Start | None
     """Start in seconds since the first picture. None: 0."""
-    end: Positive | None
+    end: End | None
     """End in seconds since the first picture. None: after the last picture."""
     frames: Annotated[int, Field(ge=1)] | None
     """Maximum number of frames. None: no limit."""
@@ -58,6 +59,8 @@ class Images:
     """Height of the result in pixels. None: from `width` and the first picture's aspect ratio."""
     width: Side | None
     """Width of the result in pixels. None: from `height` and the first picture's aspect ratio."""
+    fitting: Fitting
+    """How a picture of another shape than the result is fitted into it."""
     limits: Limits
     """Upper limits of the input."""
 
@@ -75,15 +78,8 @@ class Images:
 
         Decodes the first picture. Raises UserError if this fails or the limits are exceeded.
         """
-        (height, width), (first, last) = self.shape, self._extent
-        size = output_size(
-            height,
-            width,
-            wanted_height=self.height,
-            wanted_width=self.width,
-            limits=self.limits,
-            unit=self._unit,
-        )
+        first, last = self._extent
+        size = self.placement.size
         count = frames_between(len(self._files), first, last)
         self.limits.check_frames("input", count)
         return Clip(*size, rate=self.rate, count=count)
@@ -94,8 +90,8 @@ class Images:
         A picture that cannot be decoded is logged and replaced by the one before it. Raises
         UserError if there is none before it.
         """
-        clip, (first, last) = self.clip, self._extent
-        _ = self._logged_gaps
+        first, last = self._extent
+        _ = self.clip, self._logged_gaps
         before: Picture | None = None
         is_reported = False
         for index in range(len(self._files))[first:last][start:]:
@@ -110,13 +106,13 @@ class Images:
                         *picture.shape[1::-1],
                         *self.shape[::-1],
                     )
-                picture = resize_picture(picture, clip.height, clip.width)
+                picture = self.placement(picture)
             else:
                 log.warning(
                     "%s is replaced by the picture before it", printable(self._files[index])
                 )
                 # read again after a resume, so that the result is the same
-                picture = before if before is not None else self._latest(first, index, clip)
+                picture = before if before is not None else self._latest(first, index)
             before = picture
             yield picture.copy()  # the caller may write into it, and it may be yielded again
 
@@ -125,6 +121,26 @@ class Images:
         """Height and width of the first picture in pixels, before scaling."""
         height, width = self._read(self._files[self._extent[0]]).shape[:2]
         return height, width
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Where the pixels of a picture go. With crop="auto", several are read for it."""
+        return self.fitting.placement(
+            *self.shape,
+            wanted_height=self.height,
+            wanted_width=self.width,
+            limits=self.limits,
+            unit=self._unit,
+            bars=self.fitting.bars(self._samples()),
+        )
+
+    def _samples(self) -> Iterator[Picture]:
+        """Yield pictures of the rendered part, evenly spaced, at the size of the first."""
+        first, last = self._extent
+        indices = range(len(self._files))[first:last]
+        for index in indices[:: -(-len(indices) // SAMPLES)]:
+            if (picture := self._picture(index)) is not None:
+                yield resize_picture(picture, *self.shape)
 
     @cached_property
     def _files(self) -> list[Path]:
@@ -163,14 +179,14 @@ class Images:
             log.warning("%s", error)
             return None
 
-    def _latest(self, first: int, index: int, clip: Clip) -> Picture:
-        """Return the last readable picture in [first, index), scaled to the clip's size.
+    def _latest(self, first: int, index: int) -> Picture:
+        """Return the last readable picture in [first, index), at the size of the result.
 
         Raises UserError if there is none.
         """
         for earlier in reversed(range(first, index)):
             if (picture := self._picture(earlier)) is not None:
-                return resize_picture(picture, clip.height, clip.width)
+                return self.placement(picture)
         raise UserError(
             "input: must contain a readable picture before the unreadable ones, got none at "
             f"{printable(self.path)}; restore the files"
@@ -245,12 +261,3 @@ def natural_order(path: Path) -> tuple[list[str | int], str]:
     """Return a key that sorts numbers in names by their value: a9.png before a10.png."""
     parts = re.split(r"([0-9]+)", path.name.casefold())
     return [int(part) if part.isdigit() else part for part in parts], path.name
-
-
-def resize_picture(picture: Picture, height: int, width: int) -> Picture:
-    """Return the picture or alpha channel resized, by area averaging to shrink, else bicubic."""
-    if picture.shape[:2] == (height, width):
-        return picture
-    smaller = height * width < picture.shape[0] * picture.shape[1]
-    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), picture.dtype)

@@ -19,8 +19,8 @@ from pipeline.image_io.alpha import fill_transparent
 from pipeline.image_io.reader import load
 from pipeline.image_io.suffixes import SUFFIXES
 from pipeline.limits import Limits
-from pipeline.source.extent import output_size
-from pipeline.source.images import PATTERN, find_pictures, report_left_out, resize_picture
+from pipeline.source.fitting import Fitting, Placement
+from pipeline.source.images import PATTERN, find_pictures, report_left_out
 from pipeline.storage.input_file import require_path
 
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -40,6 +40,8 @@ class Still:
     """Height of the result in pixels. None: from `width` and the aspect ratio, or as the input."""
     width: Count | None
     """Width of the result in pixels. None: from `height` and the aspect ratio, or as the input."""
+    fitting: Fitting
+    """How a picture of another shape than the result is fitted into it."""
     alpha: Transparency
     """Whether to keep the transparency or to composite the picture over black or white."""
     limits: Limits
@@ -50,35 +52,49 @@ class Still:
         """Size and format of the result. Reads the picture; raises UserError if it cannot."""
         return self._taken[1]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the picture in pixels, before scaling."""
+        return self._taken[2]
+
+    @property
+    def placement(self) -> Placement:
+        """Where the pixels of the picture go."""
+        return self._taken[3]
+
     def pictures(self, start: int = 0) -> Iterator[Picture]:
         """Yield the picture, (H, W, 3) uint8 or uint16 RGB, with transparent areas filled in."""
         if start == 0:
             yield self._taken[0].copy()  # the caller may write into it
 
     @cached_property
-    def _taken(self) -> tuple[Picture, Clip]:
-        """The picture to dream on, and its clip. Raises UserError if it cannot be read."""
+    def _taken(self) -> tuple[Picture, Clip, tuple[int, int], Placement]:
+        """The picture to dream on, its clip, its size before scaling, and where its pixels go.
+
+        Raises UserError if it cannot be read.
+        """
         contents = load(self.path, self.limits)
         colours, alpha = contents.colours, contents.alpha
-        size = output_size(
-            *colours.shape[:2],
+        if alpha is not None and self.alpha in BACKGROUNDS:
+            colours, alpha = composite_over_grey(colours, alpha, BACKGROUNDS[self.alpha]), None
+        opaque = colours if alpha is None else fill_transparent(colours, alpha)
+        place = self.fitting.placement(
+            *opaque.shape[:2],
             wanted_height=self.height,
             wanted_width=self.width,
             limits=self.limits,
             unit=1,
+            bars=self.fitting.bars([opaque]),
         )
-        if alpha is not None and self.alpha in BACKGROUNDS:
-            colours, alpha = composite_over_grey(colours, alpha, BACKGROUNDS[self.alpha]), None
-        opaque = colours if alpha is None else fill_transparent(colours, alpha)
-        picture = resize_picture(opaque, *size)
+        picture = place(opaque)
         depth = 8 * colours.dtype.itemsize
         # the rate of a still is arbitrary
-        clip = Clip(*size, rate=Fraction(1), count=1, depth=depth, profile=contents.profile)
+        clip = Clip(*place.size, rate=Fraction(1), count=1, depth=depth, profile=contents.profile)
         if alpha is not None:
             # invisible colours are kept unless scaling would blend them into visible ones
-            cutout_colours = colours if picture is opaque else picture
-            clip = replace(clip, cutout=np.dstack([cutout_colours, resize_picture(alpha, *size)]))
-        return picture, clip
+            cutout_colours = place.cut(colours) if place.scaled == colours.shape[:2] else picture
+            clip = replace(clip, cutout=np.dstack([cutout_colours, place(alpha)]))
+        return picture, clip, opaque.shape[:2], place
 
 
 @dataclass(frozen=True)
@@ -142,6 +158,7 @@ def stills(
     end: Second | None,
     height: Count | None,
     width: Count | None,
+    fitting: Fitting,
     alpha: Transparency,
     limits: Limits,
 ) -> Still | Stills:
@@ -157,6 +174,6 @@ def stills(
                 f"set {key}=null, or recipe=video for a sequence"
             )
     limits.check_frames("frames", frames)
-    one = Still(path, height, width, alpha, limits)
+    one = Still(path, height, width, fitting, alpha, limits)
     several = path.is_dir() or (PATTERN.search(path.name) and not path.exists())
     return Stills(path, frames, one) if several else one

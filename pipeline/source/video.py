@@ -6,8 +6,9 @@ import logging
 import os
 import re
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -16,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UserError, printable
-from pipeline.ffmpeg.decode_filters import Deinterlace, filters, transfer_of
+from pipeline.ffmpeg.decode_filters import EXACT, Deinterlace, filters, transfer_of
 from pipeline.ffmpeg.decoding import (
     TruncatedError,
     check_not_killed,
@@ -28,14 +29,19 @@ from pipeline.ffmpeg.decoding import (
 from pipeline.ffmpeg.probe import StreamInfo, probe
 from pipeline.ffmpeg.process import Process
 from pipeline.frame import Clip, Picture, Tracks
-from pipeline.limits import Limits, Positive
-from pipeline.source.extent import check_order, extent, frames_between, output_size
+from pipeline.limits import Limits
+from pipeline.source.extent import End, Start, check_order, extent, frames_between
+from pipeline.source.fitting import Fitting, Placement
 from pipeline.storage.input_file import open_input, require_path
 
 log = logging.getLogger(__name__)
 
 Side = Annotated[int, Field(ge=1)]
 
+SAMPLES = 120
+"""Maximum number of pictures in which bars are searched for."""
+ONE_PER_SECOND = r"select=isnan(prev_selected_t)+gte(t-prev_selected_t\,1)"
+"""Filter that drops pictures less than a second after the last one."""
 TRIES = 3
 """Number of attempts to decode before a decoder that is killed each time raises an error."""
 ERROR = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] )*\[(?:error|fatal|panic)\] ")
@@ -55,9 +61,9 @@ class Video:
 
     path: Annotated[Path, BeforeValidator(require_path)]
     """Path of the file."""
-    start: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None
+    start: Start | None
     """Start in seconds since the first picture. None: 0."""
-    end: Positive | None
+    end: End | None
     """End in seconds since the first picture. None: the end of the file."""
     frames: Annotated[int, Field(ge=1)] | None
     """Maximum number of frames. None: no limit."""
@@ -65,6 +71,8 @@ class Video:
     """Height of the result in pixels. None: from `width` and the aspect ratio, or as the input."""
     width: Side | None
     """Width of the result in pixels. None: from `height` and the aspect ratio, or as the input."""
+    fitting: Fitting
+    """How a picture of another shape than the result is fitted into it."""
     deinterlace: Deinterlace
     """Which pictures to deinterlace."""
     limits: Limits
@@ -86,7 +94,7 @@ class Video:
         facts, (first, last) = self._facts, self._extent
         cadence = facts.cadence
         self._check(facts, frames_between(cadence.total, first, last))
-        height, width = self._size
+        height, width = self.placement.size
         rest = None if last is None else float((last - first) / cadence.rate)
         offset = float(facts.origin + first / cadence.rate)
         return Clip(
@@ -124,18 +132,29 @@ class Video:
 
     def _decoded(self, start: int, chain: str) -> Generator[Picture, None, None]:
         """Yield the pictures that the filter chain outputs, the first of which is frame `start`."""
-        shape = (self.clip.height, self.clip.width, 3)
+        _ = self.clip  # checks the limits
+        count = start
+        with self._decoder(chain, self.placement.scaled) as (process, pictures):
+            for picture in pictures:
+                count += 1
+                yield self.placement.cut(picture)
+            process.popen.wait()
+            check_not_killed(process, self.path)
+            self._judge(process, count)
+
+    @contextmanager
+    def _decoder(
+        self, chain: str, size: tuple[int, int], *options: str
+    ) -> Iterator[tuple[Process, Iterator[Picture]]]:
+        """Run an ffmpeg and provide the pictures that its filter chain outputs.
+
+        size: their height and width. options: of ffmpeg, before the input.
+        """
         with open_input(self.path) as file:
-            arguments = self._arguments(file, chain)
+            arguments = self._arguments(file, chain, *options)
             with decoding(arguments, file, self.path, self.limits) as process:
                 assert process.popen.stdout is not None
-                pipe, count = process.popen.stdout.fileno(), start
-                while (picture := self._next(pipe, file, shape)) is not None:
-                    count += 1
-                    yield picture
-                process.popen.wait()
-                check_not_killed(process, self.path)
-                self._judge(process, count)
+                yield process, self._pictures(process.popen.stdout.fileno(), file, size)
 
     @cached_property
     def _facts(self) -> StreamInfo:
@@ -164,14 +183,43 @@ class Video:
         return look.height, look.width
 
     @cached_property
-    def _size(self) -> tuple[int, int]:
-        return output_size(
+    def placement(self) -> Placement:
+        """Where the pixels of a picture go. With crop="auto", key frames are decoded for it."""
+        return self.fitting.placement(
             *self.shape,
             wanted_height=self.height,
             wanted_width=self.width,
             limits=self.limits,
             unit=self._unit,
+            bars=self.fitting.bars(self._samples()),
         )
+
+    def _samples(self) -> Iterator[Picture]:
+        """Yield pictures of the rendered part of the file, unscaled: key frames, or all if it has
+        none, at most one per second.
+        """
+        height, width = self.shape
+        rate, (first, last) = self._facts.cadence.rate, self._extent
+        part = f"trim=start={float(first / rate)}"
+        if last is not None:
+            part += f":end={float(last / rate)}"
+        chain = ",".join(
+            [
+                "setpts=PTS-STARTPTS",
+                part,
+                ONE_PER_SECOND,
+                f"scale={width}:{height}:{EXACT}",
+                "format=rgb24",
+            ]
+        )
+        for options in (("-skip_frame", "nokey"), ()):
+            count = 0
+            with self._decoder(chain, self.shape, *options) as (_, pictures):
+                for picture in islice(pictures, SAMPLES):
+                    count += 1
+                    yield picture
+            if count:
+                return
 
     def _check(self, facts: StreamInfo, count: int | None) -> None:
         """Raise UserError if the video exceeds the limits; log a variable rate."""
@@ -196,11 +244,10 @@ class Video:
 
         alpha: output the alpha channel as grey instead of the colours.
         """
-        height, width = self._size
-        rate = self._facts.cadence.rate
+        height, width = self.placement.scaled
         return filters(
             self._facts,
-            rate=rate,
+            rate=self._facts.cadence.rate,
             first=first,
             last=last,
             height=height,
@@ -209,7 +256,7 @@ class Video:
             alpha=alpha,
         )
 
-    def _arguments(self, file: int, chain: str) -> list[str]:
+    def _arguments(self, file: int, chain: str, *options: str) -> list[str]:
         """Return ffmpeg's arguments to write the output of the filter chain as raw RGB."""
         return [
             *("-v", "level+warning"),  # ffmpeg reports a change of size as a warning
@@ -217,22 +264,24 @@ class Video:
             *("-threads", "2", "-filter_threads", "1"),
             # keep the filter graph when the size of the pictures changes
             *("-max_error_rate", "0", "-reinit_filter", "0"),
+            *options,
             *reading(file, self.limits),
             *("-map", f"0:V:{self._facts.stream}", "-an", "-sn", "-dn", "-vf", chain),
             *("-fps_mode", "passthrough", "-f", "rawvideo", "pipe:1"),
         ]
 
-    def _next(self, pipe: int, file: int, shape: tuple[int, int, int]) -> Picture | None:
-        """Return the next picture from the pipe; None at its end."""
-        picture = np.empty(shape, np.uint8)
-        rest = picture.data.cast("B")
-        while rest:
-            wait(pipe, file=file, path=self.path, seconds=self.limits.stall_seconds)
-            size = os.readv(pipe, [rest])
-            if size == 0:
-                return None
-            rest = rest[size:]
-        return picture
+    def _pictures(self, pipe: int, file: int, size: tuple[int, int]) -> Iterator[Picture]:
+        """Yield the pictures from the pipe. file: descriptor that its writer reads from."""
+        while True:
+            picture = np.empty((*size, 3), np.uint8)
+            rest = picture.data.cast("B")
+            while rest:
+                wait(pipe, file=file, path=self.path, seconds=self.limits.stall_seconds)
+                count = os.readv(pipe, [rest])
+                if count == 0:
+                    return
+                rest = rest[count:]
+            yield picture
 
     def _judge(self, process: Process, count: int) -> None:
         """Log the damage that ffmpeg reported. count: frames of the render when it ended.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from helpers.clips import FFV1, video, write
+from helpers.clips import FFV1, FITTING, video, write
 from helpers.command_line import files, rendered, run
 from helpers.scenes import pan, texture
 
 from pipeline.frame import Picture
+from pipeline.source.fitting import Fit
 
 HEIGHT, WIDTH, FRAMES = 64, 96, 7
 HALF = WIDTH // 2
+SQUARE = replace(FITTING, aspect=Fraction(1))
 QUICK = ("dreamer.iterations=4", "dreamer.octaves=2")
 LEFT = np.zeros((HEIGHT, WIDTH), np.uint8)
 LEFT[:, :HALF] = 255
@@ -185,6 +189,31 @@ def test_a_mask_of_any_size_is_scaled_with_the_input(folder: Path) -> None:
         squeezed = made(folder, *words)
         assert np.array_equal(squeezed[:, :, 36:], squared[:, :, 36:])
         assert np.abs(change(squeezed, squared)[:, :, :28]).mean() > 2
+
+
+def test_a_mask_is_cropped_and_padded_with_the_input(folder: Path) -> None:
+    places: dict[Fit, tuple[slice, slice]] = {
+        "crop": (slice(0, 64), slice(16, 80)),
+        "pad": (slice(16, 80), slice(0, 96)),
+    }
+    for fit, (rows, columns) in places.items():
+        shown = filmed(folder, frames=2, fitting=replace(SQUARE, fit=fit))
+        words = ("aspect=1:1", f"fit={fit}", "input=clip.mkv", "frames=2", "mask=left.png")
+        dreamt = made(folder, *words)
+        expected = np.zeros(shown.shape[1:3], bool)
+        expected[rows] = (LEFT > 0)[:, columns]
+        changed = (change(dreamt, shown) != 0).any(axis=(0, 3))
+        assert not changed[~expected].any()
+        assert changed[expected].mean() > 0.8
+
+
+def test_a_mask_of_the_results_shape_fits_it(folder: Path) -> None:
+    cv2.imwrite(str(folder / "square.png"), LEFT[:48, 24:72])
+    shown = filmed(folder, frames=2, fitting=SQUARE)
+    dreamt = made(folder, "aspect=1:1", "input=clip.mkv", "frames=2", "mask=square.png")
+    changed = (change(dreamt, shown) != 0).any(axis=(0, 3))
+    assert not changed[:, 36:].any()  # the mask is enlarged, so its edge is soft
+    assert changed[:, :28].mean() > 0.8
 
 
 def test_in_a_zoom_the_dream_grows_only_within_the_mask(folder: Path) -> None:

@@ -173,7 +173,10 @@ def test_a_setting_of_the_render_is_refused_in_a_line_or_taken(key: str) -> None
     assert counts[False] > counts[True]
 
 
-@pytest.mark.parametrize("key", every(2, ["start", "end", "frames", "width", "height"]))
+@pytest.mark.parametrize(
+    "key",
+    every(2, ["start", "end", "frames", "width", "height", "aspect", "fit", "fit_centre", "crop"]),
+)
 def test_a_setting_of_the_input_is_refused_in_a_line_or_taken(key: str, clip: Path) -> None:
     base = composed(f"input={clip}")
     defaults = yaml.safe_load((CONF / "source" / "video.yaml").read_text("utf-8"))

@@ -16,7 +16,9 @@ from pipeline.ffmpeg.process import executable
 from pipeline.frame import Picture
 from pipeline.limits import Limits
 from pipeline.source.feedback import Feedback
+from pipeline.source.fitting import Fitting
 from pipeline.source.images import Images
+from pipeline.source.still import Still
 from pipeline.source.video import Video
 
 BITS, CELL, HEIGHT = 8, 16, 48
@@ -27,7 +29,12 @@ FFV1 = ("-c:v", "ffv1")
 LIMITS = Limits(pixels=1 << 26, frames=5_000_000, gap_seconds=300, rate=1000, stall_seconds=60,
                 memory=None)  # fmt: skip
 """Those of conf/config.yaml."""
-WHOLE: dict[str, Any] = dict.fromkeys(("start", "end", "frames", "height", "width"))
+FITTING = Fitting(aspect=None, fit="crop", centre=(0.5, 0.5), crop=None)
+"""That of conf/config.yaml."""
+WHOLE: dict[str, Any] = {
+    **dict.fromkeys(("start", "end", "frames", "height", "width")),
+    "fitting": FITTING,
+}
 
 
 def video(path: Path | str, **settings: Any) -> Video:
@@ -39,7 +46,8 @@ def video(path: Path | str, **settings: Any) -> Video:
 def feedback(**settings: Any) -> Feedback:
     """Noise of 48x64 at 30 frames/s, with the settings of conf/source/feedback.yaml but these."""
     given = {"path": None, "rate": 30, "seconds": None, "frames": None, "height": 48, "width": 64,
-             "longest_side": None, "noise_height": 360, "noise_width": 640, "seed": 0,
+             "fitting": FITTING, "longest_side": None, "noise_height": 360,
+             "noise_width": 640, "seed": 0,
              "contrast": 0.12, "limits": LIMITS, **settings}  # fmt: skip
     return Feedback(**given)
 
@@ -47,6 +55,13 @@ def feedback(**settings: Any) -> Feedback:
 def images(path: Path | str, **settings: Any) -> Images:
     """The pictures as a source, with the settings of conf/source/images.yaml but these."""
     return Images(**{"path": path, "rate": 25, **WHOLE, "limits": LIMITS, **settings})
+
+
+def still(path: Path | str, **settings: Any) -> Still:
+    """The picture as a source, with the settings of conf/source/still.yaml but these."""
+    given = {"path": path, "height": None, "width": None, "fitting": FITTING, "alpha": "keep",
+             "limits": LIMITS, **settings}  # fmt: skip
+    return Still(**given)
 
 
 def limited(**changes: Any) -> Limits:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.clips import LIMITS
+from helpers.clips import FITTING, LIMITS
 
 from pipeline.config.instantiate import build
 from pipeline.config.targets import resolve_target
@@ -24,6 +24,7 @@ FRAMES = {
     "frames": 0,
     "height": None,
     "width": None,
+    "fitting": FITTING,
     "limits": LIMITS,
 }
 

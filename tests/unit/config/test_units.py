@@ -12,22 +12,22 @@ from pipeline.errors import UserError
 @pytest.mark.parametrize(
     ("key", "text", "meant"),
     [
-        ("start", "0:03", "start=3"),
-        ("start", "1:02:03.5", "start=3723.5"),
-        ("end", "90s", "end=90"),
-        ("end", "1m30s", "end=90"),
-        ("end", "2 min", "end=120"),
-        ("end", "1h 2m 3s", "end=3723"),
-        ("start", "0s", "start=0"),
+        ("loop_seconds", "0:03", "loop_seconds=3"),
+        ("loop_seconds", "1:02:03.5", "loop_seconds=3723.5"),
+        ("loop_seconds", "90s", "loop_seconds=90"),
+        ("loop_seconds", "1m30s", "loop_seconds=90"),
+        ("loop_seconds", "2 min", "loop_seconds=120"),
+        ("loop_seconds", "1h 2m 3s", "loop_seconds=3723"),
+        ("loop_seconds", "0s", "loop_seconds=0"),
         ("width", "1080p", "height=1080"),  # the p counts lines
         ("height", "720p", "height=720"),
         ("width", "1920x1080", "width=1920 height=1080"),
         ("height", "1920 x 1080", "width=1920 height=1080"),
         ("width", "640px", "width=640"),
         ("source.rate", "25 fps", "source.rate=25"),
-        ("start", "", ""),
-        ("start", "soon", ""),
-        ("start", "1080p", ""),
+        ("loop_seconds", "", ""),
+        ("loop_seconds", "soon", ""),
+        ("loop_seconds", "1080p", ""),
         ("width", "0:03", ""),
         ("frames", "0:03", ""),
     ],
@@ -39,13 +39,22 @@ def test_a_number_with_a_unit_is_understood(key: str, text: str, meant: str) -> 
 @pytest.mark.parametrize(
     ("argument", "line"),
     [
-        ("start=0:03", "start: must be a number, got '0:03'; set start=3"),
+        (
+            "recipe=zoom source.seconds=0:03",
+            "source.seconds: must be a number, got '0:03'; set source.seconds=3",
+        ),
+        (
+            "aspect=portrait",
+            "aspect: must be a ratio of width to height such as 16:9, 9:16, 1:1 or "
+            "2.39, got 'portrait'; set aspect=9:16",
+        ),
         ("width=1080p", "width: must be a whole number, got '1080p'; set height=1080"),
         ("start=soon", "start: must be a number, got 'soon'; set start=null"),
     ],
 )
 def test_the_remedy_is_the_right_form(argument: str, line: str) -> None:
     with pytest.raises(UserError) as caught:
-        check(*compose_settings("input=clip.mp4", argument))
+        check(*compose_settings("input=clip.mp4", *argument.split()))
     assert str(caught.value) == line
-    check(*compose_settings("input=clip.mp4", line.rpartition("set ")[2]))
+    fixed = *argument.split()[:-1], line.rpartition("set ")[2]
+    check(*compose_settings("input=clip.mp4", *fixed))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.clips import LIMITS, barcode
+from helpers.clips import FITTING, LIMITS, barcode
 from helpers.command_line import files
 from helpers.picture_files import save
 from helpers.stages import job_of, part, pipeline_of, stages
@@ -26,7 +26,13 @@ from pipeline.source.still import Still
 
 BESIDE = {"dreamt.render/recipe.yaml", "dreamt.render/render.log", "dreamt.render/report.json"}
 MADE_OF = Fingerprint({"seed": "3"})
-STILL: dict[str, Any] = {"height": None, "width": None, "alpha": "keep", "limits": LIMITS}
+STILL: dict[str, Any] = {
+    "height": None,
+    "width": None,
+    "fitting": FITTING,
+    "alpha": "keep",
+    "limits": LIMITS,
+}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tifffile
-from helpers.clips import LIMITS, barcode, number
+from helpers.clips import FITTING, LIMITS, barcode, number
 from helpers.picture_files import exif, save
 from helpers.scenes import texture
 from PIL import Image, ImageCms
@@ -27,7 +27,9 @@ from pipeline.source import Source, StillCollection, still
 def stills(path: Path, **changes: Any) -> Any:
     """The source with the settings of conf/source/still.yaml but these."""
     plain = dict.fromkeys(("frames", "start", "end", "height", "width"))
-    return still.stills(**{"path": path, "alpha": "keep", **plain, "limits": LIMITS, **changes})
+    return still.stills(
+        **{"path": path, "alpha": "keep", "fitting": FITTING, **plain, "limits": LIMITS, **changes}
+    )
 
 
 @cache
