@@ -25,6 +25,7 @@ COMMANDS = {
     "plot-schedule": "plot_schedule",
     "save-look": "save_look",
     "shots": "shots",
+    "table": "table",
 }
 """Subcommand -> module of this package with its `main(arguments)`."""
 HELP = ("--help", "-h")

@@ -71,6 +71,10 @@ class Card:
     """Metrics of the job."""
     media: Media | None
     """Result of the job so far. None: there is nothing to show."""
+    path: str | None
+    """Path of the finished result, relative to the folder of the sweep. None: it is not done."""
+    seconds: float | None
+    """Seconds from the start of the job to its end. None: unknown, or not ended yet."""
     device: str
     """Device that computed it. Empty: unknown."""
     recipe: tuple[str, ...]
@@ -128,6 +132,10 @@ def _card(sweep: Path, home: Path, plan: Plan, job: SweepJob) -> Card:
         ),
         figures=Metrics() if work is None else figures(work),
         media=None if folder is None else media_of(folder, status),
+        path=printable_text(f"{job.name}/{status.output}")
+        if _is_finished(status, output)
+        else None,
+        seconds=_seconds(status),
         device=printable_text(status.device) if isinstance(status.device, str) else "",
         recipe=()
         if work is None
@@ -135,6 +143,17 @@ def _card(sweep: Path, home: Path, plan: Plan, job: SweepJob) -> Card:
         again=from_job(home, job, plan.keys, suffix),
         whole=full_size_command(job, plan.keys, suffix),
     )
+
+
+def _is_finished(status: Status, output: Path | None) -> bool:
+    """Return whether the result is complete and there."""
+    return status.state is JobState.DONE and output is not None and output.exists()
+
+
+def _seconds(status: Status) -> float | None:
+    """Return the seconds from the start of the job to its end; None if one is not known."""
+    began, ended = _number(status.began), _number(status.ended)
+    return None if began is None or ended is None else round(ended - began, 3)
 
 
 def printable_text(text: str) -> str:

@@ -24,8 +24,8 @@ from markupsafe import Markup
 
 from pipeline.gallery.cards import Card, cards, plan_of, printable_text
 from pipeline.gallery.media import Kind, Media, is_plain
+from pipeline.gallery.results import write_if_changed, write_results
 from pipeline.gallery.thumbnails import copy, delete_stale, folder_of_pictures, poster
-from pipeline.storage.work_dir import write_text as write_text
 from pipeline.sweep.plan import JobState, Plan
 
 PAGE, LIVE, MOSAIC = "index.html", "live.js", "mosaic.mp4"
@@ -49,7 +49,9 @@ class CardMedia:
 
 
 def write(sweep: Path, *, live: bool | None = None) -> Path:
-    """Write the page of the sweep in that folder if anything changed, and return its path.
+    """Write the page and the results of the sweep in that folder, and return the page's path.
+
+    Files that would stay the same are not written.
 
     live: whether the page will be updated again. None: it will if a job is running. Raises
     UserError if the folder holds no sweep, or cannot be written.
@@ -63,8 +65,9 @@ def write(sweep: Path, *, live: bool | None = None) -> Path:
     if live is None:
         live = any(one.card.state is JobState.RUNNING for one in every)
     data = page_data(sweep, plan, every, live=live)
-    _write_if_changed(folder / LIVE, f"dreamreelGallery({htmlsafe_json_dumps(data)});\n")
-    _write_if_changed(sweep / PAGE, _page(data))
+    write_if_changed(folder / LIVE, f"dreamreelGallery({htmlsafe_json_dumps(data)});\n")
+    write_if_changed(sweep / PAGE, _page(data))
+    write_results(sweep, plan, [one.card for one in every])
     return sweep / PAGE
 
 
@@ -172,10 +175,3 @@ def _assets() -> tuple[str, str, Any]:
 def _digest(text: str) -> str:
     """Return the digest by which a Content-Security-Policy allows an inline element."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-
-
-def _write_if_changed(path: Path, text: str) -> None:
-    """Write the file unless it already has this content. Raises UserError if it cannot."""
-    if is_plain(path) and path.read_bytes() == text.encode():
-        return
-    write_text(path, text)
