@@ -30,7 +30,10 @@ from pipeline.sweep.plan import JobState, Plan
 
 PAGE, LIVE, MOSAIC = "index.html", "live.js", "mosaic.mp4"
 HERE = Path(__file__).parent / "browser"
-SCRIPTS = ("words.js", "clock.js", "screen.js", "card.js", "choice.js", "large.js", "page.js")
+SCRIPTS = (
+    *("words.js", "clock.js", "screen.js", "card.js", "choice.js", "layout.js", "large.js"),
+    "page.js",
+)
 """Scripts of the page, in the order of their dependencies."""
 
 

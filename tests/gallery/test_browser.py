@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -200,8 +201,8 @@ def test_favourites_outlive_the_page_where_there_is_storage(
     page.click("#starred")
     assert visit.names() == ["look=b"]
     page.reload()
-    page.wait_for_selector(".card")
-    page.click("#starred")
+    page.wait_for_selector("#state:not(:empty)")
+    assert page.get_attribute("#starred", "aria-pressed") == "true"  # by the address
     assert visit.names() == (["look=b"] if storage == "there" else [])
     assert visit.said == []
 
@@ -233,6 +234,131 @@ def test_one_is_looked_at_large_by_keys_alone(sweep: Path, go: Go) -> None:
     assert page.get_attribute("#play", "aria-pressed") == "true"
     page.keyboard.press(" ")
     assert page.get_attribute("#play", "aria-pressed") == "false"
+    assert visit.said == []
+
+
+def test_a_table_has_a_line_for_each_job_and_sorts_by_its_headings(sweep: Path, go: Go) -> None:
+    write(sweep)
+    visit = go(sweep)
+    page = visit.page
+    page.select_option("#view", "table")
+    assert page.locator("#grid").is_hidden()
+
+    def column(at: int) -> list[str]:
+        return list(page.locator(f"#table tbody td:nth-child({at})").all_inner_texts())
+
+    assert column(2) == list("abcde")
+    assert [cell[:-1] for cell in column(4)] == ["2.00", "10.00", "3.00", "", ""]
+    page.get_by_role("button", name="gain", exact=True).click()
+    assert column(2) == list("acbde")
+    page.get_by_role("button", name="gain ↑", exact=True).click()
+    assert column(2) == list("bcade")
+    assert page.locator("th[aria-sort=descending]").inner_text() == "gain ↓"
+    page.get_by_role("button", name="Open look c, done").click()
+    assert page.locator("dialog h2.name").inner_text() == "c"
+    assert visit.said == []
+
+
+def test_jobs_lie_in_rows_and_columns_by_two_settings(
+    tmp_path: Path, clips: list[Path], go: Go
+) -> None:
+    words = [(f"look={look}", f"seed={seed}") for look in ("fur", "eyes") for seed in (10, 9)]
+    jobs = plan(tmp_path / "s", *words[:3])
+    for job, media in zip(jobs, clips, strict=True):
+        finish(tmp_path / "s" / job.name, media, frames=150)
+    write(tmp_path / "s")
+    visit = go(tmp_path / "s")
+    page = visit.page
+    page.wait_for_function("document.querySelectorAll('#grid video').length === 3")
+    page.evaluate("window.before = [...document.querySelectorAll('#grid .card')]")
+    page.select_option("#view", "cross")
+    headings = "all => all.map(one => one.textContent)"
+    # texts stay in the order of the command, numbers are sorted
+    assert page.eval_on_selector_all(".heading.row-name", headings) == ["fur", "eyes"]
+    assert page.eval_on_selector_all(".heading.column", headings) == ["9", "10"]
+    cells = "all => all.map(one => [...one.children].map(card => card.dataset.name))"
+    assert page.eval_on_selector_all(".cell", cells) == [
+        ["look=fur,seed=9"], ["look=fur,seed=10"], [], ["look=eyes,seed=10"],
+    ]  # fmt: skip
+    page.select_option("#rows", "1")
+    page.select_option("#columns", "0")
+    assert page.eval_on_selector_all(".heading.row-name", headings) == ["9", "10"]
+    page.select_option("#view", "videos")
+    assert page.evaluate("window.before.every(card => card.parentElement.id === 'grid')")
+    assert len(visit.names()) == 3
+    assert visit.said == []
+
+
+def test_the_address_leads_back_to_what_was_shown(sweep: Path, go: Go) -> None:
+    write(sweep)
+    visit = go(sweep)
+    page = visit.page
+    page.select_option("#view", "table")
+    page.select_option("#sort", "gain")
+    page.click("#turn")
+    page.click("#filter")
+    page.get_by_role("group", name="state").get_by_text("done", exact=True).click()
+    page.get_by_label("Maximum gain").fill("5")
+    page.get_by_role("button", name="Open look a, done").click()
+    page.wait_for_url("**job=look%3Da**")
+    again = go(sweep).page
+    again.goto(page.url)
+    again.reload()
+    assert again.locator("dialog h2.name").inner_text() == "a"
+    again.keyboard.press("Escape")
+    assert again.locator("#table tbody td:nth-child(2)").all_inner_texts() == ["c", "a"]
+    assert again.input_value("#view") == "table"
+    assert again.locator("#state").inner_text().startswith("2 of 5 shown")
+    again.goto(again.url.partition("#")[0] + "#view=nothing&sort=%3Cb%3E&job=none&rows=x&least+x=1")
+    again.reload()
+    again.wait_for_selector(".card")
+    assert again.input_value("#view") == "videos"
+    assert visit.said == []
+
+
+def test_notes_stay_and_are_saved_with_the_favourites(sweep: Path, go: Go) -> None:
+    write(sweep)
+    visit = go(sweep)
+    page = visit.page
+    assert page.locator("#save").is_hidden()
+    page.locator(".card .open").nth(2).click()
+    page.get_by_label("Note").fill("calm, f and c are letters here")
+    page.keyboard.press("Escape")
+    assert page.locator(".card .note").nth(2).inner_text() == "calm, f and c are letters here"
+    page.locator(".card .open").nth(0).focus()
+    page.keyboard.press("f")
+    with page.expect_download() as download:
+        page.click("#save")
+    assert download.value.suggested_filename == "two words-notes.json"
+    assert json.loads(download.value.path().read_text("utf-8")) == {
+        "sweep": "two words",
+        "jobs": [
+            {"job": "look=a", "favourite": True, "note": "", "settings": {"look": "a"}},
+            {"job": "look=c", "favourite": False, "note": "calm, f and c are letters here",
+             "settings": {"look": "c"}},
+        ],
+    }  # fmt: skip
+    page.reload()
+    assert page.locator(".card .note").nth(2).inner_text() == "calm, f and c are letters here"
+    assert visit.said == []
+
+
+def test_every_pixel_is_shown_in_large_size_and_help_by_a_key(sweep: Path, go: Go) -> None:
+    write(sweep)
+    visit = go(sweep)
+    page = visit.page
+    page.keyboard.press("?")
+    assert page.locator("#manual").is_visible()
+    assert "painted on" in page.locator("#meanings").inner_text()
+    page.keyboard.press("Escape")
+    page.locator(".card .open").nth(0).click()
+    page.wait_for_selector("dialog video.there")
+    width = "document.querySelector('dialog video').getBoundingClientRect().width"
+    assert page.evaluate(width) > 400
+    page.keyboard.press("z")
+    assert page.evaluate(width) == 160
+    page.keyboard.press("z")
+    assert page.evaluate(width) > 400
     assert visit.said == []
 
 

@@ -10,8 +10,9 @@ class CardView {
     this.star = make('button', { className: 'star', type: 'button', textContent: '★' });
     this.said = make('div', { className: 'said' });
     this.figures = make('div', { className: 'figures' });
+    this.note = make('div', { className: 'note' });
     this.element = make('article', { className: 'card' }, this.open, this.star,
-      make('div', { className: 'about' }, this.said, this.figures));
+      make('div', { className: 'about' }, this.said, this.figures, this.note));
     this.screen = new Screen(this.open);
     this.open.addEventListener('click', () => open(this));
     this.star.addEventListener('click', () => starred(this));
@@ -58,8 +59,8 @@ class CardView {
       const value = this.card[name];
       if (value === null) continue;
       if (parts.length) parts.push(' · ');
-      if (name !== 'pace') parts.push(`${name} `);
-      parts.push(make('b', { textContent: UNITS[name](value) }));
+      const words = [name === 'pace' ? null : `${name} `, make('b', { textContent: UNITS[name](value) })];
+      parts.push(make('span', { title: MEANINGS[name] }, ...words));
     }
     return parts;
   }
@@ -67,6 +68,7 @@ class CardView {
   favour() {
     const has = stars.has(this.card.name);
     this.star.setAttribute('aria-pressed', has);
+    this.note.textContent = notes.of(this.card.name);
     this.star.setAttribute('aria-label', `Favourite: ${this.card.settings.filter(Boolean).join(', ') || this.card.name}`);
   }
 }

@@ -5,18 +5,20 @@ const large = {
   held: null, /* the card that is compared with the current one; null: no comparison */
   card: null,
   screens: [],
+  actual: false, /* whether every pixel is shown, instead of the whole picture */
 
-  /* Set the callbacks. step(by): show the next card in this direction. starred(card): its star was
+  /* Set the callbacks. noted(card): its note was changed. step(by): show the next card in this direction. starred(card): its star was
      pressed. pressed(): the picture was pressed. */
-  begin(step, starred, pressed) {
-    Object.assign(this, { step, starred, pressed });
+  begin(step, starred, pressed, noted) {
+    Object.assign(this, { step, starred, pressed, noted });
     this.dialog.addEventListener('close', () => this.left());
     addEventListener('resize', () => this.dialog.open && this.fit());
     this.dialog.addEventListener('keydown', (event) => {
-      if (event.metaKey || event.ctrlKey || event.altKey) return;
+      if (event.metaKey || event.ctrlKey || event.altKey || event.target.matches('textarea')) return;
       const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (by && !event.target.closest('pre, details')) this.step(by);
       else if (event.key === 'c') this.compare();
+      else if (event.key === 'z') this.zoom();
       else if (event.key === 'f') this.starred(this.card);
       else return;
       event.preventDefault();
@@ -50,6 +52,11 @@ const large = {
     this.held = this.held ? null : this.card;
     if (this.held) this.step(1);
     else this.draw();
+  },
+
+  zoom() {
+    this.actual = !this.actual;
+    this.draw();
   },
 
   left() {
@@ -87,6 +94,7 @@ const large = {
       this.dialog.replaceChildren(make('div', { className: 'panes' }, ...cards.map((card) => this.pane(card))), make('aside'));
     }
     this.seen = seen; /* a video that has not changed keeps playing */
+    this.dialog.firstChild.classList.toggle('actual', this.actual);
     this.dialog.lastChild.replaceChildren(this.tools(), ...this.about(this.card, unfolded));
     this.fit();
     const again = this.dialog.querySelector(`[data-tool="${focused || 'next'}"]`);
@@ -97,6 +105,7 @@ const large = {
     const place = make('figure', { className: 'pane' });
     const screen = new Screen(place);
     place.addEventListener('click', this.pressed);
+    place.addEventListener('scroll', () => this.align(place));
     screen.image.loading = 'eager';
     screen.show(card.video ? card.poster : card.file || card.poster, card.video);
     screen.enter();
@@ -104,6 +113,13 @@ const large = {
     if (!card.poster && !card.video && !card.file) place.append(make('p', { className: 'why', textContent: card.line || STATES[card.state] }));
     if (this.held) place.append(make('figcaption', { textContent: spoken(card, this.data.keys).replace(/, done$/, '') }));
     return place;
+  },
+
+  /* Show the same part of the other picture. */
+  align(place) {
+    for (const other of this.dialog.querySelectorAll('.pane')) {
+      if (other !== place) Object.assign(other, { scrollLeft: place.scrollLeft, scrollTop: place.scrollTop });
+    }
   },
 
   tools() {
@@ -119,6 +135,7 @@ const large = {
       tool('next', 'Next (→)', '→', () => this.step(1)),
       tool('star', 'Favourite (f)', '★', () => this.starred(this.card), stars.has(this.card.name)),
       tool('compare', 'Compare this job with others (c)', this.held ? 'Stop comparing' : 'Compare', () => this.compare(), Boolean(this.held)),
+      tool('zoom', 'Show every pixel (z)', '100 %', () => this.zoom(), this.actual),
       Object.assign(tool('close', 'Close (Esc)', '✕', () => this.dialog.close()), { className: 'close' }));
   },
 
@@ -130,6 +147,7 @@ const large = {
     if (keys.length) parts.push(make('h2', { textContent: 'Settings of this job' }), table(keys.map((key, at) => [key, plain(card.settings[at])])));
     const figures = measured(card);
     if (figures.length) parts.push(make('h2', { textContent: 'Result' }), table(figures));
+    parts.push(make('h2', { textContent: 'Note' }), this.note(card));
     parts.push(make('h2', { textContent: 'Command for the full clip' }), command(card.again, 'Copy the command'),
       make('h2', { textContent: 'The same command with every setting' }), command(card.whole, 'Copy the command with every setting'));
     if (card.file) parts.push(make('p', {}, make('a', { href: card.file, textContent: 'Open the file', target: '_blank', rel: 'noopener' })));
@@ -139,10 +157,18 @@ const large = {
     }
     return parts;
   },
+
+  note(card) {
+    const field = make('textarea', { value: notes.of(card.name), rows: 2, maxLength: 2000, 'aria-label': 'Note' });
+    field.dataset.tool = 'note';
+    field.addEventListener('input', () => { notes.set(card.name, field.value.trim()); this.noted(card); });
+    return field;
+  },
 };
 
 function measured(card) {
-  const rows = FIGURES.filter((name) => card[name] !== null).map((name) => [NAMES[name], UNITS[name](card[name]).replace(' s/frame', '')]);
+  const rows = FIGURES.filter((name) => card[name] !== null)
+    .map((name) => [NAMES[name], UNITS[name](card[name]).replace(' s/frame', ''), MEANINGS[name]]);
   if (card.width && card.height) rows.push(['size', `${card.width} × ${card.height} pixels`]);
   if (card.frames) rows.push(['length', `${card.frames} frames${card.seconds ? `, ${card.seconds.toFixed(1)} s at ${card.rate} frames/s` : ''}`]);
   if (card.device) rows.push(['device', card.device]);
@@ -150,8 +176,8 @@ function measured(card) {
 }
 
 function table(rows) {
-  return make('dl', {}, ...rows.flatMap(([name, value]) => [
-    make('dt', { textContent: name }), make('dd', {}, make('bdi', { textContent: value }))]));
+  return make('dl', {}, ...rows.flatMap(([name, value, title]) => [
+    make('dt', { textContent: name, title: title || '' }), make('dd', {}, make('bdi', { textContent: value }))]));
 }
 
 function command(text, label) {

@@ -16,7 +16,7 @@ function show(news) {
   }
   for (const card of data.cards) {
     if (!views.has(card.name)) {
-      const view = new CardView(() => large.show(view.card, data), () => favour(view.card));
+      const view = new CardView(() => open(view.card), () => favour(view.card));
       views.set(card.name, view);
       watcher.watch(view.open, view.screen);
     }
@@ -24,22 +24,31 @@ function show(news) {
   }
   sized();
   sorts();
+  axes();
   watcher.settle();
   arrange();
   told();
   large.renew(data);
 }
 
-/* Show the filtered cards in order; elements that are already in place are not moved. */
+/* Show the filtered cards in order, in the chosen view. */
 function arrange() {
   order = choice.of([...data.cards], data.keys);
-  const wanted = order.map((card) => views.get(card.name).element);
-  const kept = new Set(wanted);
-  for (const view of views.values()) if (!kept.has(view.element)) view.element.remove();
-  wanted.forEach((element, at) => {
-    const there = $('grid').children[at];
-    if (there !== element) $('grid').insertBefore(element, there || null);
-  });
+  const element = (card) => views.get(card.name).element;
+  const view = layout.view === 'cross' && !data.keys.length ? 'videos' : layout.view;
+  $('grid').hidden = view === 'table';
+  $('rolls').hidden = view !== 'table';
+  $('axes').hidden = view !== 'cross';
+  $('grid').classList.toggle('crossed', view === 'cross');
+  if (view === 'table') layout.table(order, data.keys, open, sortBy);
+  else if (view === 'cross') layout.cross(order, data.keys, element);
+  else layout.place($('grid'), order.map(element));
+  $('view').value = layout.view;
+  $('sort').value = choice.sort;
+  $('turn').textContent = choice.down ? '↓' : '↑';
+  $('turn').setAttribute('aria-pressed', choice.down);
+  $('save').hidden = !data.cards.some((card) => stars.has(card.name) || notes.of(card.name));
+  addressed();
   $('none').hidden = order.length > 0 || !data.cards.length;
   $('filtered').textContent = choice.count() || '';
   $('stars').textContent = data.cards.filter((card) => stars.has(card.name)).length || '';
@@ -76,12 +85,65 @@ function told() {
 
 function sorts() {
   const options = [['plan', 'job order'], ...data.keys.map((key) => [`=${key}`, `by ${short(key)}`]),
-    ...FIGURES.map((name) => [name, `by ${NAMES[name]}`])];
+    ['state', 'by state'], ...FIGURES.map((name) => [name, `by ${NAMES[name]}`])];
   const stamp = JSON.stringify(options);
   if (stamp === sorts.stamp) return;
   sorts.stamp = stamp;
   $('sort').replaceChildren(...options.map(([value, text]) => make('option', { value, textContent: text })));
   $('sort').value = choice.sort;
+}
+
+/* Offer the settings that vary as rows and as columns. */
+function axes() {
+  const stamp = JSON.stringify(data.keys);
+  if (stamp === axes.stamp) return;
+  axes.stamp = stamp;
+  for (const axis of ['rows', 'columns']) {
+    $(axis).replaceChildren(...data.keys.map((key, at) => make('option', { value: at, textContent: short(key), title: key })));
+    layout[axis] = Math.max(0, Math.min(layout[axis], data.keys.length - 1));
+    $(axis).value = layout[axis];
+  }
+}
+
+function sortBy(name) {
+  choice.down = choice.sort === name && !choice.down;
+  choice.sort = name;
+  arrange();
+}
+
+/* Open the large view of a card. */
+function open(card) {
+  large.show(card, data);
+  addressed();
+}
+
+function addressed() {
+  address.write(data.keys, large.dialog.open ? large.card : null);
+}
+
+/* Show what the address names. */
+function restore() {
+  const name = address.read(data.keys);
+  axes.stamp = '';
+  axes();
+  told.stamp = '';
+  told();
+  arrange();
+  openNamed(name);
+}
+
+function openNamed(name) {
+  const card = data.cards.find((one) => one.name === name);
+  if (card) open(card);
+  else if (large.dialog.open) large.dialog.close();
+}
+
+/* Save the favourites and notes as a file. */
+function exported() {
+  const jobs = data.cards.filter((card) => stars.has(card.name) || notes.of(card.name))
+    .map((card) => ({ job: card.name, favourite: stars.has(card.name), note: notes.of(card.name),
+      settings: Object.fromEntries(data.keys.map((key, at) => [key, card.settings[at]])) }));
+  save(`${data.title}-notes.json`, `${JSON.stringify({ sweep: data.title, jobs }, null, 2)}\n`);
 }
 
 function sized() {
@@ -145,12 +207,14 @@ function walk(key) {
 
 function keys(event) {
   if (event.metaKey || event.ctrlKey || event.altKey) return;
-  const typing = event.target.matches('input, select, summary');
-  if (event.key === ' ' && !event.target.matches('input[type="number"], select, summary, button:not(.open)')) play(!clock.playing);
+  const typing = event.target.matches('input, select, summary, textarea');
+  if ($('manual').open) return;
+  if (event.key === ' ' && !event.target.matches('input[type="number"], select, summary, textarea, button:not(.open)')) play(!clock.playing);
   else if (event.key === ',' && !typing) step(-1);
   else if (event.key === '.' && !typing) step(1);
+  else if (event.key === '?' && !typing) $('manual').showModal();
   else if (large.dialog.open || typing) return;
-  else if (event.key.startsWith('Arrow')) walk(event.key);
+  else if (event.key.startsWith('Arrow') && layout.view !== 'table') walk(event.key);
   else if (event.key === 'f' && event.target.matches('.open')) favour(views.get(event.target.closest('.card').dataset.name).card);
   else return;
   event.preventDefault();
@@ -164,12 +228,13 @@ function wire() {
   on('speed', 'change', () => clock.change({ speed: Number($('speed').value) }));
   on('time', 'input', () => { clock.set(Math.min(Number($('time').value), clock.length - 0.001)); tick(); });
   on('sort', 'change', () => { choice.sort = $('sort').value; arrange(); });
-  on('turn', 'click', () => {
-    choice.down = !choice.down;
-    $('turn').textContent = choice.down ? '↓' : '↑';
-    $('turn').setAttribute('aria-pressed', choice.down);
-    arrange();
-  });
+  on('turn', 'click', () => { choice.down = !choice.down; arrange(); });
+  on('view', 'change', () => { layout.view = $('view').value; arrange(); });
+  for (const axis of ['rows', 'columns']) on(axis, 'change', () => { layout[axis] = Number($(axis).value); arrange(); });
+  on('help', 'click', () => $('manual').showModal());
+  on('save', 'click', exported);
+  $('meanings').replaceChildren(...FIGURES.flatMap((name) => [make('dt', { textContent: NAMES[name] }), make('dd', { textContent: MEANINGS[name] })]));
+  addEventListener('hashchange', () => { if (location.hash.slice(1) !== address.text) restore(); });
   on('filter', 'click', () => {
     $('filters').hidden = !$('filters').hidden;
     $('filter').setAttribute('aria-expanded', !$('filters').hidden);
@@ -181,9 +246,9 @@ function wire() {
   large.begin((by) => {
     const at = order.findIndex((card) => card.name === large.card.name);
     const next = order[(at + by + order.length) % order.length];
-    if (next) large.show(next, data);
-  }, favour, () => play(!clock.playing));
-  large.closed = (card) => { const view = views.get(card.name); if (view) view.open.focus(); };
+    if (next) open(next);
+  }, favour, () => play(!clock.playing), (card) => { views.get(card.name).favour(); arrange(); });
+  large.closed = (card) => { const view = views.get(card.name); if (view) view.open.focus(); addressed(); };
 }
 
 function resize() {
@@ -219,7 +284,9 @@ const news = (() => {
 wire();
 if (matchMedia('(max-width: 760px)').matches) $('size').value = 320;
 resize();
+const named = address.read(data.keys); /* before the page shows, and writes, what it was without it */
 show(data);
+openNamed(named);
 setInterval(tick, 100);
 setTimeout(news, 1000);
 if (!matchMedia('(prefers-reduced-motion: reduce)').matches) play(true);

@@ -20,7 +20,12 @@ const UNITS = {
   flicker: (value) => value.toPrecision(2),
   pace: (value) => `${value < 10 ? value.toFixed(2) : Math.round(value)} s/frame`,
 };
-const NAMES = { gain: 'gain', flicker: 'flicker', pace: 's/frame' };
+const NAMES = { gain: 'gain', flicker: 'flicker', pace: 'seconds per frame' };
+const MEANINGS = {
+  gain: 'How many times as strongly the network responds to the dream as to the source. Compare it within one look only.',
+  flicker: 'Share of the dream that does not move with the picture: 0 is painted on, below 0.01 is calm, 1 is noise.',
+  pace: 'Seconds of computation per frame.',
+};
 const STATES = {
   done: 'done', failed: 'failed', stopped: 'stopped', running: 'running',
   killed: 'killed', missing: 'not started',
@@ -52,23 +57,56 @@ function spoken(card, keys) {
   return `${said || card.name}, ${mark(card) || 'done'}`;
 }
 
-/* The favourites: stored by the browser if it permits this, otherwise until the page is closed. */
-const stars = (() => {
-  const key = `dreamreel ${location.pathname} favourites`;
-  let names = new Set();
+/* Return a value that the browser stores, or keeps until the page is closed if it does not permit storage. */
+function stored(name, empty) {
+  const key = `dreamreel ${location.pathname} ${name}`;
+  let value = empty;
   try {
-    names = new Set(JSON.parse(localStorage.getItem(key) || '[]'));
-  } catch { /* no storage, or invalid content: no favourites */ }
+    value = JSON.parse(localStorage.getItem(key)) || empty;
+  } catch { /* no storage, or invalid content */ }
+  return {
+    get: () => value,
+    set(changed) {
+      value = changed;
+      try {
+        localStorage.setItem(key, JSON.stringify(value));
+      } catch { /* kept until the page is closed */ }
+    },
+  };
+}
+
+const stars = (() => {
+  const store = stored('favourites', []);
+  const names = new Set(store.get());
   return {
     has: (name) => names.has(name),
     toggle(name) {
       if (!names.delete(name)) names.add(name);
-      try {
-        localStorage.setItem(key, JSON.stringify([...names]));
-      } catch { /* kept until the page is closed */ }
+      store.set([...names]);
     },
   };
 })();
+
+const notes = (() => {
+  const store = stored('notes', []); /* pairs of name and text: a name may be one that objects have */
+  const texts = new Map(store.get());
+  return {
+    of: (name) => String(texts.get(name) || ''),
+    set(name, text) {
+      if (text) texts.set(name, text);
+      else texts.delete(name);
+      store.set([...texts]);
+    },
+  };
+})();
+
+/* Let the browser save a file with this text. */
+function save(name, text) {
+  const address = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
+  const link = make('a', { href: address, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
+}
 
 async function copied(text, beside) {
   try {
