@@ -100,6 +100,7 @@ def uninterrupted(folder: Path, *words: str) -> bytes:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_jobs_run_side_by_side_on_this_machine(folder: Path) -> None:
     found = six_jobs(("hydra/launcher=local",), folder)
     began = sorted((status.began, status.ended) for status in found.values())
@@ -107,6 +108,7 @@ def test_jobs_run_side_by_side_on_this_machine(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_lines_of_jobs_side_by_side_say_whose_they_are(folder: Path) -> None:
     ran = sweep("hydra/launcher=local", "input=1.mp4,broken.mp4", "dreamer=none", cwd=folder)
     assert "input=1.mp4: started\n" in ran.err
@@ -115,11 +117,13 @@ def test_lines_of_jobs_side_by_side_say_whose_they_are(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ray_gives_each_job_a_gpu_of_its_own(folder: Path) -> None:
     one_each(six_jobs(RAY, folder))
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_two_jobs_may_share_a_gpu_of_rays(folder: Path) -> None:
     one = ("hydra/launcher=gpus", "+hydra.launcher.ray.init.num_gpus=1")
     half = (*one, "hydra.launcher.ray.remote.num_gpus=0.5", "+hydra.launcher.ray.init.num_cpus=2")
@@ -129,6 +133,7 @@ def test_two_jobs_may_share_a_gpu_of_rays(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_job_of_rays_that_is_killed_goes_on_to_the_same_bytes(folder: Path) -> None:
     counted(folder / "long.mp4", frames=40)
     words = ("input=long.mp4", "save_seconds=0", *LITTLE)
@@ -146,11 +151,13 @@ def test_a_job_of_rays_that_is_killed_goes_on_to_the_same_bytes(folder: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_slurm_gives_each_job_a_gpu_of_its_own(folder: Path, slurm: dict[str, str]) -> None:
     one_each(six_jobs(SLURM, folder, **slurm))
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(1200)
 def test_a_job_of_slurms_that_runs_out_of_time_goes_on_to_the_same_bytes(
     folder: Path, slurm: dict[str, str]
@@ -168,6 +175,7 @@ def test_a_job_of_slurms_that_runs_out_of_time_goes_on_to_the_same_bytes(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_job_of_slurms_that_is_killed_is_told_and_ends_no_other(
     folder: Path, slurm: dict[str, str]
 ) -> None:
@@ -197,6 +205,7 @@ def test_a_job_of_slurms_that_is_killed_is_told_and_ends_no_other(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_without_a_gpu_ray_does_not_wait_for_one(folder: Path) -> None:
     words = ("hydra/launcher=gpus", "+hydra.launcher.ray.init.num_gpus=0")
     ran = sweep(*words, "input=1.mp4", "seed=1,2", cwd=folder)

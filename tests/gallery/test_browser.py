@@ -22,6 +22,7 @@ from pipeline.sweep.plan import JobState, Status
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.alone,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",

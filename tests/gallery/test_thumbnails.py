@@ -182,6 +182,7 @@ def test_of_too_many_jobs_the_first_are_in_the_mosaic(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_as_many_jobs_as_fit_are_in_one_mosaic(tmp_path: Path, red: Path) -> None:
     """Hundreds of decoders and filters at once find room."""
     for job in plan(tmp_path / "s", *([f"seed={seed}"] for seed in range(MOST + 1))):

@@ -159,7 +159,9 @@ def test_every_seed_is_good_before_it_is_broken(good: Path, name: str) -> None:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("count", [76, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "count", [76, pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.alone])]
+)
 def test_broken_files_give_pictures_or_one_error(good: Path, count: int) -> None:
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=fresh, initializer=ready) as pool:

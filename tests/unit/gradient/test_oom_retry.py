@@ -167,6 +167,7 @@ def test_nothing_is_said_where_everything_fits(caplog: pytest.LogCaptureFixture)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to its memory")
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 def test_a_render_that_is_held_to_little_memory_goes_on_in_tiles(
     tmp_path: Path, precision: str

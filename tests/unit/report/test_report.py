@@ -252,6 +252,7 @@ def test_memory_is_that_of_this_process() -> None:
 
 @pytest.mark.skipif(not STATUS.exists(), reason="only Linux tells of each process by itself")
 @pytest.mark.slow
+@pytest.mark.alone
 def test_memory_is_not_that_of_the_process_which_started_this_one() -> None:
     held = bytearray(b"x" * 1_500_000_000)  # three times what importing torch takes
     code = "from pipeline.report.report import *; print(peak_memory_bytes(torch.device('cpu')))"
