@@ -16,6 +16,17 @@ class UserError(Exception):
     """
 
 
+class OutputExistsError(UserError):
+    """The output exists already, and must not be replaced."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"output: must not exist yet, got {name}; choose another name, or set overwrite=true"
+        )
+        self.name = name
+        """Path of the output."""
+
+
 def printable(name: object) -> str:
     """Return a name with control characters and undecodable bytes escaped, safe for a terminal."""
     text = str(name)

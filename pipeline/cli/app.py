@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import hydra
@@ -14,13 +15,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.cli import multirun
 from pipeline.cli.exit_codes import (
+    STOPPED,
     check_current_folder,
     end,
     exit_cleanly_on_signals,
     open_standard_files,
 )
-from pipeline.cli.shorthand import expand
-from pipeline.cli.task import task
+from pipeline.cli.shorthand import each_input, expand
+from pipeline.cli.task import KEEP_EXISTING, task
 from pipeline.config.arguments import hydra_arguments
 from pipeline.config.conf_dir import config_dir
 from pipeline.config.hydra_config import error_line
@@ -39,18 +41,47 @@ def main() -> NoReturn:
     multirun.STARTED.set(None)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise errors unchanged; `_run` makes them one line
     exit_cleanly_on_signals()
-    code, line = _run()
+    try:
+        renders = each_input(sys.argv[1:])
+    except UserError as error:
+        end(2, str(error))
+    if len(renders) > 1:
+        end(*_run_each(renders))
+    (arguments,) = renders.values()
+    code, line = _run(arguments)
     sweep = multirun.STARTED.get()
     if sweep is not None:
         code, line = sweep.ended(code, line)
     end(code, line)
 
 
-def _run() -> tuple[Any, str | None]:
+def _run_each(renders: Mapping[str, Sequence[str]]) -> tuple[int, str | None]:
+    """Render several inputs one after another, and return the exit code and the line to print.
+
+    renders: the arguments for each input. An input that fails does not stop the others.
+    """
+    KEEP_EXISTING.set(True)
+    failed: list[str] = []
+    for number, (name, arguments) in enumerate(renders.items(), 1):
+        print(f"{number} of {len(renders)}: {printable(name)}", file=sys.stderr, flush=True)
+        GlobalHydra.instance().clear()
+        code, line = _run(arguments)
+        if code in STOPPED:
+            return code, line
+        if code:
+            failed.append(printable(name))
+            print(line or "", end="\n" if line else "", file=sys.stderr, flush=True)
+    done = f"{len(renders)} inputs: {len(renders) - len(failed)} done"
+    if not failed:
+        return 0, done
+    return 1, f"{done}, {len(failed)} failed: {', '.join(failed)}"
+
+
+def _run(arguments: Sequence[str]) -> tuple[Any, str | None]:
     """Return the exit code and the line to print. None: the message in STOPPED for this code."""
     try:
         check_current_folder()
-        sys.argv[1:] = hydra_arguments(expand(sys.argv[1:]))
+        sys.argv[1:] = hydra_arguments(expand(arguments))
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")(task)()
     except KeyboardInterrupt as stop:
         return 130, str(stop) or None

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.config.hydra_flags import OPTIONS, full_option
 from pipeline.errors import UserError, printable
+from pipeline.image_io.suffixes import SUFFIXES, natural_order
+from pipeline.sweep.override_grammar import is_quoted
 
 FLAGS = {"-o": "output", "--output": "output", "-y": "overwrite", "--yes": "overwrite"}
 """Option -> the setting that it stands for."""
+VIDEOS = (
+    *(".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
+    *(".wmv", ".flv", ".ogv", ".3gp", ".mxf"),
+)
+"""Suffixes of the files in a folder that are taken for videos."""
 KEY_VALUE = re.compile(r"[~+]*[A-Za-z_][\w.@/]*=")
 """How an argument begins that sets something; a URL may hold an equals sign too."""
 
@@ -18,11 +27,55 @@ KEY_VALUE = re.compile(r"[~+]*[A-Za-z_][\w.@/]*=")
 def expand(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with a bare file name as input=, -o FILE as output= and -y.
 
-    With -m, several files are several inputs. Raises UserError for a second input otherwise, and
-    for -o without a file.
+    With -m, several files are the values of input=. Raises UserError for -o without a file.
     """
+    words = _words(arguments)
+    if not _is_sweep(arguments):
+        return words
+    names = [word.removeprefix("input=") for word in words if word.startswith("input=")]
+    files = [file for name in names for file in _files(name)]
+    if files == names and len(names) < 2:
+        return words
+    if any("," in file for file in files):
+        raise UserError(
+            "input: must be names without a comma in a sweep of several files, got "
+            f"{printable(next(file for file in files if ',' in file))}; rename it"
+        )
+    others = [word for word in words if not word.startswith("input=")]
+    return [*others, f"input={','.join(files)}"]
+
+
+def each_input(arguments: Sequence[str]) -> dict[str, list[str]]:
+    """Return the arguments of each render by its input; without several inputs, of the only one.
+
+    Several names, a pattern such as "*.mp4" and a folder of videos are several inputs, each of
+    which is rendered by itself. Raises UserError.
+    """
+    words = _words(arguments)
+    names = [word.removeprefix("input=") for word in words if word.startswith("input=")]
+    files = [file for name in names for file in _files(name)]
+    if _is_sweep(arguments) or files == names[:1]:
+        return {"": list(arguments)}
+    others = [word for word in words if not word.startswith("input=")]
+    if output := next((word for word in others if word.startswith("output=")), None):
+        raise UserError(
+            f"output: must be left out for {len(files)} inputs, got "
+            f"{printable(output.removeprefix('output='))}; each result is named after its input"
+        )
+    by_stem: dict[str, str] = {}
+    for file in files:
+        other = by_stem.setdefault(Path(file).stem.casefold(), file)
+        if other != file:
+            raise UserError(
+                "input: must be files of different names, since each result is named after its "
+                f"input, got {printable(other)} and {printable(file)}; render one of them by itself"
+            )
+    return {file: [*others, f"input={file}"] for file in files}
+
+
+def _words(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with their short forms written out. Raises UserError."""
     result: list[str] = []
-    inputs: list[str] = []
     remaining = iter(arguments)
     for argument in remaining:
         name, equals, value = argument.partition("=")
@@ -36,22 +89,42 @@ def expand(arguments: Sequence[str]) -> list[str]:
             if not file or KEY_VALUE.match(file):
                 raise UserError(f"{name}: must be followed by a file, got none; write {name} FILE")
             result.append(f"output={file}")
-        elif _is_input(argument):
-            inputs.append(argument)
-            result.append(f"input={argument}")
         else:
-            result.append(argument)
-    if len(inputs) > 1:
-        several = ",".join(inputs)
-        sweeping = {"-m", "--multirun"} & {*map(full_option, arguments)}
-        if sweeping and not any("," in name for name in inputs):
-            bare = [f"input={name}" for name in inputs]
-            return [*(word for word in result if word not in bare), f"input={several}"]
-        raise UserError(
-            f"input: must be one file, got {len(inputs)}; to render each of them: "
-            f"dreamreel -m {printable(f'input={several}')!r}"
-        )
+            result.append(f"input={argument}" if _is_input(argument) else argument)
     return result
+
+
+def _is_sweep(arguments: Sequence[str]) -> bool:
+    return bool({"-m", "--multirun"} & {*map(full_option, arguments)})
+
+
+def _files(name: str) -> list[str]:
+    """Return the files that an input names, each of which is rendered by itself.
+
+    They are the matches of a pattern, or the videos of a folder without pictures; else the name
+    itself. Raises UserError if nothing matches.
+    """
+    if is_file_name(name):
+        return _videos(Path(name)) or [name]
+    if not glob.has_magic(name) or "://" in name or is_quoted(name):
+        return [name]
+    matches = sorted(map(Path, glob.glob(os.path.expanduser(name))), key=natural_order)  # noqa: PTH111, PTH207
+    if not matches:
+        raise UserError(
+            f"input: must match at least one file, got {printable(name)}; check the pattern"
+        )
+    return list(map(str, matches))
+
+
+def _videos(folder: Path) -> list[str]:
+    """Return the videos of a folder without pictures, in natural order; none if it has pictures."""
+    if not folder.is_dir():
+        return []
+    files = [file for file in folder.iterdir() if file.name[0] != "." and not file.is_dir()]
+    if any(file.suffix.lower() in SUFFIXES for file in files):
+        return []
+    videos = (file for file in files if file.suffix.lower() in VIDEOS)
+    return list(map(str, sorted(videos, key=natural_order)))
 
 
 def is_file_name(name: str) -> bool:

@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.cli.exit_codes import end, print_text
-from pipeline.errors import UserError, printable
+from pipeline.errors import OutputExistsError, UserError, printable
 from pipeline.runtime.threads import cpu_times, set_threads
 from pipeline.sweep.job_status import RunningJob, run_job
 
@@ -29,6 +30,8 @@ log = logging.getLogger("pipeline")
 START = cpu_times()
 """Processor times well before torch is loaded, to see what other processes use."""
 
+KEEP_EXISTING: ContextVar[bool] = ContextVar("keep_existing", default=False)
+"""Whether a render whose result exists is left out, since it is one of several."""
 SEQUENTIAL_LAUNCHER = ".BasicLauncher"
 """Suffix of the name of the launcher that runs jobs one after another."""
 
@@ -49,6 +52,10 @@ def task(cfg: DictConfig) -> None:
         try:
             _check_single(cfg, str(hydra.launcher["_target_"]))
             _render(cfg)
+        except OutputExistsError as error:
+            if not KEEP_EXISTING.get():
+                end(2, str(error))
+            log.info("%s: exists already and is kept; add -y to replace it", error.name)
         except UserError as error:
             # if it were raised, Hydra would print two lines of its own before it
             end(2, str(error))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.config import from_result, own_presets, untrusted
@@ -16,6 +17,8 @@ from pipeline.errors import UserError, printable
 from pipeline.image_io.suffixes import SUFFIXES, is_pictures
 from pipeline.storage.file_names import check_name
 from pipeline.sweep.override_grammar import is_quoted, quote
+
+log = logging.getLogger(__name__)
 
 PATHS = (
     "input",
@@ -237,7 +240,12 @@ def _implied_choices(arguments: Sequence[str]) -> Iterator[str]:
     input_, output = ("" if name == "null" else _expand_home(name) for name in names)
     pictures = bool(input_) and is_pictures(input_) and given.get("recipe") not in OWN_SOURCE
     if "source" not in given and pictures:
-        yield "source=images"
+        if "recipe" not in given and _is_photograph(input_) and _moves(given):
+            log.warning("recipe=zoom is used, because a picture becomes a video only by a zoom")
+            yield "recipe=zoom"
+            pictures = False
+        else:
+            yield "source=images"
     # a look chooses the objective itself
     if given.get("guide", "null") not in ("", "null") and not {"objective", "look"} & {*given}:
         yield "objective=guide"
@@ -248,10 +256,21 @@ def _implied_choices(arguments: Sequence[str]) -> Iterator[str]:
         if suffix in ENCODERS:
             yield f"encoder={ENCODERS[suffix]}"
         return
-    photograph = pictures and Path(input_).suffix.lower() in SUFFIXES and "%" not in input_
+    photograph = _is_photograph(input_) and pictures
     drawing = given.get("recipe") == "visualise" and given.get("frames", "1") == "1"
     if photograph or drawing:
         yield "encoder=images"
+
+
+def _is_photograph(name: str) -> bool:
+    """Return whether the input is a single picture."""
+    return Path(name).suffix.lower() in SUFFIXES and "%" not in name and not Path(name).is_dir()
+
+
+def _moves(given: Mapping[str, str]) -> bool:
+    """Return whether the settings of a single picture ask for a video."""
+    frames = given.get("frames", "1")
+    return given.get("camera", "still") != "still" or (frames.isdecimal() and int(frames) > 1)
 
 
 def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:

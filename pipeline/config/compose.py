@@ -39,6 +39,7 @@ from pipeline.config.settings import (
 )
 from pipeline.config.stage_builder import RATE, StageBuilder
 from pipeline.config.timeline import timeline
+from pipeline.config.unused import warn_of_unused
 from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.audio_features import analyse_audio, with_audio
 from pipeline.frame_range import FrameRange
@@ -186,6 +187,13 @@ def compose_config(
         auxiliary_inputs_of, settings, yaml=partial(yaml_of, "source"), trusted=general.trusted
     )
     several = isinstance(source, StillCollection)
+    warn_of_unused(
+        settings,
+        choices,
+        top_level_defaults(),
+        yaml_of("source", choices["source"]),
+        single=several or clip.count == 1,
+    )
     embedded = embedded_settings(settings)
     # with several stills, the fingerprint of each contains its own input file
     excluded = ("input",) if several else ()

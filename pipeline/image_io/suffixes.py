@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 SUFFIXES = (
@@ -17,6 +18,12 @@ def is_pictures(name: str) -> bool:
     """Return whether the input is a picture, a folder or a numbered pattern, not a video."""
     path = Path(name)
     return path.is_dir() or (path.suffix.lower() in SUFFIXES and not _is_animated(path))
+
+
+def natural_order(path: Path) -> tuple[list[str | int], str]:
+    """Return a key that sorts numbers in names by their value: a9.png before a10.png."""
+    parts = re.split(r"([0-9]+)", path.name.casefold())
+    return [int(part) if part.isdigit() else part for part in parts], path.name
 
 
 def _is_animated(path: Path) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import UserError, printable
+from pipeline.errors import OutputExistsError, UserError, printable
 from pipeline.storage.atomic import TEMPORARY, disk_errors, temporary_path
 from pipeline.storage.file_names import is_regular
 from pipeline.storage.work_dir import parse_json, write_text
@@ -48,10 +48,7 @@ def check_output_free(output: Path, folder: Path, *, overwrite: bool) -> None:
             f"{printable(output)}; choose another name, or remove the file"
         )
     if not overwrite:
-        raise UserError(
-            f"output: must not exist yet, got {printable(output)}; choose another name, or set "
-            "overwrite=true"
-        )
+        raise OutputExistsError(printable(output))
     if output.is_dir():
         others = (entry for entry in output.iterdir() if not NUMBERED.fullmatch(entry.name))
         if (other := next(others, None)) is not None:

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UserError, printable
 from pipeline.frame import Clip, Picture
 from pipeline.image_io.reader import read
-from pipeline.image_io.suffixes import SUFFIXES
+from pipeline.image_io.suffixes import SUFFIXES, natural_order
 from pipeline.limits import Limits
 from pipeline.source.extent import End, Start, check_order, extent, frames_between
 from pipeline.source.fitting import Fitting, Placement, resize_picture
@@ -255,9 +255,3 @@ def _numbers(files: Sequence[Path]) -> list[int]:
     if not same_pattern or len(numbers) < len(files) or not files:
         return []
     return numbers if numbers[-1] - numbers[0] < 2 * len(numbers) else []
-
-
-def natural_order(path: Path) -> tuple[list[str | int], str]:
-    """Return a key that sorts numbers in names by their value: a9.png before a10.png."""
-    parts = re.split(r"([0-9]+)", path.name.casefold())
-    return [int(part) if part.isdigit() else part for part in parts], path.name

@@ -84,7 +84,7 @@ def test_a_tilde_means_home_as_in_a_shell(tmp_path: Path, monkeypatch: pytest.Mo
         ("input=shots", "shots.dream.mp4"),
         ("input=shots.v1", "shots.v1.dream.mp4"),
         ("input=shots/frame_%04d.png", "frame.dream.mp4"),
-        ("input=shots/frame_0001.png", "frame_0001.dream.png"),
+        ("input=shots/frame_0001.png recipe=video", "frame_0001.dream.png"),
         ("input=shots/%04d.png", "dream.dream.mp4"),
     ],
 )
