@@ -89,11 +89,13 @@ class Tracks:
     offset: float = 0.0
     """Time in the file, in seconds, at frame 0 of the render."""
     seconds: float | None = None
-    """Duration to keep, in seconds. None: to the end of the file."""
+    """Duration to keep, in seconds of the file. None: to the end of the file."""
     audio: tuple[str, ...] = ()
     """ffmpeg's name of the codec of each audio stream, in the order of the file."""
     subtitles: tuple[str, ...] = ()
     """ffmpeg's name of the codec of each subtitle stream, in the order of the file."""
+    tempo: float = 1.0
+    """Factor by which the sound is sped up at the same pitch; if not 1, nothing else is kept."""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class SeamlessLoop:
         if tracks is not None:
             # The output starts after the frames that end and start share.
             skipped = float(self.overlap / clip.rate)
+            skipped *= tracks.tempo  # in seconds of the file
             seconds = None if tracks.seconds is None else tracks.seconds - skipped
             tracks = replace(tracks, offset=tracks.offset + skipped, seconds=seconds)
         return replace(clip, count=count, tracks=tracks)

@@ -32,6 +32,8 @@ class SyncedPictures:
     """Source of the pictures."""
     start: float = 0.0
     """Time in the file, in seconds, at the first frame."""
+    speed: float = 1.0
+    """Seconds of the file per second of the render."""
 
     def along(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, Picture], None, None]:
         """Yield each frame with its picture, the same object as long as it is the nearest.
@@ -42,7 +44,7 @@ class SyncedPictures:
             clip = self.source.clip
 
         def nearest(seconds: float) -> int:
-            return math.floor((self.start + seconds) * float(clip.rate) + 0.5 + TIE)
+            return math.floor((self.start + seconds * self.speed) * float(clip.rate) + 0.5 + TIE)
 
         position = nearest(0.0) if clip.count is None else min(nearest(0.0), clip.count - 1)
         with closing(self._endless(position)) as pictures:

@@ -33,13 +33,18 @@ WHOLE: Mapping[str, object] = {
 
 
 def auxiliary_inputs_of(
-    settings: Mapping[str, Any], source: Any, yaml: Yaml, *, trusted: Sequence[str]
+    settings: Mapping[str, Any],
+    source: Any,
+    yaml: Yaml,
+    *,
+    speed: float = 1.0,
+    trusted: Sequence[str],
 ) -> AuxiliaryInputs:
     """Return the auxiliary inputs for this source.
 
-    settings: all settings, resolved. yaml: content of a source's yaml file. trusted: packages whose
-    code a `_target_` may name. Raises UserError for a file that cannot be read and for a mask whose
-    shape does not fit the source.
+    settings: all settings, resolved. speed: seconds of the source per second of the render. yaml:
+    content of a source's yaml file. trusted: packages whose code a `_target_` may name. Raises
+    UserError for a file that cannot be read and for a mask whose shape does not fit the source.
     """
     invert = parse_flag("mask_invert", settings["mask_invert"])
     feather = feather_of(settings["mask_feather"])
@@ -74,11 +79,11 @@ def auxiliary_inputs_of(
                 mattes = Placed(
                     open_pictures("mask", {"height": height, "width": width}), placement
                 )
-        mask = Mask(SyncedPictures("mask", mattes, start), invert, feather)
+        mask = Mask(SyncedPictures("mask", mattes, start, speed), invert, feather)
     if settings["guide"] is not None:
         with errors_of("guide"):
             height, width = (side & ~1 for side in open_pictures("guide", {}).shape)
             pictures = open_pictures("guide", {"height": height, "width": width})
             _ = pictures.clip
-        guide = SyncedPictures("guide", pictures, start)
+        guide = SyncedPictures("guide", pictures, start, speed)
     return AuxiliaryInputs(mask, guide)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -39,9 +40,10 @@ from pipeline.config.settings import (
 )
 from pipeline.config.stage_builder import RATE, StageBuilder
 from pipeline.config.timeline import timeline
-from pipeline.config.unused import warn_of_unused
+from pipeline.config.unused import WITHOUT_TIME, unused
 from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.audio_features import analyse_audio, with_audio
+from pipeline.flow import Flow
 from pipeline.frame_range import FrameRange
 from pipeline.jobs.description import describe
 from pipeline.jobs.job import Job
@@ -56,7 +58,10 @@ from pipeline.runtime.threads import is_automatic
 from pipeline.schedule import parse
 from pipeline.seamless_loop import SeamlessLoop
 from pipeline.source import StillCollection
+from pipeline.source.retimed import Retimed
 from pipeline.storage.work_dir import work_dir
+
+log = logging.getLogger(__name__)
 
 
 def compose(*overrides: str) -> Job:
@@ -136,6 +141,24 @@ def check(cfg: DictConfig, choices: Mapping[str, str]) -> None:
         builder.trial(group)
 
 
+def _source(
+    builder: StageBuilder, general: GeneralSettings, choices: Mapping[str, str], flow: Flow
+) -> tuple[Any, Any]:
+    """Return the source of the input, and that of the render, which may have another rate or speed.
+
+    Raises UserError.
+    """
+    if (general.rate is None and general.speed == 1) or choices["source"] in WITHOUT_TIME:
+        source = builder.build("source")
+        return source, source
+    settings = {**builder.settings, "source": {**builder.settings["source"], "frames": None}}
+    source = replace(builder, settings=settings).build("source")
+    rate = source.clip.rate if general.rate is None else general.rate
+    frames = builder.settings["source"].get("frames")
+    sound: Any = general.sound
+    return source, Retimed(source, rate, general.speed, frames, sound, flow, general.limits)
+
+
 def compose_config(
     cfg: DictConfig,
     choices: Mapping[str, str],
@@ -160,7 +183,8 @@ def compose_config(
     # the outputs in a sweep's folder are its own, and a plan writes no output
     overwrite = general.overwrite or folder is not None or general.plan
     builder = StageBuilder(settings, choices, general.trusted)
-    source, cuts, flow, anchors, encoder = (builder.build(group) for group in CONSTANT_GROUPS)
+    cuts, flow, anchors, encoder = (builder.build(group) for group in CONSTANT_GROUPS[1:])
+    filmed, source = _source(builder, general, choices, flow)
     clip = source.clip
     if settings["audio"] is not None:
         clip = with_audio(clip, Path(str(settings["audio"])), limits)
@@ -184,16 +208,17 @@ def compose_config(
     overlap = overlap_of(settings["loop"], settings["loop_seconds"], clip.rate)
     loop = SeamlessLoop(overlap, clip.count)
     auxiliary_of = partial(
-        auxiliary_inputs_of, settings, yaml=partial(yaml_of, "source"), trusted=general.trusted
+        auxiliary_inputs_of,
+        settings,
+        speed=float(general.speed),
+        yaml=partial(yaml_of, "source"),
+        trusted=general.trusted,
     )
     several = isinstance(source, StillCollection)
-    warn_of_unused(
-        settings,
-        choices,
-        top_level_defaults(),
-        yaml_of("source", choices["source"]),
-        single=several or clip.count == 1,
-    )
+    source_yaml = yaml_of("source", choices["source"])
+    single = several or clip.count == 1
+    for message in unused(settings, choices, top_level_defaults(), source_yaml, single=single):
+        log.warning("%s", message)
     embedded = embedded_settings(settings)
     # with several stills, the fingerprint of each contains its own input file
     excluded = ("input",) if several else ()
@@ -206,7 +231,7 @@ def compose_config(
             anchors=anchors,
             stages_at=loop.blend_camera(stages_at),
             model=model,
-            auxiliary=auxiliary_of(source),
+            auxiliary=auxiliary_of(filmed),
             tile_budget=tile_budget,
             loop=loop,
             dream_size=general.dream_size,

@@ -14,6 +14,7 @@ import torch
 from pipeline.config.device import why_unavailable
 from pipeline.config.instantiate import build
 from pipeline.config.targets import TARGET
+from pipeline.config.units import meant_number
 from pipeline.dream_size import DreamSize
 from pipeline.errors import UserError, printable
 from pipeline.gradient.tile_budget import TileBudget, default_step_bytes
@@ -23,6 +24,8 @@ from pipeline.recording.recording import Saving
 from pipeline.runtime.memory_limit import GIB
 
 LIMITS = "pipeline.limits.Limits"
+SOUNDS = ("stretch", "drop", "copy")
+"""What happens to the sound of an input at another speed."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,12 @@ class GeneralSettings:
     """Size to dream at."""
     mask_bars: bool
     """Whether black bars and plain borders stay as they are."""
+    rate: Fraction | None
+    """Frames per second of the result. None: those of the input."""
+    speed: Fraction
+    """Seconds of the input per second of the result."""
+    sound: str
+    """What happens to the sound if the speed is not 1, one of SOUNDS."""
     trusted: list[str]
     """Packages whose code a `_target_` may name."""
 
@@ -75,6 +84,9 @@ class GeneralSettings:
             saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
             dream_size=DreamSize(dream_width_of(settings["dream_width"])),
             mask_bars=parse_choice("bars", settings["bars"], ("auto", "keep")) == "auto",
+            rate=rate_of(settings["rate"]),
+            speed=speed_of(settings["speed"]),
+            sound=parse_choice("sound", settings["sound"], SOUNDS),
             trusted=["pipeline", *parse_packages(settings["trust"])],
         )
 
@@ -84,6 +96,31 @@ def parse_flag(key: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise UserError(f"{key}: must be true or false, got {value!r}; set {key}=true")
     return value
+
+
+def rate_of(value: object) -> Fraction | None:
+    """Return the frames per second. Raises UserError unless it is a positive number, or None."""
+    if value is None:
+        return None
+    try:
+        rate = Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if isinstance(value, bool) or not 0 < rate < 10**6:
+        raise UserError(
+            "rate: must be null or frames per second, a number or a fraction such as 30000/1001, "
+            f"got {printable(repr(value))}; set {meant_number('rate', str(value)) or 'rate=60'}"
+        )
+    return rate
+
+
+def speed_of(value: object) -> Fraction:
+    """Return the speed. Raises UserError unless it is a number from 0.05 to 20."""
+    if not _is_number(value) or not 0.05 <= value <= 20:
+        raise UserError(
+            f"speed: must be a number from 0.05 to 20, got {printable(repr(value))}; set speed=0.5"
+        )
+    return Fraction(str(value))
 
 
 def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:

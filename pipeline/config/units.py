@@ -39,6 +39,6 @@ def meant_number(key: str, text: str) -> str:
             return f"{key}={match[1]}"
     if key == "aspect" and text in ASPECTS:
         return f"aspect={ASPECTS[text]}"
-    if key == "source.rate" and (match := RATE.fullmatch(text)):
+    if key in ("rate", "source.rate") and (match := RATE.fullmatch(text)):
         return f"{key}={match[1]}"
     return ""

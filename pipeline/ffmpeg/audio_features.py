@@ -24,6 +24,7 @@ from pipeline.ffmpeg.decoding import (
     wait,
 )
 from pipeline.ffmpeg.process import SOUNDS, VIDEOS
+from pipeline.ffmpeg.tracks import tempo_filters
 from pipeline.frame import Clip, Tracks
 from pipeline.limits import Limits
 from pipeline.schedule import SOUND
@@ -133,9 +134,13 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
 
     size: maximum number of bytes in an array.
     """
-    chain = (
-        f"asetpts=PTS-{tracks.offset:.9f}/TB,atrim=start=0,"
-        f"aresample={HERTZ}:async=1:first_pts=0,aformat=sample_fmts=flt:channel_layouts=stereo"
+    chain = ",".join(
+        [
+            f"asetpts=PTS-{tracks.offset:.9f}/TB,atrim=start=0",
+            f"aresample={HERTZ}:async=1:first_pts=0",
+            *tempo_filters(tracks),
+            "aformat=sample_fmts=flt:channel_layouts=stereo",
+        ]
     )
     rest = b""
     with open_input(tracks.path) as file:
@@ -151,7 +156,7 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
             "pipe:1",
         ]
         if tracks.seconds is not None:
-            arguments[-3:-3] = ["-t", f"{tracks.seconds:.6f}"]
+            arguments[-3:-3] = ["-t", f"{tracks.seconds / tracks.tempo:.6f}"]
         with decoding(arguments, file, tracks.path, limits) as process:
             assert process.popen.stdout is not None
             pipe = process.popen.stdout.fileno()

@@ -153,12 +153,13 @@ def _tracks_and_tags(clip: Clip, held: Tally, container: Container, sound: Audio
     if tracks is None:
         return ["-map_metadata", "-1"]
     options = track_options(tracks, container, sound)
-    options += ["-map_metadata", "1", "-map_chapters", "1"]
+    # the times of chapters cannot be stretched
+    options += ["-map_metadata", "1", "-map_chapters", "1" if tracks.tempo == 1 else "-1"]
     for key in STALE:
         options += ["-metadata", f"{key}="]
     if tracks.seconds is not None:
         # Stops reading and cuts chapters, but unlike -shortest never before the last picture.
-        length = max(float(held.pictures / clip.rate), tracks.seconds)
+        length = max(float(held.pictures / clip.rate), tracks.seconds / tracks.tempo)
         options += ["-t", f"{math.ceil(length * 1e6) / 1e6:.6f}"]
     return options
 

@@ -6,6 +6,7 @@ The options are for input 1 of a run with -copyts whose clock is zero at frame 0
 from __future__ import annotations
 
 import logging
+import math
 import re
 from enum import Enum, auto
 from functools import cache
@@ -47,7 +48,7 @@ def track_options(tracks: Tracks, container: Container, sound: AudioTrack) -> li
             _log_dropped_track(tracks, "sound", index, codec)
             continue
         fits = container.audio is None or codec in container.audio
-        copied = sound is AudioTrack.COPIED and fits
+        copied = sound is AudioTrack.COPIED and fits and tracks.tempo == 1
         if not copied and codec not in _decoders():
             _log_dropped_track(tracks, "sound", index, codec)
             continue
@@ -55,7 +56,7 @@ def track_options(tracks: Tracks, container: Container, sound: AudioTrack) -> li
         options += _copy(tracks, count) if copied else _encode(tracks, container, count)
         count += 1
     count = 0
-    for index, codec in enumerate(tracks.subtitles):
+    for index, codec in enumerate(tracks.subtitles if tracks.tempo == 1 else ()):
         if codec in container.subtitles:
             target = "copy"
         elif codec in TEXT and container.text is not None:
@@ -117,10 +118,32 @@ def _encode(tracks: Tracks, container: Container, index: int) -> list[str]:
     cut = "atrim=start=0"
     if tracks.seconds is not None:
         cut += f":end={tracks.seconds:.6f}"
-    filters = [cut, "aresample=async=1:first_pts=0"]
+    filters = [cut, "aresample=async=1:first_pts=0", *tempo_filters(tracks)]
     if container.layouts is not None:
         filters.append(f"aformat=channel_layouts={container.layouts}")
     return [f"-c:a:{index}", *container.sound, f"-filter:a:{index}", ",".join(filters)]
+
+
+def tempo_filters(tracks: Tracks) -> list[str]:
+    """Return ffmpeg's filters that speed audio up by the tempo of the tracks at the same pitch."""
+    tempo = tracks.tempo
+    if tempo == 1:
+        return []
+    if "rubberband" in _filters():
+        filters = [f"rubberband=tempo={tempo:.9f}"]
+    else:
+        # one atempo takes a tempo from 0.5
+        count = max(1, math.ceil(math.log(tempo, 0.5))) if tempo < 0.5 else 1
+        filters = [f"atempo={tempo ** (1 / count):.9f}"] * count
+    if tracks.seconds is not None:  # both lose some of the end
+        filters.append(f"apad=whole_dur={tracks.seconds / tempo:.6f}")
+    return filters
+
+
+@cache
+def _filters() -> frozenset[str]:
+    """Return the names of ffmpeg's filters."""
+    return frozenset(re.findall(r"^ \S{2,3} (\S+) ", output(["-filters"]), re.MULTILINE))
 
 
 def _cut_subtitles(tracks: Tracks) -> str:

@@ -49,7 +49,7 @@ def test_every_meaning_is_a_choice_with_its_settings(group: str) -> None:
 @pytest.mark.parametrize(
     ("word", "end"),
     [
-        ("fps", "did you mean source.rate, with source=feedback or source=images?"),
+        ("fps", "did you mean rate?"),
         ("lr", "did you mean dreamer.step_size?"),
         ("dream_scale", "did you mean dream_width?"),
         ("iterations", "did you mean dreamer.iterations?"),
@@ -96,7 +96,7 @@ def test_only_a_setting_that_may_be_set_here_is_meant(
         ("camera=rotate", "did you mean camera=spiral?"),
         ("look=furr", "did you mean fur?"),
         ("look=xyzzy", "set look=CHOICE"),
-        ("fps=25", "did you mean source.rate, with source=feedback or source=images?"),
+        ("fps=25", "did you mean rate?"),
         ("+dreamer.lr=1", "did you mean dreamer.step_size?"),
         ("+lr=1", "did you mean dreamer.step_size?"),
     ],

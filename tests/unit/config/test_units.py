@@ -44,6 +44,11 @@ def test_a_number_with_a_unit_is_understood(key: str, text: str, meant: str) -> 
             "source.seconds: must be a number, got '0:03'; set source.seconds=3",
         ),
         (
+            "rate=60fps",
+            "rate: must be null or frames per second, a number or a fraction such as "
+            "30000/1001, got '60fps'; set rate=60",
+        ),
+        (
             "aspect=portrait",
             "aspect: must be a ratio of width to height such as 16:9, 9:16, 1:1 or "
             "2.39, got 'portrait'; set aspect=9:16",

@@ -29,6 +29,8 @@ def messages(*words: str, single: bool) -> list[str]:
         (("recipe=zoom", "frames=3", "height=64", "fit=pad", "loop=true"), False, []),
         (("recipe=zoom", "start=1", "end=2"), False, ["start", "end"]),
         (("recipe=visualise", "end=2"), True, ["end"]),
+        (("rate=60", "speed=0.5", "sound=drop"), False, []),
+        (("recipe=zoom", "rate=60", "speed=0.5"), False, ["rate", "speed"]),
         (("recipe=still", "frames=3", "width=64"), True, []),
         (("recipe=still", "camera=zoom", "loop=true"), True, ["loop", "camera"]),
         (("source=images", "audio=song.mp3", "loop_seconds=2"), True, ["audio", "loop_seconds"]),
