@@ -29,20 +29,18 @@ def expand(arguments: Sequence[str]) -> list[str]:
 
     With -m, several files are the values of input=. Raises UserError for -o without a file.
     """
-    words = _words(arguments)
+    words, names = _words(arguments)
     if not _is_sweep(arguments):
         return words
-    names = [word.removeprefix("input=") for word in words if word.startswith("input=")]
     files = [file for name in names for file in _files(name)]
-    if files == names and len(names) < 2:
+    if files == names and len(files) < 2:
         return words
     if any("," in file for file in files):
         raise UserError(
             "input: must be names without a comma in a sweep of several files, got "
             f"{printable(next(file for file in files if ',' in file))}; rename it"
         )
-    others = [word for word in words if not word.startswith("input=")]
-    return [*others, f"input={','.join(files)}"]
+    return [*_without_input(words), f"input={','.join(files)}"]
 
 
 def each_input(arguments: Sequence[str]) -> dict[str, list[str]]:
@@ -51,12 +49,11 @@ def each_input(arguments: Sequence[str]) -> dict[str, list[str]]:
     Several names, a pattern such as "*.mp4" and a folder of videos are several inputs, each of
     which is rendered by itself. Raises UserError.
     """
-    words = _words(arguments)
-    names = [word.removeprefix("input=") for word in words if word.startswith("input=")]
+    words, names = _words(arguments)
     files = [file for name in names for file in _files(name)]
     if _is_sweep(arguments) or files == names[:1]:
         return {"": list(arguments)}
-    others = [word for word in words if not word.startswith("input=")]
+    others = _without_input(words)
     if output := next((word for word in others if word.startswith("output=")), None):
         raise UserError(
             f"output: must be left out for {len(files)} inputs, got "
@@ -73,9 +70,15 @@ def each_input(arguments: Sequence[str]) -> dict[str, list[str]]:
     return {file: [*others, f"input={file}"] for file in files}
 
 
-def _words(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with their short forms written out. Raises UserError."""
+def _words(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments with their short forms written out, and the inputs that they name.
+
+    These are all bare names, and the last of the input= settings, as the last value of a setting
+    counts. Raises UserError.
+    """
     result: list[str] = []
+    bare: list[str] = []
+    last: list[str] = []
     remaining = iter(arguments)
     for argument in remaining:
         name, equals, value = argument.partition("=")
@@ -89,9 +92,17 @@ def _words(arguments: Sequence[str]) -> list[str]:
             if not file or KEY_VALUE.match(file):
                 raise UserError(f"{name}: must be followed by a file, got none; write {name} FILE")
             result.append(f"output={file}")
+        elif _is_input(argument):
+            bare.append(argument)
+            result.append(f"input={argument}")
         else:
-            result.append(f"input={argument}" if _is_input(argument) else argument)
-    return result
+            result.append(argument)
+            last = [value] if name == "input" else last
+    return result, [*bare, *last]
+
+
+def _without_input(words: Sequence[str]) -> list[str]:
+    return [word for word in words if not word.startswith("input=")]
 
 
 def _is_sweep(arguments: Sequence[str]) -> bool:
@@ -104,6 +115,8 @@ def _files(name: str) -> list[str]:
     They are the matches of a pattern, or the videos of a folder without pictures; else the name
     itself. Raises UserError if nothing matches.
     """
+    if not name:  # the path of no name is the current folder
+        return [name]
     if is_file_name(name):
         return _videos(Path(name)) or [name]
     if not glob.has_magic(name) or "://" in name or is_quoted(name):

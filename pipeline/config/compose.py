@@ -215,14 +215,10 @@ def compose_config(
         trusted=general.trusted,
     )
     several = isinstance(source, StillCollection)
-    source_yaml = yaml_of("source", choices["source"])
-    single = several or clip.count == 1
-    for message in unused(settings, choices, top_level_defaults(), source_yaml, single=single):
-        log.warning("%s", message)
     embedded = embedded_settings(settings)
     # with several stills, the fingerprint of each contains its own input file
     excluded = ("input",) if several else ()
-    return Job(
+    job = Job(
         pipeline=Pipeline(
             source=source,
             clip=clip,
@@ -269,3 +265,9 @@ def compose_config(
             precision=resolve_precision(general.precision, device),
         ),
     )
+    # at last: an error is one line, and says more
+    source_yaml = yaml_of("source", choices["source"])
+    single = several or clip.count == 1
+    for message in unused(settings, choices, top_level_defaults(), source_yaml, single=single):
+        log.warning("%s", message)
+    return job

@@ -25,9 +25,7 @@ INSTEAD = {
 }
 """Setting without effect on source=feedback -> what has that effect."""
 SINGLE = {
-    "loop": "a loop joins the end to the start",
     "audio": "a picture has no sound",
-    "loop_seconds": "a loop joins the end to the start",
 }
 """Setting without effect on a single picture -> the reason."""
 

@@ -81,7 +81,7 @@ def test_the_help_of_a_choice_states_type_range_and_default() -> None:
         ("dreamer.octave", "did you mean dreamer.octaves?"),
         ("widht", "did you mean width?"),
         ("lr", "did you mean dreamer.step_size?"),
-        ("fps", "did you mean source.rate, with source=feedback or source=images?"),
+        ("fps", "did you mean rate?"),
         ("step_size", "did you mean dreamer.step_size?"),
         ("cmaera=zoom", "did you mean camera?"),
         ("encoder=x264", "did you mean encoder=h264?"),

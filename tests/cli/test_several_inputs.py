@@ -50,6 +50,7 @@ def test_several_names_patterns_and_folders_are_several_inputs(
 @pytest.mark.parametrize(
     "words",
     [["frames"], ["input=frames"], ["a[1].mp4"], ["clip.mp4"], ["seed=1"], ["input=null"], [],
+     ["input="], ["input=a[1].mp4", "input=b.mp4"],
      ["frames/%d.png"], ["https://a.example/b?v=1"], ["input='*.mp4'"], ["-m", "clips"]],
 )  # fmt: skip
 def test_anything_else_is_one_render(folder: Path, words: list[str]) -> None:
