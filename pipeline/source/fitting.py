@@ -45,7 +45,7 @@ def parse_aspect(value: object) -> object:
 
 Fit = Literal["crop", "pad", "stretch"]
 Share = Annotated[float, Field(ge=0, le=1)]
-Aspect = Annotated[Fraction, BeforeValidator(parse_aspect), Field(ge=Fraction(1, 20), le=20)]
+Aspect = Annotated[Fraction, BeforeValidator(parse_aspect), Field(ge=0.05, le=20)]
 
 
 @plain_dataclass(frozen=True)

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 from helpers import mutation
-from helpers.clips import images, limited, video
+from helpers.clips import FITTING, images, limited, video
 
 from pipeline.errors import UserError
 from pipeline.source.images import Images
@@ -56,7 +56,7 @@ class Came:
 
 
 def still(path: Path) -> Still:
-    return Still(path, None, None, "keep", LEAST)
+    return Still(path, None, None, FITTING, "keep", LEAST)
 
 
 def mattes(path: Path) -> PictureMattes:

@@ -53,6 +53,7 @@ def test_a_number_with_a_unit_is_understood(key: str, text: str, meant: str) -> 
             "aspect: must be a ratio of width to height such as 16:9, 9:16, 1:1 or "
             "2.39, got 'portrait'; set aspect=9:16",
         ),
+        ("aspect=0", "aspect: must be at least 0.05, got 0; set aspect=null"),
         ("width=1080p", "width: must be a whole number, got '1080p'; set height=1080"),
         ("start=soon", "start: must be a number, got 'soon'; set start=null"),
     ],
