@@ -143,7 +143,7 @@ def test_a_job_that_fails_does_not_end_the_others(folder: Path) -> None:
         (("encoder=h264,h265",), "encoder: must be one of"),
         (("camera=zoom", "camera.zoom_per_second=1.1,2*foo"), "camera.zoom_per_second: "),
         (("seed=1,2", "hydra/launcher=slum"), "hydra/launcher: must be one of"),
-        (("sed=1,2",), "sed: is not a setting; did you mean seed or end?"),
+        (("sed=1,2",), "sed: is not a setting; did you mean seed or speed or end?"),
     ],
 )
 def test_what_is_wrong_is_said_before_the_first_job(
