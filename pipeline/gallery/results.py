@@ -23,7 +23,7 @@ Value = str | float | int | bool | None
 
 @dataclass(frozen=True)
 class Result:
-    """What a job of a sweep came to. None: unknown, or not done yet."""
+    """The result of a job of a sweep. None: unknown, or not done yet."""
 
     job: str
     """Name of the job, which is that of its folder."""

@@ -85,10 +85,8 @@ class Feedback:
             keys = ["source.longest_side"]
             tall, wide = (self.longest_side, None) if height > width else (None, self.longest_side)
         return self.fitting.placement(
-            height,
-            width,
-            wanted_height=tall,
-            wanted_width=wide,
+            (height, width),
+            (tall, wide),
             limits=self.limits,
             keys=keys,
             bars=self.fitting.bars([] if self._picture is None else [self._picture]),

@@ -99,11 +99,9 @@ class Fitting:
 
     def placement(
         self,
-        height: int,
-        width: int,
+        shape: tuple[int, int],
+        wanted: tuple[int | None, int | None],
         *,
-        wanted_height: int | None,
-        wanted_width: int | None,
         limits: Limits,
         unit: int = 2,
         keys: Sequence[str] = ("width", "height"),
@@ -111,9 +109,11 @@ class Fitting:
     ) -> Placement:
         """Return where the pixels of the input go.
 
-        height, width: those of the upright input in square pixels. bars: of the input, to remove.
-        The others are those of `output_size`, which raises UserError.
+        shape: height and width of the upright input in square pixels. wanted: those of the result
+        in pixels, or None. bars: of the input, to remove. The others are those of `output_size`,
+        which raises UserError.
         """
+        (height, width), (wanted_height, wanted_width) = shape, wanted
         if self.aspect is not None and wanted_height is not None and wanted_width is not None:
             raise UserError(
                 f"aspect: must be null if width={wanted_width} and height={wanted_height} are "
@@ -135,8 +135,8 @@ class Fitting:
         if self.fit != "stretch" and max(differences) >= SAME_SHAPE:
             scales = scale, scale
         down, across = (
-            _Axis.of(side, borders, scale, wanted, centre)
-            for side, borders, scale, wanted, centre in zip(
+            _Axis.of(side, borders, scale, target, centre)
+            for side, borders, scale, target, centre in zip(
                 (height, width),
                 ((bars.top, bars.bottom), (bars.left, bars.right)),
                 scales,
@@ -158,7 +158,8 @@ class Fitting:
     def _shape(self, height: int, width: int) -> tuple[int, int]:
         """Return a height and a width in pixels that have the aspect ratio of the result.
 
-        height, width: those of the input. What is cropped has no more pixels, what is padded all.
+        height, width: those of the input. A cropped result has at most their pixels, a padded
+        one at least.
         """
         if self.aspect is None:
             return height, width

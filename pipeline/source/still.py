@@ -79,9 +79,8 @@ class Still:
             colours, alpha = composite_over_grey(colours, alpha, BACKGROUNDS[self.alpha]), None
         opaque = colours if alpha is None else fill_transparent(colours, alpha)
         place = self.fitting.placement(
-            *opaque.shape[:2],
-            wanted_height=self.height,
-            wanted_width=self.width,
+            opaque.shape[:2],
+            (self.height, self.width),
             limits=self.limits,
             unit=1,
             bars=self.fitting.bars([opaque]),

@@ -186,9 +186,8 @@ class Video:
     def placement(self) -> Placement:
         """Where the pixels of a picture go. With crop="auto", key frames are decoded for it."""
         return self.fitting.placement(
-            *self.shape,
-            wanted_height=self.height,
-            wanted_width=self.width,
+            self.shape,
+            (self.height, self.width),
             limits=self.limits,
             unit=self._unit,
             bars=self.fitting.bars(self._samples()),

@@ -32,9 +32,7 @@ def fitting(**changes: Any) -> Fitting:
 def placement(
     height: int | None = None, width: int | None = None, bars: Bars = NO_BARS, **changes: Any
 ) -> Placement:
-    return fitting(**changes).placement(
-        HEIGHT, WIDTH, wanted_height=height, wanted_width=width, limits=LIMITS, bars=bars
-    )
+    return fitting(**changes).placement((HEIGHT, WIDTH), (height, width), limits=LIMITS, bars=bars)
 
 
 @pytest.mark.parametrize(
