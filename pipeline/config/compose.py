@@ -151,10 +151,12 @@ def _source(
     if (general.rate is None and general.speed == 1) or choices["source"] in WITHOUT_TIME:
         source = builder.build("source")
         return source, source
-    settings = {**builder.settings, "source": {**builder.settings["source"], "frames": None}}
+    limited = builder.settings["source"]
+    frames = limited.get("frames")  # of the render, and not of the input
+    unlimited = {**limited, "frames": None} if "frames" in limited else limited
+    settings = {**builder.settings, "source": unlimited}
     source = replace(builder, settings=settings).build("source")
     rate = source.clip.rate if general.rate is None else general.rate
-    frames = builder.settings["source"].get("frames")
     sound: Any = general.sound
     return source, Retimed(source, rate, general.speed, frames, sound, flow, general.limits)
 
@@ -265,7 +267,7 @@ def compose_config(
             precision=resolve_precision(general.precision, device),
         ),
     )
-    # at last: an error is one line, and says more
+    # last, so that an error stays one line
     source_yaml = yaml_of("source", choices["source"])
     single = several or clip.count == 1
     for message in unused(settings, choices, top_level_defaults(), source_yaml, single=single):
