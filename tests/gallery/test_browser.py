@@ -326,6 +326,8 @@ def test_notes_stay_and_are_saved_with_the_favourites(sweep: Path, go: Go) -> No
     page.get_by_label("Note").fill("calm, f and c are letters here")
     page.keyboard.press("Escape")
     assert page.locator(".card .note").nth(2).inner_text() == "calm, f and c are letters here"
+    # closing gives the focus to what was shown, a moment later
+    page.wait_for_selector(".card[data-name='look=c'] .open:focus")
     page.locator(".card .open").nth(0).focus()
     page.keyboard.press("f")
     with page.expect_download() as download:
