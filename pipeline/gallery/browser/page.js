@@ -128,8 +128,8 @@ function restore() {
   axes();
   told.stamp = '';
   told();
-  arrange();
   openNamed(name);
+  arrange();
 }
 
 function openNamed(name) {
@@ -285,8 +285,8 @@ wire();
 if (matchMedia('(max-width: 760px)').matches) $('size').value = 320;
 resize();
 const named = address.read(data.keys); /* before the page shows, and writes, what it was without it */
-show(data);
 openNamed(named);
+show(data);
 setInterval(tick, 100);
 setTimeout(news, 1000);
 if (!matchMedia('(prefers-reduced-motion: reduce)').matches) play(true);
