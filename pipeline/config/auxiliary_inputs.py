@@ -74,7 +74,8 @@ def auxiliary_inputs_of(
             shape, placement = (getattr(source, key, None) for key in ("shape", "placement"))
             _ = mattes.clip  # raises here rather than at the first frame
             check_shape(mattes.shape, shape or size, size)
-            if shape and placement and has_shape(mattes.shape, shape):
+            # without a crop or padding, the reader above gives the same pictures
+            if shape and placement and not placement.is_plain and has_shape(mattes.shape, shape):
                 height, width = placement.scaled
                 mattes = Placed(
                     open_pictures("mask", {"height": height, "width": width}), placement

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from pipeline.sweep.plan import Plan
 CSV, JSON = "results.csv", "results.json"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters by which a spreadsheet takes a text for a formula."""
-Value = str | float | int | bool | None
 
 
 @dataclass(frozen=True)
@@ -85,16 +84,19 @@ def read_results(sweep: Path) -> tuple[list[str], list[Result]]:
     Raises UserError if the folder holds no sweep.
     """
     plan = plan_of(sweep)
-    keys = list(map(printable_text, plan.keys))
-    return keys, [Result.of(card, keys) for card in cards(sweep, plan)]
+    return _results(plan, cards(sweep, plan))
 
 
 def write_results(sweep: Path, plan: Plan, of_jobs: Sequence[Card]) -> None:
     """Write both files to the folder of the sweep. Raises UserError if they cannot be written."""
-    keys = list(map(printable_text, plan.keys))
-    results = [Result.of(card, keys) for card in of_jobs]
+    keys, results = _results(plan, of_jobs)
     write_if_changed(sweep / CSV, as_csv(keys, results))
     write_if_changed(sweep / JSON, as_json(keys, results))
+
+
+def _results(plan: Plan, of_jobs: Iterable[Card]) -> tuple[list[str], list[Result]]:
+    keys = list(map(printable_text, plan.keys))
+    return keys, [Result.of(card, keys) for card in of_jobs]
 
 
 def as_csv(keys: Sequence[str], results: Sequence[Result]) -> str:
@@ -130,15 +132,16 @@ def sort_results(
             f"--sort: must be one of {', '.join(names)}, got {printable(column)!r}; "
             f"{did_you_mean(column, names, 'choose one of these')}"
         )
-    known = [result for result in results if result.row(keys)[column] is not None]
-    unknown = [result for result in results if result.row(keys)[column] is None]
+    pairs = [(result.row(keys)[column], result) for result in results]
+    known = [pair for pair in pairs if pair[0] is not None]
+    unknown = [result for value, result in pairs if value is None]
 
-    def order(result: Result) -> tuple[bool, float, str]:
-        value = result.row(keys)[column]
+    def order(pair: tuple[object, Result]) -> tuple[bool, float, str]:
+        value, _ = pair
         number = value if isinstance(value, int | float) else 0.0
         return not isinstance(value, int | float), number, str(value)
 
-    return [*sorted(known, key=order, reverse=reverse), *unknown]
+    return [*(result for _, result in sorted(known, key=order, reverse=reverse)), *unknown]
 
 
 def write_if_changed(path: Path, text: str) -> None:

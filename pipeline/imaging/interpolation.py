@@ -31,6 +31,11 @@ class Flows(NamedTuple):
     back: Field
     """From the second picture to the first."""
 
+    @staticmethod
+    def of(onward: Field, back: Field) -> Flows:
+        """Return these flows without outliers, and with soft edges."""
+        return Flows(_smoothed(onward), _smoothed(back))
+
 
 def interpolate(first: Pixels, second: Pixels, flows: Flows, share: float) -> Pixels:
     """Return the picture at `share` of the time from the first to the second, (H, W, 3) uint8.
@@ -40,7 +45,7 @@ def interpolate(first: Pixels, second: Pixels, flows: Flows, share: float) -> Pi
     the nearer one is taken. If they differ everywhere there was a cut, and the nearer picture is
     returned as it is.
     """
-    onward, back = map(_smoothed, flows)
+    onward, back = flows
     to_first = -(1 - share) * share * onward + share**2 * back
     to_second = (1 - share) ** 2 * onward - share * (1 - share) * back
     one, other = _moved(first, to_first), _moved(second, to_second)

@@ -109,4 +109,4 @@ class _Pair:
         assert self.first is not None
         assert self.second is not None
         back, onward = self.flow(self.second, self.first), self.flow(self.first, self.second)
-        return None if back is None or onward is None else Flows(onward.flow, back.flow)
+        return None if back is None or onward is None else Flows.of(onward.flow, back.flow)

@@ -16,7 +16,7 @@ HEIGHT, WIDTH = 96, 160
 
 
 def between(first: Picture, second: Picture, share: float) -> Picture:
-    flows = Flows(DIS(first, second).flow, DIS(second, first).flow)
+    flows = Flows.of(DIS(first, second).flow, DIS(second, first).flow)
     return interpolate(first, second, flows, share)
 
 
