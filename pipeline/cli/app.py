@@ -70,7 +70,8 @@ def _run_each(renders: Mapping[str, Sequence[str]]) -> tuple[int, str | None]:
             return code, line
         if code:
             failed.append(printable(name))
-            print(line or "", end="\n" if line else "", file=sys.stderr, flush=True)
+            if line:
+                print(line, file=sys.stderr, flush=True)
     done = f"{len(renders)} inputs: {len(renders) - len(failed)} done"
     if not failed:
         return 0, done

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.config.hydra_flags import OPTIONS, full_option
 from pipeline.errors import UserError, printable
-from pipeline.image_io.suffixes import SUFFIXES, natural_order
+from pipeline.image_io.suffixes import is_picture, natural_order, visible_files
 from pipeline.sweep.override_grammar import is_quoted
 
 FLAGS = {"-o": "output", "--output": "output", "-y": "overwrite", "--yes": "overwrite"}
@@ -49,9 +49,11 @@ def each_input(arguments: Sequence[str]) -> dict[str, list[str]]:
     Several names, a pattern such as "*.mp4" and a folder of videos are several inputs, each of
     which is rendered by itself. Raises UserError.
     """
+    if _is_sweep(arguments):
+        return {"": list(arguments)}
     words, names = _words(arguments)
     files = [file for name in names for file in _files(name)]
-    if _is_sweep(arguments) or files == names[:1]:
+    if files == names[:1]:
         return {"": list(arguments)}
     others = _without_input(words)
     if output := next((word for word in others if word.startswith("output=")), None):
@@ -133,8 +135,8 @@ def _videos(folder: Path) -> list[str]:
     """Return the videos of a folder without pictures, in natural order; none if it has pictures."""
     if not folder.is_dir():
         return []
-    files = [file for file in folder.iterdir() if file.name[0] != "." and not file.is_dir()]
-    if any(file.suffix.lower() in SUFFIXES for file in files):
+    files = visible_files(folder)
+    if any(map(is_picture, files)):
         return []
     videos = (file for file in files if file.suffix.lower() in VIDEOS)
     return list(map(str, sorted(videos, key=natural_order)))

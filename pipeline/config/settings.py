@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, get_args
 
 import torch
 
@@ -22,10 +22,9 @@ from pipeline.limits import Limits
 from pipeline.model.network import cuda_graphs, precision
 from pipeline.recording.recording import Saving
 from pipeline.runtime.memory_limit import GIB
+from pipeline.source.retimed import Sound
 
 LIMITS = "pipeline.limits.Limits"
-SOUNDS = ("stretch", "drop", "copy")
-"""What happens to the sound of an input at another speed."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class GeneralSettings:
     speed: Fraction
     """Seconds of the input per second of the result."""
     sound: str
-    """What happens to the sound if the speed is not 1, one of SOUNDS."""
+    """What happens to the sound if the speed is not 1, a Sound."""
     trusted: list[str]
     """Packages whose code a `_target_` may name."""
 
@@ -86,7 +85,7 @@ class GeneralSettings:
             mask_bars=parse_choice("bars", settings["bars"], ("auto", "keep")) == "auto",
             rate=rate_of(settings["rate"]),
             speed=speed_of(settings["speed"]),
-            sound=parse_choice("sound", settings["sound"], SOUNDS),
+            sound=parse_choice("sound", settings["sound"], get_args(Sound)),
             trusted=["pipeline", *parse_packages(settings["trust"])],
         )
 

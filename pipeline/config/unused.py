@@ -24,10 +24,6 @@ INSTEAD = {
     "rate": "source.rate=60 sets the frames per second",
 }
 """Setting without effect on source=feedback -> what has that effect."""
-SINGLE = {
-    "audio": "a picture has no sound",
-}
-"""Setting without effect on a single picture -> the reason."""
 
 
 def unused(
@@ -58,9 +54,8 @@ def unused(
         yield f"{key}: has no effect on source={source}; {advice or 'leave it out'}"
     if not single:
         return
-    for key, reason in SINGLE.items():
-        if is_set(key):
-            yield f"{key}: has no effect on a single picture: {reason}; leave it out"
+    if is_set("audio"):
+        yield "audio: has no effect on a single picture: a picture has no sound; leave it out"
     if choices["camera"] != "still" and source != "feedback":
         yield (
             "camera: has no effect on a single picture: it moves a dream from frame to frame; "

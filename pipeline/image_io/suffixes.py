@@ -20,6 +20,16 @@ def is_pictures(name: str) -> bool:
     return path.is_dir() or (path.suffix.lower() in SUFFIXES and not _is_animated(path))
 
 
+def is_picture(file: Path) -> bool:
+    """Return whether the file's suffix is that of a picture format that can be read."""
+    return file.suffix.lower() in SUFFIXES
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Return the files in a folder that are not hidden, in no order; other folders are none."""
+    return [file for file in folder.iterdir() if file.name[0] != "." and not file.is_dir()]
+
+
 def natural_order(path: Path) -> tuple[list[str | int], str]:
     """Return a key that sorts numbers in names by their value: a9.png before a10.png."""
     parts = re.split(r"([0-9]+)", path.name.casefold())

@@ -25,6 +25,15 @@ def reduce_picture(picture: Pixels, size: tuple[int, int]) -> Pixels:
     return np.asarray(reduced, picture.dtype)
 
 
+def resize_picture(picture: Pixels, height: int, width: int) -> Pixels:
+    """Return the picture or alpha channel resized, by area averaging to shrink, else bicubic."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    smaller = height * width < picture.shape[0] * picture.shape[1]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), picture.dtype)
+
+
 def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
     """Return the image (1, C, h, w) resized to (height, width), bicubic and antialiased.
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Annotated, Literal, NamedTuple
 
-import cv2
 import numpy as np
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
@@ -17,6 +16,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.bars import NO_BARS, Bars, common_bars
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Picture
+from pipeline.imaging.resizing import resize_picture
 from pipeline.limits import Limits
 from pipeline.source import Source
 from pipeline.source.extent import output_size
@@ -60,6 +60,11 @@ class Placement:
     """Black pixels that are added at each side."""
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the picture is only scaled."""
+        return not any(self.crop) and not any(self.pad)
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the result in pixels."""
         (height, width), crop, pad = self.scaled, self.crop, self.pad
@@ -74,7 +79,7 @@ class Placement:
 
     def cut(self, scaled: Picture) -> Picture:
         """Return the result for a picture that has been scaled: the same object if it fits."""
-        if not any(self.crop) and not any(self.pad):
+        if self.is_plain:
             return scaled
         (height, width), crop, pad = self.scaled, self.crop, self.pad
         result = np.zeros((*self.size, *scaled.shape[2:]), scaled.dtype)
@@ -217,18 +222,6 @@ class Placed:
         return replace(self.source.clip, height=height, width=width)
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
-        """Yield the pictures from frame `start` on, the same object as long as it is the same."""
-        before: Picture | None = None
+        """Yield the pictures from frame `start` on."""
         for picture in self.source.pictures(start):
-            if picture is not None and picture is not before:
-                before, placed = picture, self.placement(picture)
-            yield placed if picture is not None else None
-
-
-def resize_picture(picture: Picture, height: int, width: int) -> Picture:
-    """Return the picture or alpha channel resized, by area averaging to shrink, else bicubic."""
-    if picture.shape[:2] == (height, width):
-        return picture
-    smaller = height * width < picture.shape[0] * picture.shape[1]
-    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), picture.dtype)
+            yield None if picture is None else self.placement(picture)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from itertools import filterfalse, pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -17,10 +17,11 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UserError, printable
 from pipeline.frame import Clip, Picture
 from pipeline.image_io.reader import read
-from pipeline.image_io.suffixes import SUFFIXES, natural_order
+from pipeline.image_io.suffixes import SUFFIXES, is_picture, natural_order, visible_files
+from pipeline.imaging.resizing import resize_picture
 from pipeline.limits import Limits
 from pipeline.source.extent import End, Start, check_order, extent, frames_between
-from pipeline.source.fitting import Fitting, Placement, resize_picture
+from pipeline.source.fitting import Fitting, Placement
 from pipeline.storage.input_file import require_path
 
 log = logging.getLogger(__name__)
@@ -199,8 +200,7 @@ def find_pictures(path: Path) -> list[Path]:
     their numbers. The first gap in the numbers of a pattern is logged.
     """
     if path.is_dir():
-        visible = [file for file in path.iterdir() if file.name[0] != "." and not file.is_dir()]
-        return sorted((file for file in visible if is_picture(file)), key=natural_order)
+        return sorted(filter(is_picture, visible_files(path)), key=natural_order)
     if len(PATTERN.findall(path.name)) != 1 or path.exists():
         return [path]
     before, digits, after = PATTERN.split(path.name)
@@ -212,11 +212,6 @@ def find_pictures(path: Path) -> list[Path]:
     return [numbered[number] for number in numbers]
 
 
-def is_picture(file: Path) -> bool:
-    """Return whether the file's suffix is that of a picture format that can be read."""
-    return file.suffix.lower() in SUFFIXES
-
-
 def report_left_out(folder: Path, files: Sequence[Path]) -> None:
     """Log the other files of a folder, and the first gap in the numbers of `files`.
 
@@ -224,8 +219,7 @@ def report_left_out(folder: Path, files: Sequence[Path]) -> None:
     """
     if not folder.is_dir():
         return
-    visible = (file for file in folder.iterdir() if file.name[0] != "." and not file.is_dir())
-    others = sorted((file for file in visible if not is_picture(file)), key=natural_order)
+    others = sorted(filterfalse(is_picture, visible_files(folder)), key=natural_order)
     if others:
         log.info(
             "%s: %d files that are not pictures are ignored, for example %s",

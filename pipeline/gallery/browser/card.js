@@ -40,7 +40,7 @@ class CardView {
     this.open.setAttribute('aria-label', spoken(card, keys));
     this.said.replaceChildren(...this.settings(keys));
     this.figures.replaceChildren(...this.measured());
-    this.favour();
+    this.annotate();
   }
 
   settings(keys) {
@@ -65,7 +65,7 @@ class CardView {
     return parts;
   }
 
-  favour() {
+  annotate() {
     const has = stars.has(this.card.name);
     this.star.setAttribute('aria-pressed', has);
     this.note.textContent = notes.of(this.card.name);

@@ -7,8 +7,8 @@ const large = {
   screens: [],
   actual: false, /* whether every pixel is shown, instead of the whole picture */
 
-  /* Set the callbacks. noted(card): its note was changed. step(by): show the next card in this direction. starred(card): its star was
-     pressed. pressed(): the picture was pressed. */
+  /* Set the callbacks. step(by): show the next card in this direction. starred(card): its star was
+     pressed. pressed(): the picture was pressed. noted(card): its note was changed. */
   begin(step, starred, pressed, noted) {
     Object.assign(this, { step, starred, pressed, noted });
     this.dialog.addEventListener('close', () => this.left());

@@ -153,7 +153,7 @@ function sized() {
 
 function favour(card) {
   stars.toggle(card.name);
-  views.get(card.name).favour();
+  views.get(card.name).annotate();
   arrange();
   if (large.dialog.open) large.draw();
 }
@@ -247,7 +247,7 @@ function wire() {
     const at = order.findIndex((card) => card.name === large.card.name);
     const next = order[(at + by + order.length) % order.length];
     if (next) open(next);
-  }, favour, () => play(!clock.playing), (card) => { views.get(card.name).favour(); arrange(); });
+  }, favour, () => play(!clock.playing), (card) => { views.get(card.name).annotate(); arrange(); });
   large.closed = (card) => { const view = views.get(card.name); if (view) view.open.focus(); addressed(); };
 }
 
