@@ -12,6 +12,7 @@ from pipeline.config.conf_dir import config_dir
 from pipeline.config.documentation import STAGES
 from pipeline.config.hydra_config import SCHEDULABLE_GROUPS, schema
 from pipeline.config.hydra_flags import FOLDER, split_options
+from pipeline.config.parseq import overrides_of_parseq, split_parseq
 from pipeline.config.preset_rules import USER_ONLY_KEYS
 from pipeline.errors import UserError, printable
 from pipeline.image_io.suffixes import SUFFIXES, is_pictures
@@ -77,7 +78,8 @@ NON_STRING = re.compile(r"[+-]?[\d._]*(e[+-]?\d+)?|null|true|false|[+-]?(inf|nan
 
 
 def hydra_arguments(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments for Hydra: from= expanded, names quoted, implied choices added.
+    """Return the arguments for Hydra: from= and from_parseq= expanded, names quoted, implied
+    choices added.
 
     The user's own presets, and those in the folder that --config-dir names, are registered with
     Hydra. The user's own defaults apply unless from= is given. Raises UserError.
@@ -87,6 +89,9 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
         before = _own_defaults(own_arguments)
     else:
         before = from_result.overrides_of_result(result_path, own_arguments)
+    motion_path, own_arguments = split_parseq(own_arguments)
+    if motion_path is not None:
+        before = [*before, *overrides_of_parseq(motion_path, own_arguments)]
     groups = [path.name for path in config_dir().iterdir()]
     folder, rest = untrusted.split_config_dir(prepare(own_arguments, groups, before))
     untrusted.unregister()

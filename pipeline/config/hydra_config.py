@@ -89,7 +89,7 @@ def check_keys(cfg: DictConfig) -> None:
     """Raise UserError unless cfg has exactly the keys of config.yaml, and a choice for each group.
 
     Nothing else checks which keys + and ~ added or removed. Also refuses calls of resolvers, lists
-    and mappings with references, and a `from` that is not given on the command line.
+    and mappings with references, and a `from` or `from_parseq` not given on the command line.
     """
     known = {*STAGES, *top_level_defaults()}
     for key in map(str, cfg):
@@ -98,11 +98,12 @@ def check_keys(cfg: DictConfig) -> None:
     for key in sorted(known - set(map(str, cfg))):
         raise UserError(f"{key}: must exist, got ~{key}; remove that from the command")
     plain: Any = OmegaConf.to_container(cfg)
-    if plain["from"] is not None:
-        raise UserError(
-            "from: must be set as from=RESULT on the command line, got another form; set "
-            "from=RESULT"
-        )
+    for key, value in (("from", "RESULT"), ("from_parseq", "FILE")):
+        if plain[key] is not None:
+            raise UserError(
+                f"{key}: must be set as {key}={value} on the command line, got another form; set "
+                f"{key}={value}"
+            )
     check_calls(plain)
     for key in top_level_defaults():
         check_single(key, plain[key])

@@ -13,7 +13,8 @@ INPUT_KEYS = ("input", "mask", "guide", "audio")
 MODEL_FILE_KEYS = ("weights", "labels")
 """Settings of a model, or of each of several models, that name files."""
 RUN_KEYS = (
-    *("output", "overwrite", "device", "save_seconds", "limits", "sweep", "from", "part", "shots"),
+    *("output", "overwrite", "device", "save_seconds", "limits", "sweep", "from", "from_parseq"),
+    *("part", "shots", "snapshots"),
 )
 """Settings that do not affect the pictures, at any nesting depth."""
 MODE_KEYS = ("plan", "profile", "compile")

@@ -20,8 +20,9 @@ from pipeline.schedule.variables import SOUND, VARIABLES
 
 __all__ = ["SOUND", "VARIABLES", "Schedule", "ScheduleError", "parse", "smooth"]
 
-LONGEST = 1000
-"""Maximum number of characters of a schedule; a longer one is a mistake or an attack."""
+LONGEST, LONGEST_KEYS = 1000, 1_000_000
+"""Maximum number of characters of an expression, and of keyframes, which may be from a file; a
+longer one is a mistake or an attack."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,12 @@ def parse(text: str, *, rate: float, count: int | None) -> Schedule:
     """
     if not text.strip():
         raise ScheduleError("must be a number, keyframes or an expression, got nothing; use 1")
-    if len(text) > LONGEST:
-        raise ScheduleError(f"must have at most {LONGEST} characters, got {len(text)}; shorten it")
-    if ":" in text and KEYFRAMES.match(text):
-        return Schedule(text, frozenset({"frame"}), parse_keyframes(text, rate, count))
+    has_keys = ":" in text and KEYFRAMES.match(text)
+    longest = LONGEST_KEYS if has_keys else LONGEST
+    if len(text) > longest:
+        raise ScheduleError(f"must have at most {longest} characters, got {len(text)}; shorten it")
+    if has_keys:
+        moving, used = parse_keyframes(text, rate, count)
+        return Schedule(text, used, moving)
     value, names = parse_expression(text)
     return Schedule(text, names, value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from helpers.scenes import texture
@@ -73,6 +75,18 @@ def test_a_speed_is_per_second_whatever_the_rate(rate: int) -> None:
     # the picture of `after_a_second` is 400x200: the camera goes right, so things go left
     pan = part("camera", "pan", right_per_second=0.25, down_per_second=-0.1)
     assert after_a_second(pan, (0.0, 0.0), rate) == pytest.approx([-100.0, 20.0])
+
+
+@pytest.mark.parametrize("point", [(40.0, -20.0), (0.0, 0.0), (-90.0, 30.0)])
+def test_a_frame_of_deforum_moves_as_its_matrices_do(point: tuple[float, float]) -> None:
+    """Deforum shifts the picture, then turns and enlarges it by OpenCV's rotation matrix."""
+    camera = part("camera", "deforum", zoom=1.1, angle=15, translation_x=10, translation_y=-4,
+                  width=200)  # fmt: skip
+    matrix = cv2.getRotationMatrix2D((0, 0), 15, 1.1)
+    # `after_a_second` has a picture 400 wide: twice as many pixels as the shifts are given for
+    shifted = np.array([point[0] + 20, point[1] - 8, 1])
+    expected = list(matrix @ shifted)
+    assert after_a_second(camera, point, 1) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("rate", [24, 60])

@@ -99,10 +99,11 @@ def composed(words: list[str]) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A current folder with the folders of pictures that the pages name."""
+    """A current folder with the folders of pictures and the file of moves that the pages name."""
     for name in ("photos", "frames", "masks"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "0001.png").touch()
+    (tmp_path / "moves.json").write_text('{"rendered_frames": [{"zoom": 1.02}]}')
     monkeypatch.chdir(tmp_path)
 
 

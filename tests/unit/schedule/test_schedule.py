@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from fractions import Fraction
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from pipeline.schedule import SOUND, VARIABLES, ScheduleError, parse
+from pipeline.schedule.keyframes import WAYS
 
 RATE, COUNT = 25.0, 250
 
@@ -56,10 +59,22 @@ def refused(text: str) -> str:
         ("3s: 5, 4s: 6", 5),
         ("0s: -1e0, .5s: 2.", 2),
         ("0s: 1, 10s: 2", 1.1),
+        ("0: (1.02), 50: (1.04)", 1.03),
+        ("0s: (1 + 0.5), 2s: 3", 1.5),
+        ("0:(t/5), 50: 3", 5),
+        ("0:(max_f), 50: 3", 9),
+        ("0: 1, 50: (2*(t - 40)/10)", 1.5),
+        ("0s: 0 ease-in-out, 2s: 1", 0.5),
+        ("ease-in 0s: 0, 1s: 1", 1),
+        ("0s: 0 bezier(0,0,1,1), 4s: 1", 0.25),
+        ("0s: 0 back, 1.5s: 1", 1.0890),
+        ("0s: 0 elastic, 2s: 1", 1.015625),
+        ("0s: 0 bounce, 2s: 1", 0.765625),
+        ("0s: 0 catmull, 2s: 4, 4s: 4", 2.25),
     ],
 )
 def test_a_schedule_has_this_value_after_a_second(text: str, value: float) -> None:
-    assert at(text, 1.0, bass=0.25, onset=0.5) == pytest.approx(value)
+    assert at(text, 1.0, bass=0.25, onset=0.5, count=10.0) == pytest.approx(value, abs=1e-4)
 
 
 @pytest.mark.parametrize("rate", [24.0, 30000 / 1001, 60.0])
@@ -124,6 +139,11 @@ def test_a_schedule_tells_the_variables_that_it_uses() -> None:
         ("4s: 1, 100: 1", "order of time, got 100 at column 8"),
         ("0s: 1, 2s; 2", "got something else at column 8"),
         ("0s: one", "got something else at column 1"),
+        ("0: (1, 2: 3", "got something else at column 1"),
+        ("0: (sn(t))", "known functions, got 'sn'"),
+        ("0: (1) 2: 3", "got something else at column 1"),
+        ("0s: 1 back(1), 1s: 2", "control points only after bezier"),
+        ("0s: 1 bezier(0,0,2,1), 1s: 2", "x from 0 to 1, got bezier(0,0,2,1) at column 7"),
         ("0s: 1 quick, 1s: 2", "known interpolations, got 'quick' at column 7"),
         ("slow 0s: 1", "known interpolations, got 'slow' at column 1"),
         ("1.5: 2", "whole numbers, got 1.5 at column 1"),
@@ -192,3 +212,58 @@ def test_a_schedule_may_go_on_behind_the_end_and_says_so(
 
 def test_the_length_of_the_whole_is_known() -> None:
     assert at("t / duration + frame / count", 5.0, duration=10.0, count=250.0) == 1
+
+
+DEFORUM = (
+    "0:(1.02), 30:(1.05)",
+    "0: (1.0025+0.002*sin(1.25*3.14*t/30))",
+    "0:(0), 10:(5), 20:(t/4), 40:(-3), 60:(3*cos(t/7)), 80:(1)",
+)
+
+
+def deforum(text: str, frames: int) -> list[float]:
+    """The value at each frame by Deforum's rules.
+
+    A number is a point of a straight line to the next value. An expression has its value at each
+    frame, where t is the frame's index, up to the next key. Before the first key and after the last
+    one the value stays.
+    """
+    keys = {int(k): v for k, v in re.findall(r"(\d+): ?\(((?:[^()]|\([^()]*\))*)\)", text)}
+    points: dict[int, float] = {}
+    current = ""
+    for t in range(frames):
+        current = keys.get(t, current)
+        if t in keys or not re.fullmatch(r"-?[\d.]+", current):
+            points[t] = eval(current, {"sin": math.sin, "cos": math.cos, "t": t})
+    return list(np.interp(range(frames), list(points), list(points.values())))
+
+
+@pytest.mark.parametrize("text", DEFORUM)
+def test_keyframes_of_deforum_have_the_values_that_they_have_there(text: str) -> None:
+    here = [at(text, frame / RATE) for frame in range(100)]
+    assert here == pytest.approx(deforum(text, 100), abs=1e-9)
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "hold"])
+def test_each_way_leads_from_one_key_to_the_next(way: str) -> None:
+    text = f"0: 2 {way}, 100: 4, 150: 4"
+    assert at(text, 0) == pytest.approx(2)
+    assert at(text, 99.999 / RATE) == pytest.approx(4, abs=0.01)
+    assert at(text, 4) == 4
+    steps = [at(text, frame / 10 / RATE) for frame in range(1001)]
+    assert max(abs(b - a) for a, b in pairwise(steps)) < 0.05  # no jump
+
+
+def test_long_keyframes_are_read_in_little_time() -> None:
+    text = ", ".join(f"{frame}: {frame % 7}" for frame in range(50_000))
+    start = time.perf_counter()
+    schedule = parse(text, rate=RATE, count=50_000)
+    assert time.perf_counter() - start < 20 * _seconds_of_parsing(5000)
+    assert schedule({"frame": 40_000.0}) == 40_000 % 7
+
+
+def _seconds_of_parsing(keys: int) -> float:
+    text = ", ".join(f"{frame}: 1" for frame in range(keys))
+    start = time.perf_counter()
+    parse(text, rate=RATE, count=keys)
+    return time.perf_counter() - start
