@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from pipeline.config.stage_builder import RATE, StageBuilder
 from pipeline.config.timeline import timeline
 from pipeline.config.unused import WITHOUT_TIME, unused
 from pipeline.errors import UserError, printable
+from pipeline.config.targets import TARGET
 from pipeline.ffmpeg.audio_features import analyse_audio, with_audio
 from pipeline.flow import Flow
 from pipeline.frame_range import FrameRange
@@ -51,6 +52,7 @@ from pipeline.model.network.cuda_graphs import with_cuda_graphs
 from pipeline.model.network.precision import resolve_precision, with_precision
 from pipeline.recording.fingerprint import contents, fingerprint, recorded_threads
 from pipeline.render import Pipeline
+from pipeline.model import torchvision
 from pipeline.runtime.determinism import use_deterministic_kernels
 from pipeline.runtime.malloc import keep_freed_memory
 from pipeline.runtime.memory_limit import limit_this_process
@@ -66,6 +68,9 @@ log = logging.getLogger(__name__)
 
 def compose(*overrides: str) -> Job:
     """Return the job that these settings describe: `compose("input=clip.mp4", "look=lace").run()`.
+
+CLASSIFIER = "pipeline.model.torchvision.classifier"
+"""`_target_` of the networks of torchvision."""
 
     overrides: KEY=VALUE as on the command line; all other settings have their defaults from conf/.
     Everything is validated before any expensive work. As side effects, the process keeps freed
@@ -166,6 +171,33 @@ def compose_config(
     choices: Mapping[str, str],
     *,
     folder: Path | None = None,
+def _check_layers(model: Mapping[str, Any], objective: Mapping[str, Any]) -> None:
+    """Raise UserError for a layer that the network lacks, if its weights would be downloaded first.
+
+    model, objective: settings of these stages.
+    """
+    if model[TARGET] == CLASSIFIER and model["weights"] is None:
+        torchvision.check_layers(str(model["name"]), _layers(objective))
+
+
+def _layers(node: object) -> Iterator[str]:
+    """Yield the names of layers in the settings of an objective, or of several."""
+    if isinstance(node, Mapping):
+        layers = node.get("layers", ())
+        yield from map(str, [layers] if isinstance(layers, str) else layers)
+        for value in node.values():
+            yield from _layers(value)
+
+
+def _with_sound(clip: Clip, sound: str, *, own: bool) -> Clip:
+    """Return the clip with what the setting `sound` keeps. own: whether it is the input's sound."""
+    if clip.tracks is None:
+        return clip
+    if sound == "drop" and own:
+        return replace(clip, tracks=None)
+    return replace(clip, tracks=replace(clip.tracks, copied=sound == "copy"))
+
+
     own_process: bool = False,
 ) -> Job:
     """Return the job that this configuration describes, validated before any expensive work.
@@ -213,6 +245,7 @@ def compose_config(
         auxiliary_inputs_of,
         settings,
         speed=float(general.speed),
+    _check_layers(settings["model"], settings["objective"])
         yaml=partial(yaml_of, "source"),
         trusted=general.trusted,
     )

@@ -102,7 +102,8 @@ CHOICES = {
     "model": _by_word(
         {
             "efficientnet_lite0": "efficientnet efficientnet_lite",
-            "googlenet": "inception inception_v1 inceptionv1 inception5h bvlc_googlenet",
+            "googlenet": "inception inception_v1",
+            "inceptionv1": "inception5h bvlc_googlenet googlenet_places365",
             "resnet50": "resnet",
             "vgg16": "vgg",
             "torchvision model.name=inception_v3": "inceptionv3",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from torch import Tensor, nn
 from torchvision.models import MaxVit, VisionTransformer
 
 from pipeline.errors import UserError
+from pipeline.model.layer_names import rename_of
 from pipeline.model.network.input_size import Sides
 from pipeline.model.network.module import Network, similar_names
-from pipeline.runtime.weights import read_labels, with_own_weights, with_weights
+from pipeline.runtime.weights import is_cached, read_labels, with_own_weights, with_weights
 
 SHIFTING = ("googlenet", "inception_v3")
 """Networks that convert their input to TensorFlow's range and have auxiliary training heads."""
@@ -29,8 +31,10 @@ AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Network:
     """Return the network with torchvision's best weights for it, or with those in a file.
 
-    Layers have torchvision's names (layer3.5.conv2, inception4c, features.28). weights: a file with
-    weights of this network, for any number of classes. labels: a text file with the class names.
+    Layers have torchvision's names (layer3.5.conv2, inception4c, features.28); for GoogLeNet those
+    of lucid (mixed4c) and Caffe (inception_4c/output) work too, for VGG those of Caffe (relu4_3).
+    weights: a file with weights of this network, for any number of classes. labels: a text file
+    with the class names.
     Raises UserError for an unknown name, for weights that cannot be downloaded, and for files that
     cannot be read or do not match.
     """
@@ -63,12 +67,35 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
     return torchvision_network(
         module,
         side=preset.crop_size[0],
+        rename=rename_of(name),
         mean=mean,
         deviation=deviation,
         weights_sha256=sha256,
         classes=classes,
         headless=not count,
     )
+
+
+def check_layers(name: str, layers: Iterable[str]) -> None:
+    """Raise UserError if a classifier of this name does not have one of the layers.
+
+    Its weights are not needed, so that a typo is found before they are downloaded. Does nothing if
+    they are cached, or if the name is unknown.
+    """
+    if name not in torchvision.models.list_models(module=torchvision.models):
+        return
+    if is_cached(torchvision.models.get_model_weights(name)["DEFAULT"]):
+        return
+    with torch.device("meta"):
+        network = torchvision_network(
+            bare_network(name, 1000),
+            side=224,
+            mean=HALVES,
+            deviation=HALVES,
+            weights_sha256="",
+            rename=rename_of(name),
+        )
+    network.check_layers(layers)
 
 
 def bare_network(name: str, classes: int) -> nn.Module:

@@ -8,7 +8,7 @@ import pickle
 import re
 import urllib.error
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -24,6 +24,11 @@ BATCH_COUNTER = "num_batches_tracked"
 """Batch norm's counter of training steps, which older files lack and inference does not need."""
 
 
+WRAPPING = ("attacker.", "normalizer.", "model.attacker.", "model.normalizer.")
+"""Prefixes of the tensors that adversarial training adds to a network (Engstrom et al. 2019,
+"Robustness")."""
+
+
 def with_weights(
     build: Callable[..., nn.Module], weights: WeightsEnum, *, key: str, without: str
 ) -> tuple[nn.Module, str]:
@@ -34,7 +39,7 @@ def with_weights(
     suggested in errors. Raises UserError, with the path to put the file at, if the weights are
     neither cached nor downloadable.
     """
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    path = _cached_path(weights)
     try:
         network = build(weights=weights, progress=False)
     except (
@@ -52,6 +57,15 @@ def with_weights(
     return network, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def is_cached(weights: WeightsEnum) -> bool:
+    """Return whether published weights need not be downloaded."""
+    return _cached_path(weights).exists()
+
+
+def _cached_path(weights: WeightsEnum) -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+
+
 def with_own_weights(
     build: Callable[[int], nn.Module], path: Path, *, name: str, key: str, aside: Sequence[str] = ()
 ) -> tuple[nn.Module, str, int]:
@@ -66,7 +80,10 @@ def with_own_weights(
     tensors = {
         name: tensor for name, tensor in tensors.items() if not name.startswith(tuple(aside))
     }
-    tensors = _without_prefix(tensors, build)
+    with torch.device("meta"):
+        wanted = set(build(2).state_dict())
+    held = len(tensors)
+    tensors = _of_network(tensors, wanted)
     head = _head(build)
     count = _class_count(head, tensors)
     network = build(count or 1)
@@ -81,6 +98,14 @@ def with_own_weights(
     # updated, not replaced: files may lack the metadata with the versions of the modules
     state.update({name: tensor for name, tensor in tensors.items() if name in state})
     network.load_state_dict(state)
+    log.info(
+        "%s: weights of %s, %d of %d tensors, %d classes",
+        printable(path),
+        name,
+        sum(tensor in tensors for tensor in wanted),
+        held,
+        count,
+    )
     if not count:
         log.info(
             "%s contains no weights of %s, so its layers can be dreamt, but no classes",
@@ -115,21 +140,24 @@ def _check_fit(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], rule
         )
 
 
-def _without_prefix(
-    tensors: Mapping[str, Tensor], build: Callable[[int], nn.Module]
-) -> dict[str, Tensor]:
-    """Return the tensors without a prefix that most names have, compared with the network's."""
-    with torch.device("meta"):
-        wanted = set(build(2).state_dict())
+def _of_network(tensors: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+    """Return the tensors of the network itself, without the prefix that their names may have.
+
+    wanted: names of the network's own tensors. Tensors of adversarial training (WRAPPING) are left
+    out: its checkpoints hold the network a second time. Others keep their names.
+    """
+    kept = {name: t for name, t in tensors.items() if not name.startswith(WRAPPING)}
     prefix_counts: Counter[str] = Counter()
-    for name in tensors.keys() - wanted:
+    for name in kept:
         parts = name.split(".")
-        cut = next((n for n in range(1, len(parts)) if ".".join(parts[n:]) in wanted), 0)
-        prefix_counts[".".join(parts[:cut])] += 1
+        cuts = range(len(parts))
+        cut = next((n for n in cuts if ".".join(parts[n:]) in wanted), None)
+        if cut is not None:
+            prefix_counts["".join(f"{part}." for part in parts[:cut])] += 1
     prefix, count = prefix_counts.most_common(1)[0] if prefix_counts else ("", 0)
-    if not prefix or 2 * count <= len(tensors):
-        return dict(tensors)
-    return {name.removeprefix(f"{prefix}."): tensor for name, tensor in tensors.items()}
+    if 2 * count <= len(kept):
+        prefix = ""
+    return {name.removeprefix(prefix): tensor for name, tensor in kept.items()}
 
 
 def read_labels(path: Path, count: int, key: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.model import Activations
+from pipeline.model.layer_names import Rename, owner_of
 from pipeline.model.network.hooked import HookedNetwork
 from pipeline.model.network.input_size import Sides
 from pipeline.model.network.layout import Layout, Size, layout_of
@@ -37,8 +38,9 @@ class Network(nn.Module):
 
     mean, deviation: mean and standard deviation of each RGB channel, with which the module's input
     is normalised. leaves, functions: module classes and functions that torch.fx must not trace
-    into. classes: class names of the last layer, in order; empty if unknown. headless: whether the
-    module is not a classifier. sides: image sizes that the module accepts. None: any size.
+    into. rename: translates the names that other programs have for layers. classes: class names of
+    the last layer, in order; empty if unknown. headless: whether the module is not a classifier.
+    sides: image sizes that the module accepts. None: any size.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Network(nn.Module):
         classes: Sequence[str] = (),
         headless: bool = False,
         sides: Sides | None = None,
+        rename: Rename | None = None,
     ) -> None:
         super().__init__()
         self._mean: Tensor
@@ -60,6 +63,7 @@ class Network(nn.Module):
         self.weights_sha256 = weights_sha256
         self._classes = None if headless else tuple(classes)
         self._sides = sides or Sides()
+        self._rename = rename or str
         if self._sides.only is not None:
             log.warning(
                 "model: supports only %dx%d pixels, so every picture is scaled to this size",
@@ -77,13 +81,14 @@ class Network(nn.Module):
 
     def forward(self, image: Image, layers: Sequence[str]) -> Activations:
         """Return the activations of these layers, by name."""
-        layouts = self._read(layers)
-        outputs = self._outputs(image, layers)
+        own_names = {layer: self._rename(layer) for layer in layers}
+        layouts = self._read([*own_names.values()])
+        outputs = self._outputs(image, [*dict.fromkeys(own_names.values())])
         height, width = image.shape[2:]
         input_size = self._sides.of((height, width))
         return {
-            layer: self._sides.seen(layouts[layer].read(output, input_size), (height, width))
-            for layer, output in outputs.items()
+            layer: self._sides.seen(layouts[own].read(outputs[own], input_size), (height, width))
+            for layer, own in own_names.items()
         }
 
     def layers(self) -> list[str]:
@@ -93,6 +98,11 @@ class Network(nn.Module):
             self._layers = [name for name, layout in layouts_by_name.items() if layout is not None]
         return self._layers
 
+    def check_layers(self, layers: Iterable[str]) -> None:
+        """Raise UserError unless the network has all of these layers."""
+        for layer in layers:
+            check_layer(self._rename(layer), self._way.names)
+
     @property
     def scores(self) -> dict[str, tuple[str, ...]]:
         """The last layer and its class names; empty if the module is not a classifier."""
@@ -100,7 +110,8 @@ class Network(nn.Module):
 
     def channels(self, layer: str) -> int:
         """Return the number of channels of this layer."""
-        return self._read([layer])[layer].channels
+        own = self._rename(layer)
+        return self._read([own])[own].channels
 
     def smallest_side(self, layers: Sequence[str]) -> int:
         """Return the smallest side, in pixels, at which each layer's map is at least 3 x 3.
@@ -108,7 +119,7 @@ class Network(nn.Module):
         A multiple of 16, at most 512. For layers without a map (class scores) the maps of all
         blocks of the network count.
         """
-        cache_key = tuple(layers)
+        cache_key = tuple(map(self._rename, layers))
         if cache_key not in self._smallest:
             self._smallest[cache_key] = self._find_smallest_side(cache_key)
         return self._smallest[cache_key]
@@ -260,6 +271,11 @@ def check_layer(layer: str, known: Sequence[str]) -> None:
     # A block is requested by its own name, but torch.fx lists only the nodes in it.
     if layer in known or any(name.startswith(f"{layer}.") for name in known):
         return
+    if owner := owner_of(layer, known):
+        raise UserError(
+            f"objective.layers: must be layers of the model, got {layer!r}, which is a layer of "
+            f"{owner}; set {owner}, or choose one of {', '.join(outline(known)[:6])}"
+        )
     raise UserError(
         f"objective.layers: must be layers of the model, got {layer!r}; "
         f"{similar_names(layer, [*outline(known), *known])}"

@@ -242,6 +242,13 @@ FORMS: dict[str, Callable[[dict[str, Tensor]], object]] = {
     },
     "numbers beside": lambda state: {**state, "epoch": 3, "name": "x", "loss": None},
     "arguments": lambda state: {"model": state, "args": argparse.Namespace(lr=0.1)},
+    "adversarial training": lambda state: {
+        "model": {f"module.{prefix}model.{k}": v for k, v in state.items()
+                  for prefix in ("", "attacker.")}
+        | {f"module.{prefix}.new_mean": torch.zeros(3, 1, 1)
+           for prefix in ("normalizer", "attacker.normalize")},
+        "optimizer": {"state": {}},
+    },
     "numpy": lambda state: {"model": state, "best": np.float64(0.5), "step": np.int64(3)},
 }  # fmt: skip
 
