@@ -96,6 +96,9 @@ class Tracks:
     """ffmpeg's name of the codec of each subtitle stream, in the order of the file."""
     tempo: float = 1.0
     """Factor by which the sound is sped up at the same pitch; if not 1, nothing else is kept."""
+    copied: bool = False
+    """Whether the sound stays in its codec wherever the output can store it, even if few players of
+    such files play it."""
 
 
 @dataclass(frozen=True)

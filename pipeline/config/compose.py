@@ -48,6 +48,7 @@ from pipeline.flow import Flow
 from pipeline.frame_range import FrameRange
 from pipeline.jobs.description import describe
 from pipeline.jobs.job import Job
+from pipeline.frame import Clip
 from pipeline.model.network.cuda_graphs import with_cuda_graphs
 from pipeline.model.network.precision import resolve_precision, with_precision
 from pipeline.recording.fingerprint import contents, fingerprint, recorded_threads
@@ -197,6 +198,11 @@ def _with_sound(clip: Clip, sound: str, *, own: bool) -> Clip:
         return replace(clip, tracks=None)
     return replace(clip, tracks=replace(clip.tracks, copied=sound == "copy"))
 
+def compose_config(
+    cfg: DictConfig,
+    choices: Mapping[str, str],
+    *,
+    folder: Path | None = None,
 
     own_process: bool = False,
 ) -> Job:
@@ -206,6 +212,7 @@ def _with_sound(clip: Clip, sound: str, *, own: bool) -> Clip:
     output. None: not in a sweep. own_process: whether to limit the memory of this process to
     limits.memory, which is done on the CPU only. Raises UserError.
     """
+    check_look(settings, choices)
     settings = settings_of(cfg)
     device = select_device(settings["device"])
     general = GeneralSettings.of(settings, top_level_defaults(), device)
@@ -221,6 +228,7 @@ def _with_sound(clip: Clip, sound: str, *, own: bool) -> Clip:
     filmed, source = _source(builder, general, choices, flow)
     clip = source.clip
     if settings["audio"] is not None:
+    check_snapshots(general.snapshots, clip.count)
         clip = with_audio(clip, Path(str(settings["audio"])), limits)
     first = schedule_start_of(settings["schedule_start"], clip.rate)
     count = None if clip.count is None else first + clip.count
@@ -230,12 +238,14 @@ def _with_sound(clip: Clip, sound: str, *, own: bool) -> Clip:
         clip,
         partial(analyse_audio, limits=limits),
         first=first,
+    clip = _with_sound(clip, general.sound, own=settings["audio"] is None)
     )
     output = output_path_of(settings, source, encoder, choices, folder, overwrite=overwrite)
     if own_process and is_automatic(os.environ):
         # an unfinished render is resumed with its own number of threads, however busy the cores are
         torch.set_num_threads(recorded_threads(work_dir(output)) or torch.get_num_threads())
     keep_freed_memory()
+    _check_layers(settings["model"], settings["objective"])
     use_deterministic_kernels(device)
     model = with_precision(builder.build("model"), general.precision, device)
     model = with_cuda_graphs(model, general.compile, device)
@@ -245,7 +255,6 @@ def _with_sound(clip: Clip, sound: str, *, own: bool) -> Clip:
         auxiliary_inputs_of,
         settings,
         speed=float(general.speed),
-    _check_layers(settings["model"], settings["objective"])
         yaml=partial(yaml_of, "source"),
         trusted=general.trusted,
     )
@@ -283,7 +292,9 @@ def _with_sound(clip: Clip, sound: str, *, own: bool) -> Clip:
             device=device,
             trusted=general.trusted,
         ),
-        frame_range=FrameRange.of(settings["part"], overlap),
+        frame_range=FrameRange.of(settings["part"], settings["loop"]),
+        mirrored=settings["loop"] == PING_PONG,
+        snapshots=general.snapshots,
         shots=None if settings["shots"] is None else Path(str(settings["shots"])),
         profile=general.profile,
         plan=general.plan,

@@ -48,7 +48,7 @@ def unused(
     source = choices["source"]
     without_effect = [key for key in OF_SOURCE if key not in used]
     if source in WITHOUT_TIME:
-        without_effect += RETIMING
+        without_effect += RETIMING if settings["audio"] is None else RETIMING[:2]
     for key in filter(is_set, without_effect):
         advice = INSTEAD.get(key) if source == "feedback" else None
         yield f"{key}: has no effect on source={source}; {advice or 'leave it out'}"

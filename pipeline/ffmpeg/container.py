@@ -10,6 +10,8 @@ from fractions import Fraction
 PLAIN = frozenset(
     f"pcm_{kind}{end}" for kind in ("s16", "s24", "s32", "f32") for end in ("le", "be")
 )
+AAC = ("aac", "-b:a", "256k")
+"""At twice ffmpeg's default bit rate: a copy of music should not sound worse."""
 TEXT = frozenset(
     [
         "ass",
@@ -41,9 +43,12 @@ class Container:
     muxer: tuple[str, ...]
     """Options of the muxer."""
     audio: frozenset[str] | None = frozenset()
-    """Audio codecs that are copied. None: all."""
+    """Audio codecs that it can store. None: all."""
+    played: frozenset[str] | None = None
+    """Those that players of such files play: only these are copied, unless others are asked for.
+    None: all that it can store."""
     sound: tuple[str, ...] = ()
-    """Codec to which other audio is encoded, followed by its options."""
+    """Codec to which other audio is encoded, followed by its options for all tracks."""
     layouts: str | None = None
     """Channel layouts that this codec can encode, separated by "|". None: all."""
     subtitles: frozenset[str] = frozenset()
@@ -62,7 +67,8 @@ CONTAINERS: Mapping[str, Container] = {
         muxer=("-f", "mp4", "-movflags", "+faststart", "-write_tmcd", "0"),
         audio=PLAIN
         | frozenset(["aac", "ac3", "alac", "dts", "eac3", "flac", "mp2", "mp3", "opus", "vorbis"]),
-        sound=("aac",),
+        played=frozenset({"aac"}),
+        sound=AAC,
         subtitles=frozenset({"mov_text", "dvd_subtitle"}),
         text="mov_text",
     ),
@@ -84,7 +90,7 @@ CONTAINERS: Mapping[str, Container] = {
                 "pcm_u8",
             ]
         ),
-        sound=("aac",),
+        sound=AAC,
         subtitles=frozenset({"mov_text"}),
         text="mov_text",
     ),

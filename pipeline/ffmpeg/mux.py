@@ -50,15 +50,17 @@ def mux(
 ) -> None:
     """Write the segments as one file at path, with the clip's tracks.
 
-    Audio that the container supports is copied, and encoded if copying fails. If that fails too,
-    all tracks are left out so that the pictures are not lost. tag: four-letter code of the codec,
+    The ways to keep the audio are tried in order. If all fail, all tracks are left out so that the
+    pictures are not lost. tag: four-letter code of the codec,
     or None for ffmpeg's choice. Raises UserError, and OSError if the folder cannot be written.
     """
     with concat_list(segments) as (joint, folder):
         held = count_frames(joint, segments[0], clip.rate, folder)
         description = "" if clip.tracks is None else _description(clip.tracks)
         video, muxer = _video(clip, held, tag), _muxer(description, container)
-        for sound in AudioTrack:
+        for sound in AudioTrack.ways(clip.tracks):
+            if sound is AudioTrack.NONE and clip.tracks is not None:
+                warn_of_dropped_tracks(clip.tracks)
             options = [*video, *_tracks_and_tags(clip, held, container, sound)]
             options += [
                 *_creation_time_options(description),
@@ -77,10 +79,7 @@ def mux(
                     raise
                 if sound is AudioTrack.NONE or MISSING_TRACK in str(error):
                     raise
-                if sound is AudioTrack.COPIED:
-                    log.info("the sound cannot be copied, so it is encoded: %s", error)
-                else:
-                    warn_of_dropped_tracks(tracks)
+                log.info("the sound cannot be %s: %s", sound.name.lower(), error)
     if clip.sphere:
         _mark_sphere(path, clip.sphere)
     check_frame_count(path, clip, held.pictures)

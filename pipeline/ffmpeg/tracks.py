@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections.abc import Sequence
 from enum import Enum, auto
 from functools import cache
 
@@ -24,14 +25,23 @@ that a decoder needs for warm-up and discards. No codec needs more."""
 
 
 class AudioTrack(Enum):
-    """Ways to keep the audio, in the order in which they are tried."""
+    """Ways to keep the audio."""
 
     COPIED = auto()
-    """Copy the audio if the container supports its codec, and encode it otherwise."""
+    """Copy the audio if players of the container play its codec, and encode it otherwise."""
     ENCODED = auto()
     """Encode all audio."""
+    STORED = auto()
+    """Copy the audio if the container can store its codec, and encode it otherwise."""
     NONE = auto()
     """Leave out audio and subtitles."""
+
+    @staticmethod
+    def ways(tracks: Tracks | None) -> Sequence[AudioTrack]:
+        """Return the ways to keep the audio of these tracks, in the order of preference."""
+        if tracks is not None and tracks.copied:
+            return AudioTrack.STORED, AudioTrack.ENCODED, AudioTrack.NONE
+        return tuple(AudioTrack)
 
 
 def track_options(tracks: Tracks, container: Container, sound: AudioTrack) -> list[str]:
@@ -47,8 +57,7 @@ def track_options(tracks: Tracks, container: Container, sound: AudioTrack) -> li
         if codec in ("none", "unknown"):
             _log_dropped_track(tracks, "sound", index, codec)
             continue
-        fits = container.audio is None or codec in container.audio
-        copied = sound is AudioTrack.COPIED and fits and tracks.tempo == 1
+        copied = tracks.tempo == 1 and _fits(codec, container, sound)
         if not copied and codec not in _decoders():
             _log_dropped_track(tracks, "sound", index, codec)
             continue
@@ -68,6 +77,16 @@ def track_options(tracks: Tracks, container: Container, sound: AudioTrack) -> li
         options += [f"-bsf:s:{count}", _cut_subtitles(tracks)]
         count += 1
     return options
+
+
+def _fits(codec: str, container: Container, sound: AudioTrack) -> bool:
+    """Return whether a track in this codec is copied into the container."""
+    if sound is AudioTrack.ENCODED:
+        return False
+    codecs = container.audio
+    if sound is AudioTrack.COPIED and container.played is not None:
+        codecs = container.played
+    return codecs is None or codec in codecs
 
 
 def warn_of_dropped_tracks(tracks: Tracks) -> None:

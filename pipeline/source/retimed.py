@@ -18,7 +18,8 @@ from pipeline.limits import Limits
 from pipeline.source import Source
 
 Sound = Literal["stretch", "drop", "copy"]
-"""Whether sound follows the speed at the same pitch, is left out, or stays as it is."""
+"""Whether sound follows the speed at the same pitch, is left out of the result (which is not done
+here, as schedules may use it), or stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,11 @@ class Retimed:
                     return
                 yield pair.picture(float(position - at))
 
-    def _tracks(self, tracks: Tracks, total: int | None) -> Tracks | None:
+    def _tracks(self, tracks: Tracks, total: int | None) -> Tracks:
         """Return the tracks of the result. total: its number of frames."""
         seconds = None if total is None else float(total / self.rate)
         if self.speed == 1 or self.sound == "copy":
             return replace(tracks, seconds=seconds)
-        if self.sound == "drop":
-            return None
         of_file = None if seconds is None else seconds * float(self.speed)
         return replace(tracks, seconds=of_file, tempo=float(self.speed))
 

@@ -42,7 +42,7 @@ def test_music_moves_the_camera_and_goes_into_the_video(tmp_path: Path) -> None:
     rendered(*SMALL, "audio=beat.mp3", zoom, cwd=tmp_path)
     tracks = video(tmp_path / "dream.mp4").clip.tracks
     assert tracks is not None
-    assert tracks.audio == ("mp3",)
+    assert tracks.audio == ("aac",)
 
 
 def test_moves_are_composed_by_a_plus_and_set_by_their_names(tmp_path: Path) -> None:

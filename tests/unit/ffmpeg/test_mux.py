@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import cast
 
 import pytest
 from helpers.sampling import every
@@ -30,7 +31,7 @@ from helpers.tracks import (
 
 from pipeline.encoder.ffmpeg import FFmpeg
 from pipeline.errors import UserError
-from pipeline.ffmpeg.container import CONTAINERS
+from pipeline.ffmpeg.container import CONTAINERS, Container
 from pipeline.ffmpeg.tracks import AudioTrack, track_options
 from pipeline.frame import Tracks
 
@@ -172,6 +173,25 @@ def test_sound_that_fits_is_copied_bit_for_bit(suffix: str, tmp_path: Path) -> N
     # The last packet aside: containers tell in different ways how much of it counts.
     before = [crc for _, _, crc in packets(film, "a")][:-1]
     assert [crc for _, _, crc in packets(path, "a")][: len(before)] == before
+
+
+@pytest.mark.parametrize("copied", [True, False])
+@pytest.mark.parametrize("codec", ["mp3", "flac", "opus", "pcm_s16le"])
+def test_in_mp4_other_sound_becomes_aac_unless_it_is_to_be_copied(
+    codec: str, copied: bool, sounding: Callable[[str], Path], tmp_path: Path
+) -> None:
+    tracks = Tracks(sounding(codec), audio=(codec,), copied=copied)
+    told = described(dreamt(tracks, tmp_path / "out.mp4", seconds=2))
+    assert f"Audio: {codec if copied else 'aac'}" in told
+
+
+def test_sound_that_cannot_be_encoded_is_copied(
+    sounding: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = replace(CONTAINERS[".mp4"], sound=("no-such-encoder",))
+    monkeypatch.setitem(cast("dict[str, Container]", CONTAINERS), ".mp4", broken)
+    tracks = Tracks(sounding("mp3"), audio=("mp3",))
+    assert "Audio: mp3" in described(dreamt(tracks, tmp_path / "out.mp4", seconds=2))
 
 
 def test_sound_keeps_its_loudspeakers_where_it_is_encoded(tmp_path: Path) -> None:
@@ -331,7 +351,7 @@ def test_sound_that_no_decoder_knows_is_left_out_by_name(
 def test_sound_that_cannot_be_encoded_costs_no_pictures(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deaf = replace(CONTAINERS[".mp4"], audio=frozenset(), sound=("nope",))
+    deaf = replace(CONTAINERS[".mp4"], audio=frozenset(), played=None, sound=("nope",))
     monkeypatch.setitem(CONTAINERS, ".mp4", deaf)
     source = beeping(tmp_path / "in.mkv", "-c:a", "aac")
     path = dreamt(Tracks(source, 0.0, 1.0, ("aac",)), tmp_path / "out.mp4", seconds=1)
