@@ -29,6 +29,7 @@ from pipeline.config.hydra_config import (
     top_level_defaults,
     yaml_of,
 )
+from pipeline.config.look_model import check_look
 from pipeline.config.output_path import check_bare_name, output_path_of
 from pipeline.config.provenance import embedded_settings, files
 from pipeline.config.settings import (
@@ -136,6 +137,7 @@ def check(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     settings = settings_of(cfg)
     files(settings)
     general = GeneralSettings.of(settings, top_level_defaults(), select_device("cpu"))
+    check_look(settings, choices)
     overlap_of(settings["loop"], settings["loop_seconds"], RATE)
     schedule_start_of(settings["schedule_start"], RATE)
     if settings["output"] is not None:
@@ -210,9 +212,9 @@ def compose_config(
 
     choices: group -> its choice. folder: the folder of a sweep's job, which must contain the
     output. None: not in a sweep. own_process: whether to limit the memory of this process to
+    check_look(settings, choices)
     limits.memory, which is done on the CPU only. Raises UserError.
     """
-    check_look(settings, choices)
     settings = settings_of(cfg)
     device = select_device(settings["device"])
     general = GeneralSettings.of(settings, top_level_defaults(), device)

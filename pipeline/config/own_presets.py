@@ -9,7 +9,7 @@ They are data and checked like presets of others: they cannot name code or files
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,16 @@ def summaries(group: str) -> list[tuple[str, str]]:
         except OSError as error:
             found.append((path.stem, f"cannot be read: {error.strerror}"))
     return found
+
+
+def content(group: str, name: str) -> Mapping[str, Any]:
+    """Return the content of the user's own preset; empty if there is none that can be read."""
+    try:
+        text = (folder() / group / f"{name}.yaml").read_bytes()[:MAX_BYTES]
+        held = yaml.safe_load(text)
+    except (OSError, yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    return held if isinstance(held, dict) else {}
 
 
 def defaults(user_only: Collection[str]) -> dict[str, Any]:
