@@ -114,6 +114,7 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
     from pipeline.jobs import job as single
     from pipeline.jobs import stills
     from pipeline.jobs.estimate import estimate
+    from pipeline.jobs.source_preview import write_source_preview
     from pipeline.jobs.summary import summary
 
     choices: Any = OmegaConf.to_container(HydraConfig.get().runtime.choices)
@@ -131,6 +132,7 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
     outcome = single.run(job)
     if running is not None:
         running.stop = outcome.stop
+        write_source_preview(job)
     return summary(outcome)
 
 

@@ -14,7 +14,15 @@ from typing import Any
 
 from pipeline.errors import UserError, printable
 from pipeline.gallery.commands import from_job, full_size_command
-from pipeline.gallery.media import TEXT, Media, is_folder, is_plain, media_of, path_within
+from pipeline.gallery.media import (
+    TEXT,
+    Media,
+    is_folder,
+    is_plain,
+    media_of,
+    path_within,
+    source_of,
+)
 from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import PLAN, STATUS, JobState, Plan, Status, SweepJob, read_plan, status_of
 
@@ -71,6 +79,8 @@ class Card:
     """Metrics of the job."""
     media: Media | None
     """Result of the job so far. None: there is nothing to show."""
+    source: Media | None
+    """What it was dreamt on. None: there is nothing to show."""
     path: str | None
     """Path of the finished result, relative to the folder of the sweep. None: it is not done."""
     seconds: float | None
@@ -132,6 +142,7 @@ def _card(sweep: Path, home: Path, plan: Plan, job: SweepJob) -> Card:
         ),
         figures=Metrics() if work is None else figures(work),
         media=None if folder is None else media_of(folder, status),
+        source=None if work is None else source_of(work),
         path=printable_text(f"{job.name}/{status.output}")
         if _is_finished(status, output)
         else None,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from pipeline.recording.output import NUMBERED
+from pipeline.recording.output import NUMBERED, SOURCE_PICTURE, SOURCE_VIDEO
 from pipeline.storage.work_dir import work_dir
 from pipeline.sweep.plan import JobState, Status
 
@@ -62,6 +62,12 @@ def media_of(job: Path, status: Status) -> Media | None:
         return _media(output, partial=False)
     work = work_dir(output)
     return _media(work / f"partial{output.suffix}", partial=True) if is_folder(work) else None
+
+
+def source_of(work: Path) -> Media | None:
+    """Return the small copy of the source in a work folder; None if there is none."""
+    found = (_media(work / name, partial=False) for name in (SOURCE_VIDEO, SOURCE_PICTURE))
+    return next((media for media in found if media and media.kind is not Kind.FRAMES), None)
 
 
 def path_within(folder: Path, name: object) -> Path | None:

@@ -22,6 +22,8 @@ from pipeline.jobs import shots
 from pipeline.model import Model
 from pipeline.objective import needs_guide
 from pipeline.recording.fingerprint import Fingerprint, version_of, versions
+from pipeline.recording.mirror import mirrored_clip
+from pipeline.recording.output import SOURCE_PICTURE, SOURCE_VIDEO
 from pipeline.recording.recorder import Recorder
 from pipeline.recording.recording import Recording, Saving
 from pipeline.recording.seams import Seam, measure_seams, write_edge
@@ -183,8 +185,12 @@ def run(job: Job) -> RenderResult:
 
 
 def write_recipe(job: Job, recording: Recording) -> None:
-    """Write recipe.yaml to the work folder and remove an old report. Raises UserError."""
-    (recording.folder / "report.json").unlink(missing_ok=True)  # of an output that will be replaced
+    """Write recipe.yaml to the work folder and remove the files of an output that will be replaced.
+
+    Raises UserError.
+    """
+    for name in ("report.json", SOURCE_VIDEO, SOURCE_PICTURE):
+        (recording.folder / name).unlink(missing_ok=True)
     write_text(recording.folder / "recipe.yaml", job.settings)
 
 

@@ -27,6 +27,8 @@ NUMBERED = re.compile(r"\d+\.png")
 STATE = 4 * 4 + 3
 """Bytes per pixel of a state: three colours and a maturity in float32, and an 8-bit picture."""
 MB = 1e6
+SOURCE_VIDEO, SOURCE_PICTURE = "source.mp4", "source.png"
+"""Names of the small copy of the source of a sweep's job, for the gallery."""
 COMPLETE = "complete.json"
 """Name of the file that identifies the complete result, whatever that has been renamed to."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError, printable
 from pipeline.recording.fingerprint import MADE_OF
-from pipeline.recording.output import COMPLETE, remove
+from pipeline.recording.output import COMPLETE, SOURCE_PICTURE, SOURCE_VIDEO, remove
 from pipeline.recording.seams import EDGES
 from pipeline.storage.atomic import TEMPORARY
 
@@ -37,6 +37,9 @@ REGULAR_FILES = (
     "render.log",
     "trace.json",
     *PICTURES,
+    "frame-*.png",
+    SOURCE_VIDEO,
+    SOURCE_PICTURE,
     *FACTS,
 )
 """Patterns of names in the folder that must belong to regular files."""

@@ -47,6 +47,7 @@ def test_each_job_has_a_folder_named_by_what_differs(folder: Path) -> None:
         assert files(folder / "mine" / name) == {
             "dream.mp4", "dream.mp4.render", "status.json",
             *(f"dream.mp4.render/{kept}" for kept in ("recipe.yaml", "render.log", "report.json")),
+            "dream.mp4.render/source.mp4",
         }  # fmt: skip
     assert ran.out.splitlines()[-2:] == ["mine: 4 jobs: 4 done", "side by side: mine/index.html"]
     assert (folder / "mine" / "mosaic.mp4").exists()

@@ -9,10 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from helpers.pages import Visit, served
 from helpers.sweeps import clip, finish, leave, plan, run_on
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from pipeline.gallery import write
 from pipeline.gallery.cards import cards, plan_of, printable_text
@@ -363,6 +365,44 @@ def test_every_pixel_is_shown_in_large_size_and_help_by_a_key(sweep: Path, go: G
     page.keyboard.press("z")
     assert page.evaluate(width) > 400
     assert visit.said == []
+
+
+def test_a_slider_divides_the_source_from_the_result(
+    sweep: Path, clips: list[Path], go: Go
+) -> None:
+    """Red is the result of the first job, and green, to the left of the slider, its source."""
+    shutil.copy(clips[1], sweep / "look=a" / "dream.mp4.render" / "source.mp4")
+    write(sweep)
+    visit = go(sweep)
+    page = visit.page
+    page.locator(".card .open").nth(0).click()
+    page.wait_for_selector("dialog video.there")
+    assert page.locator(".source").count() == 0
+    page.keyboard.press("s")
+    page.wait_for_selector(".source video.there")
+    page.wait_for_function("""() => {
+      const [one, other] = document.querySelectorAll('dialog video');
+      return one.currentTime > 0.3 && Math.abs(one.currentTime - other.currentTime) < 0.1;
+    }""")
+    for percent in (50, 20):
+        page.locator(".wipe").fill(str(percent))
+        assert green_share(page) == pytest.approx(percent / 100, abs=0.02)
+    page.keyboard.press("z")
+    sizes = "[...document.querySelectorAll('dialog video')].map((one) => one.offsetWidth)"
+    assert page.evaluate(sizes) == [160, 160]
+    page.keyboard.press("z")
+    page.keyboard.press("ArrowRight")  # the slider has no focus: the next job, without a source
+    assert page.locator("[data-tool=source]").count() == 0
+    assert visit.said == []
+
+
+def green_share(page: Page) -> float:
+    """The share of the middle row of the large picture that is green."""
+    shot = page.locator(".pane").screenshot()
+    picture: Any = cv2.imdecode(np.frombuffer(shot, np.uint8), cv2.IMREAD_COLOR)
+    row = picture[picture.shape[0] * 3 // 4].astype(int)
+    green, red = row[:, 1] - row[:, 2] > 60, row[:, 2] - row[:, 1] > 60
+    return float(green.sum() / (green.sum() + red.sum()))
 
 
 def test_two_are_compared_side_by_side_in_step(sweep: Path, go: Go) -> None:

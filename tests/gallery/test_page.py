@@ -99,6 +99,17 @@ def test_nothing_outside_the_jobs_folder_is_shown(way: str, sweep: Path, red: Pa
     assert not list((sweep / "gallery").glob("*.webp"))
 
 
+def test_the_source_is_shown_from_the_work_folder_alone(sweep: Path, red: Path) -> None:
+    work = work_dir(finish(first(sweep), red))
+    assert data_of(sweep)["cards"][0]["source"] is None
+    (work / "source.mp4").symlink_to(red)
+    assert data_of(sweep)["cards"][0]["source"] is None
+    (work / "source.mp4").unlink()
+    (work / "source.mp4").write_bytes(red.read_bytes())
+    address = data_of(sweep)["cards"][0]["source"]
+    assert re.fullmatch(r"\./[^?]+/dream\.mp4\.render/source\.mp4\?v=[0-9a-f]{8}", address)
+
+
 def test_what_lies_in_a_work_folder_elsewhere_is_not_read(sweep: Path, red: Path) -> None:
     output = finish(first(sweep), red)
     work = work_dir(output)

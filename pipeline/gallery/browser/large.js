@@ -5,6 +5,8 @@ const large = {
   held: null, /* the card that is compared with the current one; null: no comparison */
   card: null,
   screens: [],
+  wiped: false, /* whether the source covers the left part of the picture */
+  wipe: 50, /* width of that part, in percent */
   actual: false, /* whether every pixel is shown, instead of the whole picture */
 
   /* Set the callbacks. step(by): show the next card in this direction. starred(card): its star was
@@ -15,10 +17,12 @@ const large = {
     addEventListener('resize', () => this.dialog.open && this.fit());
     this.dialog.addEventListener('keydown', (event) => {
       if (event.metaKey || event.ctrlKey || event.altKey || event.target.matches('textarea')) return;
+      if (event.target.matches('input')) return;
       const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (by && !event.target.closest('pre, details')) this.step(by);
       else if (event.key === 'c') this.compare();
       else if (event.key === 'z') this.zoom();
+      else if (event.key === 's') this.uncover();
       else if (event.key === 'f') this.starred(this.card);
       else return;
       event.preventDefault();
@@ -59,6 +63,12 @@ const large = {
     this.draw();
   },
 
+  /* Show the source in the left part of the picture, or the result alone. */
+  uncover() {
+    this.wiped = !this.wiped;
+    this.draw();
+  },
+
   left() {
     this.clear();
     this.held = null;
@@ -88,7 +98,7 @@ const large = {
     const focused = this.dialog.contains(document.activeElement) ? document.activeElement.dataset.tool : 'next';
     const unfolded = Boolean(this.dialog.querySelector('details[open]'));
     const cards = this.held ? [this.held, this.card] : [this.card];
-    const seen = JSON.stringify(cards.map((card) => [card.name, card.video, card.poster, card.file, card.line]));
+    const seen = JSON.stringify([this.wiped, cards.map((card) => [card.name, card.video, card.poster, card.file, card.line, card.source])]);
     if (seen !== this.seen) {
       this.clear();
       this.dialog.replaceChildren(make('div', { className: 'panes' }, ...cards.map((card) => this.pane(card))), make('aside'));
@@ -110,9 +120,29 @@ const large = {
     screen.show(card.video ? card.poster : card.file || card.poster, card.video);
     screen.enter();
     this.screens.push(screen);
+    if (this.wiped && card.source) place.append(...this.source(card, place));
     if (!card.poster && !card.video && !card.file) place.append(make('p', { className: 'why', textContent: card.line || STATES[card.state] }));
     if (this.held) place.append(make('figcaption', { textContent: spoken(card, this.data.keys).replace(/, done$/, '') }));
     return place;
+  },
+
+  /* Return the source, which covers the picture up to the wipe, and the slider that moves the wipe. */
+  source(card, place) {
+    const cover = make('div', { className: 'source' });
+    const screen = new Screen(cover);
+    const video = /\.mp4\?/.test(card.source);
+    screen.image.loading = 'eager';
+    screen.show(video ? null : card.source, video ? card.source : null);
+    screen.enter();
+    this.screens.push(screen);
+    cover.style.setProperty('--width', `${card.width}px`);
+    cover.style.setProperty('--height', `${card.height}px`);
+    const slider = make('input', { type: 'range', className: 'wipe', min: 0, max: 100, step: 0.1, value: this.wipe, 'aria-label': 'Source to the left of here', title: 'Source | result' });
+    const move = () => { this.wipe = Number(slider.value); place.style.setProperty('--wipe', `${this.wipe}%`); };
+    slider.addEventListener('input', move);
+    slider.addEventListener('click', (event) => event.stopPropagation());
+    move();
+    return [cover, slider];
   },
 
   /* Show the same part of the other picture. */
@@ -135,6 +165,7 @@ const large = {
       tool('next', 'Next (→)', '→', () => this.step(1)),
       tool('star', 'Favourite (f)', '★', () => this.starred(this.card), stars.has(this.card.name)),
       tool('compare', 'Compare this job with others (c)', this.held ? 'Stop comparing' : 'Compare', () => this.compare(), Boolean(this.held)),
+      ...(this.card.source ? [tool('source', 'Show the source to the left of a wipe (s)', 'Source', () => this.uncover(), this.wiped)] : []),
       tool('zoom', 'Show every pixel (z)', '100 %', () => this.zoom(), this.actual),
       Object.assign(tool('close', 'Close (Esc)', '✕', () => this.dialog.close()), { className: 'close' }));
   },
