@@ -208,6 +208,18 @@ EXAMPLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             "| dreamreel, quality=draft, over flow-warped blend, photometric mask, 4 x 5 | 7.0 |",
         ),
     ),
+    "retiming": (
+        {
+            "table": {
+                "every frame filmed": {"psnr": None, "flicker": 0.0031, "gain": 2.5, "steps": 3.6},
+                "blended": {"psnr": 25.14, "flicker": 0.0312, "gain": 2.4, "steps": 3.6},
+            },
+        },
+        (
+            "| every frame filmed | exact | 0.0031 | 2.50 |",
+            "| blended | 25.1 dB | 0.0312 | 2.40 |",
+        ),
+    ),
     "shaping": (
         {"table": {DEFAULTS: SHAPED, "falloff=1": SHAPED | {"chroma": 0.137, "seconds": 0.42}}},
         (
