@@ -34,17 +34,16 @@ class FrameRange:
     starts at `first`."""
 
     @staticmethod
-    def of(text: object, overlap: int = 0) -> FrameRange | None:
+    def of(text: object, loop: object = False) -> FrameRange | None:
         """Return the range written as FIRST-LAST or FIRST-LAST+RUN_UP; None if `text` is None.
 
-        overlap: number of frames that the end and the start of a seamless loop share; must be 0, as
-        a loop cannot be split. Raises UserError.
+        loop: the setting of this name; must be False, as a loop cannot be split. Raises UserError.
         """
         if text is None:
             return None
-        if overlap:
+        if loop:
             raise UserError(
-                "loop: must be false if only a part is rendered, got true; "
+                f"loop: must be false if only a part is rendered, got {str(loop).lower()}; "
                 "set loop=false or part=null"
             )
         match = re.fullmatch(r"(\d{1,9})-(\d{1,9})(?:\+(\d{1,9}))?", str(text))

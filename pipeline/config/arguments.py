@@ -50,7 +50,7 @@ ENCODERS = {
 }
 """Suffix of an output -> the encoder that is used if none is chosen."""
 
-OWN_SOURCE = ("zoom", "still", "visualise")
+OWN_SOURCE = ("zoom", "still", "visualise", "growth")
 """Recipes that choose the source of an input picture themselves."""
 
 SCHEDULED = tuple(f"{group}." for group in SCHEDULABLE_GROUPS)
@@ -135,9 +135,20 @@ def prepare(
     sweeping = any(option in ("-m", "--multirun") for option in options)
     for argument in arguments:
         _check_form(argument, sweeping=sweeping)
-    arguments = [word for argument in arguments for word in _join_choices(argument)]
+    arguments = [word for argument in _growing(arguments) for word in _join_choices(argument)]
     quoted = [_quote_value(argument, groups, sweeping=sweeping) for argument in arguments]
     return [*options, *before, *quoted, *_implied_choices([*before, *arguments])]
+
+
+def _growing(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the arguments with recipe=growth for recipe=still if one picture becomes several."""
+    given = dict(argument.partition("=")[::2] for argument in arguments)
+    is_still = given.get("recipe") == "still" and _is_photograph(given.get("input", ""))
+    snapshots = [int(number) for number in re.findall(r"\d+", given.get("snapshots", ""))]
+    if not is_still or not (snapshots or _has_frames(given)):
+        return arguments
+    words = ["recipe=growth" if word == "recipe=still" else word for word in arguments]
+    return words if "frames" in given else [*words, f"frames={max(snapshots)}"]
 
 
 def _check_form(argument: str, *, sweeping: bool) -> None:
@@ -274,8 +285,13 @@ def _is_photograph(name: str) -> bool:
 
 def _moves(given: Mapping[str, str]) -> bool:
     """Return whether the settings of a single picture ask for a video."""
+    return given.get("camera", "still") != "still" or _has_frames(given)
+
+
+def _has_frames(given: Mapping[str, str]) -> bool:
+    """Return whether the settings ask for more than one frame."""
     frames = given.get("frames", "1")
-    return given.get("camera", "still") != "still" or (frames.isdecimal() and int(frames) > 1)
+    return frames.isdecimal() and int(frames) > 1
 
 
 def check_suffix(output: Path, suffixes: Collection[str], choice: str) -> None:

@@ -33,28 +33,30 @@ from pipeline.config.look_model import check_look
 from pipeline.config.output_path import check_bare_name, output_path_of
 from pipeline.config.provenance import embedded_settings, files
 from pipeline.config.settings import (
+    PING_PONG,
     GeneralSettings,
+    check_snapshots,
     overlap_of,
     parse_packages,
     schedule_start_of,
     select_device,
 )
 from pipeline.config.stage_builder import RATE, StageBuilder
+from pipeline.config.targets import TARGET
 from pipeline.config.timeline import timeline
 from pipeline.config.unused import WITHOUT_TIME, unused
 from pipeline.errors import UserError, printable
-from pipeline.config.targets import TARGET
 from pipeline.ffmpeg.audio_features import analyse_audio, with_audio
 from pipeline.flow import Flow
+from pipeline.frame import Clip
 from pipeline.frame_range import FrameRange
 from pipeline.jobs.description import describe
 from pipeline.jobs.job import Job
-from pipeline.frame import Clip
+from pipeline.model import torchvision
 from pipeline.model.network.cuda_graphs import with_cuda_graphs
 from pipeline.model.network.precision import resolve_precision, with_precision
 from pipeline.recording.fingerprint import contents, fingerprint, recorded_threads
 from pipeline.render import Pipeline
-from pipeline.model import torchvision
 from pipeline.runtime.determinism import use_deterministic_kernels
 from pipeline.runtime.malloc import keep_freed_memory
 from pipeline.runtime.memory_limit import limit_this_process
@@ -67,12 +69,12 @@ from pipeline.storage.work_dir import work_dir
 
 log = logging.getLogger(__name__)
 
+CLASSIFIER = "pipeline.model.torchvision.classifier"
+"""`_target_` of the networks of torchvision."""
+
 
 def compose(*overrides: str) -> Job:
     """Return the job that these settings describe: `compose("input=clip.mp4", "look=lace").run()`.
-
-CLASSIFIER = "pipeline.model.torchvision.classifier"
-"""`_target_` of the networks of torchvision."""
 
     overrides: KEY=VALUE as on the command line; all other settings have their defaults from conf/.
     Everything is validated before any expensive work. As side effects, the process keeps freed
@@ -135,9 +137,9 @@ def check(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     A sweep calls this before its first job starts.
     """
     settings = settings_of(cfg)
+    check_look(settings, choices)
     files(settings)
     general = GeneralSettings.of(settings, top_level_defaults(), select_device("cpu"))
-    check_look(settings, choices)
     overlap_of(settings["loop"], settings["loop_seconds"], RATE)
     schedule_start_of(settings["schedule_start"], RATE)
     if settings["output"] is not None:
@@ -169,11 +171,6 @@ def _source(
     return source, Retimed(source, rate, general.speed, frames, sound, flow, general.limits)
 
 
-def compose_config(
-    cfg: DictConfig,
-    choices: Mapping[str, str],
-    *,
-    folder: Path | None = None,
 def _check_layers(model: Mapping[str, Any], objective: Mapping[str, Any]) -> None:
     """Raise UserError for a layer that the network lacks, if its weights would be downloaded first.
 
@@ -200,22 +197,22 @@ def _with_sound(clip: Clip, sound: str, *, own: bool) -> Clip:
         return replace(clip, tracks=None)
     return replace(clip, tracks=replace(clip.tracks, copied=sound == "copy"))
 
+
 def compose_config(
     cfg: DictConfig,
     choices: Mapping[str, str],
     *,
     folder: Path | None = None,
-
     own_process: bool = False,
 ) -> Job:
     """Return the job that this configuration describes, validated before any expensive work.
 
     choices: group -> its choice. folder: the folder of a sweep's job, which must contain the
     output. None: not in a sweep. own_process: whether to limit the memory of this process to
-    check_look(settings, choices)
     limits.memory, which is done on the CPU only. Raises UserError.
     """
     settings = settings_of(cfg)
+    check_look(settings, choices)
     device = select_device(settings["device"])
     general = GeneralSettings.of(settings, top_level_defaults(), device)
     limits, tile_budget, input_files = general.limits, general.tile_budget, files(settings)
@@ -230,8 +227,8 @@ def compose_config(
     filmed, source = _source(builder, general, choices, flow)
     clip = source.clip
     if settings["audio"] is not None:
-    check_snapshots(general.snapshots, clip.count)
         clip = with_audio(clip, Path(str(settings["audio"])), limits)
+    check_snapshots(general.snapshots, clip.count)
     first = schedule_start_of(settings["schedule_start"], clip.rate)
     count = None if clip.count is None else first + clip.count
     read = partial(parse, rate=float(clip.rate), count=count)
@@ -240,15 +237,15 @@ def compose_config(
         clip,
         partial(analyse_audio, limits=limits),
         first=first,
-    clip = _with_sound(clip, general.sound, own=settings["audio"] is None)
     )
+    clip = _with_sound(clip, general.sound, own=settings["audio"] is None)
     output = output_path_of(settings, source, encoder, choices, folder, overwrite=overwrite)
     if own_process and is_automatic(os.environ):
         # an unfinished render is resumed with its own number of threads, however busy the cores are
         torch.set_num_threads(recorded_threads(work_dir(output)) or torch.get_num_threads())
     keep_freed_memory()
-    _check_layers(settings["model"], settings["objective"])
     use_deterministic_kernels(device)
+    _check_layers(settings["model"], settings["objective"])
     model = with_precision(builder.build("model"), general.precision, device)
     model = with_cuda_graphs(model, general.compile, device)
     overlap = overlap_of(settings["loop"], settings["loop_seconds"], clip.rate)

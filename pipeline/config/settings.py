@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeGuard, get_args
@@ -25,6 +25,8 @@ from pipeline.runtime.memory_limit import GIB
 from pipeline.source.retimed import Sound
 
 LIMITS = "pipeline.limits.Limits"
+PING_PONG = "pingpong"
+"""Value of `loop` for a result that plays forwards and then backwards."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class GeneralSettings:
     """Seconds of the input per second of the result."""
     sound: str
     """What happens to the sound if the speed is not 1, a Sound."""
+    snapshots: frozenset[int]
+    """Pictures of the result that are also written as files, counted from 1."""
     trusted: list[str]
     """Packages whose code a `_target_` may name."""
 
@@ -86,6 +90,7 @@ class GeneralSettings:
             rate=rate_of(settings["rate"]),
             speed=speed_of(settings["speed"]),
             sound=parse_choice("sound", settings["sound"], get_args(Sound)),
+            snapshots=snapshots_of(settings["snapshots"]),
             trusted=["pipeline", *parse_packages(settings["trust"])],
         )
 
@@ -122,18 +127,42 @@ def speed_of(value: object) -> Fraction:
     return Fraction(str(value))
 
 
+def snapshots_of(value: object) -> frozenset[int]:
+    """Return the numbers of pictures. Raises UserError unless it is a list of them, or None."""
+    numbers = [] if value is None else value if isinstance(value, list) else [value]
+    if any(type(number) is not int or number < 1 for number in numbers):
+        raise UserError(
+            "snapshots: must be null or a list of frames, counted from 1, got "
+            f"{printable(repr(value))}; set snapshots=[1,10,30]"
+        )
+    return frozenset(numbers)
+
+
+def check_snapshots(snapshots: Collection[int], count: int | None) -> None:
+    """Raise UserError if a snapshot is after the last frame. count: of frames. None: unknown."""
+    if count is not None and snapshots and max(snapshots) > count:
+        raise UserError(
+            f"snapshots: must be at most the number of frames, {count}, got {max(snapshots)}; "
+            f"set snapshots=[{count}]"
+        )
+
+
 def overlap_of(loop: object, seconds: object, rate: Fraction) -> int:
     """Return the number of frames that the end and the start of a seamless loop share.
 
-    loop: whether to make a loop; 0 frames are returned if not. seconds: duration of the overlap.
-    rate: frames per second. Raises UserError.
+    loop: whether to make a loop; 0 frames are returned if not, and for PING_PONG. seconds: duration
+    of the overlap. rate: frames per second. Raises UserError.
     """
+    if loop != PING_PONG and not isinstance(loop, bool):
+        raise UserError(
+            f"loop: must be true, false or {PING_PONG}, got {printable(repr(loop))}; set loop=true"
+        )
     if not _is_number(seconds) or not 0 < seconds <= 60:
         raise UserError(
             f"loop_seconds: must be a number of seconds above 0, at most 60, got {seconds!r}; "
             "set loop_seconds=1.5"
         )
-    return max(1, round(Fraction(seconds) * rate)) if parse_flag("loop", loop) else 0
+    return max(1, round(Fraction(seconds) * rate)) if loop is True else 0
 
 
 def schedule_start_of(value: object, rate: Fraction) -> int:

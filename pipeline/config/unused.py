@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.config.settings import PING_PONG
+
 OF_SOURCE = (
     *("start", "end", "frames", "width", "height", "aspect", "fit", "fit_centre", "crop"),
     *("input",),
@@ -54,6 +56,8 @@ def unused(
         yield f"{key}: has no effect on source={source}; {advice or 'leave it out'}"
     if not single:
         return
+    if settings["loop"] == PING_PONG:
+        yield "loop: has no effect on a single picture; leave it out"
     if is_set("audio"):
         yield "audio: has no effect on a single picture: a picture has no sound; leave it out"
     if choices["camera"] != "still" and source != "feedback":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -66,6 +66,12 @@ class Encoder(Protocol):
         A segment is one file, whatever its suffix. It is written to a temporary file in the same
         folder, with a name that ends in ".tmp", and renamed to `path` by `close`. Its name must be
         plain: letters, digits, "_", "-" and ".", not starting with ".".
+        """
+
+    def pictures(self, segment: Path, clip: Clip) -> Iterator[Picture]:
+        """Yield the pictures of a segment, (H, W, 3) RGB, as the codec has stored them.
+
+        clip: the one that the segment was opened with. Raises UserError if it cannot be decoded.
         """
 
     def join(

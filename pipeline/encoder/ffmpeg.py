@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field, field_validator
 from pydantic.dataclasses import dataclass
 
-from pipeline.encoder.segment import Segment
+from pipeline.encoder.segment import Segment, read_segment
 from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.container import CONTAINERS, timescale
 from pipeline.ffmpeg.encoder_options import OPTION, check_options
@@ -22,7 +22,7 @@ from pipeline.ffmpeg.gif import apply_palette, check_frame_rate
 from pipeline.ffmpeg.mux import mux
 from pipeline.ffmpeg.process import output
 from pipeline.ffmpeg.result import StoppedError
-from pipeline.frame import Clip
+from pipeline.frame import Clip, Picture
 from pipeline.storage.atomic import disk_errors
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
@@ -92,6 +92,10 @@ class FFmpeg:
         Raises UserError if its folder cannot be used.
         """
         return Segment(path, clip, self._arguments(clip))
+
+    def pictures(self, segment: Path, clip: Clip) -> Iterator[Picture]:
+        """Yield the pictures of a segment, (H, W, 3) uint8 RGB. Raises UserError."""
+        return read_segment(segment, clip, ["-vf", f"scale={SCALING}"])
 
     def join(
         self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]

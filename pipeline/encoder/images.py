@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -110,6 +110,12 @@ class Images:
         Raises UserError if its folder cannot be used.
         """
         return PictureSegment(path, clip, self._options[PNG])
+
+    def pictures(self, segment: Path, clip: Clip) -> Iterator[Picture]:
+        """Yield the pictures of a segment, (H, W, 3) RGB. Raises UserError if one is damaged."""
+        for png in read_pngs([segment]):
+            decoded: Any = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+            yield decoded[..., 2::-1]
 
     def join(
         self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]

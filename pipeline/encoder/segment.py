@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
@@ -92,3 +92,17 @@ class Segment(Writer):
         self._open = False
         self._stack.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def read_segment(path: Path, clip: Clip, options: Sequence[str]) -> Iterator[Picture]:
+    """Yield the pictures of a video file, (H, W, 3) uint8 RGB.
+
+    options: ffmpeg's options between input and output. Raises UserError if it cannot be decoded.
+    """
+    arguments = ["-i", f"file:{path.name}", *options, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    size = clip.height * clip.width * 3
+    with running(arguments, cwd=path.parent) as process:
+        assert process.popen.stdout is not None
+        while len(pixels := process.popen.stdout.read(size)) == size:
+            yield np.frombuffer(pixels, np.uint8).reshape(clip.height, clip.width, 3)
+        check_exit(process, path)

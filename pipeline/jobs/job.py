@@ -68,6 +68,10 @@ class Job:
     """Work folder. None: the default, next to the output."""
     frame_range: FrameRange | None = None
     """Frames of the video to render. None: all."""
+    mirrored: bool = False
+    """Whether the result plays forwards and then backwards."""
+    snapshots: frozenset[int] = frozenset()
+    """Pictures of the result that are also written as files, counted from 1."""
     shots: Path | None = None
     """Folder with the frame ranges to join. None: render the video."""
     profile: bool = False
@@ -95,12 +99,16 @@ class Job:
             device=self.device,
             folder=self.work_dir,
             frame_range=self.frame_range,
+            mirrored=self.mirrored,
+            snapshots=self.snapshots,
         )
 
     @property
     def clip(self) -> Clip:
         """Shape of the result. Raises UserError if the loop is too long for the source."""
         clip = self.pipeline.loop.clip(self.pipeline.clip)
+        if self.mirrored:
+            return mirrored_clip(clip)
         return clip if self.frame_range is None else self.frame_range.clip(clip)
 
     def frames(self, recorder: Recorder, report: Report) -> Generator[RenderedFrame, None, None]:
@@ -198,11 +206,18 @@ def write_report(
     job: Job, recording: Recording, report: Report, seams: Sequence[Seam] = ()
 ) -> Mapping[str, object]:
     """Write report.json, unless it exists, and return its content. Raises UserError."""
+    if missing := recording.missing_snapshots():
+        log.warning(
+            "snapshots: %s not written, because an earlier run recorded these frames; set another "
+            "output",
+            ", ".join(map(str, missing)),
+        )
     path = recording.folder / "report.json"
     if existing := read_json(path):
         return existing
     figures = report.figures() | {"loop_frames": job.pipeline.loop.overlap, "seams": seams}
-    figures["frames"] = recording.count  # for a loop, fewer than were dreamt
+    # a loop has other numbers of pictures than of dreams
+    figures |= {"dreamt_frames": figures["frames"], "frames": recording.count}
     figures |= report_facts(job.pipeline.model, job.seed)
     write_text(path, json.dumps(figures, indent=2) + "\n")
     return figures

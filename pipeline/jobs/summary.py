@@ -29,7 +29,8 @@ def summary(outcome: RenderResult) -> str:
 def _of_render(figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield the phrases of a video or a single still."""
     spent, frames = figures["seconds_per_frame"]["total"], figures["frames"]
-    yield _cost(frames, "frame", spent * (frames + figures.get("loop_frames", 0)), spent)
+    dreamt = figures.get("dreamt_frames", frames)  # missing in reports of earlier versions
+    yield _cost(frames, "frame", spent * dreamt, spent)
     gain, flicker = figures["gain"], figures["flicker"]
     if gain is not None:
         yield (

@@ -22,10 +22,12 @@ from pipeline.encoder import Encoder
 from pipeline.errors import UserError, printable
 from pipeline.frame import Clip, Picture
 from pipeline.frame_range import FrameRange
+from pipeline.image_io.writer import write_png
 from pipeline.recording import work_files
 from pipeline.recording.checkpoint import Checkpoint, Checkpoints, digest
 from pipeline.recording.earlier_render import EarlierRender
 from pipeline.recording.fingerprint import MADE_OF, Fingerprint
+from pipeline.recording.mirror import backwards
 from pipeline.recording.output import (
     COMPLETE,
     check_disk,
@@ -64,7 +66,9 @@ class Recording:
     earlier render in the folder has the same fingerprint; raises UserError otherwise. Leaving it
     before `finish` keeps what is needed to resume, if there is anything. folder: work folder. None:
     that of the output. frame_range: frames of the video that are rendered; their segments are kept,
-    to be joined later. None: the whole video.
+    to be joined later. None: the whole video. mirrored: whether the pictures are followed by the
+    same in reverse order, see `mirror`. snapshots: pictures, counted from 1, that are also written
+    to the work folder.
     """
 
     def __init__(
@@ -80,11 +84,14 @@ class Recording:
         device: torch.device,
         folder: Path | None = None,
         frame_range: FrameRange | None = None,
+        mirrored: bool = False,
+        snapshots: frozenset[int] = frozenset(),
     ) -> None:
         self.output, self.folder = output, folder or work_dir(output)
         self.encoder, self.clip, self.metadata = encoder, clip, metadata
         self.overwrite, self.fingerprint = overwrite, fingerprint
         self.saving, self.device = saving, device
+        self._mirrored, self._snapshots = mirrored, snapshots
         first, begin = (0, 0) if frame_range is None else (frame_range.first, frame_range.begin)
         self.state, self._frame_range = State(index=begin), frame_range
         self.is_complete = False
@@ -143,6 +150,11 @@ class Recording:
         """Number of pictures of the result that have been handed in so far."""
         return self._count - self._segments.first
 
+    def missing_snapshots(self) -> list[int]:
+        """Return the snapshots that were not written, because their picture was recorded before."""
+        missing = (n for n in self._snapshots if not work_files.snapshot(self.folder, n).exists())
+        return sorted(missing)
+
     def save(self) -> None:
         """Save the state, so that nothing recorded so far can be lost. Raises UserError."""
         if self._unsaved is None:
@@ -181,6 +193,8 @@ class Recording:
         self.save()
         self.fingerprint.check()  # the sound is read from them now
         self._append(rest)
+        if self._mirrored:
+            self._append_mirrored()
         if self._frame_range is not None:
             with disk_errors(self.folder):
                 self._segments.close()
@@ -239,6 +253,16 @@ class Recording:
                     self._segments.append(picture, starts_shot=starts_shot)
                 self._count += 1
                 starts_shot = False
+                if self._count in self._snapshots:
+                    write_png(work_files.snapshot(self.folder, self._count), picture)
+
+    def _append_mirrored(self) -> None:
+        """Record all pictures once more, in reverse order, without the last and the first."""
+        with disk_errors(self.folder):
+            if self._segments.count == self._count:  # else an earlier render has come further
+                self._segments.close()
+            segments = self._segments.full(before=self._count)
+        self._append(backwards(segments, self.encoder, self.clip))
 
     def _update_preview(self) -> None:
         """Update the preview; warn once if the disk will be too small, while this can be fixed."""

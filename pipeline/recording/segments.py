@@ -80,9 +80,13 @@ class Segments:
         """Save all pictures, so that none can be lost."""
         self._spool.sync()
 
-    def full(self) -> list[Path]:
-        """Return the closed segments, in order."""
-        return [path for _, path in closed_segments(self._folder, self.first)]
+    def full(self, before: int | None = None) -> list[Path]:
+        """Return the closed segments, in order.
+
+        before: number of a picture; later segments are left out. None: all closed segments.
+        """
+        closed = closed_segments(self._folder, self.first)
+        return [path for end, path in closed if before is None or end <= before]
 
     def find_damaged(self) -> Path | None:
         """Return the first closed segment whose contents have changed; None if there is none."""

@@ -6,6 +6,7 @@ pictures-A-B ...    pictures A to B - 1, not encoded, as their segment is not cl
 edge-N              dream layer before frame N, at the ends of a frame range: to measure seams
 state-N             checkpoint: all that frame N depends on, and a digest of the state after it
 made_of.json        fingerprint: a render with another one is not resumed
+frame-N.png         picture N, counted from 1, if it was asked for by the setting snapshots
 complete.json       identifies the complete result, whatever it has been renamed to
 """
 
@@ -36,15 +37,20 @@ REGULAR_FILES = (
     "recipe.yaml",
     "render.log",
     "trace.json",
-    *PICTURES,
     "frame-*.png",
     SOURCE_VIDEO,
     SOURCE_PICTURE,
+    *PICTURES,
     *FACTS,
 )
 """Patterns of names in the folder that must belong to regular files."""
 RANGE_FILES = ("segment-*", "digest-*", EDGES, FIGURES)
 """Patterns of the files of a frame range from which the video is joined."""
+
+
+def snapshot(folder: Path, number: int) -> Path:
+    """Return the path of a snapshot in a work folder. number: of the picture, from 1."""
+    return folder / f"frame-{number:06d}.png"
 
 
 def create_folder(folder: Path) -> None:

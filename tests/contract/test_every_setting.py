@@ -61,7 +61,7 @@ CHOICES = [
 ]
 GROUPS = [path.name for path in CONF.iterdir()]
 FACE = ("seed", "precision", "compile", "tile", "tile_memory", "segment_frames", "save_seconds",
-        "overwrite", "plan", "profile", "loop", "loop_seconds",
+        "overwrite", "plan", "profile", "snapshots", "loop", "loop_seconds",
         "schedule_start", "mask_invert", "mask_feather",
         "limits", *(f"limits.{name}" for name in top_level_defaults()["limits"]))  # fmt: skip
 

@@ -33,6 +33,7 @@ def messages(*words: str, single: bool) -> list[str]:
         (("recipe=zoom", "rate=60", "speed=0.5"), False, ["rate", "speed"]),
         (("recipe=still", "frames=3", "width=64"), True, []),
         (("recipe=still", "camera=zoom"), True, ["camera"]),
+        (("recipe=still", "loop=pingpong"), True, ["loop"]),
         (("source=images", "audio=song.mp3"), True, ["audio"]),
     ],
 )

@@ -135,9 +135,9 @@ def test_what_is_no_part_is_refused(text: object) -> None:
 def test_a_part_is_read_as_it_is_written() -> None:
     assert FrameRange.of(str(FrameRange(7, 120))) == FrameRange(7, 120)
     assert FrameRange.of(str(FrameRange(70, 120, 48))) == FrameRange(70, 120, 48)
-    assert FrameRange.of(None, overlap=5) is None
+    assert FrameRange.of(None, loop=True) is None
     with pytest.raises(UserError, match="loop: must be false if only a part is rendered"):
-        FrameRange.of("0-5", overlap=5)
+        FrameRange.of("0-5", loop=True)
 
 
 @pytest.mark.slow

@@ -7,13 +7,15 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -24,6 +26,7 @@ from helpers.tracks import seen
 from pipeline.encoder import Encoder
 from pipeline.errors import UserError
 from pipeline.frame import Clip, Picture
+from pipeline.recording import mirror
 from pipeline.recording.fingerprint import Fingerprint, contents
 from pipeline.recording.output import check_rename
 from pipeline.recording.recording import Recording, Saving
@@ -57,6 +60,9 @@ class Sheets:
 
     def open(self, path: Path, clip: Clip) -> Sheet:
         return Sheet(self, path)
+
+    def pictures(self, segment: Path, clip: Clip) -> Iterator[Picture]:
+        yield from np.fromfile(segment, np.uint8).reshape(-1, clip.height, clip.width, 3)
 
     def join(
         self, segments: Sequence[Path], path: Path, clip: Clip, metadata: Mapping[str, str]
@@ -109,6 +115,7 @@ def recording(
     made_of: Fingerprint = MADE_OF,
     count: int | None = None,
     seconds: float = 0,
+    **more: Any,
 ) -> Recording:
     """A recording of segments of three pictures that is saved after each frame."""
     if isinstance(encoder, Sheets):
@@ -116,6 +123,7 @@ def recording(
     return Recording(
         output, encoder, replace(CLIP, count=count), {"comment": "a test"}, overwrite=overwrite,
         fingerprint=made_of, saving=Saving(3, seconds), device=torch.device("cpu"),
+        **more,
     )  # fmt: skip
 
 
@@ -610,3 +618,44 @@ def test_an_encoder_that_is_killed_is_replaced_and_every_byte_is_the_same(
         started.finish([])
     assert (tmp_path / "x.mp4").read_bytes() == (tmp_path / "whole.mp4").read_bytes()
     assert ("encoding its segment again" in caplog.text) == (at not in (2, 5))
+
+
+MIRRORED = b"".join(picture.tobytes() for picture in [*PICTURES, *PICTURES[-2:0:-1]])
+
+
+def test_mirrored_no_picture_is_shown_twice_where_it_turns(output: Path) -> None:
+    record(Sheets(), output, mirrored=True)
+    assert output.read_bytes() == MIRRORED
+
+
+@pytest.mark.parametrize("until", range(7))
+def test_a_mirrored_recording_is_resumed_on_its_way_back(
+    until: int, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*arguments: Any) -> Iterator[Picture]:
+        yield from islice(mirror.backwards(*arguments), until)
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr("pipeline.recording.recording.backwards", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        record(Sheets(), output, mirrored=True)
+    assert not output.exists()
+    monkeypatch.undo()
+    record(Sheets(), output, mirrored=True)
+    assert output.read_bytes() == MIRRORED
+
+
+def test_snapshots_that_an_earlier_run_recorded_are_named(output: Path) -> None:
+    given = states()
+    with recording(Sheets(), output) as started:
+        for index in range(5):
+            started.add([PICTURES[index]], given[index], given[index + 1])
+    with recording(Sheets(), output, snapshots=frozenset({2, 6, 8})) as resumed:
+        for index in range(resumed.state.index, 8):
+            resumed.add([PICTURES[index]], given[index], given[index + 1])
+        resumed.finish()
+        assert resumed.missing_snapshots() == [2]
+    for number in (6, 8):
+        stored = cv2.imread(str(work_dir(output) / f"frame-{number:06d}.png"))
+        assert stored is not None
+        assert np.array_equal(stored[..., ::-1], PICTURES[number - 1])
