@@ -41,9 +41,13 @@ VGG = {
     "vgg19": (2, 2, 4, 4, 4),
 }
 """Network -> number of convolutions in each of its blocks."""
+SQUEEZENET = {"conv1": 0, "pool1": 2, "fire2": 3, "fire3": 4, "pool3": 5, "fire4": 6, "fire5": 7,
+              "pool5": 8, "fire6": 9, "fire7": 10, "fire8": 11, "fire9": 12}  # fmt: skip
+"""Layer of SqueezeNet 1.1 in Caffe -> its place in torchvision."""
 OWNERS = {
     "model=googlenet": r"inception_?[345][a-e]\b.*|mixed[345][a-e]\b.*|conv2d[012]",
     "model=vgg16": r"features\.\d+|(conv|relu)[1-5]_[1-4]",
+    "model=squeezenet": r"fire[2-9]",
     "model=resnet50": r"layer[1-4](\.\d+.*)?",
     "model=torchvision model.name=inception_v3": r"Mixed_[567][a-e]\b.*|Conv2d_\d[ab]_\dx\d",
     "model=efficientnet_lite0": r"blocks\.\d+",
@@ -55,6 +59,8 @@ def rename_of(network: str) -> Rename:
     """Return the function that translates names of layers for this network of torchvision."""
     if network == "googlenet":
         return _in_googlenet
+    if network == "squeezenet1_1":
+        return lambda layer: f"features.{SQUEEZENET[layer]}" if layer in SQUEEZENET else layer
     name, _, norm = network.partition("_")
     if name in VGG:
         return lambda layer: _in_vgg(layer, VGG[name], 3 if norm == "bn" else 2)
