@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.config import from_result, own_presets, untrusted
 from pipeline.config.conf_dir import config_dir
 from pipeline.config.documentation import STAGES
+from pipeline.config.fades import with_fades
 from pipeline.config.hydra_config import SCHEDULABLE_GROUPS, schema
 from pipeline.config.hydra_flags import FOLDER, split_options
 from pipeline.config.parseq import overrides_of_parseq, split_parseq
@@ -135,7 +136,8 @@ def prepare(
     sweeping = any(option in ("-m", "--multirun") for option in options)
     for argument in arguments:
         _check_form(argument, sweeping=sweeping)
-    arguments = [word for argument in _growing(arguments) for word in _join_choices(argument)]
+    arguments = with_fades(_growing(arguments))
+    arguments = [word for argument in arguments for word in _join_choices(argument)]
     quoted = [_quote_value(argument, groups, sweeping=sweeping) for argument in arguments]
     return [*options, *before, *quoted, *_implied_choices([*before, *arguments])]
 
@@ -193,8 +195,16 @@ def _join_choices(argument: str) -> list[str]:
             f"{key}: must name a choice on both sides of each +, got {printable(value)!r}; "
             f"set {key}={example}"
         )
-    parts = [f"+{key}@{key}.{setting}.{name}={name}" for name in names]
-    weights = [f"+{key}.{weights_setting}.{name}=1" for name in names] if weights_setting else []
+    # one that is named again gets a number: label, label2
+    members = [
+        name + str(names[: place + 1].count(name)) * (name in names[:place])
+        for place, name in enumerate(names)
+    ]
+    parts = [
+        f"+{key}@{key}.{setting}.{member}={name}"
+        for member, name in zip(members, names, strict=True)
+    ]
+    weights = [f"+{key}.{weights_setting}.{name}=1" for name in members] if weights_setting else []
     return [f"{key}={choice}", *parts, *weights]
 
 
