@@ -30,7 +30,10 @@ def main(arguments: Sequence[str]) -> None:
         clip = Clip(2, 2, parsed.rate, count)
         limits = limits_of(top_level_defaults()["limits"], {})
         audio = parsed.audio
-        heard = None if audio is None else analyse_audio(with_audio(clip, audio, limits), limits)
+        used = {name for curve in curves for name in curve.names}
+        heard = None
+        if audio is not None:
+            heard = analyse_audio(with_audio(clip, audio, limits), used, limits=limits)
         draw(curves, clip, heard, parsed.out)
     except ScheduleError as error:
         raise UserError(f"schedule: {error}") from error

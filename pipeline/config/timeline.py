@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
@@ -76,17 +76,17 @@ class Timeline:
 def timeline(
     templates: Mapping[str, ScheduledConfig],
     clip: Clip,
-    analyse: Callable[[Clip], AudioVariables],
+    analyse: Callable[[Clip, Collection[str]], AudioVariables],
     *,
     first: int = 0,
 ) -> Timeline:
     """Return the timeline of these stages, checked at every frame of the clip.
 
-    templates: group -> the template of its stage. analyse: returns the audio variables of the clip;
-    called only if a schedule uses them. first: number that the frame with index 0 has in schedules.
-    Raises UserError.
+    templates: group -> the template of its stage. analyse: returns the audio variables of the clip,
+    given those that schedules use; called only if there are any. first: number that the frame with
+    index 0 has in schedules. Raises UserError.
     """
-    audio = any(template.names & set(SOUND) for template in templates.values())
+    used = {name for template in templates.values() for name in template.names & set(SOUND)}
     if clip.count is None:
         for template in templates.values():
             if unknown := template.names & {"count", "duration"}:
@@ -94,7 +94,8 @@ def timeline(
                     f"{template.key}: must not use {min(unknown)} in a schedule, got a video of "
                     "unknown length; set frames=NUMBER"
                 )
-    result = Timeline(templates, clip.rate, analyse(clip) if audio else None, clip.count, first)
+    sound = analyse(clip, used) if used else None
+    result = Timeline(templates, clip.rate, sound, clip.count, first)
     result.check(clip.count)
     return result
 

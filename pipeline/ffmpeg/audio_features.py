@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,10 +24,11 @@ from pipeline.ffmpeg.decoding import (
     wait,
 )
 from pipeline.ffmpeg.process import SOUNDS, VIDEOS
+from pipeline.ffmpeg.rhythm import rhythm
 from pipeline.ffmpeg.tracks import tempo_filters
 from pipeline.frame import Clip, Tracks
 from pipeline.limits import Limits
-from pipeline.schedule import SOUND
+from pipeline.schedule import RHYTHM, SOUND
 from pipeline.storage.input_file import open_input
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class AudioFeatures:
     """The audio variables of schedules, for every frame."""
 
     figures: npt.NDArray[np.float32]
-    """(frames, 5) float32 in [0, 1]: one row per frame, columns in the order of schedule.SOUND."""
+    """(frames, variables) float32: one row per frame, columns in the order of schedule.SOUND."""
 
     def at(self, index: int) -> dict[str, float]:
         """Return the features of the frame with this index by name; all 0 after the audio ends."""
@@ -97,12 +98,14 @@ def with_audio(clip: Clip, audio: Path, limits: Limits) -> Clip:
     return replace(clip, tracks=Tracks(audio, 0.0, seconds, found))
 
 
-def analyse_audio(clip: Clip, limits: Limits) -> AudioFeatures:
+def analyse_audio(clip: Clip, names: Collection[str] = SOUND, *, limits: Limits) -> AudioFeatures:
     """Return the features of the clip's first audio track at each frame.
 
-    envelope, bass, mid, treble: loudness of these bands, 1 where they are loudest. onset: strength
-    of the onsets, from the spectral flux (Bello et al. 2005). Logs a warning if the whole track is
-    silent. Raises UserError if there is no audio.
+    envelope, bass, mid, treble: loudness of these bands, 1 where they are loudest. onset and those
+    of the bands: strength of the onsets, from the spectral flux (Bello et al. 2005). beat, bar,
+    bpm: the rhythm, see `rhythm`; 0 unless one of them is among `names`, the variables that are
+    used. Logs a warning if the whole track is silent. Raises UserError if there is no audio, or
+    what finds beats is not installed.
     """
     if clip.tracks is None or not clip.tracks.audio:
         raise UserError(
@@ -119,13 +122,18 @@ def analyse_audio(clip: Clip, limits: Limits) -> AudioFeatures:
             ", ".join(SOUND),
         )
     step = HOP / HERTZ
-    figures = [_with_decay(_loudness(level), step) for level in levels.T]
-    figures.append(_with_decay(_onsets(flux, step), step))
+    loudness = [_with_decay(_loudness(level), step) for level in levels.T]
+    onsets = [_with_decay(_onsets(column, step), step) for column in flux.T]
     heard = np.arange(len(flux)) * step
     count = math.ceil(len(flux) * step * clip.rate) if clip.count is None else clip.count
     at = np.arange(count) / float(clip.rate)
-    columns = [np.interp(at, heard, figure, right=0) for figure in figures[:-1]]
-    columns.append(_window_maximum(at, heard, figures[-1], 1 / float(clip.rate)))
+    columns = [np.interp(at, heard, figure, right=0) for figure in loudness]
+    columns += [_window_maximum(at, heard, figure, 1 / float(clip.rate)) for figure in onsets]
+    if set(names) & set(RHYTHM):
+        sounds = at <= heard[-1] if len(heard) else np.zeros(count, bool)
+        columns += [column * sounds for column in rhythm(flux[:, 0], flux[:, 1], step).at(at)]
+    else:
+        columns += [np.zeros(count)] * len(RHYTHM)
     return AudioFeatures(np.stack(columns, axis=1).astype(np.float32))
 
 
@@ -175,28 +183,33 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
 
 
 def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the amplitudes of the bands, (hops, 4), and the spectral flux, (hops,).
+    """Return the amplitudes of the bands and their spectral flux, (hops, 4) each.
 
     The window of each hop is centred on its sample. The power of both channels is added: in a
     mono mix, opposite phases would cancel.
     """
     frequencies = np.fft.rfftfreq(WINDOW, 1 / HERTZ)
-    masks = [(frequencies >= low) & (frequencies < high) for low, high in BANDS.values()]
+    masks, short_masks = (
+        [(of >= low) & (of < high) for low, high in BANDS.values()]
+        for of in (frequencies, np.fft.rfftfreq(SHORT, 1 / HERTZ))
+    )
+    short_masks[0][:] = True  # onsets of everything
     long, short = np.hanning(WINDOW)[:, None], np.hanning(SHORT)[:, None]
     inner = slice((WINDOW - SHORT) // 2, (WINDOW + SHORT) // 2)
     before: deque[npt.NDArray[np.float64]] = deque(maxlen=LAG)
     levels: list[list[float]] = []
-    flux: list[float] = []
+    flux: list[list[float]] = []
     for look in _windows(pieces):
         power = _power(look * long)
         # scaled so that a full-scale sine has amplitude 1
         levels.append([math.sqrt(power[band].sum() / 1.5) * 2 / long.sum() for band in masks])
         spectrum = np.log1p(np.sqrt(_power(look[inner] * short)) * 100 / short.sum())
         # Compared with a window that does not overlap, or a hit would be spread over several.
-        rise = np.maximum(spectrum - before[0], 0) if before else np.zeros(1)
-        flux.append(float(rise.mean()))
+        rise = np.maximum(spectrum - before[0], 0) if before else np.zeros(SHORT // 2 + 1)
+        flux.append([float(rise[band].mean()) for band in short_masks])
         before.append(spectrum)
-    return np.array(levels).reshape(-1, len(BANDS)), np.array(flux)
+    shape = -1, len(BANDS)
+    return np.array(levels).reshape(shape), np.array(flux).reshape(shape)
 
 
 def _power(look: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

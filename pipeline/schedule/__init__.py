@@ -16,9 +16,9 @@ from pipeline.schedule.errors import ScheduleError, shorten
 from pipeline.schedule.expression import parse_expression
 from pipeline.schedule.functions import smooth
 from pipeline.schedule.keyframes import KEYFRAMES, parse_keyframes
-from pipeline.schedule.variables import SOUND, VARIABLES
+from pipeline.schedule.variables import RHYTHM, SOUND, VARIABLES
 
-__all__ = ["SOUND", "VARIABLES", "Schedule", "ScheduleError", "parse", "smooth"]
+__all__ = ["RHYTHM", "SOUND", "VARIABLES", "Schedule", "ScheduleError", "parse", "smooth"]
 
 LONGEST, LONGEST_KEYS = 1000, 1_000_000
 """Maximum number of characters of an expression, and of keyframes, which may be from a file; a

@@ -38,7 +38,7 @@ def made(first: int = 0, **changes: Any) -> Timeline:
                      if key.startswith(f"{group}__")}  # fmt: skip
         read = partial(parse, rate=25.0, count=CLIP.count)
         templates[group] = ScheduledConfig.of(settings, group, read, trusted=["pipeline"])
-    return timeline(templates, CLIP, lambda _: Heard(), first=first)
+    return timeline(templates, CLIP, lambda *_: Heard(), first=first)
 
 
 def test_what_does_not_change_is_built_once() -> None:

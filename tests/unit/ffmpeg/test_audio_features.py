@@ -28,7 +28,7 @@ def made(folder: Path, source: str, name: str = "a.wav") -> Path:
 
 
 def figures(path: Path, clip: Clip = CLIP) -> dict[str, np.ndarray]:
-    heard = analyse_audio(with_audio(clip, path, LIMITS), LIMITS).figures
+    heard = analyse_audio(with_audio(clip, path, LIMITS), {"bass"}, limits=LIMITS).figures
     assert heard.shape == (clip.count, len(SOUND))
     assert heard.min() >= 0
     assert heard.max() <= 1
@@ -65,7 +65,7 @@ def test_an_onset_is_seen_at_its_frame_and_nowhere_else(tmp_path: Path, name: st
 def test_the_sound_is_cut_where_the_render_begins(tmp_path: Path) -> None:
     path = made(tmp_path, CLICKS)
     clip = replace(CLIP, tracks=Tracks(path, offset=1.2, seconds=2.0, audio=("pcm_s16le",)))
-    onset = analyse_audio(clip, LIMITS).figures[:, SOUND.index("onset")]
+    onset = analyse_audio(clip, limits=LIMITS).figures[:, SOUND.index("onset")]
     assert np.argmax(onset > 0.5) in (7, 8, 9)  # 1.5 s on the file's clock
     assert onset[60:].max() == 0
 
@@ -84,7 +84,7 @@ def test_silence_is_nothing_and_so_is_what_comes_behind_the_end(tmp_path: Path) 
     quiet = figures(made(tmp_path, "anullsrc=d=4"))
     assert max(figure.max() for figure in quiet.values()) == 0
     beep = made(tmp_path, "sine=f=300:d=2", "b.wav")
-    short = analyse_audio(with_audio(replace(CLIP, count=200), beep, LIMITS), LIMITS)
+    short = analyse_audio(with_audio(replace(CLIP, count=200), beep, LIMITS), limits=LIMITS)
     assert short.at(25)["mid"] > 0.9
     assert set(short.at(100).values()) == {0.0}
     assert set(short.at(10_000).values()) == {0.0}
@@ -114,7 +114,7 @@ def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
         ):
             with_audio(CLIP, tmp_path / name, LIMITS)
     with pytest.raises(UserError, match="audio: must be set for schedules that use sound"):
-        analyse_audio(CLIP, LIMITS)
+        analyse_audio(CLIP, limits=LIMITS)
 
 
 def test_opposite_phases_are_as_loud_as_equal_ones(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_opposite_phases_are_as_loud_as_equal_ones(tmp_path: Path) -> None:
         run("-f", "lavfi", "-i", "sine=100:d=2,volume='lt(mod(t,1),0.5)':eval=frame",
             "-af", f"pan=stereo|c0=c0|c1={second}", str(path))  # fmt: skip
         clip = Clip(48, 64, Fraction(25), count=50, tracks=Tracks(path, 0.0, 2.0, ("pcm_s16le",)))
-        heard[name] = audio_features.analyse_audio(clip, LIMITS).figures
+        heard[name] = audio_features.analyse_audio(clip, limits=LIMITS).figures
     np.testing.assert_allclose(heard["opposite"], heard["equal"], atol=1e-3)
     assert heard["opposite"][:, 1].max() > 0.9
 
@@ -133,6 +133,93 @@ def test_a_track_of_silence_is_named(tmp_path: Path, caplog: pytest.LogCaptureFi
     path = tmp_path / "a.wav"
     run("-f", "lavfi", "-i", "anullsrc=d=1", str(path))
     clip = Clip(48, 64, Fraction(25), count=25, tracks=Tracks(path, 0.0, 1.0, ("pcm_s16le",)))
-    assert audio_features.analyse_audio(clip, LIMITS).figures.max() == 0
+    assert audio_features.analyse_audio(clip, limits=LIMITS).figures.max() == 0
     assert "a.wav: the first sound track (pcm_s16le) is silent" in caplog.text
     assert "set audio=FILE" in caplog.text
+
+
+HERTZ = 22_050
+"""Samples per second of the music below."""
+
+
+def written(folder: Path, samples: np.ndarray) -> Path:
+    """A file with these samples."""
+    data = samples.astype(np.float32).tobytes()
+    run(
+        "-f",
+        "f32le",
+        "-ar",
+        str(HERTZ),
+        "-ac",
+        "1",
+        "-i",
+        "-",
+        str(folder / "music.wav"),
+        data=data,
+    )
+    return folder / "music.wav"
+
+
+def drums(folder: Path, bpm: float, seconds: float, *, first: float = 0.37) -> Path:
+    """Clicks at that tempo, every fourth with a bass drum, over soft noise."""
+    rng = np.random.default_rng(0)
+    samples = 0.002 * rng.standard_normal(round(seconds * HERTZ))
+    decay = np.exp(-np.arange(HERTZ // 10) / 300)
+    click = 0.3 * decay * rng.standard_normal(len(decay))
+    thump = (
+        0.8
+        * np.exp(-np.arange(HERTZ // 5) / 1500)
+        * np.sin(2 * np.pi * 60 * np.arange(HERTZ // 5) / HERTZ)
+    )
+    for number, time in enumerate(np.arange(first, seconds - 0.3, 60 / bpm)):
+        start = round(time * HERTZ)
+        samples[start : start + len(click)] += click
+        if number % 4 == 2:
+            samples[start : start + len(thump)] += thump
+    return written(folder, samples)
+
+
+@pytest.mark.parametrize(("bpm", "seconds"), [(120, 30), (97, 30), (140, 30), (128, 300)])
+def test_beats_are_found_and_stay_right(bpm: float, seconds: float, tmp_path: Path) -> None:
+    rate, first = 100, 0.37
+    clip = Clip(48, 64, Fraction(rate), count=round(seconds * rate))
+    path = drums(tmp_path, bpm, seconds)
+    found = analyse_audio(with_audio(clip, path, LIMITS), {"beat"}, limits=LIMITS)
+    beat, bar, tempo = (found.figures[:, SOUND.index(name)] for name in ("beat", "bar", "bpm"))
+    assert abs(tempo[0] - bpm) < 0.02 * bpm
+    # a phase that falls begins anew
+    beats = np.flatnonzero(np.diff(beat) < -0.5) / rate
+    expected = np.arange(first, seconds - 0.5, 60 / bpm)
+    inner = expected[2:-2]
+    errors = [np.abs(beats - time).min() for time in inner]
+    assert max(errors) < 0.05
+    assert np.sum((beats > inner[0] - 0.1) & (beats < inner[-1] + 0.1)) == len(inner)
+    bars = np.flatnonzero(np.diff(bar) < -0.5) / rate
+    assert max(np.abs(bars - time).min() for time in expected[6:-6:4]) < 0.05
+
+
+def test_bands_have_onsets_of_their_own(tmp_path: Path) -> None:
+    clip = Clip(48, 64, Fraction(50), count=500)
+    found = analyse_audio(with_audio(clip, drums(tmp_path, 120, 10), LIMITS), limits=LIMITS)
+    bass, treble = (found.figures[:, SOUND.index(f"onset_{name}")] for name in ("bass", "treble"))
+    thump, click = (round((0.37 + beats / 2) * 50) for beats in (6, 7))
+    assert bass[thump - 1 : thump + 3].max() > 0.5 > bass[click + 2]
+    assert treble[click - 1 : click + 3].max() > 0.5
+
+
+def test_silence_has_no_beat(tmp_path: Path) -> None:
+    clip = Clip(48, 64, Fraction(25), count=50)
+    path = written(tmp_path, np.zeros(2 * HERTZ))
+    found = analyse_audio(with_audio(clip, path, LIMITS), limits=LIMITS)
+    assert found.figures.max() == 0
+
+
+def test_without_librosa_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = Clip(48, 64, Fraction(25), count=50)
+    heard = with_audio(clip, drums(tmp_path, 120, 2), LIMITS)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"^audio: must have librosa installed for beat, bar and"):
+        analyse_audio(heard, {"bpm"}, limits=LIMITS)
+    assert analyse_audio(heard, {"bass"}, limits=LIMITS).figures.max() > 0
