@@ -208,6 +208,23 @@ EXAMPLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             "| dreamreel, quality=draft, over flow-warped blend, photometric mask, 4 x 5 | 7.0 |",
         ),
     ),
+    "precision": (
+        {
+            "table": {
+                "efficientnet_lite0, blocks.9": {
+                    "gain in float32": 3.784,
+                    "gain in bfloat16": 3.81,
+                    "agreement": 0.68,
+                    "agreement after noise": 0.5,
+                },
+            },
+        },
+        ("| efficientnet_lite0, blocks.9 | 3.78 | 3.81 | 0.68 | 0.50 |",),
+    ),
+    "qualities": (
+        {"table": {"draft": {"flicker": 0.0043, "gain": 2.25, "steps": 2.3}}},
+        ("| `draft` | 0.0043 | 2.25 | 2.3 |",),
+    ),
     "retiming": (
         {
             "table": {
