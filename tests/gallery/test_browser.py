@@ -391,7 +391,9 @@ def test_a_slider_divides_the_source_from_the_result(
     sizes = "[...document.querySelectorAll('dialog video')].map((one) => one.offsetWidth)"
     assert page.evaluate(sizes) == [160, 160]
     page.keyboard.press("z")
-    page.keyboard.press("ArrowRight")  # the slider has no focus: the next job, without a source
+    page.locator(".wipe").press("ArrowRight")  # moves the slider
+    assert page.locator(".wipe").input_value() == "20.1"
+    page.locator("[data-tool=next]").click()
     assert page.locator("[data-tool=source]").count() == 0
     assert visit.said == []
 

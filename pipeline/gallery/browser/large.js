@@ -17,8 +17,8 @@ const large = {
     addEventListener('resize', () => this.dialog.open && this.fit());
     this.dialog.addEventListener('keydown', (event) => {
       if (event.metaKey || event.ctrlKey || event.altKey || event.target.matches('textarea')) return;
-      if (event.target.matches('input')) return;
       const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (by && event.target.matches('input')) return; /* moves the slider */
       if (by && !event.target.closest('pre, details')) this.step(by);
       else if (event.key === 'c') this.compare();
       else if (event.key === 'z') this.zoom();
