@@ -8,18 +8,18 @@ from typing import Any
 
 from pipeline.storage.file_names import check_name
 
-INPUT_KEYS = ("input", "mask", "guide", "audio")
+INPUT_KEYS = ("input", "mask", "guide", "audio", "midi")
 """Settings that name input files."""
 MODEL_FILE_KEYS = ("weights", "labels")
 """Settings of a model, or of each of several models, that name files."""
 RUN_KEYS = (
     *("output", "overwrite", "device", "save_seconds", "limits", "sweep", "from", "from_parseq"),
-    *("part", "shots", "snapshots"),
+    *("part", "shots"),
 )
 """Settings that do not affect the pictures, at any nesting depth."""
-MODE_KEYS = ("plan", "profile", "compile")
+MODE_KEYS = ("plan", "profile", "compile", "snapshots")
 """Settings that do not affect the pictures, at the top level only: an encoder may have a `profile`
-of its own."""
+of its own, and a dreamer `snapshots`."""
 
 
 def files(settings: Mapping[str, Any]) -> dict[str, Path]:
@@ -27,7 +27,9 @@ def files(settings: Mapping[str, Any]) -> dict[str, Path]:
 
     Raises UserError for a value that cannot be the name of a file.
     """
-    paths = {key: settings[key] for key in INPUT_KEYS if settings[key] is not None}
+    paths = {key: settings[key] for key in INPUT_KEYS if settings.get(key) is not None}
+    stems = settings.get("stems")
+    paths |= {f"audio.{n}": path for n, path in stems.items()} if isinstance(stems, Mapping) else {}
     paths |= dict(_model_files(settings))
     for key, name in paths.items():
         check_name(key, name)

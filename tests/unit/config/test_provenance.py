@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.config.compose import compose_settings, settings_of
 from pipeline.config.provenance import embedded_settings, files
 
 SETTINGS = {
@@ -42,3 +43,12 @@ def test_every_file_is_named_by_its_setting() -> None:
         "model.models.a.weights": Path("/w/a.pth"),
         "model.models.b.labels": Path("l/b.txt"),
     }
+
+
+def test_a_setting_of_a_stage_is_kept_whatever_its_name() -> None:
+    cfg, _ = compose_settings(
+        "recipe=visualise", "frames=4", "snapshots=[2]", "dreamer.snapshots=4"
+    )
+    kept = embedded_settings(settings_of(cfg))
+    assert "snapshots" not in kept
+    assert kept["dreamer"]["snapshots"] == 4
