@@ -13,11 +13,13 @@ from pathlib import Path
 from pipeline.cli.exit_codes import print_text
 from pipeline.config.hydra_config import top_level_defaults
 from pipeline.config.settings import limits_of
-from pipeline.config.timeline import Timeline
+from pipeline.config.sounds import analyse_sounds, stems_of
+from pipeline.config.timeline import AudioVariables, Timeline
 from pipeline.errors import UserError, printable
-from pipeline.ffmpeg.audio_features import AudioFeatures, analyse_audio, with_audio
+from pipeline.ffmpeg.audio_features import with_audio
 from pipeline.frame import Clip
 from pipeline.schedule import SOUND, Schedule, ScheduleError, parse
+from pipeline.schedule.namespaces import namespaces
 from pipeline.storage.atomic import disk_errors
 
 
@@ -26,14 +28,20 @@ def main(arguments: Sequence[str]) -> None:
     parsed = parser().parse_args(arguments)
     count = max(1, round(parsed.seconds * parsed.rate))
     try:
-        curves = [parse(text, rate=float(parsed.rate), count=count) for text in parsed.schedules]
+        stems = stems_of(dict(stem.partition("=")[::2] for stem in parsed.stem))
+        spaces = namespaces(stems, midi=parsed.midi is not None)
+        curves = [
+            parse(text, rate=float(parsed.rate), count=count, spaces=spaces)
+            for text in parsed.schedules
+        ]
         clip = Clip(2, 2, parsed.rate, count)
         limits = limits_of(top_level_defaults()["limits"], {})
-        audio = parsed.audio
         used = {name for curve in curves for name in curve.names}
         heard = None
-        if audio is not None:
-            heard = analyse_audio(with_audio(clip, audio, limits), used, limits=limits)
+        if parsed.audio is not None:
+            clip = with_audio(clip, parsed.audio, limits)
+        if parsed.audio is not None or spaces:
+            heard = analyse_sounds(clip, used, stems=stems, midi=parsed.midi, limits=limits)
         draw(curves, clip, heard, parsed.out)
     except ScheduleError as error:
         raise UserError(f"schedule: {error}") from error
@@ -59,6 +67,16 @@ def parser() -> argparse.ArgumentParser:
         help="sound file for the variables bass, mid, treble ...",
     )
     result.add_argument(
+        "--stem",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="further sound file for the variables NAME, NAME.onset ...; may be given again",
+    )
+    result.add_argument(
+        "--midi", type=Path, metavar="FILE", help="MIDI file for the variables midi.cc1 ..."
+    )
+    result.add_argument(
         "-o",
         "--out",
         type=Path,
@@ -69,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def values(schedule: Schedule, clip: Clip, heard: AudioFeatures | None) -> list[float]:
+def values(schedule: Schedule, clip: Clip, heard: AudioVariables | None) -> list[float]:
     """Return the value of the schedule at each frame.
 
     heard: the audio features; None: there is no sound. Raises ScheduleError, and UserError if the
@@ -82,7 +100,7 @@ def values(schedule: Schedule, clip: Clip, heard: AudioFeatures | None) -> list[
     return [schedule(variables.values(index)) for index in range(clip.count)]
 
 
-def draw(curves: list[Schedule], clip: Clip, heard: AudioFeatures | None, out: Path) -> None:
+def draw(curves: list[Schedule], clip: Clip, heard: AudioVariables | None, out: Path) -> None:
     """Write a plot with one curve per schedule over time in seconds."""
     try:
         import matplotlib

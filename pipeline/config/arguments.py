@@ -26,6 +26,7 @@ PATHS = (
     "input",
     "output",
     "audio",
+    "midi",
     "mask",
     "guide",
     "from",
@@ -50,6 +51,9 @@ ENCODERS = {
     "": "images",
 }
 """Suffix of an output -> the encoder that is used if none is chosen."""
+
+STEMS = "++stems."
+"""Beginning of an override for a further sound, which the user writes as audio.drums=drums.wav."""
 
 OWN_SOURCE = ("zoom", "still", "visualise", "growth")
 """Recipes that choose the source of an input picture themselves."""
@@ -85,7 +89,7 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     The user's own presets, and those in the folder that --config-dir names, are registered with
     Hydra. The user's own defaults apply unless from= is given. Raises UserError.
     """
-    result_path, own_arguments = from_result.split_from(arguments)
+    result_path, own_arguments = from_result.split_from(with_fades(arguments))
     if result_path is None:
         before = _own_defaults(own_arguments)
     else:
@@ -136,7 +140,10 @@ def prepare(
     sweeping = any(option in ("-m", "--multirun") for option in options)
     for argument in arguments:
         _check_form(argument, sweeping=sweeping)
-    arguments = with_fades(_growing(arguments))
+    arguments = [
+        f"{STEMS}{word.removeprefix('audio.')}" if word.startswith("audio.") else word
+        for word in with_fades(_growing(arguments))
+    ]
     arguments = [word for argument in arguments for word in _join_choices(argument)]
     quoted = [_quote_value(argument, groups, sweeping=sweeping) for argument in arguments]
     return [*options, *before, *quoted, *_implied_choices([*before, *arguments])]
@@ -219,7 +226,8 @@ def _quote_value(argument: str, groups: Collection[str], *, sweeping: bool) -> s
         return f"{key}={quote(value)}"  # so that Hydra reports a choice that does not exist
     if equals and key.lstrip("+").startswith(SCHEDULED) and not is_quoted(value):
         return f"{key}={_schedule_text(value, sweeping=sweeping)}"
-    if not equals or key.lstrip("+") not in PATHS or value in ("", "null") or is_quoted(value):
+    is_path = key.lstrip("+") in PATHS or key.startswith(STEMS)
+    if not equals or not is_path or value in ("", "null") or is_quoted(value):
         return argument
     if sweeping and "," in value and key != "sweep" and not Path(value).exists():
         parts = value.split(",")

@@ -41,12 +41,13 @@ from pipeline.config.settings import (
     schedule_start_of,
     select_device,
 )
+from pipeline.config.sounds import analyse_sounds, stems_of
 from pipeline.config.stage_builder import RATE, StageBuilder
 from pipeline.config.targets import TARGET
 from pipeline.config.timeline import timeline
 from pipeline.config.unused import WITHOUT_TIME, unused
 from pipeline.errors import UserError, printable
-from pipeline.ffmpeg.audio_features import analyse_audio, with_audio
+from pipeline.ffmpeg.audio_features import with_audio
 from pipeline.flow import Flow
 from pipeline.frame import Clip
 from pipeline.frame_range import FrameRange
@@ -62,6 +63,7 @@ from pipeline.runtime.malloc import keep_freed_memory
 from pipeline.runtime.memory_limit import limit_this_process
 from pipeline.runtime.threads import is_automatic
 from pipeline.schedule import parse
+from pipeline.schedule.namespaces import namespaces
 from pipeline.seamless_loop import SeamlessLoop
 from pipeline.source import StillCollection
 from pipeline.source.retimed import Retimed
@@ -138,6 +140,7 @@ def check(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     """
     settings = settings_of(cfg)
     check_look(settings, choices)
+    stems_of(settings["stems"])
     files(settings)
     general = GeneralSettings.of(settings, top_level_defaults(), select_device("cpu"))
     overlap_of(settings["loop"], settings["loop_seconds"], RATE)
@@ -213,6 +216,7 @@ def compose_config(
     """
     settings = settings_of(cfg)
     check_look(settings, choices)
+    stems = stems_of(settings["stems"])
     device = select_device(settings["device"])
     general = GeneralSettings.of(settings, top_level_defaults(), device)
     limits, tile_budget, input_files = general.limits, general.tile_budget, files(settings)
@@ -231,11 +235,13 @@ def compose_config(
     check_snapshots(general.snapshots, clip.count)
     first = schedule_start_of(settings["schedule_start"], clip.rate)
     count = None if clip.count is None else first + clip.count
-    read = partial(parse, rate=float(clip.rate), count=count)
+    midi = input_files.get("midi")
+    spaces = namespaces(stems, midi=midi is not None)
+    read = partial(parse, rate=float(clip.rate), count=count, spaces=spaces)
     stages_at = timeline(
         {group: builder.scheduled(group, read) for group in SCHEDULABLE_GROUPS},
         clip,
-        partial(analyse_audio, limits=limits),
+        partial(analyse_sounds, stems=stems, midi=midi, limits=limits),
         first=first,
     )
     clip = _with_sound(clip, general.sound, own=settings["audio"] is None)

@@ -118,6 +118,10 @@ def _resolve_paths(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
         for key, name in found.items()
         if not Path(name).exists() and (folder / name).exists()
     }
+    stems = settings.get("stems")
+    if isinstance(stems, Mapping):  # missing in results of earlier versions
+        near = {k: str(folder / str(v)) for k, v in stems.items() if not Path(str(v)).exists()}
+        nearby["stems"] = {**stems, **{k: v for k, v in near.items() if Path(v).exists()}}
     if "input" in nearby:  # the settings of the source contain it too
         source = settings["source"]
         source_paths = {

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.config.hydra_config import choice_of, yaml_of
 from pipeline.config.instantiate import ScheduledConfig, build
 from pipeline.schedule import VARIABLES, Schedule, parse
+from pipeline.schedule.namespaces import namespaces
 
 RATE = Fraction(25)
 """Frame rate, in frames per second, with which settings are checked without a video."""
@@ -57,7 +58,11 @@ class StageBuilder:
 
         Raises UserError.
         """
-        return self.scheduled(group, partial(parse, rate=float(RATE), count=None)).at(TRIAL)
+        stems, midi = self.settings["stems"], self.settings["midi"]
+        spaces = namespaces(stems, midi=midi is not None)
+        read = partial(parse, rate=float(RATE), count=None, spaces=spaces)
+        template = self.scheduled(group, read)
+        return template.at({**dict.fromkeys(template.names, 0.0), **TRIAL})
 
     def _defaults(self, group: str) -> dict[str, Any]:
         """Return the content of the yaml of the group's choice."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pipeline.config.instantiate import ScheduledConfig
 from pipeline.errors import UserError
 from pipeline.frame import Clip
-from pipeline.schedule import SOUND
+from pipeline.schedule import SOUND, VARIABLES
 from pipeline.stages import Stages
 
 UNKNOWN = 36000
@@ -21,7 +21,7 @@ class AudioVariables(Protocol):
     """The audio variables of schedules at each frame."""
 
     def at(self, index: int) -> Mapping[str, float]:
-        """Return every variable of schedule.SOUND at this frame index."""
+        """Return the variables of sounds that schedules use at this frame index."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ def timeline(
     given those that schedules use; called only if there are any. first: number that the frame with
     index 0 has in schedules. Raises UserError.
     """
-    used = {name for template in templates.values() for name in template.names & set(SOUND)}
+    names = {name for template in templates.values() for name in template.names}
+    used = {name for name in names if name in SOUND or name not in VARIABLES}
     if clip.count is None:
         for template in templates.values():
             if unknown := template.names & {"count", "duration"}:

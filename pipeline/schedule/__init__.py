@@ -13,9 +13,10 @@ from typing import Any
 
 from pipeline.errors import printable
 from pipeline.schedule.errors import ScheduleError, shorten
-from pipeline.schedule.expression import parse_expression
+from pipeline.schedule.expression import NO_NAMESPACES, parse_expression
 from pipeline.schedule.functions import smooth
 from pipeline.schedule.keyframes import KEYFRAMES, parse_keyframes
+from pipeline.schedule.namespaces import Namespaces
 from pipeline.schedule.variables import RHYTHM, SOUND, VARIABLES
 
 __all__ = ["RHYTHM", "SOUND", "VARIABLES", "Schedule", "ScheduleError", "parse", "smooth"]
@@ -59,11 +60,14 @@ class Schedule:
         return float(value)
 
 
-def parse(text: str, *, rate: float, count: int | None) -> Schedule:
+def parse(
+    text: str, *, rate: float, count: int | None, spaces: Namespaces = NO_NAMESPACES
+) -> Schedule:
     """Return the schedule for a text, to be parsed once and evaluated at every frame.
 
     rate: frames per second. count: number of frames of the render, None: unknown; keys after the
-    last frame are logged. Raises ScheduleError with the column, from 1, of a syntax error.
+    last frame are logged. spaces: variables with a dot in their name, such as drums.onset. Raises
+    ScheduleError with the column, from 1, of a syntax error.
     """
     if not text.strip():
         raise ScheduleError("must be a number, keyframes or an expression, got nothing; use 1")
@@ -72,7 +76,7 @@ def parse(text: str, *, rate: float, count: int | None) -> Schedule:
     if len(text) > longest:
         raise ScheduleError(f"must have at most {longest} characters, got {len(text)}; shorten it")
     if has_keys:
-        moving, used = parse_keyframes(text, rate, count)
+        moving, used = parse_keyframes(text, rate, count, spaces)
         return Schedule(text, used, moving)
-    value, names = parse_expression(text)
+    value, names = parse_expression(text, spaces)
     return Schedule(text, names, value)

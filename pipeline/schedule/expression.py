@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -16,8 +16,10 @@ from simpleeval import DEFAULT_OPERATORS, SimpleEval
 
 from pipeline.schedule.errors import ScheduleError, shorten, unknown_name
 from pipeline.schedule.functions import ARITY, FUNCTIONS
+from pipeline.schedule.namespaces import OF_SOUND, Namespaces
 from pipeline.schedule.variables import VARIABLES
 
+NO_NAMESPACES: Namespaces = {}
 CONSTANTS = {"pi": math.pi, "tau": math.tau, "e": math.e}
 """Name of a constant -> its value."""
 DEEPEST = 50
@@ -31,10 +33,13 @@ ALLOWED = (
 """Nodes that the syntax tree of an expression may have."""
 
 
-def parse_expression(text: str) -> tuple[Callable[[Mapping[str, float]], Any], frozenset[str]]:
+def parse_expression(
+    text: str, spaces: Namespaces = NO_NAMESPACES
+) -> tuple[Callable[[Mapping[str, float]], Any], frozenset[str]]:
     """Return the function of the variables for an expression, and the variables that it uses.
 
-    Raises ScheduleError. The function raises the errors of evaluation, such as ZeroDivisionError.
+    spaces: variables with a dot in their name. Raises ScheduleError. The function raises the errors
+    of evaluation, such as ZeroDivisionError.
     """
     # leading spaces, which simpleeval strips and the parser would take for indentation
     shift = len(text) - len(text.lstrip())
@@ -50,8 +55,9 @@ def parse_expression(text: str) -> tuple[Callable[[Mapping[str, float]], Any], f
             f"must be a valid expression, got {shorten(text)}; simplify it"
         ) from None
     names: set[str] = set()
-    _check(tree.body, text, shift, names, depth=0)
-    tree = _Floats().visit(tree)
+    known = (*VARIABLES, *(name for name, inner in spaces.items() if inner is OF_SOUND))
+    _check(tree.body, text, shift, names, (known, spaces), depth=0)
+    tree = _Floats().visit(_Dotted(spaces).visit(tree))
 
     def value(values: Mapping[str, float]) -> Any:
         evaluator = _evaluator()
@@ -68,6 +74,26 @@ def _evaluator() -> SimpleEval:
     return SimpleEval(operators=operators, functions=FUNCTIONS, names={})
 
 
+class _Dotted(ast.NodeTransformer):
+    """Converts drums.onset to a variable of this name, if there is one."""
+
+    def __init__(self, spaces: Namespaces) -> None:
+        self._spaces = spaces
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        name = _dotted(node, self._spaces)
+        return ast.copy_location(ast.Name(name, ast.Load()), node) if name else node
+
+
+def _dotted(node: ast.AST, spaces: Namespaces) -> str:
+    """Return the name of the variable with a dot that the node is; empty: it is none."""
+    if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+        return ""
+    space = node.value.id
+    known = space in spaces and spaces[space].fullmatch(node.attr)
+    return f"{space}.{node.attr}" if known else ""
+
+
 class _Floats(ast.NodeTransformer):
     """Converts numbers to floats, on which operations take constant time: integers could grow until
     they fill the memory.
@@ -82,11 +108,23 @@ class _Floats(ast.NodeTransformer):
         return ast.copy_location(ast.Constant(number), node)
 
 
-def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) -> None:
+def _check(
+    node: ast.AST,
+    text: str,
+    shift: int,
+    names: set[str],
+    variables: tuple[Collection[str], Namespaces],
+    depth: int,
+) -> None:
     """Raise ScheduleError unless the tree has only allowed nodes; add its variables to `names`.
 
     text, shift: the expression and its number of leading spaces, for the column in the message.
+    variables: those without a dot in their name, and those with one.
     """
+    known, spaces = variables
+    if dotted := _dotted(node, spaces):
+        names.add(dotted)
+        return
     column = getattr(node, "col_offset", 0) + shift
     number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
     if not isinstance(node, ALLOWED) or (isinstance(node, ast.Constant) and not number):
@@ -117,8 +155,8 @@ def _check(node: ast.AST, text: str, shift: int, names: set[str], depth: int) ->
             )
         children = list(node.args)
     if isinstance(node, ast.Name) and node.id not in CONSTANTS:
-        if node.id not in VARIABLES:
-            raise unknown_name("variable", node.id, [*VARIABLES, *CONSTANTS], text, column)
+        if node.id not in known:
+            raise unknown_name("variable", node.id, [*known, *CONSTANTS], text, column)
         names.add(node.id)
     for child in children:
-        _check(child, text, shift, names, depth + 1)
+        _check(child, text, shift, names, variables, depth + 1)

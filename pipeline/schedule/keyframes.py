@@ -12,8 +12,9 @@ from typing import Any
 
 from pipeline.schedule.easing import EASINGS, Easing, cubic_bezier
 from pipeline.schedule.errors import ScheduleError, shorten, unknown_name
-from pipeline.schedule.expression import parse_expression
+from pipeline.schedule.expression import NO_NAMESPACES, parse_expression
 from pipeline.schedule.functions import mix
+from pipeline.schedule.namespaces import Namespaces
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Key:
 
 
 def parse_keyframes(
-    text: str, rate: float, count: int | None
+    text: str, rate: float, count: int | None, spaces: Namespaces = NO_NAMESPACES
 ) -> tuple[Callable[[Values], float], frozenset[str]]:
     """Return the function of the variables for keyframes, and the variables that it uses.
 
@@ -63,7 +64,7 @@ def parse_keyframes(
     and, optionally, the interpolation to the next key. The name of one before the first key is the
     default. A value in brackets may be an expression, as in Deforum, where t is the index of the
     frame: "0: (1.02), 30: (1 + 0.1*sin(t/5))". rate: frames per second. count: number of frames of
-    the render, None: unknown. Raises ScheduleError.
+    the render, None: unknown. spaces: variables with a dot in their name. Raises ScheduleError.
     """
     prefix = re.match(r"\s*([a-z-]+)\s+(?=[\d.])", text)
     default, position = (prefix[1], prefix.end()) if prefix else ("linear", 0)
@@ -74,7 +75,7 @@ def parse_keyframes(
     names = {"frame"}
     length = len(text.rstrip())
     while position < length:
-        key, used, end = _parse_key(text, position, default, exact)
+        key, used, end = _parse_key(text, position, default, exact, spaces)
         if keys and key.frame <= keys[-1].frame:
             start = position + len(text[position:]) - len(text[position:].lstrip())
             raise ScheduleError(
@@ -133,13 +134,15 @@ def _spline(keys: Sequence[Key], index: int, share: float, values: Values) -> fl
     )
 
 
-def _parse_key(text: str, start: int, default: str, rate: Fraction) -> tuple[Key, set[str], int]:
+def _parse_key(
+    text: str, start: int, default: str, rate: Fraction, spaces: Namespaces
+) -> tuple[Key, set[str], int]:
     """Return the key that starts at a position, the variables that it uses, and where it ends.
 
     default: name of the interpolation of keys without one. Raises ScheduleError.
     """
     time = TIME.match(text, start)
-    found = None if time is None else _parse_value(text, time.end())
+    found = None if time is None else _parse_value(text, time.end(), spaces)
     end = None if found is None else WAY.match(text, found[2])
     if time is None or found is None or end is None:
         column = start + len(text[start:]) - len(text[start:].lstrip()) + 1
@@ -161,7 +164,7 @@ def _parse_key(text: str, start: int, default: str, rate: Fraction) -> tuple[Key
 
 
 def _parse_value(
-    text: str, start: int
+    text: str, start: int, spaces: Namespaces
 ) -> tuple[float | Callable[[Values], Any], set[str], int] | None:
     """Return the value that starts at a position, its variables, and where it ends; None: none.
 
@@ -181,7 +184,7 @@ def _parse_value(
     if NUMBER.fullmatch(inner):
         return float(inner), set(), end + 1
     renamed = re.sub(r"\b[a-z_]+\b", lambda name: OF_DEFORUM.get(name[0], name[0]), inner)
-    value, names = parse_expression(renamed)
+    value, names = parse_expression(renamed, spaces)
     return value, {*names}, end + 1
 
 
