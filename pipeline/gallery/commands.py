@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.sweep.override_grammar import is_quoted
 from pipeline.sweep.plan import SweepJob
 
 CLIPPED = ("start", "end", "frames")
 """Settings that select the few seconds that a sweep renders; a full render sets none of them."""
 SIDES = ("width", "height")
 APART = ("output", "sweep")
+PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)$)[A-Za-z_./][\w./-]*", re.ASCII | re.IGNORECASE)
+"""Text that means the same to Hydra with and without quotes."""
 
 
 def from_job(folder: Path, job: SweepJob, keys: Sequence[str], suffix: str) -> str:
@@ -31,8 +35,17 @@ def full_size_command(job: SweepJob, keys: Sequence[str], suffix: str) -> str:
     keys: settings in which the jobs differ. suffix: of the output.
     """
     excluded = (*APART, *_preview(job, keys))
-    arguments = [word for word in job.overrides if word.partition("=")[0] not in excluded]
+    arguments = [
+        _without_quotes(word) for word in job.overrides if word.partition("=")[0] not in excluded
+    ]
     return command([*arguments, f"output={_output(job, suffix)}"])
+
+
+def _without_quotes(word: str) -> str:
+    """Return KEY='VALUE' without Hydra's quotes, which the command line adds, if VALUE is plain."""
+    key, equals, value = word.partition("=")
+    plain = is_quoted(value) and PLAIN.fullmatch(value[1:-1])
+    return f"{key}={value[1:-1]}" if equals and plain else word
 
 
 def _preview(job: SweepJob, keys: Sequence[str]) -> list[str]:

@@ -171,6 +171,10 @@ def test_the_commands_are_what_a_shell_reads_back() -> None:
     assert shlex.split(full_size_command(job, ("look",), ".mp4")) == [
         "dreamreel", "input='a b.mp4'", "look=$(rm -rf x)", "output=look=eyes,a-1234.mp4",
     ]  # fmt: skip
+    words = ("input='/clips/a.mp4'", "look='lace'", "seed='1'", "mask='null'")
+    assert shlex.split(full_size_command(SweepJob("x", words), (), ".mp4")) == [
+        "dreamreel", "input=/clips/a.mp4", "look=lace", "seed='1'", "mask='null'", "output=x.mp4",
+    ]  # fmt: skip
     short = SweepJob("step=0.1", ("step=0.1", "frames=9"))
     assert from_job(Path("s"), short, ("step",), "") == (
         "dreamreel from=s/step=0.1 start=null end=null frames=null output=step=0-1"
