@@ -46,11 +46,11 @@ SQUEEZENET = {"conv1": 0, "pool1": 2, "fire2": 3, "fire3": 4, "pool3": 5, "fire4
 """Layer of SqueezeNet 1.1 in Caffe -> its place in torchvision."""
 OWNERS = {
     "model=googlenet": r"inception_?[345][a-e]\b.*|mixed[345][a-e]\b.*|conv2d[012]",
-    "model=vgg16": r"features\.\d+|(conv|relu)[1-5]_[1-4]",
+    "model=vgg16": r"features\.\d+(\..*)?|(conv|relu)[1-5]_[1-4]",
     "model=squeezenet": r"fire[2-9]",
     "model=resnet50": r"layer[1-4](\.\d+.*)?",
     "model=torchvision model.name=inception_v3": r"Mixed_[567][a-e]\b.*|Conv2d_\d[ab]_\dx\d",
-    "model=efficientnet_lite0": r"blocks\.\d+",
+    "model=efficientnet_lite0": r"blocks\.\d+(\..*)?",
 }
 """Setting of a network -> pattern of the names that its layers have in any program."""
 

@@ -65,11 +65,11 @@ def test_a_look_of_ones_own_may_be_among_them(
     (tmp_path / "dreamreel" / "look").mkdir(parents=True)
     text = "# @package _global_\ndefaults:\n  - override /model: googlenet\n"
     text += "objective:\n  layers: [inception4c]\n"
-    (tmp_path / "dreamreel" / "look" / "slugs.yaml").write_text(text)
-    words = prepare(["look=0s: slugs, 4s: natural"])
+    (tmp_path / "dreamreel" / "look" / "mine.yaml").write_text(text)
+    words = prepare(["look=0s: mine, 4s: natural"])
     assert "model=googlenet" in words
     with pytest.raises(UserError, match=r"^look: must consist of looks that are made for the same"):
-        with_fades(["look=0s: slugs, 4s: fur"])
+        with_fades(["look=0s: mine, 4s: fur"])
 
 
 def test_an_objective_named_twice_is_two_terms() -> None:
