@@ -32,9 +32,9 @@ MADE_OF = "made_of.json"
 """Name of the file in the work folder that holds the facts."""
 PACKAGES = (
     *("dreamreel", "torch", "torchvision", "opencv-python", "imageio-ffmpeg", "numpy"),
-    *("scenedetect", "simpleeval", "timm"),
+    *("scenedetect", "simpleeval", "timm", "librosa", "mido"),
 )
-"""Packages whose code may process a picture."""
+"""Packages whose code may affect a picture."""
 PROCESSORS = Path("/proc/cpuinfo")
 """File in which Linux describes the processors."""
 THREADS = "OMP_NUM_THREADS"
