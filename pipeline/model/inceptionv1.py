@@ -86,12 +86,12 @@ def inceptionv1(*, weights: Path, labels: Path | None) -> Network:
     if style.is_bgr:
         own["conv1.weight"] = own["conv1.weight"].flip(1)
     _load(module, own, weights)
-    log.info("%s: InceptionV1 of %s, %d classes", printable(weights), style.name, count)
     classes: tuple[str, ...] = ()
     if labels is not None:
         classes = read_labels(labels, count, "model.labels")
     elif style is CAFFE and count == 1000:
         classes = tuple(GoogLeNet_Weights.DEFAULT.meta["categories"])
+    log.info("%s: InceptionV1 of %s, %d classes", printable(weights), style.name, count)
     return Network(
         module,
         mean=[value / 255 for value in style.mean],

@@ -14,10 +14,12 @@ import torch
 from torch import nn
 from torchvision.models import ResNet50_Weights
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, printable
 from pipeline.model.network.input_size import sides_of
 from pipeline.model.network.module import Network, similar_names
 from pipeline.runtime.weights import read_labels, with_own_weights
+
+log = logging.getLogger(__name__)
 
 ANY_SIZE: tuple[dict[str, bool], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
 """Settings that let timm's transformers accept any image size; a family has one or none."""
@@ -49,6 +51,8 @@ def named(*, name: str, weights: Path | None, labels: Path | None) -> Network:
         classes = ()
     if labels is not None:
         classes = read_labels(labels, count, "model.labels")
+    if weights is not None:
+        log.info("%s: weights of %s, %d classes", printable(weights), name, count)
     return timm_network(module, weights_sha256=sha256, classes=classes, headless=not count)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 from functools import partial
@@ -14,11 +15,13 @@ import torchvision.models
 from torch import Tensor, nn
 from torchvision.models import MaxVit, VisionTransformer
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, printable
 from pipeline.model.layer_names import rename_of
 from pipeline.model.network.input_size import Sides
 from pipeline.model.network.module import Network, similar_names
 from pipeline.runtime.weights import is_cached, read_labels, with_own_weights, with_weights
+
+log = logging.getLogger(__name__)
 
 SHIFTING = ("googlenet", "inception_v3")
 """Networks that convert their input to TensorFlow's range and have auxiliary training heads."""
@@ -59,6 +62,8 @@ def classifier(*, name: str, weights: Path | None, labels: Path | None) -> Netwo
         classes = ()
     if labels is not None:
         classes = read_labels(labels, count, "model.labels")
+    if weights is not None:
+        log.info("%s: weights of %s, %d classes", printable(weights), name, count)
     preset = pretrained.transforms()
     mean, deviation = preset.mean, preset.std
     if getattr(module, "transform_input", False):

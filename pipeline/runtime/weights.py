@@ -82,7 +82,6 @@ def with_own_weights(
     }
     with torch.device("meta"):
         wanted = set(build(2).state_dict())
-    held = len(tensors)
     tensors = _of_network(tensors, wanted)
     head = _head(build)
     count = _class_count(head, tensors)
@@ -98,14 +97,6 @@ def with_own_weights(
     # updated, not replaced: files may lack the metadata with the versions of the modules
     state.update({name: tensor for name, tensor in tensors.items() if name in state})
     network.load_state_dict(state)
-    log.info(
-        "%s: weights of %s, %d of %d tensors, %d classes",
-        printable(path),
-        name,
-        sum(tensor in tensors for tensor in wanted),
-        held,
-        count,
-    )
     if not count:
         log.info(
             "%s contains no weights of %s, so its layers can be dreamt, but no classes",
