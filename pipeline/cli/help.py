@@ -55,7 +55,6 @@ MOST_USED = (
     "dreamer.step_size",
     "dreamer.motif_size",
     "camera.zoom_per_second",
-    "warp.persistence",
     "encoder.options.crf",
     "plan",
     "from",
