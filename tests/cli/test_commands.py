@@ -155,7 +155,7 @@ def test_a_clip_is_dreamt_by_its_name_alone(tmp_path: Path) -> None:
         (["list", "looks", "zebra"], 2, "", "list: must match a line"),
         (["list", "looks", "seed=1"], 2, "", "seed=1: must be left out"),
         (["list", "looks", "animal"], 0, "  look=beasts", ""),
-        (["list", "cameras"], 0, "  camera=drift", ""),
+        (["list", "cameras"], 0, "  camera=deforum", ""),
         (["list", "labels", "tabby"], 0, "  281  tabby", ""),
         (["list", "labels", "model=vgg17"], 2, "", "model: must be one of"),
         (["--version"], 0, "dreamreel ", ""),

@@ -125,7 +125,8 @@ def test_the_settings_can_be_read_back_from_the_file(folder: Path, name: str) ->
     assert re.fullmatch(r"dreamreel \d+\.\d+\.\d+", comment[0])
     told = yaml.safe_load(recipe)
     elsewhere = ("output", "overwrite", "device", "save_seconds", "limits")
-    for key in (*elsewhere, "sweep", "from", "part", "shots", "plan", "profile", "compile"):
+    asked = ("from", "from_parseq", "part", "shots", "snapshots", "plan", "profile", "compile")
+    for key in (*elsewhere, *asked, "sweep"):
         told.pop(key)
     told["source"].pop("limits")
     assert yaml.safe_load(comment[2]) == told

@@ -17,7 +17,9 @@ from helpers.stages import CONF
 from pipeline.model.network.outline import outline
 
 SCRIPTS = CONF.parent / "scripts"
-LOOKS = sorted(path.stem for path in (CONF / "look").glob("*.yaml"))
+DOWNLOADED = {"puppyslug"}
+"""Looks whose network is downloaded, which the tests cannot do."""
+LOOKS = sorted({path.stem for path in (CONF / "look").glob("*.yaml")} - DOWNLOADED)
 
 
 @pytest.fixture
