@@ -79,7 +79,11 @@ BAD_VALUES = [
         "warp.persistence: must be a valid expression, got a syntax error at column",
         "'1+'",
     ),
-    ("warp.persistence=1-t*bas", "known variables, got 'bas' at column 5", "did you mean bass or bar?"),
+    (
+        "warp.persistence=1-t*bas",
+        "known variables, got 'bas' at column 5",
+        "did you mean bass or bar?",
+    ),
     ("warp.persistence=().__class__", "something else at column 1"),
     ("warp.persistence=__import__('os').getpid()", "must use known functions, got", "at column 1"),
     (
