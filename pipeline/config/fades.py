@@ -67,6 +67,8 @@ def with_fades(arguments: Sequence[str]) -> list[str]:
     names = list(dict.fromkeys(one.name for one in keys))
     terms = {name: _label(name) if key == "objective.label" else _look(name) for name in names}
     kept = [word for word in arguments if word not in (*fading, "objective=label")]
+    if key == "objective.label":
+        kept.append("objective/dreamer=label_${dreamer}")  # what one class would change too
     return [*kept, *_model_words(key, terms, given), *_words(keys, terms)]
 
 

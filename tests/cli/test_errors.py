@@ -35,6 +35,7 @@ BAD_KEYS = [
     ("+foo=1", "foo", "not a setting"),
     ("~seed", "seed", "got ~seed; remove that"),
     ("~dreamer", "dreamer", "remove ~dreamer"),
+    ("~objective", "objective", "remove ~objective"),
     ("~dreamer.octaves", "dreamer.octaves", "must be set", "remove ~dreamer.octaves"),
     ("+dreamer=none", "dreamer", "without the +"),
     ("--multirn", "--multirn", "did you mean --multirun?"),

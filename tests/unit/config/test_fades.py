@@ -37,6 +37,8 @@ def test_classes_fade_into_one_another() -> None:
     assert weights_at(settings, 0) == [1, 0]
     assert weights_at(settings, 3) == [0.25, 0.75]
     assert weights_at(settings, 9) == [0, 1]
+    single, _ = composed("objective=label")
+    assert settings["dreamer"] == single["dreamer"] != composed()[0]["dreamer"]
 
 
 def test_a_class_may_return_and_the_way_to_the_next_one_may_be_named() -> None:
