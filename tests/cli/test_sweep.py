@@ -33,8 +33,13 @@ def states(sweep: Path) -> dict[str, JobState]:
 
 def has_open(process: int, path: Path) -> bool:
     """Whether the process of that number has this file or folder open."""
-    files = Path(f"/proc/{process}/fd").iterdir()
-    return any(os.path.realpath(file) == str(path) for file in files)
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        try:
+            if os.readlink(file) == str(path):
+                return True
+        except FileNotFoundError:  # closed since it was listed
+            continue
+    return False
 
 
 def test_each_job_has_a_folder_named_by_what_differs(folder: Path) -> None:
