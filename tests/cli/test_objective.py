@@ -57,6 +57,34 @@ def test_an_objective_works_everywhere(folder: Path, name: str, mode: str) -> No
     assert len(report["seen"]["first"]["dream"]) == 5
 
 
+def test_a_class_is_seen_by_another_network_and_is_no_fine_noise(folder: Path) -> None:
+    photograph = cv2.resize(skimage.data.coffee(), (320, 224), interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(folder / "coffee.png"), cv2.cvtColor(photograph, cv2.COLOR_RGB2BGR))
+    words = ("input=coffee.png", "objective=label", "objective.label=volcano")
+    usual = [
+        f"dreamer.{key}={value}"
+        for key, value in yaml.safe_load((CONF / "dreamer/octaves.yaml").read_text()).items()
+        if key in ("step_size", "smoothing", "decorrelation", "total_variation")
+    ]
+    rendered(*words, "output=object.png", cwd=folder)
+    rendered(*words, *usual, "output=noise.png", cwd=folder)
+    network = part("model", "efficientnet_lite1")
+    ((layer, names),) = network.scores.items()
+    image = to_image(cv2.cvtColor(cv2.imread(str(folder / "object.png")), cv2.COLOR_BGR2RGB), "cpu")
+    best = network(image, [layer])[layer][0].topk(5).indices.tolist()
+    assert "volcano" in [names[number] for number in best]
+
+    def fineness(name: str) -> float:
+        """Share of what was added that a slight blur would remove."""
+        before, after = (
+            cv2.imread(str(folder / one)).astype(np.float32) for one in ("coffee.png", name)
+        )
+        added = after - before
+        return float((added - cv2.GaussianBlur(added, (0, 0), 1.5)).std() / added.std())
+
+    assert fineness("object.png") < 0.7 * fineness("noise.png")
+
+
 def test_a_guide_alone_says_what_is_wanted_and_its_motifs_come(folder: Path) -> None:
     def dreamt(guide: str) -> npt.NDArray[np.uint8]:
         rendered("input=cup.png", f"guide={guide}", *QUICK, "output=x.png", "overwrite=true",
