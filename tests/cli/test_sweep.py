@@ -35,7 +35,7 @@ def has_open(process: int, path: Path) -> bool:
     """Whether the process of that number has this file or folder open."""
     for file in Path(f"/proc/{process}/fd").iterdir():
         try:
-            if os.readlink(file) == str(path):
+            if file.readlink() == path:
                 return True
         except FileNotFoundError:  # closed since it was listed
             continue
