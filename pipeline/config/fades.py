@@ -68,7 +68,7 @@ def with_fades(arguments: Sequence[str]) -> list[str]:
     terms = {name: _label(name) if key == "objective.label" else _look(name) for name in names}
     kept = [word for word in arguments if word not in (*fading, "objective=label")]
     if key == "objective.label":
-        kept.append("objective/dreamer=label_${dreamer}")  # what one class would change too
+        kept.append("quality/objective=label_${dreamer}")  # what one class would change too
     return [*kept, *_model_words(key, terms, given), *_words(keys, terms)]
 
 

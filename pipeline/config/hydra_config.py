@@ -27,7 +27,7 @@ SCHEDULABLE_GROUPS = tuple(group for group in STAGES if group not in (*CONSTANT_
 """Groups whose numbers may be schedules."""
 
 MEANINGS = (
-    (  # the name of this choice is part of a file name in conf/quality/ or conf/objective/
+    (  # the name of this choice is part of a file name in conf/quality/
         r"Error resolving interpolation '.*\$\{(\w+)\}.*', possible .* keys: (?!.*\b\1\b)",
         "{0}: must be one choice, got none or several; set {0}=CHOICE, and remove ~{0} if it is "
         "in the command",

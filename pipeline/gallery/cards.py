@@ -80,7 +80,7 @@ class Card:
     media: Media | None
     """Result of the job so far. None: there is nothing to show."""
     source: Media | None
-    """What it was dreamt on. None: there is nothing to show."""
+    """Preview of its source. None: it has none."""
     path: str | None
     """Path of the finished result, relative to the folder of the sweep. None: it is not done."""
     seconds: float | None

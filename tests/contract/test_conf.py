@@ -132,13 +132,15 @@ def test_a_preset_holds_known_settings_and_only_differences(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("quality/*/*.yaml")), ids=str)
-def test_a_quality_sets_what_the_chosen_part_has_and_to_something_else(path: Path) -> None:
-    group = path.parent.name
-    quality, _, choice = path.stem.partition("_")
-    (given,) = settings(path).values()
+def test_a_quality_or_objective_sets_what_the_chosen_part_has_and_to_something_else(
+    path: Path,
+) -> None:
+    ((group, given),) = settings(path).items()
+    changed = "objective" if path.parent.name == "objective" else "quality"
+    name, _, choice = path.stem.partition("_")
     usual = settings(CONF / group / f"{choice}.yaml")
     assert all(key in usual and usual[key] != value for key, value in given.items())
-    assert composed(f"quality={quality}", f"{group}={choice}")[group] == {
+    assert composed(f"{changed}={name}", f"{group}={choice}")[group] == {
         **composed(f"{group}={choice}")[group], **given
     }  # fmt: skip
 
