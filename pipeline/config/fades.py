@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.config import own_presets
 from pipeline.config.documentation import default_choice
 from pipeline.config.from_result import format_value
 from pipeline.config.hydra_config import yaml_of
-from pipeline.config.look_model import MODEL
+from pipeline.config.look_model import MODEL, look_content, overrides_of
 from pipeline.errors import UserError, printable
-from pipeline.schedule.keyframes import WAYS
+from pipeline.schedule.keyframes import TIME, WAYS
 
 KEYS = re.compile(r"\s*[\d.]+\s*s?\s*:")
 """Start of a value that consists of names at given times."""
-KEY = re.compile(r"(?P<time>\d+(?:\.\d*)?|\.\d+)\s*(?P<unit>s?)\s*:\s*(?P<name>.+)")
+KEY = re.compile(TIME.pattern + "(?P<name>.+)")
 OBJECTIVE = "override /objective"
 """Key of the entry in a look's defaults list that chooses its objective."""
 
@@ -100,15 +99,13 @@ def _label(name: str) -> Term:
 
 def _look(name: str) -> Term:
     """Return the objective of a look. Raises UserError for a look that does not exist."""
-    content = yaml_of("look", name) or own_presets.content("look", name)
+    content = look_content(name)
     if not content:
         raise UserError(
             f"look: must consist of looks at given times, got {printable(name)!r}; dreamreel list "
             "looks lists them"
         )
-    defaults: dict[str, Any] = {}
-    for entry in content.get("defaults", []):
-        defaults |= entry if isinstance(entry, dict) else {}
+    defaults = overrides_of(content)
     choice = defaults.get(OBJECTIVE, default_choice("objective"))
     settings = content.get("objective", {})
     if "layers" not in settings and choice == default_choice("objective"):
