@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError, errors_of, printable
-from pipeline.storage.input_file import open_input
+from pipeline.storage.input_file import open_binary
 
 RELEASE = 0.15
 """Time constant in seconds with which an onset decays, as for sound."""
@@ -78,11 +78,7 @@ def read_midi(path: Path, names: Collection[str], *, rate: float) -> MidiVariabl
     onsets: list[float] = []
     held: set[tuple[int, int]] = set()
     time = 0.0
-    with (
-        errors_of("midi"),
-        open_input(path) as descriptor,
-        open(descriptor, "rb", closefd=False) as file,
-    ):
+    with errors_of("midi"), open_binary(path) as file:
         try:
             for count, message in enumerate(mido.MidiFile(file=file)):
                 if count > MAX_EVENTS:

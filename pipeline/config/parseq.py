@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.errors import UserError, errors_of, printable
 from pipeline.storage.file_names import check_name
-from pipeline.storage.input_file import open_input
+from pipeline.storage.input_file import open_binary
 from pipeline.sweep.override_grammar import quote
 
 log = logging.getLogger(__name__)
@@ -77,11 +77,7 @@ def overrides_of_parseq(path: Path, arguments: Sequence[str]) -> list[str]:
 
 def _read(path: Path) -> Mapping[str, Any]:
     """Return the content of the file. Raises UserError."""
-    with (
-        errors_of(KEY),
-        open_input(path) as descriptor,
-        open(descriptor, "rb", closefd=False) as file,
-    ):
+    with errors_of(KEY), open_binary(path) as file:
         data = file.read(MAX_BYTES + 1)
     try:
         content = json.loads(data) if len(data) <= MAX_BYTES else None

@@ -28,7 +28,7 @@ from pipeline.image_io.tiff import (
     directory,
 )
 from pipeline.limits import Limits
-from pipeline.storage.input_file import open_input
+from pipeline.storage.input_file import open_binary
 
 log = logging.getLogger(__name__)
 
@@ -108,14 +108,14 @@ def _read_bytes(path: Path, limits: Limits) -> bytes:
     Raises UserError if it is larger than the largest allowed picture would be uncompressed.
     """
     max_bytes = 8 * limits.pixels + (1 << 20)  # four channels of 16 bits, and metadata
-    with open_input(path) as file, open(file, "rb", closefd=False) as stream:
-        if os.fstat(file).st_size > max_bytes:
+    with open_binary(path) as file:
+        if os.fstat(file.fileno()).st_size > max_bytes:
             raise UserError(
                 f"input: must have at most {max_bytes} bytes, the maximum for a picture of "
                 f"limits.pixels={limits.pixels}, got more in {printable(path)}; use another file, "
                 "or increase limits.pixels if memory allows"
             )
-        return stream.read(max_bytes)
+        return file.read(max_bytes)
 
 
 def _declare_premultiplied(data: bytes, tags: Directory) -> bytes:

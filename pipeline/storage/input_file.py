@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.errors import UserError, printable
 
@@ -37,6 +38,13 @@ def open_input(path: Path) -> Iterator[int]:
         yield file
     finally:
         os.close(file)
+
+
+@contextmanager
+def open_binary(path: Path) -> Iterator[BinaryIO]:
+    """Open the regular, non-empty file at `path` for reading bytes. Raises UserError."""
+    with open_input(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
+        yield file
 
 
 def _check(facts: os.stat_result, path: Path) -> None:
