@@ -1,8 +1,8 @@
 """InceptionV1 (Szegedy et al. 2015) as first published, in Caffe and TensorFlow, from a file.
 
 These are the networks of the first deepdreams and of lucid. torchvision's GoogLeNet has the same
-blocks, but batch norms, and was trained anew. The layouts of the files are those of neural-dream
-and lucent: bvlc_googlenet, googlenet_places365, inception5h.
+blocks, but batch norms, and was trained separately. The layouts of the files are those of
+neural-dream and lucent: bvlc_googlenet, googlenet_places365, inception5h.
 """
 
 from __future__ import annotations

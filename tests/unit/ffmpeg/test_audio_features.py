@@ -187,7 +187,7 @@ def test_beats_are_found_and_stay_right(bpm: float, seconds: float, tmp_path: Pa
     found = analyse_audio(with_audio(clip, path, LIMITS), {"beat"}, limits=LIMITS)
     beat, bar, tempo = (found.figures[:, SOUND.index(name)] for name in ("beat", "bar", "bpm"))
     assert abs(tempo[0] - bpm) < 0.02 * bpm
-    # a phase that falls begins anew
+    # a phase that falls starts again at 0
     beats = np.flatnonzero(np.diff(beat) < -0.5) / rate
     expected = np.arange(first, seconds - 0.5, 60 / bpm)
     inner = expected[2:-2]
