@@ -136,7 +136,9 @@ def test_other_weights_are_refused_by_name(tmp_path: Path) -> None:
              "objective.layers=[features.4]")  # fmt: skip
     begun(tmp_path, *words, frames=3)
     shutil.copy(tmp_path / "1.pth", tmp_path / "w.pth")
-    assert "got other contents of " in run(*words, cwd=tmp_path).line
+    refused = run(*words, cwd=tmp_path)
+    assert refused.code == 2
+    assert "got other contents of " in refused.err.splitlines()[-1]
     shutil.copy(tmp_path / "0.pth", tmp_path / "w.pth")
     assert "resuming after frame 2" in rendered(*words, cwd=tmp_path).err
 
