@@ -36,6 +36,7 @@ const large = {
     this.draw();
     if (!this.dialog.open) {
       document.documentElement.classList.add('dialog-open');
+      this.opener = document.activeElement;
       this.dialog.showModal();
       this.dialog.querySelector('[data-tool="next"]').focus({ focusVisible: false });
     }
@@ -73,7 +74,8 @@ const large = {
     this.clear();
     this.held = null;
     document.documentElement.classList.remove('dialog-open');
-    this.closed(this.card);
+    /* The browser has given the focus back to where it was; what was focused since then keeps it. */
+    this.closed(this.card, [document.body, this.opener].includes(document.activeElement));
   },
 
   clear() {

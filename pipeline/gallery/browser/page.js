@@ -248,7 +248,11 @@ function wire() {
     const next = order[(at + by + order.length) % order.length];
     if (next) open(next);
   }, favour, () => play(!clock.playing), (card) => { views.get(card.name).annotate(); arrange(); });
-  large.closed = (card) => { const view = views.get(card.name); if (view) view.open.focus(); addressed(); };
+  large.closed = (card, focus) => {
+    const view = views.get(card.name);
+    if (focus && view) view.open.focus();
+    addressed();
+  };
 }
 
 function resize() {
