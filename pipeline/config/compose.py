@@ -53,7 +53,7 @@ from pipeline.frame import Clip
 from pipeline.frame_range import FrameRange
 from pipeline.jobs.description import describe
 from pipeline.jobs.job import Job
-from pipeline.model import torchvision
+from pipeline.model import timm, torchvision
 from pipeline.model.network.cuda_graphs import with_cuda_graphs
 from pipeline.model.network.precision import resolve_precision, with_precision
 from pipeline.recording.fingerprint import contents, fingerprint, recorded_threads
@@ -71,8 +71,11 @@ from pipeline.storage.work_dir import work_dir
 
 log = logging.getLogger(__name__)
 
-CLASSIFIER = "pipeline.model.torchvision.classifier"
-"""`_target_` of the networks of torchvision."""
+CHECKED_BY_NAME = {
+    "pipeline.model.torchvision.classifier": torchvision.check_layers,
+    "pipeline.model.timm.named": timm.check_layers,
+}
+"""Target of a network with a name -> the check of its layers without its weights."""
 
 
 def compose(*overrides: str) -> Job:
@@ -179,8 +182,9 @@ def _check_layers(model: Mapping[str, Any], objective: Mapping[str, Any]) -> Non
 
     model, objective: settings of these stages.
     """
-    if model[TARGET] == CLASSIFIER and model["weights"] is None:
-        torchvision.check_layers(str(model["name"]), _layers(objective))
+    check = CHECKED_BY_NAME.get(model[TARGET])
+    if check is not None and model["weights"] is None:
+        check(str(model["name"]), _layers(objective))
 
 
 def _layers(node: object) -> Iterator[str]:

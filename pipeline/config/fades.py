@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from pipeline.config.documentation import default_choice
@@ -17,6 +18,13 @@ from pipeline.schedule.keyframes import TIME, WAYS
 KEYS = re.compile(r"\s*[\d.]+\s*s?\s*:")
 """Start of a value that consists of names at given times."""
 KEY = re.compile(TIME.pattern + "(?P<name>.+)")
+RENEWAL = "warp.renewal_per_second"
+"""Setting by which the motifs of a class leave when another one follows. Those of a look stay: the
+next look turns them into its own."""
+RENEWED = 3
+"""Exponent of the share of a dream that a fade leaves, exp(-RENEWED): 5 %."""
+SWITCH = 1
+"""Seconds in which the dream is replaced where a name follows another without a fade."""
 OBJECTIVE = "override /objective"
 """Key of the entry in a look's defaults list that chooses its objective."""
 
@@ -31,6 +39,11 @@ class Named:
     """Its name."""
     way: str
     """How it fades into the next one; empty: linearly."""
+
+    @property
+    def seconds(self) -> str:
+        """The time in seconds, as an expression of schedules."""
+        return self.time.removesuffix("s") if self.time.endswith("s") else f"{self.time} / rate"
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,8 @@ def with_fades(arguments: Sequence[str]) -> list[str]:
     kept = [word for word in arguments if word not in (*fading, "objective=label")]
     if key == "objective.label":
         kept.append("quality/objective=label_${dreamer}")  # what one class would change too
+        if RENEWAL not in given:
+            kept.append(f"{RENEWAL}={_renewal(keys)}")
     return [*kept, *_model_words(key, terms, given), *_words(keys, terms)]
 
 
@@ -143,6 +158,24 @@ def _words(keys: Sequence[Named], terms: Mapping[str, Term]) -> list[str]:
         values = [terms[key.name].dreamer.get(setting, usual[setting]) for key in keys]
         words.append(f"dreamer.{setting}={_schedule(keys, values)}")
     return words
+
+
+def _renewal(keys: Sequence[Named]) -> str:
+    """Return keyframes that renew the dream while a name fades into the next one, or after it."""
+    rates, switched = [], False
+    for key, following in zip_longest(keys, keys[1:]):
+        changes = following is not None and following.name != key.name
+        if changes and key.way != "hold":
+            # rising, so that most of it is replaced while the next name weighs more
+            since, whole = f"(frame / rate - {key.seconds})", f"({following.seconds} - {key.seconds})"
+            rates.append(f"({2 * RENEWED} * {since} / {whole} / {whole})")
+        elif switched:
+            after = f"frame / rate - {key.seconds}"
+            rates.append(f"({RENEWED} / {SWITCH} if {after} < {SWITCH} else 0)")
+        else:
+            rates.append("0")
+        switched = changes and key.way == "hold"
+    return ", ".join(f"{key.time}: {rate} hold" for key, rate in zip(keys, rates, strict=True))
 
 
 def _schedule(keys: Sequence[Named], values: Sequence[float]) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import importlib.util
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import nn
 from torchvision.models import ResNet50_Weights
 
 from pipeline.errors import UserError, printable
-from pipeline.model.network.input_size import sides_of
+from pipeline.model.network.input_size import Sides, sides_of
 from pipeline.model.network.module import Network, similar_names
 from pipeline.runtime.weights import read_labels, with_own_weights
 
@@ -56,6 +56,20 @@ def named(*, name: str, weights: Path | None, labels: Path | None) -> Network:
     return timm_network(module, weights_sha256=sha256, classes=classes, headless=not count)
 
 
+def check_layers(name: str, layers: Iterable[str]) -> None:
+    """Raise UserError if timm's network of this name does not have one of the layers.
+
+    Its weights are not needed, so that a typo is found before they are downloaded. Does nothing if
+    timm is not installed, or if the name is unknown.
+    """
+    known = importlib.util.find_spec("timm") is not None
+    if not known or name not in (*_timm().list_pretrained(), *_timm().list_models()):
+        return
+    with torch.device("meta"):
+        network = timm_network(built(name), weights_sha256="", classes=(), sides=Sides())
+    network.check_layers(layers)
+
+
 def built(name: str, **settings: Any) -> Any:
     """Return the module of this name, for images of any size if its family supports that."""
     for any_size in ANY_SIZE:
@@ -68,11 +82,17 @@ def built(name: str, **settings: Any) -> Any:
 
 
 def timm_network(
-    module: Any, *, weights_sha256: str, classes: Sequence[str], headless: bool = False
+    module: Any,
+    *,
+    weights_sha256: str,
+    classes: Sequence[str],
+    headless: bool = False,
+    sides: Sides | None = None,
 ) -> Network:
     """Return a timm module as a Model.
 
     headless: whether its classification head has no weights. classes: class names, if known.
+    sides: sizes of the pictures that it accepts; None: they are tried.
     """
     features_fx, input_config = _timm(".models._features_fx"), module.pretrained_cfg
     return Network(
@@ -84,7 +104,7 @@ def timm_network(
         functions=features_fx.get_notrace_functions(),
         classes=classes,
         headless=headless or not module.num_classes,
-        sides=sides_of(module, only=input_config["input_size"][1]),
+        sides=sides or sides_of(module, only=input_config["input_size"][1]),
     )
 
 

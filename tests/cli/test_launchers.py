@@ -164,8 +164,8 @@ def test_a_job_of_slurms_that_runs_out_of_time_goes_on_to_the_same_bytes(
 ) -> None:
     counted(folder / "long.mp4", frames=6000)
     words = ("input=long.mp4", *LITTLE)
-    # told to save after twelve seconds, some of which it takes to begin
-    short = ("hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=48")
+    # told to save after 25 seconds, some of which it takes to begin
+    short = ("hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=35")
     ran = sweep(*SLURM, *short, *words, cwd=folder, **slurm)
     assert ran.code == 0, ran.err
     job = folder / "mine" / "only"

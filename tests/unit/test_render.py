@@ -111,7 +111,9 @@ def test_without_persistence_every_frame_starts_from_its_picture(gradient: Gradi
     for dreamt in dreams(
         gradient,
         [TEXTURE] * 3,
-        warp=Warp(persistence=0, least_kept=0, border="reflect", transitions=False),
+        warp=Warp(
+            persistence=0, least_kept=0, border="reflect", transitions=False, renewal_per_second=0
+        ),
     ):
         assert torch.equal(dreamt.canvas.image, dreamt.canvas.picture)
 

@@ -49,7 +49,13 @@ def state(layer: Tensor, maturity: float = 1.0) -> State:
 
 
 def carried(frame: Frame, before: State, persistence: float = 1, least_kept: float = 0) -> Canvas:
-    warp = Warp(persistence=persistence, least_kept=least_kept, border="reflect", transitions=False)
+    warp = Warp(
+        persistence=persistence,
+        least_kept=least_kept,
+        border="reflect",
+        transitions=False,
+        renewal_per_second=0,
+    )
     return warp(frame, before, Still(), rate=25, device=CPU)
 
 
@@ -157,6 +163,16 @@ def test_of_what_is_not_trusted_some_can_be_kept() -> None:
     assert float(layer_of(carried(frame(cut=True), state(wave()), least_kept=1)).abs().max()) == 0
 
 
+def test_a_renewed_dream_leaves_with_its_maturity() -> None:
+    warp = Warp(
+        persistence=1, least_kept=0, renewal_per_second=5, border="reflect", transitions=False
+    )
+    still = warp(frame(motion(0, 0)), state(wave()), Still(), rate=25, device=CPU)
+    assert float(still.kept.mean()) == pytest.approx(math.exp(-0.2))
+    assert float(still.maturity.mean()) == pytest.approx(math.exp(-0.4))
+    assert torch.allclose(layer_of(still), math.exp(-0.2) * wave(), atol=1e-4)
+
+
 def test_the_layer_fades_by_its_persistence_and_its_maturity_does_not() -> None:
     canvas = carried(frame(motion(0, 0)), state(wave()), persistence=0.75)
     torch.testing.assert_close(layer_of(canvas), 0.75 * wave(), atol=5e-6, rtol=0)
@@ -188,7 +204,9 @@ def test_a_camera_sees_the_positions_that_the_flow_has_moved() -> None:
             return positions / 2
 
     camera = Halves()
-    warp = Warp(persistence=1, least_kept=0, border="reflect", transitions=False)
+    warp = Warp(
+        persistence=1, least_kept=0, border="reflect", transitions=False, renewal_per_second=0
+    )
     canvas = warp(frame(motion(4, -6)), state(wave()), camera, rate=25, device=CPU)
     expected = (pixel_grid(HEIGHT, WIDTH, CPU) + torch.tensor([-4.0, 6.0])) / 2
     assert canvas.positions is not None
@@ -235,7 +253,13 @@ def test_a_first_frame_without_a_picture_is_refused() -> None:
 @pytest.mark.parametrize("persistence", [-0.1, 1.1])
 def test_a_persistence_outside_its_range_is_refused(persistence: float) -> None:
     with pytest.raises(ValidationError, match="persistence"):
-        Warp(persistence=persistence, least_kept=0, border="reflect", transitions=False)
+        Warp(
+            persistence=persistence,
+            least_kept=0,
+            border="reflect",
+            transitions=False,
+            renewal_per_second=0,
+        )
 
 
 @pytest.mark.parametrize("size", [(24, 40), (21, 33), (7, 13)])

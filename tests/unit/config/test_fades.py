@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,39 @@ def test_a_class_may_return_and_the_way_to_the_next_one_may_be_named() -> None:
     assert weights_at(settings, 1.9) == [1, 0]
     assert weights_at(settings, 3) == [0.5, 0.5]
     assert weights_at(settings, 4) == [1, 0]
+
+
+def renewal(*words: str) -> list[float]:
+    """The rate at which the dream is renewed, in each of 200 frames of 8 seconds."""
+    text = composed(*words)[0]["warp"]["renewal_per_second"]
+    schedule = parse(str(text), rate=25, count=None)
+    return [schedule({"frame": float(k), "rate": 25.0}) for k in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "begin", "end"),
+    [
+        ("1s: tabby, 5s: volcano", 1, 5),
+        ("25: tabby smooth, 125: volcano, 6s: volcano", 1, 5),
+        ("1s: tabby, 50: volcano", 1, 2),
+        ("1s: tabby hold, 3s: volcano", 3, 4),
+        ("0s: tabby, 1s: tabby hold, 3s: volcano, 7s: volcano", 3, 4),
+    ],
+)
+def test_the_dream_of_a_class_is_renewed_while_the_next_one_comes(
+    keys: str, begin: float, end: float
+) -> None:
+    rates = renewal(f"objective.label={keys}")
+    left = math.exp(-sum(rates) / 25)
+    assert left == pytest.approx(0.05, abs=0.01)
+    assert all(rates[k] > 0 for k in range(round(begin * 25) + 1, round(end * 25)))
+    assert not any(rates[: round(begin * 25)] + rates[round(end * 25) :])
+
+
+def test_that_of_a_look_stays_and_a_rate_that_is_set_holds() -> None:
+    assert set(renewal("look=0s: fur, 4s: lace")) == {0}
+    words = ("objective.label=1s: tabby, 5s: volcano", "warp.renewal_per_second=2")
+    assert set(renewal(*words)) == {2}
 
 
 def test_looks_fade_with_what_shapes_them() -> None:

@@ -10,6 +10,7 @@ import torchvision
 
 from pipeline.errors import UserError
 from pipeline.model.layer_names import VGG, owner_of, rename_of
+from pipeline.model import timm
 from pipeline.model.torchvision import bare_network, check_layers, torchvision_network
 
 IMAGE = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -101,3 +102,16 @@ def test_a_wrong_layer_is_found_without_weights(
     with pytest.raises(UserError, match=r"got 'mixed4c', which is a layer of model=googlenet; set"):
         check_layers("resnet18", ["mixed4c"])
     assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_a_wrong_layer_of_timms_networks_is_found_without_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("timm", reason="timm is not installed")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    timm.check_layers("resnet18.a1_in1k", ["layer3.1"])
+    timm.check_layers("swin_tiny_patch4_window7_224", ["layers.2"])
+    timm.check_layers("no network", ["x"])
+    with pytest.raises(UserError, match=r"got 'layer9'; similar names are .*layer"):
+        timm.check_layers("resnet18.a1_in1k", ["layer3.1", "layer9"])
+    assert not [*tmp_path.rglob("*.safetensors"), *caplog.records]
