@@ -11,12 +11,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from pipeline import compose
@@ -25,13 +23,9 @@ from pipeline.cli.settings_parser import settings_parser
 from pipeline.cli.shorthand import expand
 from pipeline.config.compose import compose_stage
 from pipeline.errors import UserError, printable
+from pipeline.explain.layers import blocks_with_maps, dream_with, strongest_channels
 from pipeline.frame import Image, Picture, to_image, to_picture
-from pipeline.jobs.job import Job
 from pipeline.model import Model
-from pipeline.model.network.outline import is_map, outline
-from pipeline.objective import Objective
-from pipeline.recording.recorder import NullRecorder
-from pipeline.render import render
 from pipeline.report.classification import top_classes
 from pipeline.storage.atomic import disk_errors
 
@@ -99,7 +93,9 @@ def atlas(settings: Sequence[str], *, layer: str | None, count: int, width: int)
     assert picture is not None
     image = to_image(picture, job.device)
     if layer is None:
-        objectives = {name: [f"objective.layers=[{name}]"] for name in _maps(model, image)}
+        objectives = {
+            name: [f"objective.layers=[{name}]"] for name in blocks_with_maps(model, image)
+        }
     else:
         objectives = {
             f"{layer}  {channel}": [
@@ -107,12 +103,12 @@ def atlas(settings: Sequence[str], *, layer: str | None, count: int, width: int)
                 f"objective.layers=[{layer}]",
                 f"objective.channels=[{channel}]",
             ]
-            for channel in _strongest(model, image, layer, count)
+            for channel in strongest_channels(model, image, layer, count)
         }
     tiles = [_labelled(picture, f"the picture   {_top_class(model, image)}")]
     for label, objective in tqdm(objectives.items(), unit="picture", disable=None):
         try:
-            dream = _dream(job, compose_stage("objective", *words, *objective))
+            dream = dream_with(job, compose_stage("objective", *words, *objective))
         except UserError as error:
             tqdm.write(f"{label}: skipped, {error}", file=sys.stderr)
             continue
@@ -120,33 +116,10 @@ def atlas(settings: Sequence[str], *, layer: str | None, count: int, width: int)
     return _sheet(tiles, columns=max(1, SHEET_WIDTH // width))
 
 
-def _dream(job: Job, objective: Objective) -> Image:
-    """Return the dream of the job's first frame with this objective."""
-    stages = replace(job.pipeline.stages_at(0), objective=objective)
-    pipeline = replace(job.pipeline, stages_at=lambda _: stages)
-    (only,) = render(pipeline, NullRecorder(), seed=job.seed, device=job.device)
-    return only.dream.image
-
-
 def _top_class(model: Model, image: Image) -> str:
     """Return the most likely class and its probability as text; empty if there are no classes."""
     likeliest = top_classes(model, image, 1)
     return "".join(f"{name} {share:.0%}" for name, share in likeliest.items())
-
-
-@torch.no_grad()
-def _maps(model: Model, image: Image) -> list[str]:
-    """Return the names of the blocks whose activations have a height and a width."""
-    activations = model(image, outline(model.layers()))
-    return [name for name, activation in activations.items() if is_map(activation)]
-
-
-@torch.no_grad()
-def _strongest(model: Model, image: Image, layer: str, count: int) -> list[int]:
-    """Return the indices of the `count` channels with the highest mean activation, in order."""
-    means = model(image, [layer])[layer].flatten(2).mean(dim=(0, 2))
-    order: list[int] = means.argsort(descending=True)[:count].tolist()
-    return order
 
 
 def _labelled(picture: Picture, label: str) -> Picture:

@@ -21,6 +21,7 @@ from pipeline.errors import UserError, did_you_mean, printable
 COMMANDS = {
     "list": "listing",
     "atlas": "atlas",
+    "explain": "explain",
     "gallery": "gallery",
     "plot-schedule": "plot_schedule",
     "save-look": "save_look",

@@ -27,7 +27,7 @@ from pipeline.errors import UserError, printable
 USAGE = """\
 usage: dreamreel INPUT [KEY=VALUE ...]        dream over a video or a picture
        dreamreel -m INPUT KEY=A,B [...]        render every combination of the values: a sweep
-       dreamreel COMMAND ...   list, atlas, shots, gallery, table, plot-schedule, save-look
+       dreamreel COMMAND ...   list, atlas, explain, shots, gallery, table, plot-schedule, save-look
 """
 EXAMPLES = """\
 Examples

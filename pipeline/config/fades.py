@@ -167,7 +167,8 @@ def _renewal(keys: Sequence[Named]) -> str:
         changes = following is not None and following.name != key.name
         if changes and key.way != "hold":
             # rising, so that most of it is replaced while the next name weighs more
-            since, whole = f"(frame / rate - {key.seconds})", f"({following.seconds} - {key.seconds})"
+            since = f"(frame / rate - {key.seconds})"
+            whole = f"({following.seconds} - {key.seconds})"
             rates.append(f"({2 * RENEWED} * {since} / {whole} / {whole})")
         elif switched:
             after = f"frame / rate - {key.seconds}"

@@ -103,8 +103,8 @@ class Label:
 @cache  # called at every frame, and compares a thousand names
 def class_number(name: str, classes: tuple[str, ...]) -> int:
     """Return the number of the class of this name, or raise UserError with similar names."""
-    normalised = [_normalise(known) for known in classes]
-    wanted = _normalise(name)
+    normalised = [normalise(known) for known in classes]
+    wanted = normalise(name)
     matches = [number for number, known in enumerate(normalised) if known == wanted]
     if len(matches) == 1:
         return matches[0]
@@ -127,10 +127,10 @@ def similar_classes(name: str, classes: Sequence[str]) -> list[str]:
     These are examples of a common name, then classes that contain the name as a word; if there are
     none, classes with a similar spelling.
     """
-    by_normalised = {_normalise(known): known for known in classes}
-    wanted = _normalise(name)
+    by_normalised = {normalise(known): known for known in classes}
+    wanted = normalise(name)
     kind = wanted if wanted in EXAMPLES else wanted.removesuffix("s")
-    examples = filter(by_normalised.get, map(_normalise, EXAMPLES.get(kind, ())))
+    examples = filter(by_normalised.get, map(normalise, EXAMPLES.get(kind, ())))
     word = re.compile(rf"\b{re.escape(kind)}s?\b")
     containing = (known for known in by_normalised if kind and word.search(known))
     found = list(dict.fromkeys([*examples, *containing]))
@@ -156,6 +156,6 @@ def _list_command(words: Sequence[str], classes: tuple[str, ...]) -> str:
     return command if is_default else f"{command}, with the same model settings,"
 
 
-def _normalise(name: str) -> str:
+def normalise(name: str) -> str:
     """Return the name normalised for comparison: tiger_cat, Tiger cat and tiger-cat are equal."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()

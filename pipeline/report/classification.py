@@ -17,6 +17,13 @@ LONGEST = 8 * SIDE
 """Maximum longer side in pixels, to bound memory; longer images are squeezed."""
 
 
+def as_in_training(image: Image) -> Image:
+    """Return the image, (1, 3, H, W), at the size at which classifiers are trained."""
+    scale = SIDE / min(image.shape[2:])
+    size = [min(LONGEST, round(side * scale)) for side in image.shape[2:]]
+    return F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
+
+
 @torch.no_grad()
 def top_classes(model: Model, image: Image, count: int = 5) -> dict[str, float]:
     """Return the `count` most likely classes, most likely first: name -> probability in [0, 1].
@@ -27,11 +34,8 @@ def top_classes(model: Model, image: Image, count: int = 5) -> dict[str, float]:
     score_layers = {layer: classes for layer, classes in model.scores.items() if classes}
     if not score_layers:
         return {}
-    scale = SIDE / min(image.shape[2:])
-    size = [min(LONGEST, round(side * scale)) for side in image.shape[2:]]
-    resized = F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
     probabilities: dict[str, list[float]] = {}
-    for layer, scores in model(resized, list(score_layers)).items():
+    for layer, scores in model(as_in_training(image), list(score_layers)).items():
         classes = score_layers[layer]
         if scores.shape == (1, len(classes)):  # otherwise these are not class scores
             scored = dict(zip(classes, scores[0].softmax(dim=0).tolist(), strict=True))

@@ -162,7 +162,7 @@ def test_slurm_gives_each_job_a_gpu_of_its_own(folder: Path, slurm: dict[str, st
 def test_a_job_of_slurms_that_runs_out_of_time_goes_on_to_the_same_bytes(
     folder: Path, slurm: dict[str, str]
 ) -> None:
-    counted(folder / "long.mp4", frames=6000)
+    counted(folder / "long.mp4", frames=2500)
     words = ("input=long.mp4", *LITTLE)
     # told to save after 25 seconds, some of which it takes to begin
     short = ("hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=35")

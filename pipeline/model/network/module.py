@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -97,6 +98,24 @@ class Network(nn.Module):
             layouts_by_name = self._tried(self._way.names)
             self._layers = [name for name, layout in layouts_by_name.items() if layout is not None]
         return self._layers
+
+    def shuffled(self, seed: int) -> Network:
+        """Return a network of the same shape whose weights are those of each layer, shuffled.
+
+        What it shows of a picture is not learnt: the control of Adebayo et al. 2018, "Sanity Checks
+        for Saliency Maps".
+        """
+        # what was derived from the weights is not copied
+        result = copy.copy(self)
+        for name in ("_way", "_blocks", "_last"):
+            result.__dict__.pop(name, None)
+        result._cuts, result._buffers = {}, dict(self._buffers)
+        result._modules = copy.deepcopy(self._modules)
+        generator = torch.Generator().manual_seed(seed)
+        for parameter in result._module.parameters():
+            order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+            parameter.data = parameter.data.flatten()[order].view_as(parameter)
+        return result
 
     def check_layers(self, layers: Iterable[str]) -> None:
         """Raise UserError unless the network has all of these layers."""

@@ -9,8 +9,8 @@ import torch
 import torchvision
 
 from pipeline.errors import UserError
-from pipeline.model.layer_names import VGG, owner_of, rename_of
 from pipeline.model import timm
+from pipeline.model.layer_names import VGG, owner_of, rename_of
 from pipeline.model.torchvision import bare_network, check_layers, torchvision_network
 
 IMAGE = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))

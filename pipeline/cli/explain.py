@@ -1,0 +1,89 @@
+"""A sheet of what the network sees in a picture and in its dream.
+
+dreamreel explain photo.jpg                       # photo.explain.png, .html and .json
+dreamreel explain photo.jpg objective=label objective.label="brown bear"
+dreamreel explain photo.jpg "explain.classes=[lion,tabby]" explain.control=true
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline.cli.exit_codes import print_text
+from pipeline.cli.settings_parser import settings_parser
+from pipeline.cli.shorthand import expand
+from pipeline.errors import UserError, printable
+from pipeline.explain.explanation import STEPS, explain
+from pipeline.explain.page import page
+from pipeline.explain.record import record
+from pipeline.explain.sheet import draw
+from pipeline.storage.atomic import atomic_write, disk_errors
+
+SUFFIX = ".explain.png"
+"""End of the default name of the sheet."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the sheet as a picture, as a page and as JSON. Raises UserError."""
+    parsed = parser().parse_intermixed_args(arguments)
+    settings = expand(parsed.settings)
+    sheet = _output(parsed.output, settings)
+    files = [sheet, sheet.with_suffix(".html"), sheet.with_suffix(".json")]
+    for file in files:
+        if file.exists() and not parsed.yes:
+            raise UserError(
+                f"output: must not exist yet, got {printable(file)}; add -y to replace it, or "
+                "choose another name with -o"
+            )
+    with tqdm(total=STEPS, unit="step", disable=None, leave=False) as bar:
+
+        def progress(step: str) -> None:
+            bar.set_description(step)
+            bar.update()
+
+        explanation = explain([word for word in settings if word != "overwrite=true"], progress)
+        progress("sheet")
+    with disk_errors(sheet):
+        with atomic_write(files[1]) as temporary:
+            temporary.write_text(page(explanation, sheet.name.removesuffix(SUFFIX)), "utf-8")
+        with atomic_write(files[2]) as temporary:
+            temporary.write_text(json.dumps(record(explanation), indent=2) + "\n", "utf-8")
+        with atomic_write(sheet) as temporary:
+            draw(explanation, temporary)
+    for file in files:
+        print_text(printable(file))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = settings_parser("explain", __doc__, "a picture")
+    result.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="sheet to write, .png; the page and the JSON are written next to it "
+        f"(INPUT{SUFFIX} in the current folder)",
+    )
+    result.add_argument("-y", "--yes", action="store_true", help="replace existing files")
+    return result
+
+
+def _output(given: Path | None, settings: Sequence[str]) -> Path:
+    """Return the path of the sheet. Raises UserError."""
+    if given is not None:
+        if given.suffix.lower() != ".png":
+            raise UserError(
+                f"-o: must end in .png, got {printable(given)}; "
+                f"write -o {printable(given.with_suffix('.png'))}"
+            )
+        return given
+    named = [word.removeprefix("input=") for word in settings if word.startswith("input=")]
+    if not named:
+        raise UserError("input: must be set, got nothing; name a picture: dreamreel explain a.jpg")
+    return Path(Path(named[-1].strip("'\"")).stem + SUFFIX)

@@ -1,0 +1,269 @@
+"""Everything that a sheet shows about a picture and its dream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from pipeline.config.compose import compose, compose_settings, compose_stage, settings_of
+from pipeline.errors import UserError, printable
+from pipeline.explain.attribution import ClassMaps, Evidence
+from pipeline.explain.channels import COUNT, DrawnChannel, drawn_channels, leading_channels
+from pipeline.explain.growth import TILE, WatchedDreamer, thumbnail
+from pipeline.explain.layers import (
+    Layer,
+    blocks_with_maps,
+    dream_with,
+    measure_layer,
+)
+from pipeline.frame import Image, Picture, to_image, to_picture
+from pipeline.jobs.job import Job
+from pipeline.model import Model
+from pipeline.model.network.module import Network
+from pipeline.model.network.outline import is_map
+from pipeline.objective.norm import Norm
+from pipeline.recording.recorder import NullRecorder
+from pipeline.render import render
+from pipeline.report.classification import top_classes
+
+SHAPING = ("objective", "dreamer", "look", "quality", "explain")
+"""Start of the settings that shape one dream, and do not apply to those of the layers."""
+LAYERS = 6
+"""Maximum number of layers that are shown."""
+TOP = 5
+"""Number of leading classes that are shown."""
+STEPS = 2 + LAYERS + COUNT
+"""Largest number of steps whose progress is shown."""
+MAPS = 3
+"""Number of classes with heat maps, unless they are named."""
+SNAPSHOTS = 4
+"""Number of pictures that show how the dream grows."""
+
+
+@dataclass(frozen=True)
+class ClassEvidence:
+    """A class in the picture and in its dream."""
+
+    name: str
+    """Name of the class."""
+    picture: Evidence
+    """What speaks for it in the picture."""
+    dream: Evidence
+    """What speaks for it in the dream."""
+    control: Evidence | None
+    """What speaks for it in the picture according to the network with shuffled weights. None: not
+    computed."""
+
+
+@dataclass(frozen=True)
+class LayerDream:
+    """What a layer makes of the picture."""
+
+    layer: Layer
+    """The layer."""
+    dream: Picture
+    """The dream."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How classes and picture change from step to step."""
+
+    probabilities: Mapping[str, Sequence[float]]
+    """Name of a class -> its probability before each gradient step, and in the dream."""
+    octaves: Sequence[int]
+    """Numbers of the steps with which a larger octave begins, from 0."""
+    pictures: Mapping[int, Picture]
+    """Number of gradient steps -> the dream after them."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a network sees in a picture and in its dream."""
+
+    picture: Picture
+    """The picture as it was dreamt on."""
+    dream: Picture
+    """Its dream, of the same size."""
+    scale: tuple[float, float]
+    """Pixels of the input per pixel of the picture, horizontally and vertically."""
+    steps: int
+    """Number of gradient steps of the dream, over all octaves."""
+    before: Mapping[str, float]
+    """Leading classes of the picture -> probability, the highest first."""
+    after: Mapping[str, float]
+    """The same for the dream."""
+    classes: Sequence[ClassEvidence]
+    """The classes with heat maps."""
+    layers: Sequence[LayerDream]
+    """What the layers make of the picture, from low to high."""
+    layer: str
+    """Layer of the channels."""
+    channels: Sequence[DrawnChannel]
+    """The channels of that layer that respond most to the picture."""
+    growth: Growth
+    """How the dream grows."""
+    cells: str
+    """Size of the heat maps before they are enlarged: "8x12"."""
+
+    @property
+    def has_control(self) -> bool:
+        """Whether the network with shuffled weights was asked too."""
+        return any(one.control is not None for one in self.classes)
+
+
+def explain(settings: Sequence[str], progress: Callable[[str], None]) -> Explanation:
+    """Return what the network sees in the picture that these settings name, and in its dream.
+
+    settings: KEY=VALUE as for a render of a still. progress: called with each step. Raises
+    UserError.
+    """
+    names, control = options(settings)
+    words = ["recipe=still", "dream_width=480", "compile=none", *settings, "overwrite=true"]
+    job = _only_picture(compose(*words, "frames=1"))
+    device = job.device
+    model = job.pipeline.model.to(device)
+    maps = ClassMaps.of(model, device)
+    chosen = maps.numbers(names)
+    progress("dream")
+    stages = job.pipeline.stages_at(0)
+    watched = WatchedDreamer(stages.dreamer, maps)
+    stages = replace(stages, dreamer=watched)
+    pipeline = replace(job.pipeline, stages_at=lambda _: stages)
+    (rendered,) = render(pipeline, NullRecorder(), seed=job.seed, device=device)
+    dream, picture = rendered.dream.image, rendered.canvas.picture
+    assert picture is not None
+    before, after = (top_classes(model, image, TOP) for image in (picture, dream))
+    chosen = chosen or maps.numbers(_leading(before, after))
+    progress("evidence")
+    shuffled = _shuffled(words, device) if control else None
+    in_picture, in_dream = (maps.evidence(image, chosen) for image in (picture, dream))
+    controls = {} if shuffled is None else shuffled.evidence(picture, chosen)
+    small = _small(words, model)
+    image = _first_image(small)
+    blocks = [
+        layer
+        for name in _spread(blocks_with_maps(model, image))
+        if (layer := measure_layer(model, name, device)) is not None
+    ]
+    layers = []
+    for layer in blocks:
+        progress(f"layer {layer.name}")
+        dreamt = dream_with(small, Norm(layers=(layer.name,), weights=None))
+        layers.append(LayerDream(layer, to_picture(dreamt)))
+    layer_name = _layer_of(rendered.gradient.objective.layers, blocks, model, picture)
+    channels = []
+    for number in leading_channels(model, picture, layer_name):
+        progress(f"channel {number} of {layer_name}")
+        channels += drawn_channels(model, picture, layer_name, [number], device)
+    clip = job.pipeline.clip
+    return Explanation(
+        picture=to_picture(picture),
+        dream=to_picture(dream),
+        scale=(clip.width / picture.shape[3], clip.height / picture.shape[2]),
+        steps=sum(rendered.dream.work.values()),
+        before=before,
+        after=after,
+        classes=[
+            ClassEvidence(name, in_picture[name], in_dream[name], controls.get(name))
+            for name in chosen
+        ],
+        layers=layers,
+        layer=layer_name,
+        channels=channels,
+        growth=_growth(watched, dream, maps, chosen),
+        cells="x".join(map(str, maps.grid(picture)[::-1])),
+    )
+
+
+def options(settings: Sequence[str]) -> tuple[Sequence[str | int], bool]:
+    """Return the values of explain.classes and explain.control. Raises UserError."""
+    cfg, _ = compose_settings(*settings)
+    given: Any = settings_of(cfg)["explain"]
+    names, control = given["classes"], given["control"]
+    if not isinstance(control, bool):
+        raise UserError(
+            f"explain.control: must be true or false, got {printable(repr(control))}; "
+            "set explain.control=true"
+        )
+    names = [] if names is None else names if isinstance(names, list) else [names]
+    if any(isinstance(name, bool) or not isinstance(name, str | int) for name in names):
+        raise UserError(
+            "explain.classes: must be null or a list of classes, got "
+            f"{printable(repr(names))}; set explain.classes=[tabby,castle]"
+        )
+    return names, control
+
+
+def _only_picture(job: Job) -> Job:
+    """Return the job if it has a single picture to dream on. Raises UserError."""
+    if job.stills is not None or job.pipeline.clip.count != 1:
+        raise UserError(
+            "explain: must be used with a single picture, got several; name one of them"
+        )
+    return job
+
+
+def _small(words: Sequence[str], model: Model) -> Job:
+    """Return the job that dreams on a small copy of the picture with the default dreamer."""
+    kept = [word for word in words if not word.lstrip("+~").startswith(SHAPING)]
+    job = compose(*kept, f"width={TILE}", "height=null", "frames=1")
+    return replace(job, pipeline=replace(job.pipeline, model=model))
+
+
+def _first_image(job: Job) -> Image:
+    picture = next(iter(job.pipeline.source.pictures()))
+    assert picture is not None
+    return to_image(picture, job.device)
+
+
+def _leading(before: Mapping[str, float], after: Mapping[str, float]) -> Sequence[str]:
+    """Return the classes to show: the first of the picture and of the dream, and the next ones."""
+    highest = {name: max(before.get(name, 0), after.get(name, 0)) for name in {**before, **after}}
+    first = [next(iter(before)), next(iter(after))]
+    return [*dict.fromkeys([*first, *sorted(highest, key=lambda name: -highest[name])])][:MAPS]
+
+
+def _spread(names: Sequence[str]) -> list[str]:
+    """Return at most LAYERS of the names, evenly spaced, with the first and the last."""
+    count = min(LAYERS, len(names))
+    return [names[round(k * (len(names) - 1) / max(1, count - 1))] for k in range(count)]
+
+
+def _layer_of(layers: Sequence[str], blocks: Sequence[Layer], model: Model, picture: Image) -> str:
+    """Return the layer whose channels are shown: the objective's, or else one that draws parts."""
+    with torch.no_grad():
+        for layer in layers:
+            if is_map(model(picture, [layer])[layer]):
+                return layer
+    parts = [layer.name for layer in blocks if layer.kind == "parts"]
+    return parts[-1] if parts else blocks[-1].name
+
+
+def _shuffled(words: Sequence[str], device: torch.device) -> ClassMaps:
+    """Return the heat maps of the network with the weights of each layer in random order."""
+    network = compose_stage("model", *words)
+    if not isinstance(network, Network):
+        raise UserError(
+            "explain.control: must be used with a single network, got several; choose one of them"
+        )
+    return ClassMaps.of(network.shuffled(0).to(device), device)
+
+
+def _growth(
+    watched: WatchedDreamer, dream: Image, maps: ClassMaps, chosen: Mapping[str, int]
+) -> Growth:
+    """Return how the classes and the dream have grown."""
+    shares = [*watched.shares, maps.probabilities(dream).cpu()]
+    pictures = [*watched.pictures, thumbnail(dream)]
+    last = len(pictures) - 1
+    shown = [round(last * (k + 1) / SNAPSHOTS) for k in range(SNAPSHOTS)]
+    sizes = watched.sizes
+    return Growth(
+        {name: [float(share[number]) for share in shares] for name, number in chosen.items()},
+        [k for k in range(1, len(sizes)) if sizes[k] != sizes[k - 1]],
+        {step: pictures[step] for step in shown},
+    )
