@@ -31,11 +31,18 @@ SUFFIX = ".explain.png"
 def main(arguments: Sequence[str]) -> None:
     """Write the sheet as a picture, as a page and as JSON. Raises UserError."""
     parsed = parser().parse_intermixed_args(arguments)
-    settings = expand(parsed.settings)
-    sheet = _output(parsed.output, settings)
+    words = expand(parsed.settings)
+    outputs = [word for word in words if word.startswith("output=")]
+    settings = [word for word in words if word not in (*outputs, "overwrite=true")]
+    given = Path(outputs[-1].removeprefix("output=")) if outputs else parsed.output
+    sheet = _output(given, settings)
     files = [sheet, sheet.with_suffix(".html"), sheet.with_suffix(".json")]
+    if not sheet.parent.is_dir():
+        raise UserError(
+            f"output: its folder must exist, got {printable(sheet.parent)}; create it first"
+        )
     for file in files:
-        if file.exists() and not parsed.yes:
+        if file.exists() and not parsed.yes and "overwrite=true" not in words:
             raise UserError(
                 f"output: must not exist yet, got {printable(file)}; add -y to replace it, or "
                 "choose another name with -o"
@@ -46,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
             bar.set_description(step)
             bar.update()
 
-        explanation = explain([word for word in settings if word != "overwrite=true"], progress)
+        explanation = explain(settings, progress)
         progress("sheet")
     with disk_errors(sheet):
         with atomic_write(files[1]) as temporary:
@@ -79,7 +86,7 @@ def _output(given: Path | None, settings: Sequence[str]) -> Path:
     if given is not None:
         if given.suffix.lower() != ".png":
             raise UserError(
-                f"-o: must end in .png, got {printable(given)}; "
+                f"output: must end in .png, got {printable(given)}; "
                 f"write -o {printable(given.with_suffix('.png'))}"
             )
         return given

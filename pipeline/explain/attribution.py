@@ -76,7 +76,7 @@ class ClassMaps:
         if not named:
             raise UserError(
                 "explain: must be used with a network that has class names, got one without; "
-                "set model=efficientnet_lite0, or model.labels=FILE"
+                "set model=efficientnet_lite0"
             )
         scores, classes = next(iter(named.items()))
         layers = list(model.layers())

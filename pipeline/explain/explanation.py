@@ -121,9 +121,13 @@ def explain(settings: Sequence[str], progress: Callable[[str], None]) -> Explana
     settings: KEY=VALUE as for a render of a still. progress: called with each step. Raises
     UserError.
     """
-    names, control = options(settings)
-    words = ["recipe=still", "dream_width=480", "compile=none", *settings, "overwrite=true"]
-    job = _only_picture(compose(*words, "frames=1"))
+    words = ["recipe=still", "dream_width=480", "compile=none", *_of_a_still(settings)]
+    names, control = options(words)
+    job = compose(*words)
+    if job.stills is not None:
+        raise UserError(
+            "explain: must be used with a single picture, got several; name one of them"
+        )
     device = job.device
     model = job.pipeline.model.to(device)
     maps = ClassMaps.of(model, device)
@@ -198,19 +202,22 @@ def options(settings: Sequence[str]) -> tuple[Sequence[str | int], bool]:
     return names, control
 
 
-def _only_picture(job: Job) -> Job:
-    """Return the job if it has a single picture to dream on. Raises UserError."""
-    if job.stills is not None or job.pipeline.clip.count != 1:
-        raise UserError(
-            "explain: must be used with a single picture, got several; name one of them"
-        )
-    return job
+def _of_a_still(settings: Sequence[str]) -> list[str]:
+    """Return the settings if they are those of a still. Raises UserError."""
+    for word in settings:
+        key, _, value = word.partition("=")
+        if key in ("frames", "plan", "part", "shots") or (key == "recipe" and value != "still"):
+            raise UserError(
+                f"{key}: must be left out, as a single picture is explained, got "
+                f"{printable(word)}; remove it"
+            )
+    return [*settings, "overwrite=true"]
 
 
 def _small(words: Sequence[str], model: Model) -> Job:
     """Return the job that dreams on a small copy of the picture with the default dreamer."""
     kept = [word for word in words if not word.lstrip("+~").startswith(SHAPING)]
-    job = compose(*kept, f"width={TILE}", "height=null", "frames=1")
+    job = compose(*kept, f"width={TILE}", "height=null")
     return replace(job, pipeline=replace(job.pipeline, model=model))
 
 

@@ -110,8 +110,12 @@ def test_files_are_replaced_if_that_is_asked_for(folder: Path, sheet: Path) -> N
     ("words", "line"),
     [
         (["width=64"], "input: must be set, got nothing"),
-        (["cup.png", "-o", "x.jpg"], "-o: must end in .png, got x.jpg; write -o x.png"),
+        (["cup.png", "-o", "x.jpg"], "output: must end in .png, got x.jpg; write -o x.png"),
+        (["cup.png", "-o", "no/x.png"], "output: its folder must exist, got no; create it first"),
         (["no.png"], "input: must be"),
+        (["."], "explain: must be used with a single picture"),
+        (["cup.png", "recipe=zoom"], "recipe: must be left out"),
+        (["cup.png", "frames=5"], "frames: must be left out"),
         (["cup.png", "explain.classes=[lions]"], "similar ones are "),
         (["cup.png", "explain.classes=[1.5]"], "explain.classes: must be null or a list of"),
         (["cup.png", "explain.control=maybe"], "explain.control: must be true or false"),
