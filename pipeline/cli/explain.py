@@ -3,6 +3,7 @@
 dreamreel explain photo.jpg                       # photo.explain.png, .html and .json
 dreamreel explain photo.jpg objective=label objective.label="brown bear"
 dreamreel explain photo.jpg "explain.classes=[lion,tabby]" explain.control=true
+dreamreel explain dream.mp4                       # a film of a finished render: dream.explain.mp4
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from tqdm import tqdm
 from pipeline.cli.exit_codes import print_text
 from pipeline.cli.settings_parser import settings_parser
 from pipeline.cli.shorthand import expand
+from pipeline.cli.task import log_to_stderr
+from pipeline.config.output_path import VIDEOS
 from pipeline.errors import UserError, printable
 from pipeline.explain.explanation import STEPS, explain
+from pipeline.explain.film import explain_film
 from pipeline.explain.page import page
 from pipeline.explain.record import record
 from pipeline.explain.sheet import draw
@@ -32,6 +36,10 @@ def main(arguments: Sequence[str]) -> None:
     """Write the sheet as a picture, as a page and as JSON. Raises UserError."""
     parsed = parser().parse_intermixed_args(arguments)
     words = expand(parsed.settings)
+    if len(words) == 1 and (video := Path(words[0].removeprefix("input="))).suffix in VIDEOS:
+        with log_to_stderr():
+            print_text(printable(explain_film(video, overwrite=parsed.yes)))
+        return
     outputs = [word for word in words if word.startswith("output=")]
     settings = [word for word in words if word not in (*outputs, "overwrite=true")]
     given = Path(outputs[-1].removeprefix("output=")) if outputs else parsed.output
@@ -68,7 +76,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = settings_parser("explain", __doc__, "a picture")
+    result = settings_parser("explain", __doc__, "a picture, or a video that was rendered,")
     result.add_argument(
         "-o",
         "--output",

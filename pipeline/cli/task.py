@@ -44,11 +44,11 @@ def task(cfg: DictConfig) -> None:
         folder = Path(os.path.relpath(hydra.runtime.output_dir))
         # sequential jobs need no prefix: the first line of each names the job
         sequential = str(hydra.launcher["_target_"]).endswith(SEQUENTIAL_LAUNCHER)
-        with _log_to_stderr("" if sequential else f"{folder.name}: "):
+        with log_to_stderr("" if sequential else f"{folder.name}: "):
             log.info(f"job {folder.name}" if sequential else "started")
             _run_sweep_job(cfg, folder)
         return
-    with _log_to_stderr():
+    with log_to_stderr():
         try:
             _check_single(cfg, str(hydra.launcher["_target_"]))
             _render(cfg)
@@ -130,10 +130,17 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
     if job.stills is not None:
         return summary(stills.run_stills(job))
     outcome = single.run(job)
+    line = summary(outcome)
+    if job.film:
+        from pipeline.explain.film import explain_film
+
+        log.info("%s", line)
+        film = explain_film(outcome.output, overwrite=job.overwrite)
+        line = f"{line}; what the network sees: {printable(film)}"
     if running is not None:
         running.stop = outcome.stop
         write_source_preview(job)
-    return summary(outcome)
+    return line
 
 
 def _warn_of_shadowing_package(folder: Path) -> None:
@@ -149,7 +156,7 @@ def _warn_of_shadowing_package(folder: Path) -> None:
 
 
 @contextmanager
-def _log_to_stderr(whose: str = "") -> Iterator[None]:
+def log_to_stderr(whose: str = "") -> Iterator[None]:
     """Print the log on stderr inside the block. whose: prefix of each line."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(f"{whose.replace('%', '%%')}%(message)s"))

@@ -55,6 +55,9 @@ ENCODERS = {
 STEMS = "++stems."
 """Beginning of an override for a further sound, which the user writes as audio.drums=drums.wav."""
 
+FILM = {f"explain={value}": f"explain.film={value}" for value in ("true", "false")}
+"""Short form of a setting -> the setting."""
+
 OWN_SOURCE = ("zoom", "still", "visualise", "growth")
 """Recipes that choose the source of an input picture themselves."""
 
@@ -89,7 +92,8 @@ def hydra_arguments(arguments: Sequence[str]) -> list[str]:
     The user's own presets, and those in the folder that --config-dir names, are registered with
     Hydra. The user's own defaults apply unless from= is given. Raises UserError.
     """
-    result_path, own_arguments = from_result.split_from(with_fades(arguments))
+    arguments = [FILM.get(word, word) for word in with_fades(arguments)]
+    result_path, own_arguments = from_result.split_from(arguments)
     if result_path is None:
         before = _own_defaults(own_arguments)
     else:

@@ -13,6 +13,7 @@ from typing import Any
 import hydra
 import torch
 import yaml
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
@@ -30,10 +31,11 @@ from pipeline.config.hydra_config import (
     yaml_of,
 )
 from pipeline.config.look_model import check_look
-from pipeline.config.output_path import check_bare_name, output_path_of
+from pipeline.config.output_path import check_bare_name, check_film, output_path_of
 from pipeline.config.provenance import embedded_settings, files
 from pipeline.config.settings import (
     PING_PONG,
+    ExplainSettings,
     GeneralSettings,
     check_snapshots,
     overlap_of,
@@ -93,6 +95,9 @@ def compose_settings(*overrides: str) -> tuple[DictConfig, dict[str, str]]:
 
     Leaves Hydra's global state unchanged. Raises UserError.
     """
+    # the command line calls this within a run of Hydra's, of which there may be only one
+    running = GlobalHydra.instance()
+    outer, running.hydra = running.hydra, None
     try:
         words = hydra_arguments(overrides)
         for word in words:
@@ -106,6 +111,7 @@ def compose_settings(*overrides: str) -> tuple[DictConfig, dict[str, str]]:
         raise UserError(error_line(error)) from error
     finally:
         untrusted.unregister()
+        running.hydra = outer
     choices: Any = OmegaConf.to_container(cfg.hydra.runtime.choices)
     with read_write(cfg), open_dict(cfg):
         del cfg["hydra"]
@@ -250,6 +256,9 @@ def compose_config(
     )
     clip = _with_sound(clip, general.sound, own=settings["audio"] is None)
     output = output_path_of(settings, source, encoder, choices, folder, overwrite=overwrite)
+    film = ExplainSettings.of(settings["explain"]).film and not general.plan
+    if film:
+        check_film(output, loop=settings["loop"], part=settings["part"], overwrite=overwrite)
     if own_process and is_automatic(os.environ):
         # an unfinished render is resumed with its own number of threads, however busy the cores are
         torch.set_num_threads(recorded_threads(work_dir(output)) or torch.get_num_threads())
@@ -309,6 +318,7 @@ def compose_config(
         plan=general.plan,
         stills=source if several else None,
         auxiliary_of=auxiliary_of if several else None,
+        film=film,
         description=describe(
             input_=input_files.get("input"),
             output=output,

@@ -15,6 +15,11 @@ from pipeline.jobs import stills
 from pipeline.jobs.output_path import check_output, default_output
 from pipeline.source import Source, StillCollection
 
+FILM_SUFFIX = ".explain.mp4"
+"""End of the name of the film of what the network sees."""
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm")
+"""Suffixes of results of which such a film can be made."""
+
 
 def output_path_of(
     settings: Mapping[str, Any],
@@ -53,4 +58,28 @@ def check_bare_name(output: Path) -> None:
         raise UserError(
             f"output: must be a file name without a folder in a sweep, got {printable(output)}, "
             f"because each job has its own folder; set output={printable(output.name)}"
+        )
+
+
+def film_path(output: Path) -> Path:
+    """Return the path of the film of what the network sees in a result."""
+    return output.with_name(output.name.removesuffix(output.suffix) + FILM_SUFFIX)
+
+
+def check_film(output: Path, *, loop: object, part: object, overwrite: bool) -> None:
+    """Raise UserError if no film can be made of the result of a render, or if it exists.
+
+    output: the result. loop, part: these settings.
+    """
+    kind = "a loop" if loop else "a part" if part else printable(output)
+    if loop or part or output.suffix.lower() not in VIDEOS:
+        raise UserError(
+            f"explain: must be used with a video file that does not loop, got {kind}; "
+            "set explain=false"
+        )
+    film = film_path(output)
+    if film.exists() and not overwrite:
+        raise UserError(
+            f"explain: must not exist yet, got {printable(film)}; add -y to replace it and "
+            f"{printable(output)}"
         )

@@ -17,7 +17,7 @@ RUN_KEYS = (
     *("part", "shots"),
 )
 """Settings that do not affect the pictures, at any nesting depth."""
-MODE_KEYS = ("plan", "profile", "compile", "snapshots")
+MODE_KEYS = ("plan", "profile", "compile", "snapshots", "explain")
 """Settings that do not affect the pictures, at the top level only: an encoder may have a `profile`
 of its own, and a dreamer `snapshots`."""
 

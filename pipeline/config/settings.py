@@ -95,6 +95,38 @@ class GeneralSettings:
         )
 
 
+@dataclass(frozen=True)
+class ExplainSettings:
+    """What is shown of what the network sees."""
+
+    film: bool
+    """Whether to make a film of it after the render."""
+    classes: Sequence[str | int]
+    """Names or numbers of classes with heat maps; none: the leading ones."""
+    control: bool
+    """Whether to show the heat maps of the network with shuffled weights too."""
+
+    @staticmethod
+    def of(node: object) -> ExplainSettings:
+        """Return the validated settings. node: the value of `explain`. Raises UserError."""
+        if not isinstance(node, Mapping):
+            raise UserError(
+                f"explain: must be true or false, got {printable(repr(node))}; set explain=true"
+            )
+        classes = node["classes"]
+        names = [] if classes is None else classes if isinstance(classes, list) else [classes]
+        if any(isinstance(name, bool) or not isinstance(name, str | int) for name in names):
+            raise UserError(
+                "explain.classes: must be null or a list of classes, got "
+                f"{printable(repr(classes))}; set explain.classes=[tabby,castle]"
+            )
+        return ExplainSettings(
+            film=parse_flag("explain.film", node["film"]),
+            classes=names,
+            control=parse_flag("explain.control", node["control"]),
+        )
+
+
 def parse_flag(key: str, value: object) -> bool:
     """Return the value. Raises UserError unless it is true or false."""
     if not isinstance(value, bool):

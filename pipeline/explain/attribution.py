@@ -123,18 +123,21 @@ class ClassMaps:
         result = {}
         for name, number in numbers.items():
             cells = self._grad_cam(seen, number)
-            heat = F.interpolate(cells, image.shape[2:], mode="bicubic").clamp_(min=0)[0, 0]
-            heat = heat / heat.max().clamp(min=1e-12)
+            heat = _enlarged(cells, image)
             row, column = divmod(int(heat.argmax()), heat.shape[1])
             covered, randomly = self._deleted(seen, cells, number)
             result[name] = Evidence(
                 probability=float(probabilities[number]),
-                heat=heat.cpu().numpy(),
+                heat=heat,
                 peak=(column, row),
                 covered=covered,
                 covered_randomly=randomly,
             )
         return result
+
+    def heat(self, image: Image, number: int) -> Heat:
+        """Return where an image, (1, 3, H, W), has evidence for the class of this number."""
+        return _enlarged(self._grad_cam(as_in_training(image), number), image)
 
     @torch.no_grad()
     def grid(self, image: Image) -> tuple[int, int]:
@@ -185,6 +188,13 @@ class ClassMaps:
         except RuntimeError:  # the map is a copy in another layout
             return False
         return True
+
+
+def _enlarged(cells: Tensor, image: Image) -> Heat:
+    """Return a map (1, 1, h, w) at the size of the image, from 0 to 1."""
+    heat = F.interpolate(cells, image.shape[2:], mode="bicubic").clamp_(min=0)[0, 0]
+    result: Heat = (heat / heat.max().clamp(min=1e-12)).cpu().numpy()
+    return result
 
 
 def _captum() -> Any:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
 from pipeline.config.compose import compose, compose_settings, compose_stage, settings_of
+from pipeline.config.settings import ExplainSettings
 from pipeline.errors import UserError, printable
 from pipeline.explain.attribution import ClassMaps, Evidence
 from pipeline.explain.channels import COUNT, DrawnChannel, drawn_channels, leading_channels
@@ -122,7 +122,7 @@ def explain(settings: Sequence[str], progress: Callable[[str], None]) -> Explana
     UserError.
     """
     words = ["recipe=still", "dream_width=480", "compile=none", *_of_a_still(settings)]
-    names, control = options(words)
+    shown = options(words)
     job = compose(*words)
     if job.stills is not None:
         raise UserError(
@@ -131,7 +131,7 @@ def explain(settings: Sequence[str], progress: Callable[[str], None]) -> Explana
     device = job.device
     model = job.pipeline.model.to(device)
     maps = ClassMaps.of(model, device)
-    chosen = maps.numbers(names)
+    chosen = maps.numbers(shown.classes)
     progress("dream")
     stages = job.pipeline.stages_at(0)
     watched = WatchedDreamer(stages.dreamer, maps)
@@ -143,7 +143,7 @@ def explain(settings: Sequence[str], progress: Callable[[str], None]) -> Explana
     before, after = (top_classes(model, image, TOP) for image in (picture, dream))
     chosen = chosen or maps.numbers(_leading(before, after))
     progress("evidence")
-    shuffled = _shuffled(words, device) if control else None
+    shuffled = _shuffled(words, device) if shown.control else None
     in_picture, in_dream = (maps.evidence(image, chosen) for image in (picture, dream))
     controls = {} if shuffled is None else shuffled.evidence(picture, chosen)
     small = _small(words, model)
@@ -183,23 +183,10 @@ def explain(settings: Sequence[str], progress: Callable[[str], None]) -> Explana
     )
 
 
-def options(settings: Sequence[str]) -> tuple[Sequence[str | int], bool]:
-    """Return the values of explain.classes and explain.control. Raises UserError."""
+def options(settings: Sequence[str]) -> ExplainSettings:
+    """Return the settings of the sheet. Raises UserError."""
     cfg, _ = compose_settings(*settings)
-    given: Any = settings_of(cfg)["explain"]
-    names, control = given["classes"], given["control"]
-    if not isinstance(control, bool):
-        raise UserError(
-            f"explain.control: must be true or false, got {printable(repr(control))}; "
-            "set explain.control=true"
-        )
-    names = [] if names is None else names if isinstance(names, list) else [names]
-    if any(isinstance(name, bool) or not isinstance(name, str | int) for name in names):
-        raise UserError(
-            "explain.classes: must be null or a list of classes, got "
-            f"{printable(repr(names))}; set explain.classes=[tabby,castle]"
-        )
-    return names, control
+    return ExplainSettings.of(settings_of(cfg)["explain"])
 
 
 def _of_a_still(settings: Sequence[str]) -> list[str]:

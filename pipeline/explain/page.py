@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from pipeline.explain import words
 from pipeline.explain.explanation import Explanation, Growth
-from pipeline.explain.sheet import LINES, overlay
+from pipeline.explain.overlay import overlay
+from pipeline.explain.sheet import LINES
 from pipeline.frame import Picture
 
 HERE = Path(__file__).parent / "browser"

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from pipeline.explain import words
-from pipeline.explain.attribution import Heat
 from pipeline.explain.explanation import ClassEvidence, Explanation
+from pipeline.explain.overlay import overlay
 from pipeline.frame import Picture
 
 COLUMNS = 6
@@ -22,14 +21,6 @@ INK, PAPER, BEFORE, AFTER = "#1c1b22", "#fbfaf8", "#8d8a99", "#6f3fd0"
 LINES = ("#6f3fd0", "#d0733f", "#2f8f6b", "#c23b6a", "#3f76d0", "#8a7a20")
 """Colours of the classes."""
 DPI = 100
-
-
-def overlay(picture: Picture, heat: Heat) -> Picture:
-    """Return a heat map over a picture of the same size: grey where there is no evidence."""
-    grey = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2) * 0.55 + 30
-    colours = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    share = np.clip(heat * 1.4, 0, 0.85)[..., None]
-    return np.asarray((grey * (1 - share) + colours * share).clip(0, 255), np.uint8)
 
 
 def draw(explanation: Explanation, path: Path) -> None:

@@ -83,6 +83,8 @@ class Job:
     auxiliary_of: Callable[[Source], AuxiliaryInputs] | None = None
     """Function from the source of a still to its mask and guide. None: those of the pipeline."""
 
+    film: bool = False
+    """Whether to make a second video, of what the network sees in the result."""
     description: tuple[str, ...] = ()
     """Lines that say what the job is about to do."""
 
