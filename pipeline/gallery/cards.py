@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.output_path import film_path
 from pipeline.errors import UserError, printable
 from pipeline.gallery.commands import from_job, full_size_command
 from pipeline.gallery.media import (
@@ -28,6 +29,8 @@ from pipeline.sweep.plan import PLAN, STATUS, JobState, Plan, Status, SweepJob, 
 
 LETTERS = 2000
 """Maximum number of characters of an error or a setting that are shown."""
+CLASSES = 3
+"""Maximum number of classes that are shown."""
 RATE = re.compile(r"[1-9][0-9]{0,8}(/[1-9][0-9]{0,8})?")
 """A frame rate in a report; excludes values that take long to parse, such as 1e999999999."""
 
@@ -54,6 +57,8 @@ class Metrics:
     """Number of frames rendered so far."""
     left: float | None = None
     """Estimated seconds until the job is done."""
+    classes: tuple[tuple[str, float], ...] = ()
+    """Leading classes of the last frame with their probability, the highest first."""
 
     @property
     def seconds(self) -> float | None:
@@ -81,6 +86,8 @@ class Card:
     """Result of the job so far. None: there is nothing to show."""
     source: Media | None
     """Preview of its source. None: it has none."""
+    explained: Path | None
+    """Film or sheet of what the network sees in the result. None: there is none."""
     path: str | None
     """Path of the finished result, relative to the folder of the sweep. None: it is not done."""
     seconds: float | None
@@ -143,6 +150,7 @@ def _card(sweep: Path, home: Path, plan: Plan, job: SweepJob) -> Card:
         figures=Metrics() if work is None else figures(work),
         media=None if folder is None else media_of(folder, status),
         source=None if work is None else source_of(work),
+        explained=None if output is None else _explained(output),
         path=printable_text(f"{job.name}/{status.output}")
         if _is_finished(status, output)
         else None,
@@ -154,6 +162,12 @@ def _card(sweep: Path, home: Path, plan: Plan, job: SweepJob) -> Card:
         again=from_job(home, job, plan.keys, suffix),
         whole=full_size_command(job, plan.keys, suffix),
     )
+
+
+def _explained(output: Path) -> Path | None:
+    """Return the film or the sheet of what the network sees in an output, if there is one."""
+    sheet = film_path(output).with_suffix(".png")
+    return next((path for path in (film_path(output), sheet) if is_plain(path)), None)
 
 
 def _is_finished(status: Status, output: Path | None) -> bool:
@@ -195,7 +209,7 @@ def _status(folder: Path) -> Status:
 def _report(work: Path) -> Metrics:
     content = _read(work / "report.json")
     gain, seconds = _map(content.get("gain")), _map(content.get("seconds_per_frame"))
-    count = partial(_count, content)
+    count, last = partial(_count, content), _map(_map(content.get("seen")).get("last"))
     return Metrics(
         frames=count("frames"),
         rate=_rate(content.get("rate")),
@@ -205,7 +219,15 @@ def _report(work: Path) -> Metrics:
         flicker=_number(content.get("flicker")),
         seconds_per_frame=_number(seconds.get("total")),
         done=count("frames"),
+        classes=_classes(_map(last.get("dream"))),
     )
+
+
+def _classes(seen: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+    """Return at most CLASSES classes with their probability, the highest first."""
+    shares = {name: share for name in seen if (share := _number(seen[name])) is not None}
+    leading = sorted(shares, key=lambda name: -shares[name])[:CLASSES]
+    return tuple((printable_text(name), shares[name]) for name in leading if 0 <= shares[name] <= 1)
 
 
 def _progress(work: Path) -> Metrics:

@@ -99,6 +99,42 @@ def test_nothing_outside_the_jobs_folder_is_shown(way: str, sweep: Path, red: Pa
     assert not list((sweep / "gallery").glob("*.webp"))
 
 
+@pytest.mark.parametrize(
+    ("last", "classes"),
+    [
+        (
+            {"cat": 0.1, "dog": 0.7, "x\n": 0.05, "last": 0.01},
+            [["dog", 0.7], ["cat", 0.1], ["x\\n", 0.05]],
+        ),
+        ({"cat": "much", "dog": 2, "fox": -1, "owl": None, "ant": True}, []),
+        ([["cat", 1]], []),
+    ],
+)
+def test_the_leading_classes_are_shown(
+    last: object, classes: list[object], sweep: Path, red: Path
+) -> None:
+    work = work_dir(finish(first(sweep), red))
+    (work / "report.json").write_text(
+        json.dumps({**REPORT, "seen": {"first": {}, "last": {"dream": last}}})
+    )
+    assert data_of(sweep)["cards"][0]["classes"] == classes
+
+
+def test_what_explains_a_result_is_linked_unless_it_is_a_link_itself(
+    sweep: Path, red: Path
+) -> None:
+    output = finish(first(sweep), red)
+    assert data_of(sweep)["cards"][0]["explained"] is None
+    film = output.with_name("dream.explain.mp4")
+    film.symlink_to(red)
+    assert data_of(sweep)["cards"][0]["explained"] is None
+    output.with_name("dream.explain.png").write_bytes(b"sheet")
+    assert data_of(sweep)["cards"][0]["explained"].endswith("/dream.explain.png")
+    film.unlink()
+    film.write_bytes(red.read_bytes())
+    assert data_of(sweep)["cards"][0]["explained"].endswith("/dream.explain.mp4")
+
+
 def test_the_source_is_shown_from_the_work_folder_alone(sweep: Path, red: Path) -> None:
     work = work_dir(finish(first(sweep), red))
     assert data_of(sweep)["cards"][0]["source"] is None

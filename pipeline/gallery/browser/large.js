@@ -180,6 +180,9 @@ const large = {
     if (keys.length) parts.push(make('h2', { textContent: 'Settings of this job' }), table(keys.map((key, at) => [key, plain(card.settings[at])])));
     const figures = measured(card);
     if (figures.length) parts.push(make('h2', { textContent: 'Result' }), table(figures));
+    const classes = card.classes.map(([name, share]) => [name, share < 0.01 ? 'under 1 %' : `${Math.round(100 * share)} %`]);
+    if (classes.length) parts.push(make('h2', { textContent: 'What the network sees in the last frame' }), table(classes));
+    if (card.explained) parts.push(make('p', {}, make('a', { href: card.explained, textContent: 'What the network sees, and where', target: '_blank', rel: 'noopener' })));
     parts.push(make('h2', { textContent: 'Note' }), this.note(card));
     parts.push(make('h2', { textContent: 'Command for the full clip' }), command(card.again, 'Copy the command'),
       make('h2', { textContent: 'The same command with every setting' }), command(card.whole, 'Copy the command with every setting'));
