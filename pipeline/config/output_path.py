@@ -14,9 +14,8 @@ from pipeline.errors import UserError, printable
 from pipeline.jobs import stills
 from pipeline.jobs.output_path import check_output, default_output
 from pipeline.source import Source, StillCollection
+from pipeline.storage.work_dir import film_path
 
-FILM_SUFFIX = ".explain.mp4"
-"""End of the name of the film of what the network sees."""
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm")
 """Suffixes of results of which such a film can be made."""
 
@@ -59,11 +58,6 @@ def check_bare_name(output: Path) -> None:
             f"output: must be a file name without a folder in a sweep, got {printable(output)}, "
             f"because each job has its own folder; set output={printable(output.name)}"
         )
-
-
-def film_path(output: Path) -> Path:
-    """Return the path of the film of what the network sees in a result."""
-    return output.with_name(output.name.removesuffix(output.suffix) + FILM_SUFFIX)
 
 
 def check_film(output: Path, *, loop: object, part: object, overwrite: bool) -> None:

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 
 from pipeline.config.compose import compose
-from pipeline.config.output_path import film_path
 from pipeline.errors import UserError, printable
 from pipeline.explain.attribution import ClassMaps
 from pipeline.explain.overlay import overlay
@@ -27,7 +26,7 @@ from pipeline.jobs.job import Job
 from pipeline.recording.fingerprint import contents
 from pipeline.report.progress import progress_bar, stop_requests
 from pipeline.source import Source
-from pipeline.storage.work_dir import log_to, read_json, work_dir, write_text
+from pipeline.storage.work_dir import film_path, log_to, read_json, work_dir, write_text
 
 PANEL = 480
 """Maximum width of source, dream and heat map, in pixels."""

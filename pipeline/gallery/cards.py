@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.output_path import film_path
 from pipeline.errors import UserError, printable
 from pipeline.gallery.commands import from_job, full_size_command
 from pipeline.gallery.media import (
@@ -24,7 +23,7 @@ from pipeline.gallery.media import (
     path_within,
     source_of,
 )
-from pipeline.storage.work_dir import work_dir
+from pipeline.storage.work_dir import film_path, work_dir
 from pipeline.sweep.plan import PLAN, STATUS, JobState, Plan, Status, SweepJob, read_plan, status_of
 
 LETTERS = 2000

@@ -17,11 +17,18 @@ from pipeline.storage.atomic import commit, temporary_path
 
 FOLDER = ".render"
 """Suffix of the name of a work folder, added to the name of the output."""
+FILM_SUFFIX = ".explain.mp4"
+"""End of the name of the film of what the network sees."""
 
 
 def work_dir(output: Path) -> Path:
     """Return the work folder of the render of this output."""
     return output.with_name(output.name + FOLDER)
+
+
+def film_path(output: Path) -> Path:
+    """Return the path of the film of what the network sees in a result."""
+    return output.with_name(output.name.removesuffix(output.suffix) + FILM_SUFFIX)
 
 
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:
