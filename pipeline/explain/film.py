@@ -28,13 +28,13 @@ from pipeline.report.progress import progress_bar, stop_requests
 from pipeline.source import Source
 from pipeline.storage.work_dir import film_path, log_to, read_json, work_dir, write_text
 
-PANEL = 480
+PANEL = 400
 """Maximum width of source, dream and heat map, in pixels."""
 STRIP = 132
 """Height of the strip in pixels."""
 SECONDS = 5
 """Seconds that the strip shows, up to the present frame."""
-EVERY = 2
+EVERY = 3
 """Frames between two heat maps."""
 SHOWN = 4
 """Number of classes that each moment of the strip shows."""

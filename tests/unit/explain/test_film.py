@@ -75,8 +75,8 @@ def test_cuts_are_marked_where_they_are(maps: ClassMaps) -> None:
 
 def test_wide_videos_are_shown_smaller(maps: ClassMaps) -> None:
     wide = Film(Moving(width=1440), Moving(width=1440), maps, frozenset(), CPU)
-    assert (wide.clip.width, wide.clip.height) == (3 * PANEL, 22 + STRIP)
-    assert next(iter(wide.pictures())).shape == (22 + STRIP, 3 * PANEL, 3)
+    assert (wide.clip.width, wide.clip.height) == (3 * PANEL, 18 + STRIP)
+    assert next(iter(wide.pictures())).shape == (18 + STRIP, 3 * PANEL, 3)
 
 
 def test_classes_have_colours_of_their_own() -> None:
