@@ -8,7 +8,6 @@ They are data and checked like presets of others: they cannot name code or files
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,16 +24,14 @@ from pipeline.config.documentation import (
 from pipeline.config.plain_data import MAX_BYTES, check_plain
 from pipeline.config.synonyms import near_setting
 from pipeline.errors import UserError, printable
+from pipeline.storage.user_folders import user_folder
 
 DEFAULTS = "defaults.yaml"
 
 
 def folder() -> Path:
     """Return the folder, whether it exists or not."""
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    # as the XDG base directory specification demands, a relative path counts as not set
-    home = Path(base) if Path(base).is_absolute() else Path("~/.config").expanduser()
-    return home / "dreamreel"
+    return user_folder("XDG_CONFIG_HOME", "~/.config")
 
 
 def summaries(group: str) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@ network and channel and kept in `~/.cache/dreamreel` (or `$XDG_CACHE_HOME/dreamr
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,6 +24,7 @@ from pipeline.frame import Image, Picture, to_picture
 from pipeline.model import Model
 from pipeline.objective.channel import Channel
 from pipeline.storage.atomic import atomic_write
+from pipeline.storage.user_folders import user_folder
 
 COUNT = 5
 """Number of channels that are shown."""
@@ -72,17 +72,9 @@ def leading_channels(model: Model, image: Image, layer: str) -> list[int]:
     return strongest_channels(model, image, layer, COUNT)
 
 
-def is_drawn(model: Model, layer: str, number: int) -> bool:
-    """Return whether the drawing of this channel is cached."""
-    return _cached(_path(model, layer, number)) is not None
-
-
 def cache_folder() -> Path:
     """Return the folder of the drawings, whether it exists or not."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # as the XDG base directory specification demands, a relative path counts as not set
-    home = Path(base) if Path(base).is_absolute() else Path("~/.cache").expanduser()
-    return home / "dreamreel" / "channels"
+    return user_folder("XDG_CACHE_HOME", "~/.cache") / "channels"
 
 
 def _path(model: Model, layer: str, number: int) -> Path:

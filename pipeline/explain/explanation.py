@@ -19,8 +19,7 @@ from pipeline.explain.layers import (
     dream_with,
     measure_layer,
 )
-from pipeline.frame import Image, Picture, to_image, to_picture
-from pipeline.jobs.job import Job
+from pipeline.frame import Clip, Image, Picture, to_image, to_picture
 from pipeline.model import Model
 from pipeline.model.network.module import Network
 from pipeline.model.network.outline import is_map
@@ -89,7 +88,8 @@ class Explanation:
     dream: Picture
     """Its dream, of the same size."""
     scale: tuple[float, float]
-    """Pixels of the input per pixel of the picture, horizontally and vertically."""
+    """Pixels of the input per pixel of the picture, horizontally and vertically; of the fitted
+    input if it was cropped or padded to another shape."""
     steps: int
     """Number of gradient steps of the dream, over all octaves."""
     before: Mapping[str, float]
@@ -138,7 +138,7 @@ def explain(settings: Sequence[str], progress: Callable[[str], None]) -> Explana
     stages = replace(stages, dreamer=watched)
     pipeline = replace(job.pipeline, stages_at=lambda _: stages)
     (rendered,) = render(pipeline, NullRecorder(), seed=job.seed, device=device)
-    dream, picture = rendered.dream.image, rendered.canvas.picture
+    dream, picture = rendered.image, rendered.canvas.picture
     assert picture is not None
     before, after = (top_classes(model, image, TOP) for image in (picture, dream))
     chosen = chosen or maps.numbers(_leading(before, after))
@@ -146,28 +146,17 @@ def explain(settings: Sequence[str], progress: Callable[[str], None]) -> Explana
     shuffled = _shuffled(words, device) if shown.control else None
     in_picture, in_dream = (maps.evidence(image, chosen) for image in (picture, dream))
     controls = {} if shuffled is None else shuffled.evidence(picture, chosen)
-    small = _small(words, model)
-    image = _first_image(small)
-    blocks = [
-        layer
-        for name in _spread(blocks_with_maps(model, image))
-        if (layer := measure_layer(model, name, device)) is not None
-    ]
-    layers = []
-    for layer in blocks:
-        progress(f"layer {layer.name}")
-        dreamt = dream_with(small, Norm(layers=(layer.name,), weights=None))
-        layers.append(LayerDream(layer, to_picture(dreamt)))
-    layer_name = _layer_of(rendered.gradient.objective.layers, blocks, model, picture)
+    layers = _layers(words, model, progress)
+    layer = _layer_of(rendered.gradient.objective.layers, layers, model, picture)
     channels = []
-    for number in leading_channels(model, picture, layer_name):
-        progress(f"channel {number} of {layer_name}")
-        channels += drawn_channels(model, picture, layer_name, [number], device)
-    clip = job.pipeline.clip
+    for number in leading_channels(model, picture, layer):
+        progress(f"channel {number} of {layer}")
+        channels += drawn_channels(model, picture, layer, [number], device)
+    height, width = _input_size(words, job.pipeline.clip)
     return Explanation(
         picture=to_picture(picture),
         dream=to_picture(dream),
-        scale=(clip.width / picture.shape[3], clip.height / picture.shape[2]),
+        scale=(width / picture.shape[3], height / picture.shape[2]),
         steps=sum(rendered.dream.work.values()),
         before=before,
         after=after,
@@ -176,7 +165,7 @@ def explain(settings: Sequence[str], progress: Callable[[str], None]) -> Explana
             for name in chosen
         ],
         layers=layers,
-        layer=layer_name,
+        layer=layer,
         channels=channels,
         growth=_growth(watched, dream, maps, chosen),
         cells="x".join(map(str, maps.grid(picture)[::-1])),
@@ -201,17 +190,32 @@ def _of_a_still(settings: Sequence[str]) -> list[str]:
     return [*settings, "overwrite=true"]
 
 
-def _small(words: Sequence[str], model: Model) -> Job:
-    """Return the job that dreams on a small copy of the picture with the default dreamer."""
+def _input_size(words: Sequence[str], shown: Clip) -> tuple[int, int]:
+    """Return height and width of the input in pixels; those of `shown` if it has another shape."""
+    kept = [word for word in words if word.partition("=")[0] not in ("width", "height")]
+    clip = compose(*kept).pipeline.clip
+    same = abs(clip.width / clip.height - shown.width / shown.height) < 0.05
+    return (clip.height, clip.width) if same else (shown.height, shown.width)
+
+
+def _layers(
+    words: Sequence[str], model: Model, progress: Callable[[str], None]
+) -> list[LayerDream]:
+    """Return what the layers make of a small copy of the picture, with the default dreamer."""
     kept = [word for word in words if not word.lstrip("+~").startswith(SHAPING)]
     job = compose(*kept, f"width={TILE}", "height=null")
-    return replace(job, pipeline=replace(job.pipeline, model=model))
-
-
-def _first_image(job: Job) -> Image:
+    job = replace(job, pipeline=replace(job.pipeline, model=model))
     picture = next(iter(job.pipeline.source.pictures()))
     assert picture is not None
-    return to_image(picture, job.device)
+    image = to_image(picture, job.device)
+    result = []
+    for name in _spread(blocks_with_maps(model, image)):
+        layer = measure_layer(model, name, job.device)
+        if layer is not None:
+            progress(f"layer {name}")
+            dream = dream_with(job, Norm(layers=(name,), weights=None))
+            result.append(LayerDream(layer, to_picture(dream)))
+    return result
 
 
 def _leading(before: Mapping[str, float], after: Mapping[str, float]) -> Sequence[str]:
@@ -227,14 +231,16 @@ def _spread(names: Sequence[str]) -> list[str]:
     return [names[round(k * (len(names) - 1) / max(1, count - 1))] for k in range(count)]
 
 
-def _layer_of(layers: Sequence[str], blocks: Sequence[Layer], model: Model, picture: Image) -> str:
+def _layer_of(
+    layers: Sequence[str], dreams: Sequence[LayerDream], model: Model, picture: Image
+) -> str:
     """Return the layer whose channels are shown: the objective's, or else one that draws parts."""
     with torch.no_grad():
         for layer in layers:
             if is_map(model(picture, [layer])[layer]):
                 return layer
-    parts = [layer.name for layer in blocks if layer.kind == "parts"]
-    return parts[-1] if parts else blocks[-1].name
+    parts = [one.layer.name for one in dreams if one.layer.kind == "parts"]
+    return parts[-1] if parts else dreams[-1].layer.name
 
 
 def _shuffled(words: Sequence[str], device: torch.device) -> ClassMaps:

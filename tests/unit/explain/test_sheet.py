@@ -47,7 +47,8 @@ def explained(folder: Path, *words: str) -> Ran:
 
 @pytest.fixture(scope="module")
 def sheet(folder: Path) -> Path:
-    ran = explained(folder, "cup.png", "explain.classes=[espresso,lion]", *QUICK)
+    words = ("explain.classes=[espresso,lion]", "width=280", *QUICK)  # the input is 300 wide
+    ran = explained(folder, "cup.png", *words)
     assert ran.code == 0, ran.err
     assert ran.out.split() == ["cup.explain.png", "cup.explain.html", "cup.explain.json"]
     return folder / "cup.explain.png"
