@@ -55,6 +55,8 @@ RELEASE = 0.15
 """Time constant in seconds with which a feature decays; it rises immediately."""
 LAG = 3
 """Hops between the two spectra that are compared for onsets."""
+PARTS = 8
+"""Parts of a hop whose energy is measured: 3 ms each."""
 NEIGHBOURHOOD = 0.5
 """Length in seconds of the centred window whose mean flux is the baseline for onsets."""
 MIN_FLUX = 0.02
@@ -112,7 +114,7 @@ def analyse_audio(clip: Clip, names: Collection[str] = SOUND, *, limits: Limits)
             "audio: must be set for schedules that use sound, got an input without sound; "
             "set audio=FILE"
         )
-    levels, flux = _analysed(_samples(clip.tracks, limits))
+    levels, flux, energy = _analysed(_samples(clip.tracks, limits))
     if not (levels[:, 0] > SILENCE).any():
         log.warning(
             "%s: the first sound track (%s) is silent in the rendered part, so %s stay 0; "
@@ -131,7 +133,8 @@ def analyse_audio(clip: Clip, names: Collection[str] = SOUND, *, limits: Limits)
     columns += [_window_maximum(at, heard, figure, 1 / float(clip.rate)) for figure in onsets]
     if set(names) & set(RHYTHM):
         sounds = at <= heard[-1] if len(heard) else np.zeros(count, bool)
-        columns += [column * sounds for column in rhythm(flux[:, 0], flux[:, 1], step).at(at)]
+        beats = rhythm(flux[:, 0], flux[:, 1], energy, step)
+        columns += [column * sounds for column in beats.at(at)]
     else:
         columns += [np.zeros(count)] * len(RHYTHM)
     return AudioFeatures(np.stack(columns, axis=1).astype(np.float32))
@@ -182,9 +185,13 @@ def _samples(tracks: Tracks, limits: Limits, size: int = 1 << 18) -> Iterator[Sa
             check_not_killed(process, tracks.path)
 
 
-def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the amplitudes of the bands and their spectral flux, (hops, 4) each.
+def _analysed(
+    pieces: Iterator[Samples],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the amplitudes of the bands and their spectral flux, (hops, 4), and the energy.
 
+    The energy of the differences between samples has PARTS values per hop, (hops, PARTS): attacks
+    show in it at once, but late in the flux of tones that swell.
     The window of each hop is centred on its sample. The power of both channels is added: in a
     mono mix, opposite phases would cancel.
     """
@@ -199,6 +206,8 @@ def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.N
     before: deque[npt.NDArray[np.float64]] = deque(maxlen=LAG)
     levels: list[list[float]] = []
     flux: list[list[float]] = []
+    energy: list[npt.NDArray[np.float64]] = []
+    middle = slice((WINDOW - HOP) // 2, (WINDOW + HOP) // 2)
     for look in _windows(pieces):
         power = _power(look * long)
         # scaled so that a full-scale sine has amplitude 1
@@ -208,8 +217,11 @@ def _analysed(pieces: Iterator[Samples]) -> tuple[npt.NDArray[np.float64], npt.N
         rise = np.maximum(spectrum - before[0], 0) if before else np.zeros(SHORT // 2 + 1)
         flux.append([float(rise[band].mean()) for band in short_masks])
         before.append(spectrum)
+        changes = np.diff(look[middle], axis=0, prepend=look[middle][:1])
+        energy.append(np.square(changes).reshape(PARTS, -1).mean(axis=1, dtype=np.float64))
     shape = -1, len(BANDS)
-    return np.array(levels).reshape(shape), np.array(flux).reshape(shape)
+    energies = np.array(energy).reshape(-1, PARTS)
+    return np.array(levels).reshape(shape), np.array(flux).reshape(shape), energies
 
 
 def _power(look: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

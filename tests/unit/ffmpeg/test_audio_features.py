@@ -103,6 +103,7 @@ def test_the_size_of_the_pieces_changes_no_bit(tmp_path: Path) -> None:
     )
     assert np.array_equal(one[0], other[0])
     assert np.array_equal(one[1], other[1])
+    assert np.array_equal(one[2], other[2])
 
 
 def test_what_has_no_sound_is_refused(tmp_path: Path) -> None:
@@ -196,6 +197,32 @@ def test_beats_are_found_and_stay_right(bpm: float, seconds: float, tmp_path: Pa
     assert np.sum((beats > inner[0] - 0.1) & (beats < inner[-1] + 0.1)) == len(inner)
     bars = np.flatnonzero(np.diff(bar) < -0.5) / rate
     assert max(np.abs(bars - time).min() for time in expected[6:-6:4]) < 0.05
+
+
+def chords(folder: Path, bpm: float, seconds: float, *, first: float = 0.37) -> Path:
+    """Chords with a soft attack that last until the next one, over soft noise."""
+    rng = np.random.default_rng(1)
+    samples = 0.001 * rng.standard_normal(round(seconds * HERTZ))
+    gap = round(60 / bpm * HERTZ)
+    t = np.arange(gap) / HERTZ
+    shape = np.minimum(1, t / 0.03) * np.exp(-t * 2)
+    for time in np.arange(first, seconds - 60 / bpm, 60 / bpm):
+        notes = 110 * 2 ** (rng.integers(0, 24, 3) / 12)
+        tone = sum(np.sin(2 * np.pi * note * k * t) / k for note in notes for k in (1, 2, 3, 4))
+        start = round(time * HERTZ)
+        samples[start : start + gap] += 0.1 * shape * tone
+    return written(folder, samples)
+
+
+def test_beats_of_chords_are_where_they_begin(tmp_path: Path) -> None:
+    rate, first, bpm, seconds = 100, 0.37, 96, 40
+    clip = Clip(48, 64, Fraction(rate), count=seconds * rate)
+    audio = with_audio(clip, chords(tmp_path, bpm, seconds), LIMITS)
+    found = analyse_audio(audio, {"beat"}, limits=LIMITS)
+    beats = np.flatnonzero(np.diff(found.figures[:, SOUND.index("beat")]) < -0.5) / rate
+    late = [min(beats - time, key=abs) for time in np.arange(first, seconds - 1, 60 / bpm)[2:-2]]
+    assert abs(float(np.median(late))) < 0.025
+    assert max(map(abs, late)) < 0.05
 
 
 def test_bands_have_onsets_of_their_own(tmp_path: Path) -> None:
