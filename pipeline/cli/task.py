@@ -129,11 +129,13 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
         return f"{running.line} (already done)"
     if job.stills is not None:
         return summary(stills.run_stills(job))
+    if job.film:
+        from pipeline.explain.film import check_network, explain_film
+
+        check_network(job)
     outcome = single.run(job)
     line = summary(outcome)
     if job.film:
-        from pipeline.explain.film import explain_film
-
         log.info("%s", line)
         film = explain_film(outcome.output, overwrite=job.overwrite)
         line = f"{line}; what the network sees: {printable(film)}"

@@ -148,6 +148,11 @@ class Film:
         return chart
 
 
+def check_network(job: Job) -> None:
+    """Raise UserError if no film can be made with the network of this job."""
+    ClassMaps.of(job.pipeline.model.to(job.device), job.device)
+
+
 def explain_film(result: Path, *, overwrite: bool = False) -> Path:
     """Make the film of a finished render and return its path. Raises UserError.
 

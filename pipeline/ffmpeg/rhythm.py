@@ -89,7 +89,7 @@ def _lateness(hops: Values, energy: Values) -> float:
         float(rise[np.clip(np.rint(places - shift).astype(int), 0, len(rise) - 1)].mean())
         for shift in shifts
     ]
-    return float(shifts[int(np.argmax(means))]) / parts
+    return float(shifts[int(np.argmax(means))] / parts)
 
 
 def _refined(hops: npt.NDArray[np.int64], flux: Values) -> Values:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.clips import counted, video
-from helpers.command_line import rendered, run
+from helpers.command_line import TOY, rendered, run
 
 from pipeline.config.compose import compose_stage
 from pipeline.errors import UserError
@@ -152,6 +152,7 @@ def test_a_film_that_is_there_is_kept(folder: Path) -> None:
     [
         (("explain.film=maybe",), "explain.film: must be true or false, got 'maybe'"),
         (("explain=5",), "explain: must be true or false, got 5; set explain=true"),
+        (("explain=true", *TOY), "explain: must be used with a network that has class names"),
         (("explain=true", "loop=true"), "explain: must be used with a video file that does not"),
         (("explain=true", "loop=pingpong"), "explain: must be used with a video file that"),
         (("explain=true", "output=frames"), "explain: must be used with a video file that does"),
