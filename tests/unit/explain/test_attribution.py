@@ -80,7 +80,7 @@ def test_maps_point_at_the_object_and_covering_it_costs_more_than_covering_anyth
 def test_maps_of_a_network_with_shuffled_weights_point_nowhere(maps: ClassMaps) -> None:
     network = maps.model
     assert isinstance(network, Network)
-    hits = [hit for seed in (0, 1) for hit, _ in pointed(ClassMaps.of(network.shuffled(seed), CPU))]
+    hits = [hit for hit, _ in pointed(ClassMaps.of(network.shuffled(0), CPU))]
     assert 0.3 < fmean(hits) < 0.7
 
 
