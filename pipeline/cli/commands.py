@@ -59,8 +59,8 @@ def run_command(command: str, arguments: Sequence[str] | None = None) -> NoRetur
         module.main(sys.argv[1:] if arguments is None else list(arguments))
     except UserError as error:
         end(2, str(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt as stop:
+        end(130, str(stop))
     except Exception:
         end(1, f"internal error, please report it:\n{traceback.format_exc()}")
     sys.exit(0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -65,7 +66,7 @@ class Film:
         height, width = self._panel
         return replace(clip, height=height + STRIP, width=3 * width, depth=8, sphere="")
 
-    def pictures(self, start: int = 0) -> Iterator[Picture]:
+    def pictures(self, start: int = 0) -> Generator[Picture, None, None]:
         """Yield the pictures from frame `start`, (H, W, 3) uint8 RGB."""
         rate = float(self.clip.rate)
         history = max(2, round(SECONDS * rate))
@@ -154,12 +155,11 @@ def check_network(job: Job) -> None:
 
 
 def explain_film(result: Path, *, overwrite: bool = False) -> Path:
-    """Make the film of a finished render and return its path. Raises UserError.
+    """Make the film of a finished render and return its path.
 
-    result: a video whose work folder is still there.
-
-    Progress, resuming and files are those of a render. Raises KeyboardInterrupt after the frame
-    during which the user pressed Ctrl-C, with the line that says how to resume.
+    result: a video whose work folder is still there. Progress, resuming and files are those of a
+    render. Raises UserError, and KeyboardInterrupt after the frame during which the user pressed
+    Ctrl-C, with the line that says how to resume.
     """
     output = film_path(result)
     report = read_json(work_dir(result) / "report.json")
@@ -184,14 +184,15 @@ def explain_film(result: Path, *, overwrite: bool = False) -> Path:
         write_text(recording.folder / "recipe.yaml", job.settings)
         state, count = recording.state, film.clip.count
         done = progress_bar(count, "frame", recording.folder, state.index)
-        with closing(film.pictures(state.index)) as pictures, done as progress:  # type: ignore[type-var]
+        with closing(film.pictures(state.index)) as pictures, done as progress:
             for picture in pictures:
                 before, state = state, replace(state, index=state.index + 1)
                 recording.add([picture], before, state, starts_shot=before.index in film.cuts)
                 progress(None)
                 if stop and state.index != count:
                     so_far, _, _ = recording.stop().rpartition("; ")
-                    again = f"run dreamreel explain {printable(result)} to resume"
+                    name = printable(shlex.quote(str(result)))
+                    again = f"run dreamreel explain {name} to resume"
                     raise KeyboardInterrupt(f"{so_far}; {again}")
         recording.finish()
     return output
@@ -199,7 +200,7 @@ def explain_film(result: Path, *, overwrite: bool = False) -> Path:
 
 def _job(result: Path, output: Path, *, overwrite: bool) -> Job:
     """Return the job of the render, with another output. Raises UserError."""
-    words = [f"from='{work_dir(result) / 'recipe.yaml'}'", f"output='{output}'", "encoder=h264"]
+    words = [f"from={work_dir(result) / 'recipe.yaml'}", f"output={output}", "encoder=h264"]
     job = compose(*words, "snapshots=null", "compile=none", f"overwrite={str(overwrite).lower()}")
     if job.mirrored or job.pipeline.loop.overlap:
         raise UserError(
@@ -212,7 +213,7 @@ def _film(job: Job, result: Path, report: Mapping[str, Any]) -> Film:
     source = job.pipeline.source
     device = job.device
     maps = ClassMaps.of(job.pipeline.model.to(device), device)
-    shown = compose(f"input='{result}'", "dreamer=none", "output=none.mp4", "overwrite=true")
+    shown = compose(f"input={result}", "dreamer=none", "output=none.mp4", "overwrite=true")
     cuts = frozenset(cut for cut in report.get("cuts", ()) if isinstance(cut, int))
     return Film(source, shown.pipeline.source, maps, cuts, device)
 

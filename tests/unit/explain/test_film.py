@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,6 +94,7 @@ def test_what_is_no_result_is_refused(tmp_path: Path) -> None:
         explain_film(tmp_path / "no.mp4")
 
 
+NAME, FILM = "it's a, b.mp4", "it's a, b.explain.mp4"
 SETTINGS = ("width=128", "dreamer.octaves=1", "dreamer.iterations=1", "explain=true")
 
 
@@ -101,13 +104,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = tmp_path_factory.mktemp("film")
     sine = ("-f", "lavfi", "-t", "0.48", "-i", "sine")
     counted(result / "clip.mp4", frames=12, before=sine)
-    ran = rendered("clip.mp4", *SETTINGS, "-o", "x.mp4", cwd=result)
-    assert ran.out.strip().endswith("; what the network sees: x.explain.mp4")
+    ran = rendered("clip.mp4", *SETTINGS, "-o", NAME, cwd=result)
+    assert ran.out.strip().endswith("; what the network sees: " + FILM)
     return result
 
 
 def test_a_render_makes_a_film_of_the_same_length_and_sound(folder: Path) -> None:
-    one, whole = video(folder / "x.mp4"), video(folder / "x.explain.mp4")
+    one, whole = video(folder / NAME), video(folder / FILM)
     assert whole.clip.count == one.clip.count == 12
     assert whole.clip.rate == one.clip.rate
     assert whole.clip.width == 3 * one.clip.width
@@ -122,7 +125,7 @@ def test_an_interrupted_film_goes_on_to_the_same_bytes(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    whole = Path("x.explain.mp4").read_bytes()
+    whole = Path(FILM).read_bytes()
     recorded, left = Recording.add, [5]
 
     def add(*arguments: object, **options: object) -> None:
@@ -132,19 +135,20 @@ def test_an_interrupted_film_goes_on_to_the_same_bytes(
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(Recording, "add", add)
-    with pytest.raises(KeyboardInterrupt, match=r"after frame 5.*run dreamreel explain x\.mp4 to"):
-        explain_film(Path("x.mp4"), overwrite=True)
-    assert Path("x.explain.mp4").read_bytes() == whole  # still the earlier one
-    assert explain_film(Path("x.mp4"), overwrite=True) == Path("x.explain.mp4")
-    assert Path("x.explain.mp4").read_bytes() == whole
+    again = re.escape(f"run dreamreel explain {shlex.quote(NAME)} to resume")
+    with pytest.raises(KeyboardInterrupt, match=f"after frame 5.*{again}"):
+        explain_film(Path(NAME), overwrite=True)
+    assert Path(FILM).read_bytes() == whole  # still the earlier one
+    assert explain_film(Path(NAME), overwrite=True) == Path(FILM)
+    assert Path(FILM).read_bytes() == whole
     assert left[0] == 5 - 5 - 8  # the newest frame was made again
 
 
 def test_a_film_that_is_there_is_kept(folder: Path) -> None:
-    line = run("explain", "x.mp4", cwd=folder).line
-    assert "must not exist yet, got x.explain.mp4" in line
-    line = run("clip.mp4", *SETTINGS, "-o", "y.mp4", "output=x.mp4", cwd=folder).line
-    assert "got x.mp4" in line
+    line = run("explain", NAME, cwd=folder).line
+    assert f"must not exist yet, got {FILM}" in line
+    line = run("clip.mp4", *SETTINGS, "-o", "y.mp4", f"output={NAME}", cwd=folder).line
+    assert f"got {NAME}" in line
 
 
 @pytest.mark.parametrize(
