@@ -97,7 +97,7 @@ class GeneralSettings:
 
 @dataclass(frozen=True)
 class ExplainSettings:
-    """What is shown of what the network sees."""
+    """Settings of the sheet and of the film that explain a dream."""
 
     film: bool
     """Whether to make a film of it after the render."""

@@ -47,7 +47,7 @@ class DrawnChannel:
     number: int
     """Its number, from 0."""
     drawing: Picture
-    """What it responds to most, drawn out of noise, (SIDE, SIDE, 3)."""
+    """Feature visualisation, drawn out of noise, (SIDE, SIDE, 3)."""
     heat: Heat
     """Where it responds to the picture, at the picture's size."""
 

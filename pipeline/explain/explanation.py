@@ -59,7 +59,7 @@ class ClassEvidence:
 
 @dataclass(frozen=True)
 class LayerDream:
-    """What a layer makes of the picture."""
+    """The picture dreamt with a single layer."""
 
     layer: Layer
     """The layer."""
@@ -99,7 +99,7 @@ class Explanation:
     classes: Sequence[ClassEvidence]
     """The classes with heat maps."""
     layers: Sequence[LayerDream]
-    """What the layers make of the picture, from low to high."""
+    """The picture dreamt with single layers, from low to high."""
     layer: str
     """Layer of the channels."""
     channels: Sequence[DrawnChannel]
@@ -201,7 +201,7 @@ def _input_size(words: Sequence[str], shown: Clip) -> tuple[int, int]:
 def _layers(
     words: Sequence[str], model: Model, progress: Callable[[str], None]
 ) -> list[LayerDream]:
-    """Return what the layers make of a small copy of the picture, with the default dreamer."""
+    """Return a small copy of the picture dreamt with single layers, by the default dreamer."""
     kept = [word for word in words if not word.lstrip("+~").startswith(SHAPING)]
     job = compose(*kept, f"width={TILE}", "height=null")
     job = replace(job, pipeline=replace(job.pipeline, model=model))

@@ -102,8 +102,7 @@ class Network(nn.Module):
     def shuffled(self, seed: int) -> Network:
         """Return a network of the same shape whose weights are those of each layer, shuffled.
 
-        What it shows of a picture is not learnt: the control of Adebayo et al. 2018, "Sanity Checks
-        for Saliency Maps".
+        It is a control for heat maps, as in Adebayo et al. 2018, "Sanity Checks for Saliency Maps".
         """
         # what was derived from the weights is not copied
         result = copy.copy(self)
