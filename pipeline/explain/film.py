@@ -35,8 +35,9 @@ STRIP = 132
 """Height of the strip in pixels."""
 SECONDS = 5
 """Seconds that the strip shows, up to the present frame."""
-EVERY = 3
-"""Frames between two heat maps."""
+EVERY, MAP_EVERY = 2, 4
+"""Frames from one classification to the next, and from one heat map to the next, a multiple of it:
+each costs a good part of a gradient step, and both change little from frame to frame."""
 SHOWN = 4
 """Number of classes that each moment of the strip shows."""
 BACKGROUND, INK = 24, 230
@@ -70,9 +71,11 @@ class Film:
         """Yield the pictures from frame `start`, (H, W, 3) uint8 RGB."""
         rate = float(self.clip.rate)
         history = max(2, round(SECONDS * rate))
-        begin = max(0, start - history + 1)  # the strip shows what was before
+        # the strip and the map show frames before
+        begin = max(0, start - max(history, MAP_EVERY)) // EVERY * EVERY
         strip: deque[dict[int, float] | None] = deque(maxlen=history)
         size, before, heat = self._panel, None, None
+        leading: dict[int, float] = {}
         sources: Any = self.source.pictures(begin)
         results: Any = self.result.pictures(begin)
         with closing(sources), closing(results):
@@ -84,14 +87,14 @@ class Film:
                 before = before if picture is None else _panel(picture, size)
                 seen = _panel(dream, size)
                 image = to_image(seen, self.device)
-                probabilities = self.maps.probabilities(image)
-                shares, numbers = probabilities.topk(SHOWN)
-                leading = dict(zip(numbers.tolist(), shares.tolist(), strict=True))
+                if index % EVERY == 0:
+                    probabilities = self.maps.probabilities(image)
+                    shares, numbers = probabilities.topk(SHOWN)
+                    leading = dict(zip(numbers.tolist(), shares.tolist(), strict=True))
                 if index in self.cuts and index:
                     strip.append(None)
                 strip.append(leading)
-                # A map costs as much as the classes, and changes little from frame to frame.
-                if index % EVERY == 0 and index > start - EVERY:
+                if index % MAP_EVERY == 0 and index > start - MAP_EVERY:
                     number = next(iter(leading))
                     heat = self.maps.heat(image, number)
                 if index >= start:

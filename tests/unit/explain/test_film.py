@@ -34,11 +34,12 @@ class Moving:
     count: int = 30
     footage: int = 1000
     width: int = 96
+    rate: Fraction = Fraction(4)
 
     @property
     def clip(self) -> Clip:
         """Size, rate and length."""
-        return Clip(64, self.width, Fraction(4), self.count)
+        return Clip(64, self.width, self.rate, self.count)
 
     def pictures(self, start: int = 0) -> Iterator[Picture | None]:
         """Yield the pictures."""
@@ -65,6 +66,14 @@ def test_the_film_is_the_same_from_any_frame_on(maps: ClassMaps, start: int, foo
     assert all(picture.shape == (64 + STRIP, 3 * 96, 3) for picture in whole)
     for index, picture in enumerate(islice(one.pictures(start), 3), start):
         assert np.array_equal(picture, whole[index])
+
+
+def test_a_slow_film_is_the_same_from_any_frame_on(maps: ClassMaps) -> None:
+    slow = Moving(count=12, rate=Fraction(1, 5))  # the strip shows two frames
+    one = Film(slow, slow, maps, frozenset(), CPU)
+    whole = list(one.pictures())
+    for start in range(12):
+        assert np.array_equal(next(one.pictures(start)), whole[start])
 
 
 def test_cuts_are_marked_where_they_are(maps: ClassMaps) -> None:
