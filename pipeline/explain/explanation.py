@@ -81,7 +81,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a network sees in a picture and in its dream."""
+    """The figures and pictures of a sheet."""
 
     picture: Picture
     """The picture as it was dreamt on."""
@@ -193,6 +193,8 @@ def _of_a_still(settings: Sequence[str]) -> list[str]:
 def _input_size(words: Sequence[str], shown: Clip) -> tuple[int, int]:
     """Return height and width of the input in pixels; those of `shown` if it has another shape."""
     kept = [word for word in words if word.partition("=")[0] not in ("width", "height")]
+    if len(kept) == len(words):  # without a size, the picture is as large as the input
+        return shown.height, shown.width
     clip = compose(*kept).pipeline.clip
     same = abs(clip.width / clip.height - shown.width / shown.height) < 0.05
     return (clip.height, clip.width) if same else (shown.height, shown.width)

@@ -126,7 +126,7 @@ def _pictures(figure: Any, grid: Any, explanation: Explanation) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.legend(frameon=False, fontsize=9, loc="lower right")
-    axes.set_title("what the network takes it for", size=9.5, color=INK, loc="left", pad=4)
+    axes.set_title("leading classes", size=9.5, color=INK, loc="left", pad=4)
     box = axes.get_position()
     axes.set_position((box.x0 + box.width * 0.38, box.y0, box.width * 0.6, box.height * 0.95))
 
