@@ -61,8 +61,9 @@ class Canvas:
     """Factor on the level: less than 1 in fades and dissolves."""
     visibility: float = 1.0
     """Factor on the gradient steps in a fade in, in [0, 1]; 0 on a blank picture."""
-    reappeared: float = 0.0
-    """Share of the frame whose dream was given back from earlier frames, in [0, 1]."""
+    given: Tensor | None = None
+    """Share of the dream that was given back from earlier frames, (1, 1, H, W) in [0, 1]. None:
+    nothing."""
     follows_picture: bool = True
     """Whether the layer was carried by the motion of the picture alone, without a camera move."""
     reference: Reference | None = None
@@ -78,6 +79,11 @@ class Canvas:
         if self.picture is None:
             return self.layer
         return (self.picture + self.kept * self.layer).clamp_(0, 1)
+
+    @property
+    def reappeared(self) -> float:
+        """Share of the frame whose dream was given back from earlier frames, in [0, 1]."""
+        return 0.0 if self.given is None else float(self.given.mean())
 
     @property
     def step_strength(self) -> Strength:

@@ -53,7 +53,7 @@ class State:
     reference: Reference | None = None
     """Picture that the dream layer was dreamt on. None: unknown."""
     snapshots: tuple[Snapshot, ...] = ()
-    """Earlier frames of the shot with their dreams, ascending."""
+    """Earlier frames with their dreams, ascending."""
 
     def after(
         self, frame: Frame, canvas: Canvas, dream: Dream, anchors: Anchors = NO_ANCHORS
@@ -65,7 +65,7 @@ class State:
         state = replace(self, index=frame.index + 1, step_bytes=dream.step_bytes)
         if frame.flash:
             return state
-        age, snapshots = (0, ()) if frame.cut else (self.age, self.snapshots)
+        age = 0 if frame.cut else self.age
         return replace(
             state,
             picture=frame.picture,
@@ -75,5 +75,5 @@ class State:
             level=canvas.level,
             reference=canvas.reference,
             age=age + 1,
-            snapshots=anchors.keep(snapshots, frame, canvas, dream, age),
+            snapshots=anchors.keep(self.snapshots, frame, canvas, dream, age),
         )

@@ -7,8 +7,8 @@ flow when it appears, and its dream would be lost. It is matched with a few earl
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -23,10 +23,11 @@ FlowFn: TypeAlias = Callable[[Picture, Picture], Motion | None]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An earlier frame of the shot with its dream."""
+    """An earlier frame with its dream."""
 
     age: int
-    """Number of frames of the shot before it."""
+    """Number of frames of the shot before it. Negative: it belongs to an earlier shot, -1 to the
+    last one."""
     picture: Picture
     """The picture, (H, W, 3), at the size of the dream."""
     layer: Tensor
@@ -43,6 +44,10 @@ class Snapshot:
 class Anchors(Protocol):
     """Gives content that reappears its dream back, from snapshots that it chooses."""
 
+    @property
+    def across_cuts(self) -> bool:
+        """Whether snapshots of one shot may be used in another."""
+
     def __call__(
         self,
         canvas: Canvas,
@@ -53,22 +58,26 @@ class Anchors(Protocol):
     ) -> Canvas:
         """Return the canvas with the dream of content that is in a snapshot and not in the layer.
 
-        previous: picture of the last frame. snapshots: those of the shot, ascending. flow: optical
-        flow between any two pictures.
+        previous: picture of the last frame. snapshots: those that were kept, ascending. flow:
+        optical flow between any two pictures.
         """
 
     def keep(
         self, snapshots: Sequence[Snapshot], frame: Frame, canvas: Canvas, dream: Dream, age: int
     ) -> tuple[Snapshot, ...]:
-        """Return the snapshots to keep after this frame, which may become one.
+        """Return the snapshots to keep after this frame, which may become one, ascending.
 
-        age: number of frames of the shot before it.
+        age: number of frames of the shot before it; 0 after a cut, with the snapshots of the shot
+        that ended.
         """
 
 
 @dataclass(frozen=True)
 class NoAnchors:
     """No snapshots: content that reappears is given a new dream."""
+
+    across_cuts: Literal[False] = field(default=False, init=False)
+    """No snapshots are used in another shot."""
 
     def __call__(
         self,

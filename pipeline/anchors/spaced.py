@@ -13,7 +13,6 @@ from typing import Annotated
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
@@ -22,9 +21,9 @@ from pipeline.anchors import FlowFn, Snapshot
 from pipeline.canvas import Canvas
 from pipeline.dreamer import Dream
 from pipeline.frame import FloatMap, Frame, Motion, Picture, to_device
-from pipeline.imaging.cells import cell_means
 from pipeline.imaging.flow_field import enlarge_flow, outside, targets
 from pipeline.imaging.greyscale import grey
+from pipeline.imaging.mixing import mix_layers, smoothstep
 from pipeline.imaging.resizing import reduce_picture
 from pipeline.imaging.sampling import pixel_grid, sample
 
@@ -32,10 +31,6 @@ GIVEN = 0.1
 """Maturity of a dream that is given back: a few larger steps restore what the match has lost."""
 UNKNOWN = 0.15
 """Weight of a carried layer that does not belong to the picture."""
-CELL = 16
-"""Approximate side in pixels of the cells in which the strength of a layer is compared."""
-STRONGEST = 1.4
-"""Largest factor on a layer that mixing has weakened: that of two unrelated layers of a half."""
 LEAST_SIDE = 96
 """Smallest side in pixels of a picture that is matched at half its size."""
 SAME = 8.0
@@ -46,6 +41,10 @@ DISTINCT = 10.0
 matches with anything."""
 WINDOW, NEAR = 7, 3
 """Sides in pixels of the squares over which differences are averaged."""
+SHOTS = 6
+"""Largest number of earlier shots that a cut may return to."""
+SAME_SHOT = 0.5
+"""Share of the distinct content of a picture that must be in a snapshot of the same scene."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,8 @@ class Spaced:
     """Largest number of snapshots that a frame is matched with."""
     least: Annotated[float, Field(ge=0, le=1)]
     """Share of the frame, distinct and without a reliable motion, from which it is matched."""
+    across_cuts: bool
+    """Whether a cut back to one of the last shots continues the dream of that shot."""
 
     def __call__(
         self,
@@ -74,10 +75,14 @@ class Spaced:
         flow: FlowFn,
     ) -> Canvas:
         """Return the canvas with the dream of content that is in a snapshot."""
-        if frame.picture is None or frame.motion is None or previous is None or not snapshots:
+        if frame.picture is None or not snapshots:
             return canvas
         if not canvas.follows_picture or canvas.visibility < 1:
             return canvas  # the layer is elsewhere than in the snapshots, or has to leave
+        if frame.cut and self.across_cuts:
+            return _after_cut(canvas, frame.picture, snapshots, flow)
+        if frame.motion is None or previous is None:
+            return canvas
         device = canvas.maturity.device
         distinct = _distinctness(frame.picture)
         # plain content is never given back, so it is not worth a match
@@ -105,12 +110,11 @@ class Spaced:
         total = known + given
         # what is neither carried nor given back is in the carried layer, with little weight
         known_or_not = total + UNKNOWN * (1 - total)
-        weight = given / known_or_not
-        weight = weight * weight * (3 - 2 * weight)
+        weight = smoothstep(given / known_or_not)
         return replace(
             canvas,
-            layer=_mixed(canvas.layer, layer / given.clamp(min=1e-6), weight),
-            reappeared=float(given.mean()),
+            layer=mix_layers(canvas.layer, layer / given.clamp(min=1e-6), weight),
+            given=given,
             maturity=torch.maximum(canvas.maturity, known + GIVEN * given),
             kept=torch.maximum(canvas.kept, total / known_or_not),
         )
@@ -119,8 +123,10 @@ class Spaced:
         self, snapshots: Sequence[Snapshot], frame: Frame, canvas: Canvas, dream: Dream, age: int
     ) -> tuple[Snapshot, ...]:
         """Return the snapshots at the chosen distances, with this frame if it is one of them."""
+        if age == 0:
+            snapshots = _of_earlier_shots(snapshots) if self.across_cuts else ()
         ages = self._ages(age)
-        kept = [one for one in snapshots if one.age in ages]
+        kept = [one for one in snapshots if one.age < 0 or one.age in ages]
         if age in ages and frame.picture is not None:
             kept.append(Snapshot.of(age, frame.picture, canvas, dream))
         return tuple(kept)
@@ -143,25 +149,55 @@ class Spaced:
         A recent one is near enough for an exact match, and far enough for most of what has passed
         by; then come the others, evenly spaced, from the oldest on.
         """
+        snapshots = [one for one in snapshots if one.age >= 0]
         recent, others = snapshots[-2:][0], snapshots[:-2]
         step = max(1, len(others) // max(1, self.matches - 1))
         return [recent, *others[::step]][: self.matches]
 
 
-def _mixed(carried: Tensor, earlier: Tensor, weight: Tensor) -> Tensor:
-    """Return two layers (1, 3, H, W) mixed, as strong as they are.
+def _of_earlier_shots(snapshots: Sequence[Snapshot]) -> tuple[Snapshot, ...]:
+    """Return the newest snapshot of each of the last shots, after a shot with these snapshots."""
+    newest = _newest(snapshots)[-SHOTS:]
+    return tuple(replace(one, age=k - len(newest)) for k, one in enumerate(newest))
 
-    weight: (1, 1, H, W), that of the earlier one. The mean of motifs that do not match exactly, or
-    of different ones, would be weaker than either.
-    """
-    mixed = carried.lerp(earlier, weight)
-    height, width = weight.shape[2:]
-    size = -(-height // CELL), -(-width // CELL)
-    squares = [one.square().mean(dim=1, keepdim=True) for one in (carried, earlier, mixed)]
-    wanted = cell_means(squares[0].lerp(squares[1], weight), size)
-    factor = wanted / cell_means(squares[2], size).clamp(min=1e-8)
-    factor = factor.sqrt().clamp(1, STRONGEST)
-    return mixed * F.interpolate(factor, carried.shape[2:], mode="bilinear")
+
+def _newest(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+    """Return the newest snapshot of each shot, ascending."""
+    return [
+        *(one for one in snapshots if one.age < 0),
+        *(one for one in snapshots[-1:] if one.age >= 0),
+    ]
+
+
+def _after_cut(
+    canvas: Canvas, picture: Picture, snapshots: Sequence[Snapshot], flow: FlowFn
+) -> Canvas:
+    """Return the canvas of the first frame of a shot, with the dream of the shot it returns to."""
+    distinct = _distinctness(picture)
+    content = max(float(distinct.sum()), 1.0)
+    found, best = None, SAME_SHOT
+    for snapshot in _newest(snapshots):
+        match = _match(picture, snapshot.picture, flow, distinct)
+        if match is None:
+            return canvas
+        if (share := float(match.confidence.sum()) / content) > best:
+            found, best = (snapshot, match.flow), share
+    if found is None:
+        return canvas
+    snapshot, field = found
+    device = canvas.maturity.device
+    grid = pixel_grid(distinct.shape[0], distinct.shape[1], device)
+    earlier = sample(snapshot.layer.float(), grid + to_device(field, device)[None], canvas.border)
+    # in a picture that was recognised, plain content is trusted too where it matches
+    same = _sameness(picture, snapshot.picture, field, np.ones_like(distinct))
+    known = to_device(same, device)[None, None] * earlier[:, 3:].clamp(0, 1)
+    return replace(
+        canvas,
+        layer=earlier[:, :3],
+        kept=known,
+        maturity=known,
+        given=known,
+    )
 
 
 def _match(current: Picture, earlier: Picture, flow: FlowFn, distinct: FloatMap) -> Motion | None:

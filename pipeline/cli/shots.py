@@ -85,6 +85,12 @@ def render_shots(settings: Sequence[str], find: Callable[..., Shots]) -> NoRetur
             f"loop: must be false when a video is rendered in parts, got {pairs['loop']}; set "
             "loop=false, or render it in one piece with dreamreel instead of dreamreel shots"
         )
+    if compose_stage("anchors", *overrides).across_cuts:
+        raise UserError(
+            "anchors.across_cuts: must be false when a video is rendered in parts, got true; set "
+            "anchors.across_cuts=false, or render it in one piece with dreamreel instead of "
+            "dreamreel shots"
+        )
     if pairs.get("plan", "false") != "false":
         sys.exit(_dreamreel(*overrides, f"output={output}"))
     shots = detect(overrides, find)

@@ -269,6 +269,12 @@ def compose_config(
     model = with_cuda_graphs(model, general.compile, device)
     overlap = overlap_of(settings["loop"], settings["loop_seconds"], clip.rate)
     loop = SeamlessLoop(overlap, clip.count)
+    frame_range = FrameRange.of(settings["part"], settings["loop"])
+    if frame_range is not None and anchors.across_cuts:
+        raise UserError(
+            "anchors.across_cuts: must be false if only a part is rendered, got true; set "
+            "anchors.across_cuts=false or part=null"
+        )
     auxiliary_of = partial(
         auxiliary_inputs_of,
         settings,
@@ -310,7 +316,7 @@ def compose_config(
             device=device,
             trusted=general.trusted,
         ),
-        frame_range=FrameRange.of(settings["part"], settings["loop"]),
+        frame_range=frame_range,
         mirrored=settings["loop"] == PING_PONG,
         snapshots=general.snapshots,
         shots=None if settings["shots"] is None else Path(str(settings["shots"])),

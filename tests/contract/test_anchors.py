@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.rendering import Kept, dreams, start
-from helpers.scenes import texture
+from helpers.rendering import At, Kept, dreams, start
+from helpers.scenes import pan, texture
 from helpers.stages import CONF, part
 
 from pipeline.anchors import Anchors, Snapshot
+from pipeline.cuts import Change
 from pipeline.frame import Picture
 from pipeline.gradient import Gradient
 from pipeline.render import RenderedFrame
@@ -114,3 +116,72 @@ def test_it_is_resumed_to_the_same_bits(gradient: Gradient) -> None:
     assert rest.state.snapshots
     list(start(gradient, crossed(34), recorder=rest, **settings))
     assert all(map(np.array_equal, rest.pictures, whole.pictures[26:]))
+
+
+def returning(frames: int = 12) -> list[Picture]:
+    """A shot, another one, and the first one again, where the camera has moved a little."""
+    first = pan(2 * frames, height=HEIGHT, width=WIDTH, velocity=(1, 0), seed=3)
+    other = [texture(HEIGHT, WIDTH, seed=9, centre=90)] * frames
+    return [*first[:frames], *other, *first[frames:]]
+
+
+def dreamt_across(
+    gradient: Gradient, pictures: list[Picture], cuts: Iterable[int], **settings: Any
+) -> list[RenderedFrame]:
+    return dreams(
+        gradient,
+        pictures,
+        flow=part("flow", "dis"),
+        cuts=At(dict.fromkeys(cuts, Change.CUT)),
+        anchors=part("anchors", "spaced", **settings),
+    )
+
+
+def test_a_cut_back_continues_the_dream_of_the_earlier_shot(gradient: Gradient) -> None:
+    alike = {}
+    for across in (True, False):
+        made = dreamt_across(gradient, returning(), (12, 24), across_cuts=across)
+        assert made[12].canvas.reappeared == 0
+        assert (made[24].canvas.reappeared > 0.6) == across
+        # the camera has moved by one pixel from the last frame of the shot to the first one after
+        before, after = layer(made[11])[..., 1:], layer(made[24])[..., :-1]
+        alike[across] = float(
+            torch.nn.functional.cosine_similarity(before.flatten(), after.flatten(), dim=0)
+        )
+        if across:
+            assert made[24].dream.steps < 0.5 * made[12].dream.steps
+    assert alike[True] > 0.9
+    assert 1 - alike[True] < 0.5 * (1 - alike[False])
+
+
+def test_a_cut_to_something_new_is_as_without_earlier_shots(gradient: Gradient) -> None:
+    pictures = [texture(HEIGHT, WIDTH, seed=seed) for seed in (3, 9, 20, 31) for _ in range(3)]
+    ways = [
+        dreamt_across(gradient, pictures, (3, 6, 9), across_cuts=across) for across in (True, False)
+    ]
+    for one, other in zip(*ways, strict=True):
+        assert torch.equal(one.dream.image, other.dream.image)
+
+
+def test_the_earlier_shots_are_bounded(gradient: Gradient) -> None:
+    pictures = [texture(HEIGHT, WIDTH, seed=seed) for seed in range(10) for _ in range(2)]
+    last = dreamt_across(gradient, pictures, range(2, 20, 2), across_cuts=True)[-1].state
+    assert [one.age for one in last.snapshots] == [-6, -5, -4, -3, -2, -1, 0]
+    shown = [pictures[2 * (9 + one.age)] if one.age else pictures[-1] for one in last.snapshots]
+    assert all(
+        np.array_equal(one.picture, picture)
+        for one, picture in zip(last.snapshots, shown, strict=True)
+    )
+
+
+def test_a_cut_back_is_resumed_to_the_same_bits(gradient: Gradient) -> None:
+    whole = Kept()
+    settings = {
+        "flow": part("flow", "dis"),
+        "cuts": At({12: Change.CUT, 24: Change.CUT}),
+        "anchors": part("anchors", "spaced", across_cuts=True),
+    }
+    list(start(gradient, returning(), recorder=whole, **settings))
+    rest = Kept(state=whole.states[17])
+    list(start(gradient, returning(), recorder=rest, **settings))
+    assert all(map(np.array_equal, rest.pictures, whole.pictures[18:]))

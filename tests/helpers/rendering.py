@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from helpers.stages import octaves, pipeline_of, stages
 
+from pipeline.cuts import Change
 from pipeline.frame import Clip, Picture
 from pipeline.gradient import Gradient
 from pipeline.render import RenderedFrame, render
@@ -62,6 +63,17 @@ class Kept:
     def finish(self, rest: Iterable[Picture] = ()) -> None:
         self.pictures += rest
         self.finished = True
+
+
+@dataclass(frozen=True)
+class At:
+    """These changes at these frames."""
+
+    changes: dict[int, Change]
+
+    def __call__(self, pictures: Any) -> Iterator[tuple[Picture, Change]]:
+        for index, picture in enumerate(pictures):
+            yield picture, self.changes.get(index, Change.NONE)
 
 
 def start(gradient: Gradient, given: list[Picture] | Pictures, **changes: Any) -> Any:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.rendering import CPU, HEIGHT, WIDTH, Kept, Pictures, dreams, start
+from helpers.rendering import CPU, HEIGHT, WIDTH, At, Kept, Pictures, dreams, start
 from helpers.scenes import pan, texture
 from helpers.stages import octaves, part, stages
 from torch import Tensor
@@ -40,17 +38,6 @@ class Known:
     def __call__(self, current: Picture, previous: Picture) -> Motion:
         flow = np.broadcast_to(np.float32(self.velocity), (HEIGHT, WIDTH, 2)).copy()
         return Motion(flow, np.ones((HEIGHT, WIDTH), np.float32))
-
-
-@dataclass(frozen=True)
-class At:
-    """These changes at these frames."""
-
-    changes: dict[int, Change]
-
-    def __call__(self, pictures: Any) -> Iterator[tuple[Picture, Change]]:
-        for index, picture in enumerate(pictures):
-            yield picture, self.changes.get(index, Change.NONE)
 
 
 def layer(dreamt: RenderedFrame) -> Tensor:

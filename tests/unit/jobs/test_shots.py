@@ -140,6 +140,13 @@ def test_a_part_is_read_as_it_is_written() -> None:
         FrameRange.of("0-5", loop=True)
 
 
+def test_a_part_needs_a_dream_of_its_own(folder: Path) -> None:
+    words = (*LITTLE, "output=y.mp4", "part=12-19", "anchors.across_cuts=true")
+    ran = run(*words, cwd=folder)
+    assert ran.code == 2
+    assert ran.line.startswith("anchors.across_cuts: must be false if only a part is rendered")
+
+
 @pytest.mark.slow
 def test_parts_make_the_bytes_of_one_process(folder: Path) -> None:
     rendered(*LITTLE, "output=whole.mp4", cwd=folder)
@@ -274,6 +281,7 @@ def test_what_cannot_be_is_one_line(folder: Path) -> None:
     for words, said in (
         (("--least", "1"), "output: must be set"),
         (("output=x.mp4", "loop=true", "loop_seconds=0.2"), "loop: must be false"),
+        (("output=x.mp4", "anchors.across_cuts=true"), "anchors.across_cuts: must be false when"),
         (("output=x.mp4", "recipe=zoom"), "input: must be a picture"),
         (("output=x.mp4", "input=nix.mp4"), "input: must be a readable file"),
     ):
