@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -20,8 +21,9 @@ from pipeline.gradient import Gradient
 from pipeline.gradient.finite_steps import FiniteSteps
 from pipeline.gradient.oom_retry import OomRetry
 from pipeline.gradient.tile_budget import TileBudget
+from pipeline.lookahead import give, look_ahead
 from pipeline.model import Model
-from pipeline.recording.recorder import Recorder
+from pipeline.recording.recorder import NullRecorder, Recorder
 from pipeline.runtime.prefetch import prefetch
 from pipeline.runtime.timer import StageTimer
 from pipeline.seamless_loop import NO_LOOP, SeamlessLoop
@@ -58,6 +60,8 @@ class Pipeline:
     """Earlier frames that give content that reappears its dream back."""
     mask_bars: bool = False
     """Whether black bars and plain borders stay as they are."""
+    passes: int = 1
+    """1, or 2: frames are dreamt backwards first, which gives what enters a dream."""
 
     @property
     def dream_clip(self) -> Clip:
@@ -111,20 +115,27 @@ class RenderedFrame:
 
 
 def render(
-    pipeline: Pipeline, recorder: Recorder, *, seed: int, device: torch.device
+    pipeline: Pipeline,
+    recorder: Recorder,
+    *,
+    seed: int,
+    device: torch.device,
+    on_ahead: Callable[[], object] = lambda: None,
 ) -> Generator[RenderedFrame, None, None]:
     """Dream every frame on top of the last dream, warped along the motion; yield each one.
 
     recorder: opened and closed by the caller. It gets each frame before the frame is yielded, and
     its output is complete when the iterator is exhausted. If it has the state of an unfinished
-    render, that render is resumed. seed: seed of all randomness. Raises UserError for errors that
-    the user can fix.
+    render, that render is resumed. seed: seed of all randomness. on_ahead: called after each frame
+    that is dreamt backwards; may raise. Raises UserError for errors that the user can fix.
     """
     clip, loop, model = pipeline.clip, pipeline.loop, pipeline.model.to(device)
     rate, size = float(clip.rate), pipeline.dream_clip
     state, recorder, timer = recorder.state, loop.record(recorder), StageTimer()
+    backwards = partial(render, recorder=NullRecorder(), seed=seed, device=device)
     with pipeline.frames(state.index, device) as frames:  # decode, cuts, flow (CPU)
-        for frame in timer.waiting(frames):
+        ahead = look_ahead(frames, pipeline, backwards, age=state.age, on_ahead=on_ahead)
+        for frame, dreamt_ahead in timer.waiting(ahead):
             stages = pipeline.stages_at(frame.index)
             steady = stages.dreams_like(pipeline.stages_at(max(0, frame.index - 1)))
             with timer("warp"):  # (device)
@@ -132,6 +143,7 @@ def render(
                 canvas = pipeline.anchors(
                     canvas, frame, state.picture, state.snapshots, pipeline.flow
                 )
+                canvas = give(canvas, dreamt_ahead)
                 canvas = stages.governor(canvas, rate=rate, steady=steady)
                 canvas = loop.pull(canvas, state)
             with timer("dream"):  # (device)

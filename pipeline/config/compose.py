@@ -47,7 +47,7 @@ from pipeline.config.sounds import analyse_sounds, stems_of
 from pipeline.config.stage_builder import RATE, StageBuilder
 from pipeline.config.targets import TARGET
 from pipeline.config.timeline import timeline
-from pipeline.config.unused import WITHOUT_TIME, unused
+from pipeline.config.unused import WITHOUT_TIME, single_pass_reason, unused
 from pipeline.errors import UserError, printable
 from pipeline.ffmpeg.audio_features import with_audio
 from pipeline.flow import Flow
@@ -283,6 +283,7 @@ def compose_config(
         trusted=general.trusted,
     )
     several = isinstance(source, StillCollection)
+    single = several or clip.count == 1
     embedded = embedded_settings(settings)
     # with several stills, the fingerprint of each contains its own input file
     excluded = ("input",) if several else ()
@@ -300,6 +301,7 @@ def compose_config(
             loop=loop,
             dream_size=general.dream_size,
             mask_bars=general.mask_bars,
+            passes=1 if single_pass_reason(choices, single=single) else general.passes,
         ),
         encoder=encoder,
         output=output,
@@ -338,7 +340,6 @@ def compose_config(
     )
     # last, so that an error stays one line
     source_yaml = yaml_of("source", choices["source"])
-    single = several or clip.count == 1
     for message in unused(settings, choices, top_level_defaults(), source_yaml, single=single):
         log.warning("%s", message)
     return job

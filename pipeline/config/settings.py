@@ -55,6 +55,8 @@ class GeneralSettings:
     """Size to dream at."""
     mask_bars: bool
     """Whether black bars and plain borders stay as they are."""
+    passes: int
+    """1, or 2: frames are dreamt backwards first."""
     rate: Fraction | None
     """Frames per second of the result. None: those of the input."""
     speed: Fraction
@@ -86,6 +88,7 @@ class GeneralSettings:
             tile_budget=tile_budget_of(settings["tile"], settings["tile_memory"], device),
             saving=saving_of(settings["segment_frames"], settings["save_seconds"]),
             dream_size=DreamSize(dream_width_of(settings["dream_width"])),
+            passes=passes_of(settings["passes"]),
             mask_bars=parse_choice("bars", settings["bars"], ("auto", "keep")) == "auto",
             rate=rate_of(settings["rate"]),
             speed=speed_of(settings["speed"]),
@@ -237,6 +240,16 @@ def seed_of(value: object) -> int:
             f"seed: must be a whole number from 0 to {2**63 - 1}, got {value!r}; set seed=0"
         )
     return value
+
+
+def passes_of(value: object) -> int:
+    """Return the number of passes. Raises UserError unless it is 1 or 2."""
+    if value not in (1, 2) or isinstance(value, bool):
+        raise UserError(
+            f"passes: must be 1 or 2, got {printable(repr(value))}; set passes=2 for a calmer "
+            "dream in up to twice the time"
+        )
+    return int(str(value))
 
 
 def parse_choice(key: str, name: object, names: Sequence[str]) -> str:

@@ -20,6 +20,8 @@ WITHOUT_TIME = ("feedback", "still")
 """Sources whose pictures have no time of their own."""
 RETIMING = ("rate", "speed", "sound")
 """General settings without effect on these."""
+CARRYING = ("octaves", "feedback")
+"""Dreamers that grow a dream where there is none yet."""
 INSTEAD = {
     "start": "schedule_start=2 begins later in schedules",
     "end": "source.seconds=5 sets the length",
@@ -54,6 +56,8 @@ def unused(
     for key in filter(is_set, without_effect):
         advice = INSTEAD.get(key) if source == "feedback" else None
         yield f"{key}: has no effect on source={source}; {advice or 'leave it out'}"
+    if settings["passes"] == 2 and (reason := single_pass_reason(choices, single=single)):
+        yield f"passes: has no effect on {reason}; leave it out"
     if not single:
         return
     if settings["loop"] == PING_PONG:
@@ -65,3 +69,19 @@ def unused(
             "camera: has no effect on a single picture: it moves a dream from frame to frame; "
             "set recipe=zoom"
         )
+
+
+def single_pass_reason(choices: Mapping[str, str], *, single: bool) -> str | None:
+    """Return on what passes=2 has no effect, None if it has one.
+
+    choices: group -> its choice. single: whether each result is one picture.
+    """
+    if single:
+        return "a single picture"
+    if choices["camera"] != "still":
+        return f"a dream with camera={choices['camera']}, which moves it over the footage"
+    if choices["flow"] == "none":
+        return "a dream with flow=none, which does not follow the footage"
+    if choices["dreamer"] not in CARRYING:
+        return f"dreamer={choices['dreamer']}, which grows no dream in what enters the frame"
+    return None

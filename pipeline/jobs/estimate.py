@@ -28,6 +28,7 @@ from pipeline.frame_range import FrameRange
 from pipeline.gradient import Gradient
 from pipeline.jobs.forecast import Forecast
 from pipeline.jobs.job import Job, check_fit
+from pipeline.lookahead import group_bytes
 from pipeline.model import Activations, Model
 from pipeline.model.network.wrapper import ModelWrapper
 from pipeline.recording.recorder import NullRecorder
@@ -53,7 +54,8 @@ def estimate(job: Job) -> Forecast:
 
 
 def _estimate_one(job: Job) -> Forecast:
-    pipeline = replace(job.pipeline, model=job.pipeline.model.to(job.device))
+    passes = job.pipeline.passes
+    pipeline = replace(job.pipeline, model=job.pipeline.model.to(job.device), passes=1)
     job = replace(job, pipeline=pipeline, frame_range=None)
     check_fit(job)
     costs = list(_frame_costs(job))
@@ -66,9 +68,11 @@ def _estimate_one(job: Job) -> Forecast:
     real = rest[: REAL - 1]
     started, continued, sizes = _render_first(job, 1 + len(real))
     ratio = continued / sum(one.cost(step) for one in real)
-    each = ratio * statistics.fmean(one.cost(step) for one in rest)
+    each = passes * ratio * statistics.fmean(one.cost(step) for one in rest)
     steps = statistics.fmean(one.steps for one in rest)
     memory = peak_memory_bytes(job.device)
+    if passes > 1:
+        memory += group_bytes(pipeline)
     if count is None:
         return Forecast(None, steps, each, memory, sizes[1])
     pictures = job.clip.count or count

@@ -113,10 +113,12 @@ class Job:
             return mirrored_clip(clip)
         return clip if self.frame_range is None else self.frame_range.clip(clip)
 
-    def frames(self, recorder: Recorder, report: Report) -> Generator[RenderedFrame, None, None]:
+    def frames(
+        self, recorder: Recorder, report: Report, on_ahead: Callable[[], object] = lambda: None
+    ) -> Generator[RenderedFrame, None, None]:
         """Render; yield every frame once it is recorded, and reported unless it is warm-up.
 
-        Raises UserError.
+        on_ahead: called after each frame that is dreamt backwards. Raises UserError.
         """
         pipeline, first = self.pipeline, 0
         if self.frame_range is not None:
@@ -124,7 +126,7 @@ class Job:
             pipeline = replace(
                 pipeline, cuts=self.frame_range.within(pipeline.cuts, pipeline.source)
             )
-        frames = render(pipeline, recorder, seed=self.seed, device=self.device)
+        frames = render(pipeline, recorder, seed=self.seed, device=self.device, on_ahead=on_ahead)
         with oom_as_user_error(), closing(frames):
             for frame in frames:
                 if frame.frame.index >= first:
@@ -233,18 +235,24 @@ def _render(job: Job, recording: Recording, report: Report, stop: Sequence[int])
     span, count, begin = job.frame_range, job.pipeline.clip.count, 0
     if span is not None:
         count, begin = span.last - span.begin, span.begin
-    frames = job.frames(recording, report)
     done = progress_bar(count, "frame", recording.folder, recording.state.index - begin)
     trace = recording.folder / TRACE if job.profile else None
-    with profile_trace(trace) as note, done as progress, closing(frames):
-        for frame in frames:
-            note(frame.frame.index, frame.spans)
-            after = frame.frame.index + 1
-            if span is not None and after in (span.first, span.last):
-                write_edge(_dream_layer(frame), after, recording.folder)
-            progress(report.gain)
-            if stop and after - begin != count:
+    with profile_trace(trace) as note, done as progress:
+
+        def on_ahead() -> None:
+            progress.ahead()
+            if stop:
                 raise KeyboardInterrupt(recording.stop())
+
+        with closing(job.frames(recording, report, on_ahead)) as frames:
+            for frame in frames:
+                note(frame.frame.index, frame.spans)
+                after = frame.frame.index + 1
+                if span is not None and after in (span.first, span.last):
+                    write_edge(_dream_layer(frame), after, recording.folder)
+                progress(report.gain)
+                if stop and after - begin != count:
+                    raise KeyboardInterrupt(recording.stop())
 
 
 def _dream_layer(rendered: RenderedFrame) -> Tensor:

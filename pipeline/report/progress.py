@@ -50,6 +50,7 @@ class _Progress:
     """A progress bar on a terminal, log lines elsewhere, and progress.json in the work folder.
 
     The first unit takes several times as long as the others, so estimates start from the second.
+    If there is a pass over the next units before, its units count too.
     """
 
     def __init__(
@@ -57,7 +58,13 @@ class _Progress:
     ) -> None:
         self.total, self.unit, self.folder, self.bar = total, unit, folder, bar
         self.first = self.done = done
+        self.done_ahead = 0
         self.start = self.measured_from = self.written = self.logged = time.monotonic()
+
+    def ahead(self) -> None:
+        """Count one more unit of a first pass over the units, which takes about as long."""
+        self.done_ahead += 1
+        self.bar.set_postfix_str(f"first pass {self.first + self.done_ahead}", refresh=True)
 
     def __call__(self, gain: float | None) -> None:
         """Count one more unit as done, with its gain if it was measured."""
@@ -70,16 +77,22 @@ class _Progress:
             seconds = now - self.start
         else:
             seconds = (now - self.measured_from) / (count - 1)
+        remaining = 0.0 if self.total is None else max(0, self.total - self.done)
+        if self.done_ahead:  # a unit of either pass takes about as long
+            begun = max(count, self.done_ahead)
+            share = self.done_ahead / begun
+            seconds = (now - self.start) / (count + self.done_ahead) * (1 + share)
+            remaining -= share / (1 + share) * (begun - count)
         left = None
-        if self.total is not None and count > 1:
-            left = max(0, self.total - self.done) * seconds
+        if self.total is not None and (count > 1 or self.done_ahead):
+            left = max(0, remaining) * seconds
         if count <= 2 or now - self.written >= WRITE_SECONDS:
             self.written = now
             self._write(seconds, left, gain)
         pause = min(MAX_LOG_SECONDS, max(WRITE_SECONDS, (now - self.start) * LOG_SHARE))
         if count <= 2 or now - self.logged >= pause:
             self.logged = now
-            self._log(seconds, left, gain, is_first=count == 1)
+            self._log(seconds, left, gain, is_first=count == 1 and not self.done_ahead)
         if count == 1:
             self.measured_from = now
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pipeline.config import device
-from pipeline.config.settings import parse_packages, select_device
+from pipeline.config.settings import parse_packages, passes_of, select_device
 from pipeline.errors import UserError
 
 
@@ -82,3 +82,10 @@ def test_a_package_is_found_on_the_python_path_and_not_imported(
         parse_packages(["stranger"])
     monkeypatch.syspath_prepend(tmp_path)
     assert parse_packages(["stranger", "os"]) == ["stranger", "os"]
+
+
+def test_there_are_one_or_two_passes() -> None:
+    assert [passes_of(value) for value in (1, 2)] == [1, 2]
+    for value in (0, 3, -1, 1.5, True, "2", None, [2]):
+        with pytest.raises(UserError, match=r"^passes: must be 1 or 2, got .*; set passes=2 "):
+            passes_of(value)

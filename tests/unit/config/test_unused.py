@@ -35,6 +35,11 @@ def messages(*words: str, single: bool) -> list[str]:
         (("recipe=still", "camera=zoom"), True, ["camera"]),
         (("recipe=still", "loop=pingpong"), True, ["loop"]),
         (("source=images", "audio=song.mp3"), True, ["audio"]),
+        (("passes=2",), False, []),
+        (("passes=2",), True, ["passes"]),
+        (("passes=2", "camera=sway"), False, ["passes"]),
+        (("passes=2", "flow=none"), False, ["passes"]),
+        (("passes=2", "dreamer=none"), False, ["passes"]),
     ],
 )
 def test_settings_without_effect_are_named(

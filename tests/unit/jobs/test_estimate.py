@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,15 @@ def test_of_a_short_video_the_steps_are_those_that_it_takes(tmp_path: Path) -> N
     assert told.memory > 1e8
     assert told.size is not None
     assert 0.3 < told.size / (tmp_path / "x.mp4").stat().st_size < 3
+
+
+def test_two_passes_take_memory_for_the_frames_ahead(tmp_path: Path) -> None:
+    one = job(video(footage(tmp_path / "clip.mkv", 40)), tmp_path)
+    two = replace(one, pipeline=replace(one.pipeline, passes=2))
+    once, twice = estimate(one), estimate(two)
+    assert once.steps == twice.steps
+    # 48 frames of 64x64 pixels take 4 MB
+    assert twice.memory - once.memory > 3e6
 
 
 @pytest.mark.slow
