@@ -99,8 +99,11 @@ def _run_sweep(folder: Path, words: tuple[str, ...], jobs: int) -> float:
 
 
 def _is_available(engine: str) -> bool:
-    if engine == "slurm":
-        return shutil.which("sbatch") is not None
+    if engine == "slurm":  # installed, and a cluster answers
+        return (
+            shutil.which("sinfo") is not None
+            and not subprocess.run(["sinfo"], capture_output=True, check=False).returncode
+        )
     return engine not in NEEDS or find_spec(NEEDS[engine]) is not None
 
 
