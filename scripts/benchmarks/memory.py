@@ -1,32 +1,39 @@
-"""Which parts of a dream are kept or removed: content that reappears, dissolves, fades and bars.
+"""Which parts of a dream are kept or removed: what reappears or enters, dissolves, fades and bars.
 
 Photographs, so that the layer of a place can be compared before and after. Each case is measured
-with the defaults, and with anchors, transitions and bars turned off.
+with the defaults, with anchors, transitions and bars turned off, and where it applies with two
+passes and with the common methods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 import torch.nn.functional as F
-from torch import Tensor
 
-from benchmarks import harness, scenes
-from benchmarks.tables.memory import CARRIED, FOLLOWED
+from benchmarks import baselines, harness, reappearing, scenes
+from benchmarks.reappearing import Shown, Way
+from benchmarks.tables.memory import ALONE, CARRIED, FOLLOWED, TWO_PASSES
 from pipeline.bars import Bars
-from pipeline.frame import Picture, to_picture
+from pipeline.frame import Image, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
 
-WAYS: Mapping[str, tuple[str, ...]] = {
+WORDS: Mapping[str, tuple[str, ...]] = {
     FOLLOWED: (),
+    TWO_PASSES: ("passes=2",),
     CARRIED: ("anchors=none", "warp.transitions=false", "bars=keep"),
 }
 """Name -> settings."""
+METHODS: Mapping[str, Callable[..., baselines.Dreams]] = {
+    ALONE: baselines.alone,
+    "blend .85, 4 x 10": partial(baselines.blended, share=0.85),
+    "blend .5, 4 x 10": partial(baselines.blended, share=0.5),
+    "flow-warped blend, 4 x 5": baselines.warped_blend,
+}
 DISSOLVES = (8, 24, 48)
 """Lengths of dissolves in frames."""
 BEFORE, AFTER = 12, 13
@@ -36,67 +43,94 @@ FADE, BLACK = 24, 6
 BARS = Bars(top=28, bottom=28)
 HIDDEN = (5, 15, 30, 60)
 """Numbers of frames for which an object that crosses the picture hides each place."""
-LEAD, REST = 24, 40
-"""Frames before the first place reappears, and after the last measured place was hidden."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A dreamt frame."""
-
-    layer: Tensor
-    """Shown picture minus source, (1, 3, H, W)."""
-    picture: Picture
-    """The shown picture, (H, W, 3)."""
-    gain: float
-    steps: float
 
 
 def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool]]:
     """Return the results, and requirement -> whether it is met. clip: not used."""
     gradient_fn = harness.gradient()
-    one, other = (_photograph(name) for name in ("astronaut.png", "coffee.png"))
+    ways = {name: _ours(gradient_fn, words) for name, words in WORDS.items()}
+    common = {name: _theirs(gradient_fn, method) for name, method in METHODS.items()}
+    all_ways = ways | common
     reappeared = {
-        f"{frames} frames": {way: _reappeared(gradient_fn, frames, w) for way, w in WAYS.items()}
+        f"hidden for {frames} frames": _each(all_ways, partial(reappearing.hidden, frames=frames))
         for frames in HIDDEN
     }
-    fresh = _dreamt(gradient_fn, [other] * (AFTER + BEFORE), ())[-1]
+    reappeared["outside of the frame"] = _each(all_ways, reappearing.returning)
+    entering = _each(
+        {**ways, ALONE: common[ALONE]}, partial(reappearing.entering, gradient_fn=gradient_fn)
+    )
+    one, other = (reappearing.photograph(name) for name in ("astronaut.png", "coffee.png"))
+    fresh = ways[FOLLOWED]([other] * (AFTER + BEFORE))[-1]
     dissolves = {
         f"{frames} frames": {
-            way: _dissolve(gradient_fn, one, other, frames, words, fresh, out / f"memory-{frames}")
-            for way, words in WAYS.items()
+            name: _dissolve(way, one, other, frames, fresh, out / f"memory-{frames}-{n}.png")
+            for n, (name, way) in enumerate(ways.items())
         }
         for frames in DISSOLVES
     }
     fades = {
-        f"fade to {name}": {
-            way: _fade(gradient_fn, one, other, level, w) for way, w in WAYS.items()
-        }
-        for name, level in (("black", 0), ("white", 255))
+        f"fade to {colour}": _each(ways, partial(_fade, one=one, other=other, level=level))
+        for colour, level in (("black", 0), ("white", 255))
     }
-    bars = {way: _bars(gradient_fn, one, words) for way, words in WAYS.items()}
+    bars = _each(ways, partial(_bars, one=one))
     results: dict[str, object] = {
         "reappeared": reappeared,
+        "entering": entering,
         "dissolves": dissolves,
         "fades": fades,
         "bars": bars,
     }
+    return results, {
+        **_memory_checks(reappeared, entering),
+        **_transition_checks(dissolves, fades),
+        "bars are the source": bars[FOLLOWED]["in bars"] == 0,
+    }
+
+
+def _each(
+    ways: Mapping[str, Way], measure: Callable[[Way], dict[str, float]]
+) -> dict[str, dict[str, float]]:
+    """Measure each way, and print its figures."""
+    found = {}
+    for name, way in ways.items():
+        found[name] = measure(way)
+        print(name, {key: round(value, 3) for key, value in found[name].items()}, flush=True)
+    return found
+
+
+Figures = Mapping[str, Mapping[str, float]]
+"""Way -> its figures."""
+
+
+def _memory_checks(reappeared: Mapping[str, Figures], entering: Figures) -> dict[str, bool]:
+    """Return requirement -> whether it is met, of what reappears and what enters."""
     checks: dict[str, bool] = {}
     for name, ways in reappeared.items():
-        found, least = ways[FOLLOWED], 0.7 if name == "60 frames" else 0.8
+        found, least = ways[FOLLOWED], 0.7 if "60" in name or "outside" in name else 0.8
         same, energy = found["correlation"], found["energy"]
         checks |= {
-            f"hidden for {name}: correlation of the layer {same:.2f} >= {least}": same >= least,
-            f"hidden for {name}: energy of the layer {energy:.2f} >= 0.9": energy >= 0.9,
+            f"{name}: correlation of the layer {same:.2f} >= {least}": same >= least,
+            f"{name}: energy of the layer {energy:.2f} >= 0.9": energy >= 0.9,
         }
+    for name in (FOLLOWED, TWO_PASSES):
+        gain, jump = entering[name]["gain"], entering[name]["jump"]
+        checks |= {
+            f"{name}: entered 8 frames ago, gain over the rest's {gain:.2f} >= 0.95": gain >= 0.95,
+            f"{name}: largest growth of that gain per frame {jump:.2f} <= 1.3": jump <= 1.3,
+        }
+    return checks
+
+
+def _transition_checks(
+    dissolves: Mapping[str, Figures], fades: Mapping[str, Figures]
+) -> dict[str, bool]:
+    """Return requirement -> whether it is met, of dissolves and fades."""
+    checks: dict[str, bool] = {}
     for name, ways in dissolves.items():
-        found = ways[FOLLOWED]
-        same = found["correlation"]
+        same, gain = ways[FOLLOWED]["correlation"], ways[FOLLOWED]["gain"]
         checks |= {
             f"dissolve of {name}: correlation with the old dream {same:.2f} <= 0.15": same <= 0.15,
-            f"dissolve of {name}: gain over a fresh start's {found['gain']:.2f} >= 0.9": (
-                found["gain"] >= 0.9
-            ),
+            f"dissolve of {name}: gain over a fresh start's {gain:.2f} >= 0.9": gain >= 0.9,
         }
     for name, ways in fades.items():
         found = ways[FOLLOWED]
@@ -107,49 +141,7 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
                 found["jump"] <= 0.2
             ),
         }
-    return results, checks | {"bars are the source": bars[FOLLOWED]["in bars"] == 0}
-
-
-def _photograph(name: str) -> Picture:
-    size = scenes.WIDTH, scenes.HEIGHT
-    return np.asarray(
-        cv2.resize(scenes.photograph(name), size, interpolation=cv2.INTER_AREA), np.uint8
-    )
-
-
-def _reappeared(gradient_fn: Gradient, hidden: int, words: Sequence[str]) -> dict[str, float]:
-    """Measure the layer two frames after places reappear, compared with that before.
-
-    An opaque strip of another photograph crosses a photograph and hides each place for so many
-    frames.
-    """
-    ground, strip = _photograph("motorcycle_left.png"), _photograph("astronaut.png")
-    speed = 6 if hidden < 30 else 3
-    width = hidden * speed
-    object_ = np.asarray(cv2.resize(strip, (width, scenes.HEIGHT)), np.uint8)
-    pictures, covered = [], []
-    for index in range(LEAD + hidden + REST):
-        left = (index - LEAD) * speed - width + 100
-        shown = slice(max(0, left), max(0, min(scenes.WIDTH, left + width)))
-        picture, columns = ground.copy(), np.zeros(scenes.WIDTH, bool)
-        picture[:, shown] = object_[:, shown.start - left : shown.stop - left]
-        columns[shown] = True
-        pictures.append(picture)
-        covered.append(columns)
-    layers = [frame.layer for frame in _dreamt(gradient_fn, pictures, words)]
-    before, after = [], []
-    for index in range(10, len(layers)):
-        back = covered[index - 3] & ~covered[index - 2]
-        for column in np.flatnonzero(back):
-            start = next((t for t in range(len(covered)) if covered[t][column]), 0)
-            if start >= 4:  # two frames before it was hidden
-                before.append(layers[start - 2][..., column])
-                after.append(layers[index][..., column])
-    one, other = torch.stack(before), torch.stack(after)
-    return {
-        "correlation": float(F.cosine_similarity(one.flatten(), other.flatten(), dim=0)),
-        "energy": float(other.square().mean() / one.square().mean()),
-    }
+    return checks
 
 
 def _mixed(one: Picture, other: Picture, share: float) -> Picture:
@@ -157,42 +149,47 @@ def _mixed(one: Picture, other: Picture, share: float) -> Picture:
     return np.asarray(np.rint((1 - share) * one.astype(np.float32) + share * other), np.uint8)
 
 
-def _dreamt(
-    gradient_fn: Gradient, pictures: Sequence[Picture], words: Sequence[str]
-) -> list[Shown]:
-    """Return every frame of a render of these pictures."""
-    shown = []
-    scene = scenes.Scene(tuple(pictures), (None,) * len(pictures))
-    for dreamt in harness.rendered(scene, words, gradient_fn):
-        assert dreamt.canvas.picture is not None
-        score, source = gradient_fn.score, dreamt.canvas.picture
-        shown.append(
-            Shown(
-                dreamt.image - source,
-                to_picture(dreamt.image),
-                float(score(dreamt.image) / score(source)),
-                dreamt.dream.steps,
-            )
-        )
-    return shown
+def _ours(gradient_fn: Gradient, words: Sequence[str]) -> Way:
+    """Return the way of dreamreel with these settings."""
+
+    def dream(pictures: Sequence[Picture]) -> list[Shown]:
+        shown = []
+        scene = scenes.Scene(tuple(pictures), (None,) * len(pictures))
+        for dreamt in harness.rendered(scene, words, gradient_fn):
+            source = dreamt.canvas.picture
+            assert source is not None
+            shown.append(_shown(gradient_fn, dreamt.image, source, dreamt.dream.steps))
+        return shown
+
+    return dream
+
+
+def _theirs(gradient_fn: Gradient, method: Callable[..., baselines.Dreams]) -> Way:
+    """Return the way of a common method."""
+
+    def dream(pictures: Sequence[Picture]) -> list[Shown]:
+        return [
+            _shown(gradient_fn, image, to_image(picture, harness.device), steps)
+            for picture, (image, steps) in zip(pictures, method(pictures, gradient_fn), strict=True)
+        ]
+
+    return dream
+
+
+def _shown(gradient_fn: Gradient, image: Image, source: Image, steps: float) -> Shown:
+    gain = float(gradient_fn.score(image) / gradient_fn.score(source))
+    return Shown(image - source, to_picture(image), gain, steps)
 
 
 def _dissolve(
-    gradient_fn: Gradient,
-    one: Picture,
-    other: Picture,
-    frames: int,
-    words: Sequence[str],
-    fresh: Shown,
-    sheet: Path,
+    way: Way, one: Picture, other: Picture, frames: int, fresh: Shown, sheet: Path
 ) -> dict[str, float]:
     """Measure a dissolve of so many frames, 12 frames after its end, and draw a sheet of it."""
     between = [_mixed(one, other, (k + 1) / frames) for k in range(frames)]
-    shown = _dreamt(gradient_fn, [one] * BEFORE + between + [other] * AFTER, words)
+    shown = way([one] * BEFORE + between + [other] * AFTER)
     ends = BEFORE - 1 + np.array([0, frames // 2, frames, frames + AFTER])
-    name = f"{sheet.name}-{'carried' if words else 'followed'}.png"
     sheet_picture = np.hstack([shown[end].picture for end in ends])
-    cv2.imwrite(str(sheet.with_name(name)), cv2.cvtColor(sheet_picture, cv2.COLOR_RGB2BGR))
+    cv2.imwrite(str(sheet), cv2.cvtColor(sheet_picture, cv2.COLOR_RGB2BGR))
     old = shown[BEFORE - 1].layer
     return {
         "correlation": float(F.cosine_similarity(old.flatten(), shown[-1].layer.flatten(), dim=0)),
@@ -201,15 +198,13 @@ def _dissolve(
     }
 
 
-def _fade(
-    gradient_fn: Gradient, one: Picture, other: Picture, level: int, words: Sequence[str]
-) -> dict[str, float]:
+def _fade(way: Way, one: Picture, other: Picture, level: int) -> dict[str, float]:
     """Measure a fade to a plain picture of this level, and from it to another picture."""
     plain = np.full_like(one, level)
     leaving = [_mixed(one, plain, (k + 1) / FADE) for k in range(FADE)]
     coming = [_mixed(plain, other, (k + 1) / FADE) for k in range(FADE)]
     pictures = [one] * BEFORE + leaving + [plain] * BLACK + coming + [other] * AFTER
-    shown = _dreamt(gradient_fn, pictures, words)
+    shown = way(pictures)
     blank = shown[BEFORE + FADE - 1 :][: BLACK + 1]
     strengths = np.array([float(frame.layer.std()) for frame in shown])
     return {
@@ -219,7 +214,7 @@ def _fade(
     }
 
 
-def _bars(gradient_fn: Gradient, one: Picture, words: Sequence[str]) -> dict[str, float]:
+def _bars(way: Way, one: Picture) -> dict[str, float]:
     """Measure a letterboxed photograph."""
     height = scenes.HEIGHT - BARS.top - BARS.bottom
     pictures = []
@@ -227,7 +222,7 @@ def _bars(gradient_fn: Gradient, one: Picture, words: Sequence[str]) -> dict[str
         picture = np.zeros_like(one)
         picture[BARS.top : -BARS.bottom] = one[shift : shift + height]
         pictures.append(picture)
-    layers = [frame.layer.abs() for frame in _dreamt(gradient_fn, pictures, words)]
+    layers = [frame.layer.abs() for frame in way(pictures)]
     inside = slice(BARS.top, scenes.HEIGHT - BARS.bottom)
     within = [
         float(layer[:, :, rows].max())

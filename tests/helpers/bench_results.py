@@ -155,7 +155,10 @@ EXAMPLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "memory": (
         {
-            "reappeared": {"5 frames": {"defaults": {"correlation": 0.96, "energy": 0.86}}},
+            "reappeared": {
+                "hidden for 5 frames": {"defaults": {"correlation": 0.96, "energy": 0.86}}
+            },
+            "entering": {"defaults": {"gain": 0.612, "jump": 1.04}},
             "dissolves": {
                 "8 frames": {
                     "defaults": {"correlation": 0.021, "gain": 0.93, "strength": 0.95},
@@ -168,7 +171,8 @@ EXAMPLES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             "bars": {"defaults": {"in bars": 0.0, "between them": 24.6}},
         },
         (
-            "| 5 frames, defaults | 0.96 | 0.86 |",
+            "| hidden for 5 frames, defaults | 0.96 | 0.86 |",
+            "| defaults | 0.61 | 1.04 |",
             "| 8 frames, defaults | 0.02 | 0.93 | 0.95 |",
             "| 8 frames, all of it off | 0.38 | 1.00 | 1.00 |",
             "| fade to black, defaults | 0 | 0 | 0.05 |",

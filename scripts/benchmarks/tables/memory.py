@@ -7,15 +7,20 @@ from typing import Any
 
 from benchmarks.markdown import table
 
-FOLLOWED, CARRIED = "defaults", "all of it off"
+FOLLOWED, TWO_PASSES, CARRIED = "defaults", "`passes=2`", "all of it off"
+ALONE = "each frame alone, 4 x 10"
 
 
 def tables(results: Mapping[str, Any]) -> str:
-    """Return the tables of what reappears, of dissolves, of fades and of bars."""
+    """Return the tables of what reappears, of what enters, of dissolves, of fades and of bars."""
     reappeared = [
         (f"{name}, {way}", f"{found['correlation']:.2f}", f"{found['energy']:.2f}")
         for name, ways in results["reappeared"].items()
         for way, found in ways.items()
+    ]
+    entering = [
+        (name, f"{found['gain']:.2f}", f"{found['jump']:.2f}")
+        for name, found in results["entering"].items()
     ]
     dissolves = [
         (
@@ -41,7 +46,15 @@ def tables(results: Mapping[str, Any]) -> str:
     ]
     return "\n\n".join(
         (
-            table(("hidden for", "correlation with the layer before", "energy"), reappeared),
+            table(("content that was", "correlation with the layer before", "energy"), reappeared),
+            table(
+                (
+                    "content that entered 8 frames ago",
+                    "gain over the rest's",
+                    "largest growth per frame",
+                ),
+                entering,
+            ),
             table(
                 (
                     *("dissolve", "correlation with the old dream", "gain over a fresh start's"),
