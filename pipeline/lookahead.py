@@ -8,64 +8,53 @@ they are dreamt forwards as usual, and where this pass has no layer it takes tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
-from pipeline.anchors import NO_ANCHORS, Snapshot
+from pipeline.anchors import Snapshot
 from pipeline.auxiliary.inputs import AuxiliaryInputs
 from pipeline.canvas import Canvas
-from pipeline.cuts.none import OneShot
-from pipeline.dream_size import FULL_SIZE
 from pipeline.frame import Clip, Frame, Guide, Picture
 from pipeline.imaging.mixing import mix_layers, smoothstep
-from pipeline.seamless_loop import NO_LOOP
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from pipeline.render import Pipeline, RenderedFrame
 
 LONGEST, SHORTEST = 48, 8
 """Largest and smallest number of frames that are dreamt backwards at once."""
 MEMORY = 1 << 30
 """Bytes that these frames should take, unless there are fewer than SHORTEST."""
+OTHER_DREAM = 0.15
+"""Weight of the backward pass where a dream was given back, which the viewer has seen before."""
 LEAST_NEW = 0.002
 """Mean lack of confidence in the motion up to which a frame has no content without a dream."""
-RenderFn: TypeAlias = "Callable[[Pipeline], Generator[RenderedFrame, None, None]]"
-"""Pipeline -> its rendered frames."""
+BackwardsFn: TypeAlias = Callable[[Sequence[Frame]], Generator[Snapshot, None, None]]
+"""Frames in their order -> the dream of each, from the last frame to the first."""
 
 
 def look_ahead(
-    frames: Iterable[Frame],
-    pipeline: Pipeline,
-    render: RenderFn,
-    *,
-    age: int,
-    on_ahead: Callable[[], object] = lambda: None,
+    frames: Iterable[Frame], length: int, dream_backwards: BackwardsFn, *, age: int
 ) -> Iterator[tuple[Frame, Snapshot | None]]:
     """Yield each frame with its dream from the backward pass; None if it has no use for it.
 
-    age: number of frames of the shot before the first one. on_ahead: called after each frame that
-    is dreamt backwards.
+    length: number of frames that are dreamt backwards at once; 0: none. age: number of frames of
+    the shot before the first one.
 
     Frames are grouped by their position in the shot, and each dream depends on later frames of its
     group only. So a render that is resumed within a group gives the same dreams.
     """
-    if pipeline.passes == 1:
+    if not length:
         yield from ((frame, None) for frame in frames)
         return
     group: list[Frame] = []
-    begin, length = age, _group_length(_frame_bytes(pipeline.dream_clip, pipeline.clip))
+    begin = age
     for frame in frames:
         age = 0 if frame.cut else age
         complete = not frame.flash and age % length == 0
         if group and (frame.cut or frame.picture is None or complete):
-            yield from _dreamt(group, pipeline, render, begin, on_ahead)
+            yield from _dreamt(group, begin, dream_backwards)
             group = []
         if frame.picture is None:
             yield frame, None
@@ -74,7 +63,7 @@ def look_ahead(
             begin = age
         group.append(frame)
         age += not frame.flash
-    yield from _dreamt(group, pipeline, render, begin, on_ahead)
+    yield from _dreamt(group, begin, dream_backwards)
 
 
 @torch.no_grad()
@@ -86,7 +75,9 @@ def give(canvas: Canvas, dreamt: Snapshot | None) -> Canvas:
     layer, maturity = earlier[:, :3], earlier[:, 3:]
     known = torch.minimum(canvas.maturity, canvas.confidence)
     if canvas.given is not None:
-        known = (known + canvas.given).clamp(max=1)
+        rest = (1 - known - canvas.given).clamp(min=0)
+        given = canvas.given / (canvas.given + OTHER_DREAM * rest).clamp(min=1e-6)
+        known = known + (1 - known) * given
     missing = (1 - known) * maturity
     weight = smoothstep(missing)
     return replace(
@@ -97,47 +88,34 @@ def give(canvas: Canvas, dreamt: Snapshot | None) -> Canvas:
     )
 
 
-def group_bytes(pipeline: Pipeline) -> int:
-    """Return the approximate memory of the frames that are dreamt backwards at once, in bytes."""
-    size = _frame_bytes(pipeline.dream_clip, pipeline.clip)
-    return size * _group_length(size)
+def group_length(dream: Clip, full: Clip) -> int:
+    """Return how many frames are dreamt backwards at once. dream, full: at both of their sizes."""
+    return max(SHORTEST, min(LONGEST, MEMORY // frame_bytes(dream, full)))
 
 
-def _frame_bytes(dream: Clip, full: Clip) -> int:
-    """Return the memory of a frame with its dream. dream, full: at both of its sizes."""
+def frame_bytes(dream: Clip, full: Clip) -> int:
+    """Return the memory that a frame of a group takes. dream, full: at both of its sizes."""
     pixels = dream.height * dream.width
     # picture, motion with its confidence, and the dream in half precision
     size = pixels * (3 + 12 + 8)
     return size if dream == full else size + full.height * full.width * 3
 
 
-def _group_length(frame_bytes: int) -> int:
-    """Return the number of frames that are dreamt backwards at once."""
-    return max(SHORTEST, min(LONGEST, MEMORY // frame_bytes))
-
-
 def _dreamt(
-    group: Sequence[Frame],
-    pipeline: Pipeline,
-    render: RenderFn,
-    age: int,
-    on_ahead: Callable[[], object],
+    group: Sequence[Frame], age: int, dream_backwards: BackwardsFn
 ) -> Iterator[tuple[Frame, Snapshot | None]]:
     """Yield the frames of a group with their dreams. age: position of the first one in the shot."""
     shown = [frame for frame in group if not frame.flash]
     needing = [k for k, frame in enumerate(shown) if _needs(frame, age + k, len(shown))]
-    snapshots: dict[int, Snapshot] = {}
+    dreams: dict[int, Snapshot] = {}
     if needing:
-        later = shown[needing[0] :]
-        needed = {shown[k].index for k in needing}
-        with closing(render(_backwards(pipeline, later))) as rendered:
-            for frame, one in zip(reversed(later), rendered, strict=True):
+        later, needed = shown[needing[0] :], {shown[k].index for k in needing}
+        with closing(dream_backwards(later)) as backwards:
+            for frame, dream in zip(reversed(later), backwards, strict=True):
                 if frame.index in needed:
-                    assert frame.picture is not None
-                    snapshots[frame.index] = Snapshot.of(0, frame.picture, one.canvas, one.dream)
-                on_ahead()
+                    dreams[frame.index] = dream
     for frame in group:
-        yield frame, snapshots.pop(frame.index, None)
+        yield frame, dreams.pop(frame.index, None)
 
 
 def _needs(frame: Frame, age: int, count: int) -> bool:
@@ -153,32 +131,14 @@ def _needs(frame: Frame, age: int, count: int) -> bool:
     return float(1 - np.mean(frame.motion.confidence)) > LEAST_NEW
 
 
-def _backwards(pipeline: Pipeline, frames: Sequence[Frame]) -> Pipeline:
-    """Return the pipeline that dreams these frames from the last one to the first."""
-    in_turn = frames[::-1]
-    pictures = tuple(frame.picture for frame in in_turn if frame.picture is not None)
-    clip = replace(pipeline.dream_clip, count=len(pictures), tracks=None)
-    return replace(
-        pipeline,
-        source=_Pictures(clip, pictures),
-        clip=clip,
-        cuts=OneShot(),
-        stages_at=lambda index: pipeline.stages_at(in_turn[index].index),
-        auxiliary=_Guides(guides=tuple(frame.guide for frame in in_turn)),
-        loop=NO_LOOP,
-        dream_size=FULL_SIZE,
-        anchors=NO_ANCHORS,
-        mask_bars=False,
-        passes=1,
-    )
-
-
 @dataclass(frozen=True)
-class _Pictures:
+class GivenPictures:
     """A source of pictures in memory."""
 
     clip: Clip
+    """Size, rate and length of the pictures."""
     given: tuple[Picture, ...]
+    """The pictures, (H, W, 3)."""
 
     def pictures(self, start: int = 0) -> Iterator[Picture]:
         """Yield the pictures from index `start` on."""
@@ -186,10 +146,11 @@ class _Pictures:
 
 
 @dataclass(frozen=True)
-class _Guides(AuxiliaryInputs):
-    """The guide of each frame, as it was read for the forward pass."""
+class GivenGuides(AuxiliaryInputs):
+    """Guides in memory, and no mask."""
 
     guides: tuple[Guide | None, ...] = ()
+    """The guide of each frame."""
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Return an iterator over the frames, each with its guide."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 
-from pipeline.anchors import NO_ANCHORS, Anchors
+from pipeline.anchors import NO_ANCHORS, Anchors, Snapshot
 from pipeline.auxiliary.inputs import NO_INPUTS, AuxiliaryInputs
 from pipeline.canvas import Canvas
-from pipeline.cuts import Cuts
+from pipeline.cuts import ONE_SHOT, Cuts
 from pipeline.dream_size import FULL_SIZE, DreamSize, enlarge
 from pipeline.dreamer import Dream
 from pipeline.flow import Flow, parallel_flows, with_motion
@@ -21,7 +21,7 @@ from pipeline.gradient import Gradient
 from pipeline.gradient.finite_steps import FiniteSteps
 from pipeline.gradient.oom_retry import OomRetry
 from pipeline.gradient.tile_budget import TileBudget
-from pipeline.lookahead import give, look_ahead
+from pipeline.lookahead import GivenGuides, GivenPictures, give, group_length, look_ahead
 from pipeline.model import Model
 from pipeline.recording.recorder import NullRecorder, Recorder
 from pipeline.runtime.prefetch import prefetch
@@ -68,6 +68,32 @@ class Pipeline:
         """The clip at the size of the dream."""
         height, width = self.dream_size.of(self.clip.height, self.clip.width)
         return replace(self.clip, height=height, width=width)
+
+    @property
+    def frames_ahead(self) -> int:
+        """How many frames are dreamt backwards at once; 0 with a single pass."""
+        return group_length(self.dream_clip, self.clip) if self.passes > 1 else 0
+
+    def backwards(self, frames: Sequence[Frame]) -> Pipeline:
+        """Return the pipeline that dreams these frames, with pictures, from the last to the first.
+
+        The dream layer alone matters: the frames have the size of the dream, and no mask.
+        """
+        in_turn = frames[::-1]
+        pictures = tuple(frame.picture for frame in in_turn if frame.picture is not None)
+        clip = replace(self.dream_clip, count=len(pictures), tracks=None)
+        return replace(
+            self,
+            source=GivenPictures(clip, pictures),
+            clip=clip,
+            cuts=ONE_SHOT,
+            stages_at=lambda index: self.stages_at(in_turn[index].index),
+            auxiliary=GivenGuides(guides=tuple(frame.guide for frame in in_turn)),
+            loop=NO_LOOP,
+            dream_size=FULL_SIZE,
+            mask_bars=False,
+            passes=1,
+        )
 
     @contextmanager
     def frames(self, start: int, device: torch.device) -> Iterator[Iterator[Frame]]:
@@ -132,9 +158,9 @@ def render(
     clip, loop, model = pipeline.clip, pipeline.loop, pipeline.model.to(device)
     rate, size = float(clip.rate), pipeline.dream_clip
     state, recorder, timer = recorder.state, loop.record(recorder), StageTimer()
-    backwards = partial(render, recorder=NullRecorder(), seed=seed, device=device)
+    backwards = partial(_dream_backwards, pipeline, seed, device, on_ahead)
     with pipeline.frames(state.index, device) as frames:  # decode, cuts, flow (CPU)
-        ahead = look_ahead(frames, pipeline, backwards, age=state.age, on_ahead=on_ahead)
+        ahead = look_ahead(frames, pipeline.frames_ahead, backwards, age=state.age)
         for frame, dreamt_ahead in timer.waiting(ahead):
             stages = pipeline.stages_at(frame.index)
             steady = stages.dreams_like(pipeline.stages_at(max(0, frame.index - 1)))
@@ -163,6 +189,22 @@ def render(
             gradient, spans = gradient.within(dream.step_bytes), {**frame.spans, **timer.spans}
             yield RenderedFrame(frame, canvas, steady, gradient, dream, image, state, spans)
     recorder.finish()
+
+
+def _dream_backwards(
+    pipeline: Pipeline,
+    seed: int,
+    device: torch.device,
+    on_ahead: Callable[[], object],
+    frames: Sequence[Frame],
+) -> Generator[Snapshot, None, None]:
+    """Yield the dreams of these frames, from the last to the first; see `render`."""
+    rendered = render(pipeline.backwards(frames), NullRecorder(), seed=seed, device=device)
+    with closing(rendered):
+        for one in rendered:
+            assert one.frame.picture is not None
+            yield Snapshot.of(0, one.frame.picture, one.canvas, one.dream)
+            on_ahead()
 
 
 def frame_rng(seed: int, frame: Frame, state: State) -> torch.Generator:

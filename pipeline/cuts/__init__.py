@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -30,3 +31,19 @@ class Cuts(Protocol):
 
         None, for a frame after the end of the footage, is returned with Change.NONE.
         """
+
+
+@dataclass(frozen=True)
+class OneShot:
+    """Treats all pictures as one shot."""
+
+    def __call__(
+        self, pictures: Iterable[Picture | None]
+    ) -> Iterator[tuple[Picture | None, Change]]:
+        """Yield each picture with Change.NONE."""
+        for picture in pictures:
+            yield picture, Change.NONE
+
+
+ONE_SHOT = OneShot()
+"""No cut detection."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.explain import words
@@ -16,6 +15,7 @@ from pipeline.explain.explanation import Explanation, Growth
 from pipeline.explain.overlay import overlay
 from pipeline.explain.sheet import LINES
 from pipeline.frame import Picture
+from pipeline.report.page_template import page_template
 
 HERE = Path(__file__).parent / "browser"
 CURVE = (320, 160)
@@ -24,17 +24,10 @@ CURVE = (320, 160)
 
 def page(explanation: Explanation, name: str) -> str:
     """Return the page. name: title of the picture."""
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        loader=FileSystemLoader(HERE),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style = (HERE / "page.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     return str(
-        environment.get_template("page.html.jinja").render(
+        page_template(HERE).render(
             name=name,
             style=Markup(style),
             style_digest=digest,

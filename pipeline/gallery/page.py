@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
@@ -26,6 +25,7 @@ from pipeline.gallery.cards import Card, cards, plan_of, printable_text
 from pipeline.gallery.media import Kind, Media, is_plain
 from pipeline.gallery.results import write_if_changed, write_results
 from pipeline.gallery.thumbnails import copy, delete_stale, folder_of_pictures, poster
+from pipeline.report.page_template import page_template
 from pipeline.sweep.plan import JobState, Plan
 
 PAGE, LIVE, MOSAIC = "index.html", "live.js", "mosaic.mp4"
@@ -161,20 +161,12 @@ def _page(data: Mapping[str, Any]) -> str:
 @cache
 def _assets() -> tuple[str, str, Any]:
     """Return style sheet, script and template of the page."""
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        loader=FileSystemLoader(HERE),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     body = "\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
     script = f"'use strict';\n(() => {{\n{body}\n}})();\n"
     return (
         (HERE / "page.css").read_text("utf-8"),
         script,
-        environment.get_template("page.html.jinja"),
+        page_template(HERE),
     )
 
 

@@ -33,7 +33,7 @@ LAYERS = (
     # core: used by the loop, knows contracts of stages only
     ("gradient", "auxiliary", "frame_range", "dream_size"),
     ("recording",),
-    ("seamless_loop",),
+    ("seamless_loop", "lookahead"),
     ("render",),
     # application: knows everything above
     ("report", "sweep"),
@@ -78,7 +78,7 @@ HEAVY = {
     "scenedetect": ("pipeline.cuts",),
     "imageio_ffmpeg": ("pipeline.ffmpeg.process",),
     "simpleeval": ("pipeline.schedule.expression",),
-    "jinja2": ("pipeline.explain", "pipeline.gallery"),
+    "jinja2": ("pipeline.report.page_template", "pipeline.gallery"),
     "markupsafe": ("pipeline.explain", "pipeline.gallery"),
     "captum": ("pipeline.explain.attribution",),
     "PIL": ("pipeline.gallery", "pipeline.config.result_settings", "pipeline.image_io"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -22,7 +23,7 @@ from pipeline.frame import Clip, Frame, Guide, Picture
 from pipeline.gradient import Gradient
 from pipeline.imaging.metrics import flicker
 from pipeline.imaging.sampling import sample
-from pipeline.render import Pipeline, RenderedFrame, render
+from pipeline.render import RenderedFrame
 
 SPEED = 2
 SHOT = pan(24, height=HEIGHT, width=WIDTH, velocity=(SPEED, 0))
@@ -103,30 +104,27 @@ def test_a_single_picture_is_dreamt_once(gradient: Gradient) -> None:
     assert one.dream.steps == two.dream.steps
 
 
-def groups(gradient: Gradient, given: list[Picture], **changes: Any) -> list[list[int]]:
+def groups(given: list[Picture], length: int = 8, **changes: Any) -> list[list[int]]:
     """The source frames that are dreamt backwards together, in their order in time."""
     found = []
 
-    def rendered(pipeline: Pipeline) -> Any:
-        pictures = list(pipeline.source.pictures())
-        found.append([next(i for i, p in enumerate(given) if p is q) for q in pictures][::-1])
-        return render(pipeline, Kept(), seed=0, device=torch.device("cpu"))
+    def dream_backwards(frames: Sequence[Frame]) -> Generator[Snapshot, None, None]:
+        found.append([frame.index for frame in frames])
+        for frame in reversed(frames):
+            assert frame.picture is not None
+            yield Snapshot(frame.index, frame.picture, torch.zeros(1, 4, HEIGHT, WIDTH).half())
 
-    pipeline = pipeline_of(
-        Pictures(given),
-        stages(objective=gradient.objective),
-        model=gradient.model,
-        **settings(**changes),
-    )
+    pipeline = pipeline_of(Pictures(given), stages(), **settings(**changes))
     with pipeline.frames(0, torch.device("cpu")) as frames:
-        ahead = list(lookahead.look_ahead(frames, pipeline, rendered, age=0))
+        ahead = list(lookahead.look_ahead(frames, length, dream_backwards, age=0))
     assert [frame.index for frame, _ in ahead] == [*range(len(given))]
+    assert all(dream is None or dream.age == frame.index for frame, dream in ahead)
     return found
 
 
-def test_frames_are_grouped_within_a_shot(gradient: Gradient) -> None:
+def test_frames_are_grouped_within_a_shot() -> None:
     changes = {4: Change.FLASH, 13: Change.CUT}
-    assert groups(gradient, SHOT, cuts=At(changes)) == [
+    assert groups(SHOT, cuts=At(changes)) == [
         [0, 1, 2, 3, 5, 6, 7, 8],  # a flash is not part of it
         [9, 10, 11, 12],
         [*range(13, 21)],
@@ -134,10 +132,10 @@ def test_frames_are_grouped_within_a_shot(gradient: Gradient) -> None:
     ]
 
 
-def test_frames_without_new_content_are_not_dreamt_twice(gradient: Gradient) -> None:
+def test_frames_without_new_content_are_not_dreamt_twice() -> None:
     still = [picture.copy() for picture in [SHOT[0]] * 20]
-    assert groups(gradient, still) == [[*range(8)]]  # the first frame of the shot is new
-    assert groups(gradient, [*still[:12], *SHOT[:12]], flow=part("flow", "none")) == [[*range(8)]]
+    assert groups(still) == [[*range(8)]]  # the first frame of the shot is new
+    assert groups([*still[:12], *SHOT[:12]], flow=part("flow", "none")) == [[*range(8)]]
 
 
 def test_pictures_that_take_much_memory_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,8 +143,9 @@ def test_pictures_that_take_much_memory_are_fewer(monkeypatch: pytest.MonkeyPatc
 
     def length(height: int, width: int, times: int = 1) -> int:
         small, large = (Clip(height * k, width * k, Fraction(25)) for k in (1, times))
-        return lookahead._group_length(lookahead._frame_bytes(small, large))
+        return lookahead.group_length(small, large)
 
+    assert groups(SHOT, length=0) == []
     assert length(272, 640) == 48
     assert 8 < length(1080, 1920, 2) < length(1080, 1920) < 48
     assert length(4000, 6000) == 8
@@ -163,7 +162,7 @@ def test_the_guide_and_the_settings_of_each_frame_are_used(gradient: Gradient) -
         stages_at=lambda index: index,  # type: ignore[arg-type,return-value]
         passes=2,
     )
-    backwards = lookahead._backwards(pipeline, frames)
+    backwards = pipeline.backwards(frames)
     assert [backwards.stages_at(index) for index in range(3)] == [12, 11, 10]
     assert backwards.passes == 1
     assert backwards.clip.count == 3
@@ -181,6 +180,9 @@ def test_what_was_given_back_is_kept(gradient: Gradient) -> None:
     assert last.frame.picture is not None
     dreamt = Snapshot(0, last.frame.picture, torch.ones(1, 4, HEIGHT, WIDTH).half())
     assert torch.equal(lookahead.give(canvas, dreamt).layer, canvas.layer)
+    # where it was given back in part, it still counts more than another dream
+    partly = replace(canvas, given=canvas.given / 2, layer=torch.zeros_like(canvas.layer))  # type: ignore[operator]
+    assert float(lookahead.give(partly, dreamt).layer.max()) < 0.1
     nothing = replace(canvas, given=None, confidence=torch.zeros_like(canvas.maturity))
     assert torch.allclose(lookahead.give(nothing, dreamt).layer, torch.ones(()), atol=1e-3)
     for unused in (replace(nothing, follows_picture=False), replace(nothing, visibility=0.0)):
