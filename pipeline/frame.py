@@ -67,7 +67,7 @@ class Frame:
     """Motion since the previous frame. None: not computed, or at a cut, in a flash or without
     footage."""
     cut: bool = False
-    """Whether a new shot starts here, so that nothing may be carried into this frame."""
+    """Whether a new shot starts here, so that nothing is carried into this frame from the last."""
     flash: bool = False
     """Whether the frame is a flash: different content for a few frames, during which the dream is
     kept in place."""

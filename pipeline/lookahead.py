@@ -8,8 +8,7 @@ they are dreamt forwards as usual, and where this pass has no layer it takes tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -19,7 +18,7 @@ import torch
 from pipeline.anchors import Snapshot
 from pipeline.auxiliary.inputs import AuxiliaryInputs
 from pipeline.canvas import Canvas
-from pipeline.frame import Clip, Frame, Guide, Picture
+from pipeline.frame import Clip, Frame, Picture
 from pipeline.imaging.mixing import mix_layers, smoothstep
 
 LONGEST, SHORTEST = 48, 8
@@ -30,7 +29,7 @@ OTHER_DREAM = 0.15
 """Weight of the backward pass where a dream was given back, which the viewer has seen before."""
 LEAST_NEW = 0.002
 """Mean lack of confidence in the motion up to which a frame has no content without a dream."""
-BackwardsFn: TypeAlias = Callable[[Sequence[Frame]], Generator[Snapshot, None, None]]
+BackwardsFn: TypeAlias = Callable[[Sequence[Frame]], Sequence[Snapshot]]
 """Frames in their order -> the dream of each, from the last frame to the first."""
 
 
@@ -88,17 +87,20 @@ def give(canvas: Canvas, dreamt: Snapshot | None) -> Canvas:
     )
 
 
-def group_length(dream: Clip, full: Clip) -> int:
-    """Return how many frames are dreamt backwards at once. dream, full: at both of their sizes."""
-    return max(SHORTEST, min(LONGEST, MEMORY // frame_bytes(dream, full)))
+def group_length(frame_size: int) -> int:
+    """Return how many frames are dreamt backwards at once. frame_size: of each, in bytes."""
+    return max(SHORTEST, min(LONGEST, MEMORY // frame_size))
 
 
-def frame_bytes(dream: Clip, full: Clip) -> int:
-    """Return the memory that a frame of a group takes. dream, full: at both of its sizes."""
-    pixels = dream.height * dream.width
+def frame_bytes(dream: Clip, full: Clip, *, is_masked: bool) -> int:
+    """Return the memory of a frame with its dream. dream, full: its size there and in the output.
+
+    is_masked: whether it may have a mask of its own.
+    """
+    pixels, full_pixels = (clip.height * clip.width for clip in (dream, full))
     # picture, motion with its confidence, and the dream in half precision
-    size = pixels * (3 + 12 + 8)
-    return size if dream == full else size + full.height * full.width * 3
+    size = pixels * (3 + 12 + 8) + (4 * full_pixels if is_masked else 0)
+    return size if pixels == full_pixels else size + 3 * full_pixels
 
 
 def _dreamt(
@@ -110,10 +112,8 @@ def _dreamt(
     dreams: dict[int, Snapshot] = {}
     if needing:
         later, needed = shown[needing[0] :], {shown[k].index for k in needing}
-        with closing(dream_backwards(later)) as backwards:
-            for frame, dream in zip(reversed(later), backwards, strict=True):
-                if frame.index in needed:
-                    dreams[frame.index] = dream
+        backwards = zip(reversed(later), dream_backwards(later), strict=True)
+        dreams = {frame.index: dream for frame, dream in backwards if frame.index in needed}
     for frame in group:
         yield frame, dreams.pop(frame.index, None)
 
@@ -146,12 +146,13 @@ class GivenPictures:
 
 
 @dataclass(frozen=True)
-class GivenGuides(AuxiliaryInputs):
-    """Guides in memory, and no mask."""
+class GivenFrames(AuxiliaryInputs):
+    """The guides of frames in memory, and no mask; frames have the index of the given ones."""
 
-    guides: tuple[Guide | None, ...] = ()
-    """The guide of each frame."""
+    frames: Sequence[Frame] = ()
+    """The frames, in the order in which they are dreamt."""
 
     def __call__(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """Return an iterator over the frames, each with its guide."""
-        return (replace(f, guide=guide) for f, guide in zip(frames, self.guides, strict=False))
+        """Return an iterator over the frames, each with the index and the guide of a given one."""
+        for frame, given in zip(frames, self.frames, strict=False):
+            yield replace(frame, index=given.index, guide=given.guide)

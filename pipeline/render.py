@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 
@@ -21,7 +20,14 @@ from pipeline.gradient import Gradient
 from pipeline.gradient.finite_steps import FiniteSteps
 from pipeline.gradient.oom_retry import OomRetry
 from pipeline.gradient.tile_budget import TileBudget
-from pipeline.lookahead import GivenGuides, GivenPictures, give, group_length, look_ahead
+from pipeline.lookahead import (
+    GivenFrames,
+    GivenPictures,
+    frame_bytes,
+    give,
+    group_length,
+    look_ahead,
+)
 from pipeline.model import Model
 from pipeline.recording.recorder import NullRecorder, Recorder
 from pipeline.runtime.prefetch import prefetch
@@ -72,12 +78,18 @@ class Pipeline:
     @property
     def frames_ahead(self) -> int:
         """How many frames are dreamt backwards at once; 0 with a single pass."""
-        return group_length(self.dream_clip, self.clip) if self.passes > 1 else 0
+        return group_length(self.ahead_bytes) if self.passes > 1 else 0
+
+    @property
+    def ahead_bytes(self) -> int:
+        """Memory of a frame that is dreamt backwards, in bytes."""
+        is_masked = self.mask_bars or self.auxiliary.mask is not None
+        return frame_bytes(self.dream_clip, self.clip, is_masked=is_masked)
 
     def backwards(self, frames: Sequence[Frame]) -> Pipeline:
         """Return the pipeline that dreams these frames, with pictures, from the last to the first.
 
-        The dream layer alone matters: the frames have the size of the dream, and no mask.
+        Only their dream layer matters: the frames have the size of the dream, and no mask.
         """
         in_turn = frames[::-1]
         pictures = tuple(frame.picture for frame in in_turn if frame.picture is not None)
@@ -87,8 +99,7 @@ class Pipeline:
             source=GivenPictures(clip, pictures),
             clip=clip,
             cuts=ONE_SHOT,
-            stages_at=lambda index: self.stages_at(in_turn[index].index),
-            auxiliary=GivenGuides(guides=tuple(frame.guide for frame in in_turn)),
+            auxiliary=GivenFrames(frames=in_turn),
             loop=NO_LOOP,
             dream_size=FULL_SIZE,
             mask_bars=False,
@@ -158,12 +169,14 @@ def render(
     clip, loop, model = pipeline.clip, pipeline.loop, pipeline.model.to(device)
     rate, size = float(clip.rate), pipeline.dream_clip
     state, recorder, timer = recorder.state, loop.record(recorder), StageTimer()
-    backwards = partial(_dream_backwards, pipeline, seed, device, on_ahead)
+    pipeline = replace(pipeline, model=model)
+    first_pass = _FirstPass(pipeline, seed, device, state.ahead_bytes, on_ahead)
+    last_stages = pipeline.stages_at(max(0, state.index - 1))
     with pipeline.frames(state.index, device) as frames:  # decode, cuts, flow (CPU)
-        ahead = look_ahead(frames, pipeline.frames_ahead, backwards, age=state.age)
+        ahead = look_ahead(frames, pipeline.frames_ahead, first_pass, age=state.age)
         for frame, dreamt_ahead in timer.waiting(ahead):
             stages = pipeline.stages_at(frame.index)
-            steady = stages.dreams_like(pipeline.stages_at(max(0, frame.index - 1)))
+            steady, last_stages = stages.dreams_like(last_stages), stages
             with timer("warp"):  # (device)
                 canvas = stages.warp(frame, state, stages.camera, rate=rate, device=device)
                 canvas = pipeline.anchors(
@@ -184,6 +197,7 @@ def render(
                 picture = to_picture(shown, clip.depth)
             with timer("encode"):  # (ffmpeg)
                 previous_state, state = state, state.after(frame, canvas, dream, pipeline.anchors)
+                state = replace(state, ahead_bytes=first_pass.step_bytes)
                 state = loop.keep(state, frame, image, picture)
                 recorder.add([picture], previous_state, state, starts_shot=frame.cut)
             gradient, spans = gradient.within(dream.step_bytes), {**frame.spans, **timer.spans}
@@ -191,20 +205,37 @@ def render(
     recorder.finish()
 
 
-def _dream_backwards(
-    pipeline: Pipeline,
-    seed: int,
-    device: torch.device,
-    on_ahead: Callable[[], object],
-    frames: Sequence[Frame],
-) -> Generator[Snapshot, None, None]:
-    """Yield the dreams of these frames, from the last to the first; see `render`."""
-    rendered = render(pipeline.backwards(frames), NullRecorder(), seed=seed, device=device)
-    with closing(rendered):
-        for one in rendered:
-            assert one.frame.picture is not None
-            yield Snapshot.of(0, one.frame.picture, one.canvas, one.dream)
-            on_ahead()
+class _FirstPass:
+    """Dreams groups of frames backwards, see `lookahead`."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        seed: int,
+        device: torch.device,
+        step_bytes: float | None,
+        on_ahead: Callable[[], object],
+    ) -> None:
+        self.step_bytes = step_bytes
+        """Memory that a gradient step may use, in bytes. None: as set in the tile budget."""
+        self._pipeline, self._seed, self._device = pipeline, seed, device
+        self._on_ahead = on_ahead
+
+    def __call__(self, frames: Sequence[Frame]) -> list[Snapshot]:
+        """Return the dreams of these frames, from the last to the first."""
+        pipeline, dreams = self._pipeline.backwards(frames), list[Snapshot]()
+        recorder = NullRecorder(State(step_bytes=self.step_bytes))
+        with closing(render(pipeline, recorder, seed=self._seed, device=self._device)) as rendered:
+            for one in rendered:
+                ran_out = bool(dreams) and one.dream.step_bytes != self.step_bytes
+                self.step_bytes = one.dream.step_bytes
+                if ran_out:
+                    break
+                assert one.frame.picture is not None
+                dreams.append(Snapshot.of(0, one.frame.picture, one.canvas, one.dream))
+                self._on_ahead()
+        # A group has tiles of one size throughout, or it would be another one when resumed.
+        return dreams if len(dreams) == len(frames) else self(frames)
 
 
 def frame_rng(seed: int, frame: Frame, state: State) -> torch.Generator:

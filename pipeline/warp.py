@@ -76,10 +76,15 @@ class Warp:
             mask=_mask_at(frame, picture),
             index=frame.index,
         )
+        positions = pixel_grid(picture.shape[2], picture.shape[3], device)
         if state.dream is None or state.maturity is None or state.picture is None or frame.cut:
             start = begin(picture) if self.transitions else Transition()
-            return replace(blank, visibility=start.visibility, reference=start.reference)
-        positions = pixel_grid(picture.shape[2], picture.shape[3], device)
+            return replace(
+                blank,
+                visibility=start.visibility,
+                reference=start.reference,
+                follows_picture=camera(positions, frame.time, rate) is positions,
+            )
         confidence = torch.ones_like(picture[:, :1])
         if frame.motion is not None:
             positions = positions + to_device(frame.motion.flow, device)[None]

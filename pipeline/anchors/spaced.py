@@ -163,10 +163,7 @@ def _of_earlier_shots(snapshots: Sequence[Snapshot]) -> tuple[Snapshot, ...]:
 
 def _newest(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     """Return the newest snapshot of each shot, ascending."""
-    return [
-        *(one for one in snapshots if one.age < 0),
-        *(one for one in snapshots[-1:] if one.age >= 0),
-    ]
+    return [*(one for one in snapshots[:-1] if one.age < 0), *snapshots[-1:]]
 
 
 def _after_cut(

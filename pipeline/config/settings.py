@@ -244,12 +244,12 @@ def seed_of(value: object) -> int:
 
 def passes_of(value: object) -> int:
     """Return the number of passes. Raises UserError unless it is 1 or 2."""
-    if value not in (1, 2) or isinstance(value, bool):
+    if type(value) is not int or value not in (1, 2):
         raise UserError(
             f"passes: must be 1 or 2, got {printable(repr(value))}; set passes=2 for a calmer "
             "dream in up to twice the time"
         )
-    return int(str(value))
+    return value
 
 
 def parse_choice(key: str, name: object, names: Sequence[str]) -> str:

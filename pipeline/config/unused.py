@@ -20,8 +20,8 @@ WITHOUT_TIME = ("feedback", "still")
 """Sources whose pictures have no time of their own."""
 RETIMING = ("rate", "speed", "sound")
 """General settings without effect on these."""
-CARRYING = ("octaves", "feedback")
-"""Dreamers that grow a dream where there is none yet."""
+NOT_CARRYING = ("none", "fourier", "maco", "pixels")
+"""Dreamers that grow no dream where there is none yet."""
 INSTEAD = {
     "start": "schedule_start=2 begins later in schedules",
     "end": "source.seconds=5 sets the length",
@@ -72,7 +72,7 @@ def unused(
 
 
 def single_pass_reason(choices: Mapping[str, str], *, single: bool) -> str | None:
-    """Return on what passes=2 has no effect, None if it has one.
+    """Return what makes passes=2 ineffective, None if it has an effect.
 
     choices: group -> its choice. single: whether each result is one picture.
     """
@@ -82,6 +82,6 @@ def single_pass_reason(choices: Mapping[str, str], *, single: bool) -> str | Non
         return f"a dream with camera={choices['camera']}, which moves it over the footage"
     if choices["flow"] == "none":
         return "a dream with flow=none, which does not follow the footage"
-    if choices["dreamer"] not in CARRYING:
+    if choices["dreamer"] in NOT_CARRYING:
         return f"dreamer={choices['dreamer']}, which grows no dream in what enters the frame"
     return None

@@ -28,7 +28,6 @@ from pipeline.frame_range import FrameRange
 from pipeline.gradient import Gradient
 from pipeline.jobs.forecast import Forecast
 from pipeline.jobs.job import Job, check_fit
-from pipeline.lookahead import frame_bytes
 from pipeline.model import Activations, Model
 from pipeline.model.network.wrapper import ModelWrapper
 from pipeline.recording.recorder import NullRecorder
@@ -70,7 +69,7 @@ def _estimate_one(job: Job) -> Forecast:
     ratio = continued / sum(one.cost(step) for one in real)
     each = passes * ratio * statistics.fmean(one.cost(step) for one in rest)
     steps = statistics.fmean(one.steps for one in rest)
-    memory = peak_memory_bytes(job.device) + ahead * frame_bytes(pipeline.dream_clip, pipeline.clip)
+    memory = peak_memory_bytes(job.device) + ahead * pipeline.ahead_bytes
     if count is None:
         return Forecast(None, steps, each, memory, sizes[1])
     pictures = job.clip.count or count

@@ -68,8 +68,11 @@ class Several:
         return max(sides)
 
     def to(self, device: torch.device) -> Several:
-        """Return the same networks on this device."""
-        return Several({name: model.to(device) for name, model in self.models.items()})
+        """Return the same networks on this device; itself if they are there."""
+        moved = {name: model.to(device) for name, model in self.models.items()}
+        if all(moved[name] is model for name, model in self.models.items()):
+            return self
+        return Several(moved)
 
     def _parted(self, layers: Sequence[str]) -> dict[str, list[str]]:
         """Return the layers by model, without the model's name.

@@ -21,9 +21,9 @@ class Recorder(Protocol):
     ) -> None:
         """Record a frame and the pictures, (H, W, 3) RGB, that are final now, possibly none.
 
-        before, state: state before and after the frame. starts_shot: whether these pictures and all
-        later ones are independent of the earlier ones. Raises UserError if the frame cannot be
-        recorded, or if it is the newest frame of an earlier render and gives another state.
+        before, state: state before and after the frame. starts_shot: whether a shot starts with
+        these pictures. Raises UserError if the frame cannot be recorded, or if it is the newest
+        frame of an earlier render and gives another state.
         """
 
     def finish(self, rest: Iterable[Picture] = ()) -> None:

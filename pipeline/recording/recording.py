@@ -178,6 +178,8 @@ class Recording:
 
         Raises UserError.
         """
+        if not self._frames:
+            return "stopped before the first frame was complete"
         self.save()
         with disk_errors(self.folder):
             self._segments.resume()
@@ -242,6 +244,7 @@ class Recording:
             self.fingerprint.write(self.folder / MADE_OF)
         elif (before := self._earlier.resume(self.device)) is not None:
             self.state, self._digest, self._count = before.state, before.digest, before.pictures
+            self._frames = self.state.index
             total = "" if self.clip.count is None else f" of {self.clip.count}"
             log.info("resuming after frame %d%s", self.state.index, total)
 

@@ -64,37 +64,53 @@ class _Progress:
     def ahead(self) -> None:
         """Count one more unit of a first pass over the units, which takes about as long."""
         self.done_ahead += 1
-        self.bar.set_postfix_str(f"first pass {self.first + self.done_ahead}", refresh=True)
+        # the bar's own estimate counts the units of the second pass only
+        self.bar.bar_format = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+        self._tell(None, is_due=False)
+        self.bar.refresh()
 
     def __call__(self, gain: float | None) -> None:
         """Count one more unit as done, with its gain if it was measured."""
         self.done += 1
-        now, count = time.monotonic(), self.done - self.first
-        self.bar.set_postfix_str("" if gain is None else f"gain {gain:.2f}", refresh=False)
+        self._tell(gain, is_due=self.done - self.first <= 2)
         self.bar.update()
-        if count == 1:
+        if self.done - self.first == 1:
             self.bar.start_t, self.bar.initial = time.time(), self.bar.n
-            seconds = now - self.start
-        else:
-            seconds = (now - self.measured_from) / (count - 1)
+            self.measured_from = time.monotonic()
+
+    def _tell(self, gain: float | None, *, is_due: bool) -> None:
+        """Show the progress; write and log it too if it is due or was not for a while."""
+        now, count = time.monotonic(), self.done - self.first
+        seconds, left = self._estimate(now, count)
+        words = [] if gain is None else [f"gain {gain:.2f}"]
+        if self.done_ahead:
+            words = [f"{self.done_ahead} dreamt ahead", *words]
+            words += [] if left is None else [f"{clock(left)} left"]
+        self.bar.set_postfix_str(", ".join(words), refresh=False)
+        if is_due or now - self.written >= WRITE_SECONDS:
+            self.written = now
+            self._write(seconds, left, gain)
+        pause = min(MAX_LOG_SECONDS, max(WRITE_SECONDS, (now - self.start) * LOG_SHARE))
+        if is_due or now - self.logged >= pause:
+            self.logged = now
+            self._log(seconds, left, gain)
+
+    def _estimate(self, now: float, count: int) -> tuple[float, float | None]:
+        """Return the seconds per unit, and those until the end, None if unknown.
+
+        count: number of units done in this run.
+        """
         remaining = 0.0 if self.total is None else max(0, self.total - self.done)
         if self.done_ahead:  # a unit of either pass takes about as long
             begun = max(count, self.done_ahead)
             share = self.done_ahead / begun
             seconds = (now - self.start) / (count + self.done_ahead) * (1 + share)
             remaining -= share / (1 + share) * (begun - count)
-        left = None
-        if self.total is not None and (count > 1 or self.done_ahead):
-            left = max(0, remaining) * seconds
-        if count <= 2 or now - self.written >= WRITE_SECONDS:
-            self.written = now
-            self._write(seconds, left, gain)
-        pause = min(MAX_LOG_SECONDS, max(WRITE_SECONDS, (now - self.start) * LOG_SHARE))
-        if count <= 2 or now - self.logged >= pause:
-            self.logged = now
-            self._log(seconds, left, gain, is_first=count == 1 and not self.done_ahead)
-        if count == 1:
-            self.measured_from = now
+        elif count < 2:
+            return now - self.start, None
+        else:
+            seconds = (now - self.measured_from) / (count - 1)
+        return seconds, None if self.total is None else max(0, remaining) * seconds
 
     def _write(self, seconds: float, left: float | None, gain: float | None) -> None:
         """Write progress.json. seconds: per unit. left: seconds until the end, None if unknown."""
@@ -107,18 +123,18 @@ class _Progress:
         }
         write_text(self.folder / "progress.json", json.dumps(facts) + "\n")
 
-    def _log(
-        self, seconds: float, left: float | None, gain: float | None, *, is_first: bool
-    ) -> None:
+    def _log(self, seconds: float, left: float | None, gain: float | None) -> None:
         """Log a line; while there is a progress bar, only to render.log (level DEBUG)."""
         total = "" if self.total is None else f" of {self.total}"
         words = [f"{self.unit} {self.done}{total}"]
         if self.total == 1:
             words.append(f"{seconds:.2f} s")
-        elif is_first:
+        elif self.done - self.first == 1 and not self.done_ahead:
             words.append(f"{seconds:.2f} s, several times as long as the next ones take")
         else:
             words.append(f"{seconds:.2f} s per {self.unit}")
+        if self.done_ahead > self.done - self.first:
+            words.append(f"{self.done_ahead} dreamt ahead")
         if left is not None:
             words.append(f"{clock(left)} left")
         if gain is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import cv2
@@ -138,7 +139,7 @@ def entering(way: Way, gradient_fn: Gradient) -> dict[str, float]:
                 energy[since][place] += float(squares[where == since].sum())
     gains = {since: dreamt / plain for since, (dreamt, plain) in energy.items() if plain}
     recent = sum(energy[since][0] for since in RECENT) / sum(energy[since][1] for since in RECENT)
-    ratios = [gains[since + 1] / gains[since] for since in range(LONG_AGO)]
+    ratios = [gains[later] / gains[since] for since, later in pairwise(sorted(gains))]
     return {"gain": recent / gains[LONG_AGO], "jump": max(ratios)}
 
 

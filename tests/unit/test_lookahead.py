@@ -141,13 +141,14 @@ def test_frames_without_new_content_are_not_dreamt_twice() -> None:
 def test_pictures_that_take_much_memory_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookahead, "LONGEST", 48)
 
-    def length(height: int, width: int, times: int = 1) -> int:
+    def length(height: int, width: int, times: int = 1, *, is_masked: bool = False) -> int:
         small, large = (Clip(height * k, width * k, Fraction(25)) for k in (1, times))
-        return lookahead.group_length(small, large)
+        return lookahead.group_length(lookahead.frame_bytes(small, large, is_masked=is_masked))
 
     assert groups(SHOT, length=0) == []
     assert length(272, 640) == 48
     assert 8 < length(1080, 1920, 2) < length(1080, 1920) < 48
+    assert 8 < length(1080, 1920, 2, is_masked=True) < length(1080, 1920, 2)
     assert length(4000, 6000) == 8
 
 
@@ -157,17 +158,15 @@ def test_the_guide_and_the_settings_of_each_frame_are_used(gradient: Gradient) -
         Frame(10 + k, 0.0, picture, guide=guide)
         for k, (picture, guide) in enumerate(zip(SHOT, guides, strict=False))
     ]
-    pipeline = replace(
-        pipeline_of(Pictures(SHOT), stages(), model=gradient.model),
-        stages_at=lambda index: index,  # type: ignore[arg-type,return-value]
-        passes=2,
-    )
+    pipeline = pipeline_of(Pictures(SHOT), stages(), model=gradient.model, passes=2)
     backwards = pipeline.backwards(frames)
-    assert [backwards.stages_at(index) for index in range(3)] == [12, 11, 10]
     assert backwards.passes == 1
     assert backwards.clip.count == 3
     with backwards.frames(0, torch.device("cpu")) as made:
-        assert [frame.guide for frame in made] == guides[::-1]
+        shown = list(made)
+    assert [frame.guide for frame in shown] == guides[::-1]
+    assert [frame.index for frame in shown] == [12, 11, 10]  # as for stages_at
+    assert all(map(np.array_equal, (one.picture for one in shown), SHOT[2::-1]))
 
 
 def test_what_was_given_back_is_kept(gradient: Gradient) -> None:

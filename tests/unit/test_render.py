@@ -167,7 +167,7 @@ def test_the_camera_is_told_the_time_and_the_rate(gradient: Gradient) -> None:
         return positions
 
     dreams(gradient, [TEXTURE] * 3, camera=camera)
-    assert asked == [(0.04, 25.0), (0.08, 25.0)]  # nothing is carried into the first frame
+    assert asked == [(0.0, 25.0), (0.04, 25.0), (0.08, 25.0)]
 
 
 def test_an_error_of_the_source_arrives_behind_the_frames_before_it(gradient: Gradient) -> None:

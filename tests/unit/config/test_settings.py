@@ -86,6 +86,6 @@ def test_a_package_is_found_on_the_python_path_and_not_imported(
 
 def test_there_are_one_or_two_passes() -> None:
     assert [passes_of(value) for value in (1, 2)] == [1, 2]
-    for value in (0, 3, -1, 1.5, True, "2", None, [2]):
+    for value in (0, 3, -1, 1.5, 2.0, True, "2", None, [2]):
         with pytest.raises(UserError, match=r"^passes: must be 1 or 2, got .*; set passes=2 "):
             passes_of(value)

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers.clips import run as ffmpeg
 from helpers.command_line import run
-from helpers.rendering import dreams
-from helpers.scenes import texture
+from helpers.rendering import Kept, dreams, start
+from helpers.scenes import pan, texture
 from helpers.stages import octaves, part, toy_network
 from torch import Tensor
 
+from pipeline import lookahead
 from pipeline.errors import UserError
 from pipeline.frame import Image
 from pipeline.gradient import Gradient
@@ -110,6 +112,37 @@ def test_what_a_frame_was_dreamt_with_is_all_that_going_on_needs() -> None:
     assert TileBudget(64, None).within(5) == TileBudget(64, 5)
     assert TileBudget(64, 3).within(5) == TileBudget(64, 3)
     assert TileBudget(64, 3).within(None) == TileBudget(64, 3)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.7])
+def test_two_passes_are_resumed_with_the_tiles_that_they_had(
+    monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    monkeypatch.setattr(lookahead, "LONGEST", 8)
+    given = pan(14, height=SHAPE[0], width=SHAPE[1], velocity=(3, 0))
+
+    def dream(device: Small, recorder: Kept) -> None:
+        gradient = Gradient(device.network(), Norm(("second",), None))
+        settings = {"dreamer": octaves(iterations=2), "tile_budget": TileBudget(None, 1e12)}
+        list(
+            start(
+                gradient, given, recorder=recorder, flow=part("flow", "dis"), passes=2, **settings
+            )
+        )
+
+    roomy, whole = Small(most=1 << 40), Kept()
+    dream(roomy, Kept())
+    # memory ends there: in the first or second pass over the first or second group
+    dream(Small(most=150 * 150, looks=int(share * len(roomy.asked))), whole)
+    limits = [(state.step_bytes, state.ahead_bytes) for state in whole.states]
+    assert any(limit != 1e12 for limit in limits[-1])
+    settled = limits.index(limits[-1])
+    assert settled < len(given) - 1
+    # with plenty of memory again, as nothing but the state may tell what happened
+    for index in {settled, (settled + len(given)) // 2, len(given) - 2}:
+        rest = Kept(state=whole.states[index])
+        dream(Small(most=1 << 40), rest)
+        assert all(map(np.array_equal, rest.pictures, whole.pictures[index + 1 :]))
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,8 @@ def full() -> State:
         LayerLevel(random(1, 3, 1, 2), random(3)),
         5,
         Reference(random(1, 1, 4, 8), 0.7, 0.2, fading_in=True, leaving=True, growth=1 / 3),
-        tuple(Snapshot(age, pictures[age], random(1, 4, 16, 32).half()) for age in (0, 3)),
+        tuple(Snapshot(age, pictures[age], random(1, 4, 16, 32).half()) for age in (-1, 0, 3)),
+        0.2 * 2**30,
     )
 
 
@@ -49,6 +50,7 @@ def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
     back = read_checkpoint(path, CPU)
     assert (back.digest, back.pictures, back.state.index) == ("told", 41, 7)
     assert back.state.step_bytes == state.step_bytes
+    assert back.state.ahead_bytes == state.ahead_bytes
     for one, other in ((back.state.dream, state.dream), (back.state.maturity, state.maturity)):
         assert one is not None
         assert other is not None

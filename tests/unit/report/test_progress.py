@@ -61,6 +61,21 @@ def test_frames_of_a_first_pass_count_too(clock: Clock, tmp_path: Path) -> None:
         assert facts(tmp_path)["seconds_left"] == 13
 
 
+def test_a_long_first_pass_is_shown(clock: Clock, tmp_path: Path) -> None:
+    with progress_bar(10, "frame", tmp_path) as done:
+        for _ in range(4):
+            clock.now += 4
+            done.ahead()
+        # 20 passes over a frame of 4 s each; the third was the first after WRITE_SECONDS
+        assert facts(tmp_path) == {
+            "done": 0,
+            "frames": 10,
+            "seconds_per_frame": 8,
+            "seconds_left": 68,
+            "gain": None,
+        }
+
+
 def test_a_first_pass_over_some_frames_only_is_expected_for_as_many(
     clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
