@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks import (
     busy,
@@ -67,6 +68,11 @@ BENCHES = {
 }
 
 
+def _plain(number: Any) -> Any:
+    """Return a number or truth value of NumPy as one of Python."""
+    return number.item()
+
+
 def main() -> None:
     """Run one benchmark, print its table, and write its results and pictures to a folder."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -95,7 +101,7 @@ def main() -> None:
         sys.exit(2)
     path = arguments.out / f"{arguments.name}.json"
     run = {"facts": facts, "results": results, "checks": checks}
-    text = json.dumps(run, indent=2) + "\n"
+    text = json.dumps(run, indent=2, default=_plain) + "\n"
     path.write_text(text, encoding="utf-8")
     print(aligned(TABLES[arguments.name](json.loads(text)["results"])))
     for rule, holds in checks.items():
