@@ -232,7 +232,10 @@ class _FirstPass:
                 if ran_out:
                     break
                 assert one.frame.picture is not None
-                dreams.append(Snapshot.of(0, one.frame.picture, one.canvas, one.dream))
+                # in a fade or dissolve the layer is weak, however mature, and must not stay so
+                shown = one.dream.maturity * min(1.0, one.canvas.level_factor) ** 2
+                dream = replace(one.dream, maturity=shown)
+                dreams.append(Snapshot.of(0, one.frame.picture, one.canvas, dream))
                 self._on_ahead()
         # A group has tiles of one size throughout, or it would be another one when resumed.
         return dreams if len(dreams) == len(frames) else self(frames)

@@ -98,6 +98,15 @@ def test_a_shot_is_the_same_whatever_precedes_it(gradient: Gradient) -> None:
         assert torch.equal(one.dream.image, two.dream.image)
 
 
+def test_the_dream_after_a_dissolve_is_as_strong_as_with_one_pass(gradient: Gradient) -> None:
+    # in the backward pass the layer fades there, and what was given would have stayed as weak
+    one, other = (texture(HEIGHT, WIDTH, seed=seed).astype(np.float32) for seed in (5, 6))
+    shares = [0.0] * 4 + [k / 6 for k in range(1, 6)] + [1.0] * 14
+    film = [np.rint((1 - share) * one + share * other).astype(np.uint8) for share in shares]
+    once, twice = (dreams(gradient, film, **settings(passes=passes))[-1] for passes in (1, 2))
+    assert float(layer(twice).std()) > 0.8 * float(layer(once).std())
+
+
 def test_a_single_picture_is_dreamt_once(gradient: Gradient) -> None:
     (one,), (two,) = (dreams(gradient, SHOT[:1], **settings(passes=passes)) for passes in (1, 2))
     assert torch.equal(one.dream.image, two.dream.image)
