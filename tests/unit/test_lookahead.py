@@ -16,8 +16,10 @@ from helpers.scenes import pan, texture
 from helpers.stages import part, pipeline_of, stages
 from torch import Tensor
 
+import pipeline.render
 from pipeline import lookahead
 from pipeline.anchors import Snapshot
+from pipeline.canvas import Canvas
 from pipeline.cuts import Change
 from pipeline.frame import Clip, Frame, Guide, Picture
 from pipeline.gradient import Gradient
@@ -98,13 +100,30 @@ def test_a_shot_is_the_same_whatever_precedes_it(gradient: Gradient) -> None:
         assert torch.equal(one.dream.image, two.dream.image)
 
 
-def test_the_dream_after_a_dissolve_is_as_strong_as_with_one_pass(gradient: Gradient) -> None:
-    # in the backward pass the layer fades there, and what was given would have stayed as weak
+def test_what_fades_in_the_backward_pass_is_not_mature(
+    gradient: Gradient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # else a layer that a dissolve has weakened would be given, and would stay as weak
+    monkeypatch.setattr(lookahead, "LONGEST", 48)
+    given: list[Snapshot] = []
+
+    def give(canvas: Canvas, dreamt: Snapshot | None) -> Canvas:
+        given.extend([dreamt] if dreamt else [])
+        return lookahead.give(canvas, dreamt)
+
+    monkeypatch.setattr(pipeline.render, "give", give)
     one, other = (texture(HEIGHT, WIDTH, seed=seed).astype(np.float32) for seed in (5, 6))
-    shares = [0.0] * 4 + [k / 6 for k in range(1, 6)] + [1.0] * 14
+    shares = [0.0] * 4 + [k / 12 for k in range(1, 12)] + [1.0] * 10
     film = [np.rint((1 - share) * one + share * other).astype(np.uint8) for share in shares]
-    once, twice = (dreams(gradient, film, **settings(passes=passes))[-1] for passes in (1, 2))
-    assert float(layer(twice).std()) > 0.8 * float(layer(once).std())
+    dreams(gradient, film, **settings(cuts=At({5: Change.CUT})))
+    strengths = [float(dreamt.layer[:, :3].float().std()) for dreamt in given]
+    weak = [
+        dreamt
+        for dreamt, strength in zip(given, strengths, strict=True)
+        if strength < 0.3 * max(strengths)
+    ]
+    assert weak
+    assert all(float(dreamt.layer[:, 3:].float().mean()) < 0.3 for dreamt in weak)
 
 
 def test_a_single_picture_is_dreamt_once(gradient: Gradient) -> None:
