@@ -81,6 +81,14 @@ class Canvas:
         return (self.picture + self.kept * self.layer).clamp_(0, 1)
 
     @property
+    def accepts_layers(self) -> bool:
+        """Whether layers that were dreamt on other frames may be mixed in.
+
+        Not if its own layer was moved over the picture, or has to leave or grow in a transition.
+        """
+        return self.follows_picture and self.visibility >= 1
+
+    @property
     def reappeared(self) -> float:
         """Share of the frame whose dream was given back from earlier frames, in [0, 1]."""
         return 0.0 if self.given is None else float(self.given.mean())

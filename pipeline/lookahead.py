@@ -68,7 +68,7 @@ def look_ahead(
 @torch.no_grad()
 def give(canvas: Canvas, dreamt: Snapshot | None) -> Canvas:
     """Return the canvas with the layer of the backward pass where it has none of its own."""
-    if dreamt is None or not canvas.follows_picture or canvas.visibility < 1:
+    if dreamt is None or not canvas.accepts_layers:
         return canvas
     earlier = dreamt.layer.float()
     layer, maturity = earlier[:, :3], earlier[:, 3:]

@@ -170,7 +170,7 @@ def render(
     rate, size = float(clip.rate), pipeline.dream_clip
     state, recorder, timer = recorder.state, loop.record(recorder), StageTimer()
     pipeline = replace(pipeline, model=model)
-    first_pass = _FirstPass(pipeline, seed, device, state.ahead_bytes, on_ahead)
+    first_pass = _FirstPass(pipeline, seed, device, state.ahead_step_bytes, on_ahead)
     last_stages = pipeline.stages_at(max(0, state.index - 1))
     with pipeline.frames(state.index, device) as frames:  # decode, cuts, flow (CPU)
         ahead = look_ahead(frames, pipeline.frames_ahead, first_pass, age=state.age)
@@ -197,7 +197,7 @@ def render(
                 picture = to_picture(shown, clip.depth)
             with timer("encode"):  # (ffmpeg)
                 previous_state, state = state, state.after(frame, canvas, dream, pipeline.anchors)
-                state = replace(state, ahead_bytes=first_pass.step_bytes)
+                state = replace(state, ahead_step_bytes=first_pass.step_bytes)
                 state = loop.keep(state, frame, image, picture)
                 recorder.add([picture], previous_state, state, starts_shot=frame.cut)
             gradient, spans = gradient.within(dream.step_bytes), {**frame.spans, **timer.spans}

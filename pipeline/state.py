@@ -54,7 +54,7 @@ class State:
     """Picture that the dream layer was dreamt on. None: unknown."""
     snapshots: tuple[Snapshot, ...] = ()
     """Earlier frames with their dreams, ascending."""
-    ahead_bytes: float | None = None
+    ahead_step_bytes: float | None = None
     """Memory that a gradient step of the first of two passes may use, in bytes. None: as set in the
     tile budget."""
 

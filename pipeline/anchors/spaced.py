@@ -75,10 +75,8 @@ class Spaced:
         flow: FlowFn,
     ) -> Canvas:
         """Return the canvas with the dream of content that is in a snapshot."""
-        if frame.picture is None or not snapshots:
+        if frame.picture is None or not snapshots or not canvas.accepts_layers:
             return canvas
-        if not canvas.follows_picture or canvas.visibility < 1:
-            return canvas  # the layer is elsewhere than in the snapshots, or has to leave
         if frame.cut and self.across_cuts:
             return _after_cut(canvas, frame.picture, snapshots, flow)
         if frame.motion is None or previous is None:

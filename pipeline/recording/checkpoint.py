@@ -108,7 +108,7 @@ def _flatten(state: State) -> tuple[dict[str, Tensor], dict[str, float | None]]:
     numbers: dict[str, float | None] = {
         "index": state.index,
         "step_bytes": state.step_bytes,
-        "ahead_bytes": state.ahead_bytes,
+        "ahead_step_bytes": state.ahead_step_bytes,
         "age": state.age,
     }
     if state.reference is not None:
@@ -173,5 +173,5 @@ def _state(
         numbers["age"],
         reference,
         snapshots,
-        numbers["ahead_bytes"],
+        numbers["ahead_step_bytes"],
     )

@@ -98,8 +98,8 @@ class Report:
         if dreamt.canvas.picture is not None and dream.steps:
             row["energy"] = _energy(dreamt)
             row["steady"] = dreamt.steady
-        if dreamt.canvas.reappeared:
-            row["reappeared"] = round(dreamt.canvas.reappeared, 5)
+        if reappeared := dreamt.canvas.reappeared:
+            row["reappeared"] = round(reappeared, 5)
         if index % EVERY == 1:
             row |= self._flickered(dreamt)
         if dreamt.frame.picture is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -22,6 +23,8 @@ from pipeline.bars import Bars
 from pipeline.frame import Image, Picture, to_image, to_picture
 from pipeline.gradient import Gradient
 
+Figures: TypeAlias = Mapping[str, Mapping[str, float]]
+"""Way -> its figures."""
 WORDS: Mapping[str, tuple[str, ...]] = {
     FOLLOWED: (),
     TWO_PASSES: ("passes=2",),
@@ -91,19 +94,13 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
     }
 
 
-def _each(
-    ways: Mapping[str, Way], measure: Callable[[Way], dict[str, float]]
-) -> dict[str, dict[str, float]]:
+def _each(ways: Mapping[str, Way], measure: Callable[[Way], dict[str, float]]) -> Figures:
     """Measure each way, and print its figures."""
     found = {}
     for name, way in ways.items():
         found[name] = measure(way)
         print(name, {key: round(value, 3) for key, value in found[name].items()}, flush=True)
     return found
-
-
-Figures = Mapping[str, Mapping[str, float]]
-"""Way -> its figures."""
 
 
 def _memory_checks(reappeared: Mapping[str, Figures], entering: Figures) -> dict[str, bool]:

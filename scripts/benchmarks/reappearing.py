@@ -35,7 +35,7 @@ class Shown:
 
 
 Way: TypeAlias = Callable[[Sequence[Picture]], list[Shown]]
-
+"""Pictures -> the dreams of them."""
 LEAD, REST = 24, 40
 """Frames before the first place reappears, and after the last measured place was hidden."""
 AWAY, SPEED = 20, 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -136,11 +136,10 @@ def groups(given: list[Picture], length: int = 8, **changes: Any) -> list[list[i
     """The source frames that are dreamt backwards together, in their order in time."""
     found = []
 
-    def dream_backwards(frames: Sequence[Frame]) -> Generator[Snapshot, None, None]:
+    def dream_backwards(frames: Sequence[Frame]) -> list[Snapshot]:
         found.append([frame.index for frame in frames])
-        for frame in reversed(frames):
-            assert frame.picture is not None
-            yield Snapshot(frame.index, frame.picture, torch.zeros(1, 4, HEIGHT, WIDTH).half())
+        layer = torch.zeros(1, 4, HEIGHT, WIDTH).half()
+        return [Snapshot(frame.index, frame.picture, layer) for frame in reversed(frames)]
 
     pipeline = pipeline_of(Pictures(given), stages(), **settings(**changes))
     with pipeline.frames(0, torch.device("cpu")) as frames:

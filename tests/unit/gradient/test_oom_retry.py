@@ -134,7 +134,7 @@ def test_two_passes_are_resumed_with_the_tiles_that_they_had(
     dream(roomy, Kept())
     # memory ends there: in the first or second pass over the first or second group
     dream(Small(most=150 * 150, looks=int(share * len(roomy.asked))), whole)
-    limits = [(state.step_bytes, state.ahead_bytes) for state in whole.states]
+    limits = [(state.step_bytes, state.ahead_step_bytes) for state in whole.states]
     assert any(limit != 1e12 for limit in limits[-1])
     settled = limits.index(limits[-1])
     assert settled < len(given) - 1

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from helpers.clips import FFV1, video, write
 from helpers.command_line import ONE_THREAD, Ran, ended, rendered, run
+from helpers.rendering import At
 from helpers.scenes import pan
 from helpers.stages import part
 
@@ -33,17 +34,9 @@ SCRIPT = Path(__file__).parents[3] / "scripts" / "render_shots.py"
 LITTLE = ("input=clip.mkv", "dreamer.octaves=1", "dreamer.iterations=1", "segment_frames=5")
 
 
-class Marked:
+def marked(*cuts: int) -> At:
     """Cuts at these frames."""
-
-    def __init__(self, *cuts: int) -> None:
-        self.cuts = cuts
-
-    def __call__(
-        self, pictures: Iterable[Picture | None]
-    ) -> Iterator[tuple[Picture | None, Change]]:
-        for index, picture in enumerate(pictures):
-            yield picture, Change.CUT if index in self.cuts else Change.NONE
+    return At(dict.fromkeys(cuts, Change.CUT))
 
 
 @dataclass(frozen=True)
@@ -87,39 +80,39 @@ def shots_rendered(*words: str, cwd: Path) -> Ran:
 
 def test_shots_go_together_until_they_are_worth_a_job() -> None:
     pictures = [np.zeros((2, 2, 3), np.uint8)] * 30
-    assert Shots.detect(pictures, Marked(5, 8, 20), 1).ranges == (
+    assert Shots.detect(pictures, marked(5, 8, 20), 1).ranges == (
         FrameRange(0, 5), FrameRange(5, 8), FrameRange(8, 20), FrameRange(20, 30)
     )  # fmt: skip
-    assert Shots.detect(pictures, Marked(5, 8, 20), 8).ranges == (
+    assert Shots.detect(pictures, marked(5, 8, 20), 8).ranges == (
         FrameRange(0, 8),
         FrameRange(8, 20),
         FrameRange(20, 30),
     )
-    assert Shots.detect(pictures, Marked(5, 8, 25), 8).ranges == (
+    assert Shots.detect(pictures, marked(5, 8, 25), 8).ranges == (
         FrameRange(0, 8),
         FrameRange(8, 30),
     )
-    assert Shots.detect(pictures, Marked(), 8).ranges == (FrameRange(0, 30),)
-    assert Shots.detect(pictures, Marked(5, 8, 25), 8).cuts == (5, 8, 25)
+    assert Shots.detect(pictures, marked(), 8).ranges == (FrameRange(0, 30),)
+    assert Shots.detect(pictures, marked(5, 8, 25), 8).cuts == (5, 8, 25)
     many = [pictures[0]] * 64 * 500
-    assert len(Shots.detect(many, Marked(*range(100, 32_000, 100))).ranges) == 64
-    assert len(Shots.detect(many[:1000], Marked(*range(100, 1000, 100))).ranges) == 3
+    assert len(Shots.detect(many, marked(*range(100, 32_000, 100))).ranges) == 64
+    assert len(Shots.detect(many[:1000], marked(*range(100, 1000, 100))).ranges) == 3
     with pytest.raises(UserError, match="source: must be a video or pictures to have"):
-        Shots.detect([None], Marked(), 1)
+        Shots.detect([None], marked(), 1)
 
 
 def test_what_is_too_long_is_split_and_runs_up_within_its_shot() -> None:
     pictures = [np.zeros((2, 2, 3), np.uint8)] * 30
-    found = Shots.detect(pictures, Marked(5, 20), 1, longest=6, run_up=4)
+    found = Shots.detect(pictures, marked(5, 20), 1, longest=6, run_up=4)
     assert found.ranges == (
         FrameRange(0, 5), FrameRange(5, 10), FrameRange(10, 15, 4), FrameRange(15, 20, 4),
         FrameRange(20, 25), FrameRange(25, 30, 4),
     )  # fmt: skip
-    assert Shots.detect(pictures, Marked(28), 1, longest=15, run_up=99).ranges == (
+    assert Shots.detect(pictures, marked(28), 1, longest=15, run_up=99).ranges == (
         FrameRange(0, 14), FrameRange(14, 28, 14), FrameRange(28, 30)
     )  # fmt: skip
     # shots that go together are split anywhere: a cut within is no reason to run up from before it
-    assert Shots.detect(pictures, Marked(14), 20, longest=15, run_up=9).ranges == (
+    assert Shots.detect(pictures, marked(14), 20, longest=15, run_up=9).ranges == (
         FrameRange(0, 15), FrameRange(15, 30, 1)
     )  # fmt: skip
 

@@ -50,7 +50,7 @@ def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
     back = read_checkpoint(path, CPU)
     assert (back.digest, back.pictures, back.state.index) == ("told", 41, 7)
     assert back.state.step_bytes == state.step_bytes
-    assert back.state.ahead_bytes == state.ahead_bytes
+    assert back.state.ahead_step_bytes == state.ahead_step_bytes
     for one, other in ((back.state.dream, state.dream), (back.state.maturity, state.maturity)):
         assert one is not None
         assert other is not None
