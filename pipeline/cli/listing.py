@@ -15,8 +15,11 @@ from pipeline.errors import UserError, did_you_mean, printable
 if TYPE_CHECKING:
     from pipeline.model import Model
 
+IRREGULAR = ("anchors", "cuts", "quality")
+"""Groups whose list is not named by adding an s."""
 LISTS = {
-    **{f"{group}s": group for group in (*STAGES, *PRESETS) if group not in ("cuts", "quality")},
+    **{f"{group}s": group for group in (*STAGES, *PRESETS) if group not in IRREGULAR},
+    "anchors": "anchors",
     "cuts": "cuts",
     "qualities": "quality",
 }
