@@ -195,7 +195,7 @@ def _several_values(key: str, values: str) -> str:
             top_level_defaults().get(key)
         ]
         if any(isinstance(default, list) for default in defaults):
-            fix += f", or set {key}=[{values}] for a list"
+            fix += f", or set {shlex.quote(f'{key}=[{values}]')} for a list"
         return f"{key}: must be one value, got {values}; {fix}"
     return f"{key}: must be one choice, got {values}; {fix}"
 

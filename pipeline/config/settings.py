@@ -121,7 +121,7 @@ class ExplainSettings:
         if any(isinstance(name, bool) or not isinstance(name, str | int) for name in names):
             raise UserError(
                 "explain.classes: must be null or a list of classes, got "
-                f"{printable(repr(classes))}; set explain.classes=[tabby,castle]"
+                f"{printable(repr(classes))}; set 'explain.classes=[tabby,castle]'"
             )
         return ExplainSettings(
             film=parse_flag("explain.film", node["film"]),
@@ -168,7 +168,7 @@ def snapshots_of(value: object) -> frozenset[int]:
     if any(type(number) is not int or number < 1 for number in numbers):
         raise UserError(
             "snapshots: must be null or a list of frames, counted from 1, got "
-            f"{printable(repr(value))}; set snapshots=[1,10,30]"
+            f"{printable(repr(value))}; set 'snapshots=[1,10,30]'"
         )
     return frozenset(numbers)
 
@@ -178,7 +178,7 @@ def check_snapshots(snapshots: Collection[int], count: int | None) -> None:
     if count is not None and snapshots and max(snapshots) > count:
         raise UserError(
             f"snapshots: must be at most the number of frames, {count}, got {max(snapshots)}; "
-            f"set snapshots=[{count}]"
+            f"set 'snapshots=[{count}]'"
         )
 
 
@@ -331,12 +331,12 @@ def parse_packages(value: object) -> list[str]:
     They are not imported.
     """
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise UserError(f"trust: must be a list of packages, got {value!r}; set trust=[NAME]")
+        raise UserError(f"trust: must be a list of packages, got {value!r}; set 'trust=[NAME]'")
     for name in value:
         if not name.isidentifier():
             raise UserError(
                 f"trust: must contain names of packages without dots, got {printable(name)!r}; "
-                "set trust=[NAME]"
+                "set 'trust=[NAME]'"
             )
         if not _is_installed(name):
             raise UserError(

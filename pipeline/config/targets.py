@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -66,7 +67,7 @@ def resolve_target(name: object, key: str, trusted: Sequence[str]) -> Callable[.
         packages = ",".join([*(one for one in trusted if one != OURS), package])
         raise UserError(
             f"{key}: must be in the package {allowed}, got {printable(text)!r}; "
-            f"set trust=[{printable(packages)}] if you trust that package"
+            f"set {shlex.quote(f'trust=[{printable(packages)}]')} if you trust that package"
         )
     if package == OURS and text not in targets(group):
         raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -93,7 +94,7 @@ def describe_setting(name: str, default: object) -> tuple[str, str]:
         value = "FILE"
     elif default in (..., "???"):
         value = "VALUE"
-    return name, f"set {name}={value}"
+    return name, f"set {shlex.quote(f'{name}={value}')}"
 
 
 def _names(location: Sequence[int | str], settings: Mapping[str, Any]) -> list[str]:

@@ -56,7 +56,7 @@ BAD_CHOICES = [
     ("dreamer=[none,octaves]", "dreamer", "one choice"),
     ("model=torchvision", "model.name", "must be set"),
     ("look=fur,eyes", "look: must be one choice, got fur,eyes; add -m to render each of them"),
-    ("objective.layers=blocks.9,blocks.5", "add -m", "set objective.layers=[blocks.9,blocks.5]"),
+    ("objective.layers=blocks.9,blocks.5", "add -m", "set 'objective.layers=[blocks.9,blocks.5]'"),
     ("objective.layers=nothing.3", "objective.layers", "'nothing.3'", "similar names are"),
     ("dreamer._target_=os.system", "dreamer._target_", "os.system", "trust=[os]"),
     # ours by its first name, but not by where it comes from

@@ -61,9 +61,9 @@ def test_a_folder_of_stills_is_no_growth(folder: Path) -> None:
     ("word", "line"),
     [
         ("snapshots=[0]", "snapshots: must be null or a list of frames, counted from 1, got [0]; "
-         "set snapshots=[1,10,30]"),
+         "set 'snapshots=[1,10,30]'"),
         ("snapshots=[9]", "snapshots: must be at most the number of frames, 4, got 9; "
-         "set snapshots=[4]"),
+         "set 'snapshots=[4]'"),
         ("snapshots=last", "snapshots: must be null or a list of frames"),
     ],
 )  # fmt: skip

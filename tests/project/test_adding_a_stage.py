@@ -70,7 +70,7 @@ def test_its_settings_are_checked_and_its_code_needs_trust(folder: Path) -> None
     assert refused.line.startswith("camera.radius: must be ")
     untrusted = run(render.replace('"trust=[mymoves]"', ""), folder)
     assert "camera._target_: " in untrusted.line
-    assert "set trust=[mymoves]" in untrusted.line
+    assert "set 'trust=[mymoves]'" in untrusted.line
     assert "orbit.mp4" not in files(folder)
 
 

@@ -57,7 +57,9 @@ def test_text_that_looks_like_a_reference_is_not_resolved() -> None:
 
 def test_a_refused_value_is_named_with_rule_and_default() -> None:
     line = refusal({**NORM, "layers": []}, layers=["blocks.9"])
-    assert line == ("part.layers: must be a list of at least 1, got []; set part.layers=[blocks.9]")
+    assert line == (
+        "part.layers: must be a list of at least 1, got []; set 'part.layers=[blocks.9]'"
+    )
 
 
 def test_what_is_wrong_with_an_item_is_said_of_its_list() -> None:

@@ -31,5 +31,5 @@ def test_a_module_that_cannot_be_imported_says_why(
 
 
 def test_trust_is_suggested_with_the_packages_that_are_trusted_already() -> None:
-    with pytest.raises(UserError, match=r"set trust=\[mine,theirs\] if you trust that package"):
+    with pytest.raises(UserError, match=r"set 'trust=\[mine,theirs\]' if you trust that package"):
         resolve_target("theirs.Part", "flow._target_", ["pipeline", "mine"])
