@@ -130,14 +130,14 @@ def _run(cfg: DictConfig, running: RunningJob | None) -> str:
     if job.stills is not None:
         return summary(stills.run_stills(job))
     if job.film:
-        from pipeline.explain.film import check_network, explain_film
+        from pipeline.explain.film import class_maps, explain_film
 
-        check_network(job)
+        maps = class_maps(job)
     outcome = single.run(job)
     line = summary(outcome)
     if job.film:
         log.info("%s", line)
-        film = explain_film(outcome.output, overwrite=job.overwrite)
+        film = explain_film(outcome.output, maps, overwrite=job.overwrite)
         line = f"{line}; what the network sees: {printable(film)}"
     if running is not None:
         running.stop = outcome.stop

@@ -24,7 +24,7 @@ from pipeline.frame import Image
 from pipeline.model import Model
 from pipeline.model.network.outline import is_map
 from pipeline.objective.label import normalise, similar_classes
-from pipeline.report.classification import as_in_training
+from pipeline.report.classification import SIDE, as_in_training
 
 Heat: TypeAlias = NDArray[np.float32]
 """(H, W) in [0, 1]; 1: the strongest evidence. All 0: there is none."""
@@ -33,6 +33,8 @@ COVERED = 0.1
 """Share of the picture that is covered in the deletion check."""
 STRIDE = 32
 """Usual stride of a network's last map, in pixels."""
+TRIED = 8
+"""Number of layers that are tried at once for the last map."""
 DRAWS = 8
 """Number of random tenths that are covered for comparison."""
 
@@ -80,13 +82,9 @@ class ClassMaps:
             )
         scores, classes = next(iter(named.items()))
         layers = list(model.layers())
-        before = layers[: layers.index(scores)]
-        side = max(128, model.smallest_side([scores]))
-        with torch.no_grad():
-            outputs = model(torch.zeros(1, 3, side, side, device=device), before)
-        maps = [layer for layer in before if is_map(outputs[layer])]
-        result = ClassMaps(model, scores, classes, maps[-1] if maps else "")
-        if not maps or not result._leads_to_scores(side, device):
+        layer = _last_map(model, layers[: layers.index(scores)], device)
+        result = ClassMaps(model, scores, classes, layer)
+        if not layer or not result._leads_to_scores(device):
             raise UserError(
                 "explain: must be used with a network whose last layers are maps, got one without, "
                 "for example a transformer; set model=efficientnet_lite0 or another convolutional "
@@ -122,7 +120,7 @@ class ClassMaps:
         probabilities = self.probabilities(image)
         result = {}
         for name, number in numbers.items():
-            cells = self._grad_cam(seen, number)
+            cells = self._grad_cam(image, number)
             heat = _enlarged(cells, image)
             row, column = divmod(int(heat.argmax()), heat.shape[1])
             covered, randomly = self._deleted(seen, cells, number)
@@ -135,9 +133,14 @@ class ClassMaps:
             )
         return result
 
-    def heat(self, image: Image, number: int) -> Heat:
-        """Return where an image, (1, 3, H, W), has evidence for the class of this number."""
-        return _enlarged(self._grad_cam(as_in_training(image), number), image)
+    def leading(self, image: Image) -> tuple[Tensor, Heat]:
+        """Return the probability of each class, (classes,), and where the leading one has evidence.
+
+        image: (1, 3, H, W), of which the network sees `in_strides`.
+        """
+        probe = _Probe(self.model, self.layer, self.scores)
+        cells = probe.grad_cam(in_strides(image))
+        return probe.softmax(), _enlarged(cells, image)
 
     @torch.no_grad()
     def grid(self, image: Image) -> tuple[int, int]:
@@ -153,15 +156,9 @@ class ClassMaps:
     def _softmax(self, seen: Image) -> Tensor:
         return self.model(seen, [self.scores])[self.scores][0].float().softmax(dim=0)
 
-    def _grad_cam(self, seen: Image, number: int) -> Tensor:
+    def _grad_cam(self, image: Image, number: int) -> Tensor:
         """Return the map of a class, (1, 1, h, w), at least 0, of any scale."""
-        probe = _Probe(self.model, self.layer, self.scores)
-        cam = _captum().LayerGradCam(probe, probe.map)
-        # a network that needs whole strides would pad the image, and cut the map
-        sides = [max(STRIDE, round(side / STRIDE) * STRIDE) for side in seen.shape[2:]]
-        image = F.interpolate(seen, sides, mode="bilinear", antialias=True).requires_grad_()
-        cells: Tensor = cam.attribute(image, target=number, relu_attributions=True)
-        return cells.detach().float()
+        return _Probe(self.model, self.layer, self.scores, number).grad_cam(in_strides(image))
 
     def _deleted(self, seen: Image, cells: Tensor, number: int) -> tuple[float, float]:
         """Return the probability with the most important tenth covered, and with random ones.
@@ -180,14 +177,39 @@ class ClassMaps:
             left.append(float(self._softmax(torch.where(mask, colour, seen))[number]))
         return left[0], sum(left[1:]) / DRAWS
 
-    def _leads_to_scores(self, side: int, device: torch.device) -> bool:
+    def _leads_to_scores(self, device: torch.device) -> bool:
         """Return whether the scores are computed from the map as it is read."""
-        noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+        noise = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
         try:
             self._grad_cam(noise.to(device), 0)
         except RuntimeError:  # the map is a copy in another layout
             return False
         return True
+
+
+def in_strides(image: Image) -> Image:
+    """Return the image, (1, 3, H, W), as in training, with sides of whole strides.
+
+    A network that needs whole strides would pad the image, and cut its maps.
+    """
+    seen = as_in_training(image)
+    sides = [max(STRIDE, round(side / STRIDE) * STRIDE) for side in seen.shape[2:]]
+    return F.interpolate(seen, sides, mode="bilinear", antialias=True)
+
+
+@torch.no_grad()
+def _last_map(model: Model, layers: Sequence[str], device: torch.device) -> str:
+    """Return the last of these layers that is a map; empty: none is.
+
+    The last layers are tried first, as reading all of a network takes longer.
+    """
+    image = torch.zeros(1, 3, SIDE, SIDE, device=device)
+    for end in range(len(layers), 0, -TRIED):
+        last = layers[max(0, end - TRIED) : end]
+        outputs = model(image, last)
+        if maps := [layer for layer in last if is_map(outputs[layer])]:
+            return maps[-1]
+    return ""
 
 
 def _enlarged(cells: Tensor, image: Image) -> Heat:
@@ -208,15 +230,30 @@ def _captum() -> Any:
 
 
 class _Probe(nn.Module):
-    """A network as captum takes it: images -> scores, with the map as the output of a module."""
+    """A network as captum takes it: images -> score, with the map as the output of a module."""
 
-    def __init__(self, model: Model, layer: str, scores: str) -> None:
+    def __init__(self, model: Model, layer: str, scores: str, number: int | None = None) -> None:
+        """number: of the class. None: the leading one."""
         super().__init__()
-        self.network, self.layer, self.scores = model, layer, scores
+        self.network, self.layer, self.scores, self.number = model, layer, scores, number
         self.map = nn.Identity()
+        self._seen: Tensor | None = None
 
     def forward(self, image: Image) -> Tensor:
-        """Return the scores, (1, classes)."""
+        """Return the score of the class, (1,)."""
         activations = self.network(image, [self.layer, self.scores])
         self.map(activations[self.layer])
-        return activations[self.scores]
+        scores = activations[self.scores]
+        self._seen = scores.detach()
+        return scores.amax(dim=1) if self.number is None else scores[:, self.number]
+
+    def grad_cam(self, image: Image) -> Tensor:
+        """Return the map of the class, (1, 1, h, w), at least 0, of any scale."""
+        cam = _captum().LayerGradCam(self, self.map)
+        cells: Tensor = cam.attribute(image.detach().requires_grad_(), relu_attributions=True)
+        return cells.detach().float()
+
+    def softmax(self) -> Tensor:
+        """Return the probability of each class in the last image, (classes,)."""
+        assert self._seen is not None
+        return self._seen[0].float().softmax(dim=0)

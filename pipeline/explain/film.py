@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 import torch
 
-from pipeline.config.compose import compose
+from pipeline.config.compose import compose, compose_stage
 from pipeline.errors import UserError, printable
-from pipeline.explain.attribution import ClassMaps
+from pipeline.explain.attribution import ClassMaps, in_strides
 from pipeline.explain.overlay import overlay
-from pipeline.explain.words import per_cent
 from pipeline.frame import Clip, Picture, to_image
 from pipeline.jobs.job import Job
+from pipeline.model.network.cuda_graphs import without_cuda_graphs
 from pipeline.recording.fingerprint import contents
 from pipeline.report.progress import progress_bar, stop_requests
 from pipeline.source import Source
@@ -72,7 +72,7 @@ class Film:
         rate = float(self.clip.rate)
         history = max(2, round(SECONDS * rate))
         # the strip and the map show frames before
-        begin = max(0, start - max(history, MAP_EVERY)) // EVERY * EVERY
+        begin = max(0, start - max(history, MAP_EVERY)) // MAP_EVERY * MAP_EVERY
         strip: deque[dict[int, float] | None] = deque(maxlen=history)
         size, before, heat = self._panel, None, None
         leading: dict[int, float] = {}
@@ -86,21 +86,22 @@ class Film:
                     picture = next(iter(self.source.pictures()))
                 before = before if picture is None else _panel(picture, size)
                 seen = _panel(dream, size)
-                image = to_image(seen, self.device)
                 if index % EVERY == 0:
-                    probabilities = self.maps.probabilities(image)
+                    image = to_image(seen, self.device)
+                    if index % MAP_EVERY == 0:
+                        probabilities, heat = self.maps.leading(image)
+                        number = int(probabilities.argmax())
+                    else:
+                        probabilities = self.maps.probabilities(in_strides(image))
                     shares, numbers = probabilities.topk(SHOWN)
                     leading = dict(zip(numbers.tolist(), shares.tolist(), strict=True))
                 if index in self.cuts and index:
                     strip.append(None)
                 strip.append(leading)
-                if index % MAP_EVERY == 0 and index > start - MAP_EVERY:
-                    number = next(iter(leading))
-                    heat = self.maps.heat(image, number)
                 if index >= start:
                     assert heat is not None
                     share = float(probabilities[number])
-                    label = f"{self.maps.classes[number]} {per_cent(share)}"
+                    label = f"{self.maps.classes[number]} {100 * share:.1f} %"
                     panels = [before, seen, overlay(seen, heat)]
                     yield self._composed(panels, ["source", "dream", label], strip)
 
@@ -146,23 +147,25 @@ class Film:
                 chart[top:bottom, left:right] = colour_of(number)
         newest = strip[-1] or {}
         for line, (number, share) in enumerate(newest.items()):
-            text = f"{self.maps.classes[number]} {per_cent(share)}"
+            text = f"{self.maps.classes[number]} {100 * share:.1f} %"
             cv2.rectangle(chart, (8, 10 + 30 * line), (20, 22 + 30 * line), colour_of(number), -1)
             _write(chart, text, (28, 22 + 30 * line), (INK,) * 3)
         return chart
 
 
-def check_network(job: Job) -> None:
-    """Raise UserError if no film can be made with the network of this job."""
-    ClassMaps.of(job.pipeline.model.to(job.device), job.device)
+def class_maps(job: Job) -> ClassMaps:
+    """Return the classes of the network of this job. Raises UserError if it has none."""
+    model = without_cuda_graphs(job.pipeline.model.to(job.device))
+    return ClassMaps.of(model, job.device)
 
 
-def explain_film(result: Path, *, overwrite: bool = False) -> Path:
+def explain_film(result: Path, maps: ClassMaps | None = None, *, overwrite: bool = False) -> Path:
     """Make the film of a finished render and return its path.
 
-    result: a video whose work folder is still there. Progress, resuming and files are those of a
-    render. Raises UserError, and KeyboardInterrupt after the frame during which the user pressed
-    Ctrl-C, with the line that says how to resume.
+    result: a video whose work folder is still there. maps: classes of the network that rendered it.
+    None: they are read here. Progress, resuming and files are those of a render. Raises UserError,
+    and KeyboardInterrupt after the frame during which the user pressed Ctrl-C, with the line that
+    says how to resume.
     """
     output = film_path(result)
     report = read_json(work_dir(result) / "report.json")
@@ -172,7 +175,7 @@ def explain_film(result: Path, *, overwrite: bool = False) -> Path:
             f"got {printable(result)}; render it with explain=true"
         )
     job = _job(result, output, overwrite=overwrite)
-    film = _film(job, result, report)
+    film = _film(job, result, report, maps or class_maps(job))
     facts = {**job.fingerprint.facts, "film": "1"}
     inputs = [*job.fingerprint.inputs, contents("result", result)]
     job = replace(
@@ -212,13 +215,10 @@ def _job(result: Path, output: Path, *, overwrite: bool) -> Job:
     return job
 
 
-def _film(job: Job, result: Path, report: Mapping[str, Any]) -> Film:
-    source = job.pipeline.source
-    device = job.device
-    maps = ClassMaps.of(job.pipeline.model.to(device), device)
-    shown = compose(f"input={result}", "dreamer=none", "output=none.mp4", "overwrite=true")
+def _film(job: Job, result: Path, report: Mapping[str, Any], maps: ClassMaps) -> Film:
+    shown: Source = compose_stage("source", f"input={result}")
     cuts = frozenset(cut for cut in report.get("cuts", ()) if isinstance(cut, int))
-    return Film(source, shown.pipeline.source, maps, cuts, device)
+    return Film(job.pipeline.source, shown, maps, cuts, job.device)
 
 
 def colour_of(number: int) -> tuple[int, int, int]:

@@ -54,6 +54,14 @@ def with_cuda_graphs(model: Model, name: str, device: torch.device) -> Model:
     )
 
 
+def without_cuda_graphs(model: Model) -> Model:
+    """Return the model that launches its kernels one by one.
+
+    Gradients with respect to activations cannot be computed from a captured graph.
+    """
+    return model.model if isinstance(model, CudaGraphModel) else model
+
+
 class CudaGraphModel(ModelWrapper):
     """A Model whose forward and backward pass are captured when a size is seen a second time.
 

@@ -6,7 +6,7 @@ import re
 import shlex
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
@@ -16,12 +16,14 @@ import pytest
 import torch
 from helpers.clips import counted, video
 from helpers.command_line import TOY, rendered, run
+from helpers.graphs import noted
 
-from pipeline.config.compose import compose_stage
+from pipeline.config.compose import compose, compose_stage
 from pipeline.errors import UserError
 from pipeline.explain.attribution import ClassMaps
-from pipeline.explain.film import PANEL, STRIP, Film, colour_of, explain_film
+from pipeline.explain.film import PANEL, STRIP, Film, class_maps, colour_of, explain_film
 from pipeline.frame import Clip, Picture
+from pipeline.model.network.cuda_graphs import CudaGraphModel
 from pipeline.recording.recording import Recording
 
 CPU = torch.device("cpu")
@@ -51,6 +53,16 @@ class Moving:
 @pytest.fixture(scope="module")
 def maps() -> ClassMaps:
     return ClassMaps.of(compose_stage("model"), CPU)
+
+
+def test_a_network_that_was_captured_has_the_same_maps(maps: ClassMaps) -> None:
+    job = compose("recipe=zoom", "output=x.mp4")
+    captured = CudaGraphModel(job.pipeline.model, noted)
+    job = replace(job, pipeline=replace(job.pipeline, model=captured))
+    found = class_maps(job)
+    image = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    for _ in range(3):  # the second time a network would be captured
+        assert np.array_equal(found.leading(image)[1], maps.leading(image)[1])
 
 
 def film(maps: ClassMaps, source: Moving | None = None, cuts: tuple[int, ...] = ()) -> Film:
