@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipeline.frame import Image
 from pipeline.imaging.layer_level import LayerLevel
+from pipeline.imaging.mixing import mix_layers
 from pipeline.imaging.sampling import Border
 from pipeline.transitions import Reference
 
@@ -105,6 +106,16 @@ class Canvas:
         if self.mask is None or self.picture is not None:
             return strength
         return strength.times(self.mask)
+
+    def mixed_with(self, layer: Tensor, weight: Tensor) -> Canvas:
+        """Return the canvas with a layer (1, 3, H, W) that was dreamt on another frame mixed in.
+
+        weight: (1, 1, H, W) in [0, 1]. Where its weight is high, the layer keeps its own strength:
+        the level there is that of other content, and would weaken it.
+        """
+        mixed = mix_layers(self.layer, layer, weight)
+        level = None if self.level is None else self.level.mixed(mixed, weight)
+        return replace(self, layer=mixed, level=level)
 
     def composite(self, dream: Image) -> Image:
         """Return the dream composited over the picture through the mask, (1, 3, H, W)."""

@@ -19,7 +19,7 @@ from pipeline.anchors import Snapshot
 from pipeline.auxiliary.inputs import AuxiliaryInputs
 from pipeline.canvas import Canvas
 from pipeline.frame import Clip, Frame, Picture
-from pipeline.imaging.mixing import mix_layers, smoothstep
+from pipeline.imaging.mixing import smoothstep
 
 LONGEST, SHORTEST = 48, 8
 """Largest and smallest number of frames that are dreamt backwards at once."""
@@ -80,8 +80,7 @@ def give(canvas: Canvas, dreamt: Snapshot | None) -> Canvas:
     missing = (1 - known) * maturity
     weight = smoothstep(missing)
     return replace(
-        canvas,
-        layer=mix_layers(canvas.layer, layer, weight),
+        canvas.mixed_with(layer, weight),
         kept=torch.maximum(canvas.kept, weight),
         maturity=torch.maximum(canvas.maturity, known + missing),
     )

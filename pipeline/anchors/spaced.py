@@ -23,14 +23,17 @@ from pipeline.dreamer import Dream
 from pipeline.frame import FloatMap, Frame, Motion, Picture, to_device
 from pipeline.imaging.flow_field import enlarge_flow, outside, targets
 from pipeline.imaging.greyscale import grey
-from pipeline.imaging.mixing import mix_layers, smoothstep
+from pipeline.imaging.mixing import smoothstep
 from pipeline.imaging.resizing import reduce_picture
 from pipeline.imaging.sampling import pixel_grid, sample
 
-GIVEN = 0.1
-"""Maturity of a dream that is given back: a few larger steps restore what the match has lost."""
-UNKNOWN = 0.15
-"""Weight of a carried layer that does not belong to the picture."""
+GIVEN = 0.2
+"""Maturity of a dream that is given back: a few larger steps restore what the match has lost.
+Measured where an object hid places for 30 frames: with 0.6, the layer has 0.84 of its energy
+before, with 0.2 0.90 and with 0.1 0.92, but it correlates less with the one before."""
+UNKNOWN = 0.03
+"""Weight of a carried layer that does not belong to the picture. With 0.15 it smears what is given
+back next to a moving object: 0.86 of the energy before instead of 0.90, in 15 frames."""
 LEAST_SIDE = 96
 """Smallest side in pixels of a picture that is matched at half its size."""
 SAME = 8.0
@@ -110,11 +113,10 @@ class Spaced:
         known_or_not = total + UNKNOWN * (1 - total)
         weight = smoothstep(given / known_or_not)
         return replace(
-            canvas,
-            layer=mix_layers(canvas.layer, layer / given.clamp(min=1e-6), weight),
+            canvas.mixed_with(layer / given.clamp(min=1e-6), weight),
             given=given,
             maturity=torch.maximum(canvas.maturity, known + GIVEN * given),
-            kept=torch.maximum(canvas.kept, total / known_or_not),
+            kept=torch.maximum(canvas.kept, smoothstep(total / known_or_not)),
         )
 
     def keep(

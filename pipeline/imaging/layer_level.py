@@ -42,6 +42,15 @@ class LayerLevel:
         factor = self.shot / frame_level.clamp(min=torch.finfo(frame_level.dtype).tiny)
         return LayerLevel(self.places * factor[:, None, None], self.shot)
 
+    def mixed(self, layer: Tensor, weight: Tensor) -> LayerLevel:
+        """Return the level with the strength that a layer (1, 3, H, W) has in places.
+
+        weight: (1, 1, H, W) in [0, 1], share of the layer's own strength.
+        """
+        own = measure(split_bands(layer))
+        share = cell_means(weight, (own.shape[2], own.shape[3]))
+        return LayerLevel(self.places.lerp(own, share), self.shot)
+
     def carried(self, positions: Tensor, border: Border) -> LayerLevel:
         """Return the level sampled at the same positions, (1, H, W, 2) in pixels, as the layer."""
         moved = sample_cells(self.places, positions, border)

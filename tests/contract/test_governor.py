@@ -182,6 +182,19 @@ def test_while_the_settings_change_the_dream_may_too() -> None:
     torch.testing.assert_close(free.level.shot, LayerLevel.of(2 * layer).shot)
 
 
+def test_what_is_given_back_keeps_its_own_strength() -> None:
+    weak, own = 0.4 * noise(), noise(seed=1)
+    right = torch.zeros(1, 1, *weak.shape[2:])
+    right[..., 64:] = 1
+    first = LayerLevel.of(weak.lerp(own, right))  # of the shot, in which it was there before
+    carried = LayerLevel(LayerLevel.of(weak).places, first.shot)
+    given = canvas(weak, torch.full_like(weak, 0.5), level=carried, maturity=0.1 + 0 * right)
+    kept = level_governor()(given.mixed_with(own, right), rate=25, steady=True).layer
+    assert energies(kept[..., 80:])[1] == pytest.approx(energies(own[..., 80:])[1], rel=0.05)
+    lost = level_governor()(replace(given, layer=own), rate=25, steady=True).layer
+    assert energies(lost[..., 80:])[1] < 0.75 * energies(own[..., 80:])[1]
+
+
 def test_a_level_moves_with_the_layer() -> None:
     layer = noise(160, 160)
     layer[..., 80:] *= 0.25
