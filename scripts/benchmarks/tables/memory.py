@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks.markdown import table
 
 FOLLOWED, TWO_PASSES, CARRIED = "defaults", "`passes=2`", "all of it off"
+WAYS = (FOLLOWED, TWO_PASSES, CARRIED)
 ALONE = "each frame alone, 4 x 10"
 
 
@@ -44,6 +45,10 @@ def tables(results: Mapping[str, Any]) -> str:
         (way, f"{found['in bars']:.0f}", f"{found['between them']:.0f}")
         for way, found in results["bars"].items()
     ]
+    passing = [
+        (shot, *(f"{found[way]:.2f}" for way in WAYS))
+        for shot, found in results.get("traffic", {}).items()  # of --clip
+    ]
     return "\n\n".join(
         (
             table(("content that was", "correlation with the layer before", "energy"), reappeared),
@@ -57,8 +62,8 @@ def tables(results: Mapping[str, Any]) -> str:
             ),
             table(
                 (
-                    *("dissolve", "correlation with the old dream", "gain over a fresh start's"),
-                    "strength over a fresh start's",
+                    *("dissolve", "correlation with the old dream", "gain over that after a cut"),
+                    "strength over that after a cut",
                 ),
                 dissolves,
             ),
@@ -72,5 +77,6 @@ def tables(results: Mapping[str, Any]) -> str:
             table(
                 ("letterboxed photograph", "largest difference in bars", "mean between them"), bars
             ),
+            *([table(("last quarter's gain over the first's", *WAYS), passing)] if passing else []),
         )
     )
