@@ -148,7 +148,7 @@ def test_a_clip_is_dreamt_by_its_name_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "code", "out", "err"),
-    [
+    every(2, [
         ([], 2, "", "usage: dreamreel INPUT"),
         (["lst", "looks"], 2, "", "lst: is not a command; did you mean list?"),
         (["list", "loks"], 2, "", "list: must be one of sources, "),
@@ -166,7 +166,7 @@ def test_a_clip_is_dreamt_by_its_name_alone(tmp_path: Path) -> None:
         (["atlas", "no.png"], 2, "", "input: must be a readable file"),
         (["shots", "no.mp4"], 2, "", "output: must be set"),
         (["plot-schedule", "1+"], 2, "", "schedule: must be a valid expression, got"),
-    ],
+    ]),
 )  # fmt: skip
 def test_a_command_says_what_it_does_or_what_is_wrong(
     tmp_path: Path, words: list[str], code: int, out: str, err: str

@@ -24,6 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_summary_without_room_is_said_on_stderr(folder: Path) -> None:
     command = (
         "import sys, runpy; sys.stdout = open('/dev/full', 'w'); "
@@ -56,7 +57,7 @@ def test_a_link_to_a_folder_is_no_output(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "closed", every(4, ["0<&- 1>&- 2>&-", "0<&-", "1>&-", "2>&-", "1>&- 2>&-"])
+    "closed", every(5, ["0<&- 1>&- 2>&-", "0<&-", "1>&-", "2>&-", "1>&- 2>&-"])
 )
 def test_closed_standard_files_are_no_hindrance(folder: Path, closed: str) -> None:
     command = f'exec "$@" {closed}'

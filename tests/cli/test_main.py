@@ -117,6 +117,7 @@ def running_below(parent: int) -> list[str]:
     return [child for task in tasks for child in task.read_text().split()]
 
 
+@pytest.mark.slow
 def test_a_namesake_in_the_current_folder_is_named_and_harmless(tmp_path: Path) -> None:
     counted(tmp_path / "clip.mp4", frames=2)
     (tmp_path / "pipeline.py").write_text("raise SystemExit('the wrong one')\n")

@@ -114,6 +114,7 @@ def test_a_feathered_edge_fades_and_stays_as_soft(
         assert not parts[HALF + 13 :].any()
 
 
+@pytest.mark.slow
 def test_a_cut_out_with_alpha_and_one_of_zeros_and_ones_are_masks_too(folder: Path) -> None:
     expected = made(folder, "input=still.png", "mask=left.png", name="a.png")
     colours = np.full((HEIGHT, WIDTH, 3), 9, np.uint8)
@@ -178,6 +179,7 @@ def test_a_revealed_dream_is_grown_at_once(folder: Path, source: Pictures, whole
     assert np.array_equal(revealed[5:], whole[5:])
 
 
+@pytest.mark.slow
 def test_a_mask_of_any_size_is_scaled_with_the_input(folder: Path) -> None:
     small = cv2.resize(LEFT, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_NEAREST)
     cv2.imwrite(str(folder / "small.png"), small)

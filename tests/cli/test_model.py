@@ -82,6 +82,7 @@ def test_a_network_of_each_family_dreams(folder: Path, family: str, name: str, l
     assert ("supports only 224x224 pixels" in said) == (name == "cait_xxs24_224")
 
 
+@pytest.mark.slow
 def test_two_networks_dream_at_once_and_both_are_asked_for_the_class(folder: Path) -> None:
     networks = "model=efficientnet_lite0+efficientnet_lite1"
     layers = "[efficientnet_lite0.blocks.9,efficientnet_lite1.blocks.12]"

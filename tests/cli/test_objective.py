@@ -57,6 +57,7 @@ def test_an_objective_works_everywhere(folder: Path, name: str, mode: str) -> No
     assert len(report["seen"]["first"]["dream"]) == 5
 
 
+@pytest.mark.slow
 def test_a_class_is_seen_by_another_network_and_is_no_fine_noise(folder: Path) -> None:
     photograph = cv2.resize(skimage.data.coffee(), (320, 224), interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(folder / "coffee.png"), cv2.cvtColor(photograph, cv2.COLOR_RGB2BGR))

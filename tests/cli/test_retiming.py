@@ -80,6 +80,7 @@ def test_sound_may_be_dropped_or_left_as_it_is(folder: Path) -> None:
     assert abs(beep(heard(folder / "copied.mkv"))[0] - BEEP) < 0.02
 
 
+@pytest.mark.slow
 def test_a_mask_keeps_step_with_what_it_masks(folder: Path) -> None:
     masks: list[Picture] = [np.full((64, 96, 3), 255 * (index < 12), np.uint8)
                             for index in range(25)]  # fmt: skip

@@ -59,6 +59,7 @@ def test_each_job_has_a_folder_named_by_what_differs(folder: Path) -> None:
     assert (folder / "mine" / "index.html").read_text().count("seed=2") > 0
 
 
+@pytest.mark.slow
 def test_a_sweep_without_a_name_lies_by_its_time(folder: Path) -> None:
     rendered("-m", "input=clip.mp4", "dreamer=none", "seed=1,2", cwd=folder)
     (sweep,) = (folder / "sweeps").iterdir()
@@ -168,6 +169,7 @@ def test_a_sweep_without_input_is_one_line(folder: Path, words: tuple[str, ...])
     assert files(folder) == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_sweep_and_says_what_is_missing(folder: Path) -> None:
     command = ("-m", "pipeline", "-m", "input=clip.mp4", "sweep=mine", "seed=1,2")
     process = spawn(*command, cwd=folder)
@@ -289,6 +291,7 @@ def test_what_only_a_sweep_has_a_use_for_is_refused_without_one(folder: Path) ->
         )
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_last_frame_of_a_job_ends_the_sweep_behind_it(folder: Path) -> None:
     command = ("-m", "pipeline", "-m", "input=clip.mp4", "frames=1", "sweep=mine", "seed=1,2,3")
     process = spawn(*command, "dreamer.iterations=60", cwd=folder)

@@ -58,6 +58,7 @@ def test_moves_are_composed_by_a_plus_and_set_by_their_names(tmp_path: Path) -> 
     assert line.startswith("camera: must name a choice on both sides of each +, got 'zoom+'")
 
 
+@pytest.mark.slow
 def test_footage_is_joined_to_its_own_start(tmp_path: Path) -> None:
     counted(tmp_path / "clip.mp4", frames=20)
     words = ("input=clip.mp4", "dreamer=none", "loop=true", "loop_seconds=0.2")

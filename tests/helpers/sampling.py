@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+PARAM = type(pytest.param())
+"""A case that was made by pytest.param: its value may be a tuple."""
+
 
 def every(step: int, cases: Iterable[Any]) -> list[Any]:
     """The cases, all but each `step`-th of them marked slow."""
@@ -14,5 +17,7 @@ def every(step: int, cases: Iterable[Any]) -> list[Any]:
 
 
 def _slow(case: Any) -> Any:
+    if isinstance(case, PARAM):
+        return pytest.param(*case.values, id=case.id, marks=pytest.mark.slow)
     values = case if isinstance(case, tuple) else (case,)
     return pytest.param(*values, marks=pytest.mark.slow)

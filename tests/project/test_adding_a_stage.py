@@ -74,6 +74,7 @@ def test_its_settings_are_checked_and_its_code_needs_trust(folder: Path) -> None
     assert "orbit.mp4" not in files(folder)
 
 
+@pytest.mark.slow
 def test_its_preset_may_lie_among_the_users_own(folder: Path, tmp_path: Path) -> None:
     own = tmp_path / "config" / "dreamreel"
     own.parent.mkdir()

@@ -40,6 +40,7 @@ def test_a_render_is_timed_by_stage_and_compared_with_its_steps(clip: Path, tmp_
     assert measured["busy"] != measured["busy"]  # NaN: nothing to trace
 
 
+@pytest.mark.slow
 def test_a_killed_render_is_resumed_to_the_same_bytes(clip: Path, tmp_path: Path) -> None:
     assert gpu.killed_and_resumed(clip, tmp_path)
 

@@ -148,7 +148,9 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "x.mkv"
 
 
-@pytest.mark.parametrize("case", PRESETS, ids=lambda case: case[0][:50])
+@pytest.mark.parametrize(
+    "case", every(4, [pytest.param(case, id=case[0][:50]) for case in PRESETS])
+)
 def test_a_preset_that_means_harm_is_one_line_and_does_nothing(
     folder: Path, case: tuple[str, ...]
 ) -> None:
@@ -306,7 +308,7 @@ def test_no_pipe_and_no_device_is_read(folder: Path, key: str, name: str) -> Non
     ],
     ids=lambda case: str(case)[:50],
 )
-@pytest.mark.parametrize("name", ["evil.mkv", "evil.png"])
+@pytest.mark.parametrize("name", every(2, ["evil.mkv", "evil.png"]))
 def test_the_comment_of_a_result_is_data(
     folder: Path, result: Path, settings: dict[str, Any], said: str, name: str
 ) -> None:

@@ -59,6 +59,7 @@ def goes_on(folder: Path, whole: bytes) -> None:
     assert files(folder / "x.mp4.render") == LEFT
 
 
+@pytest.mark.slow
 def test_in_another_folder_and_from_another_one_every_byte_is_the_same(
     tmp_path: Path, whole: bytes
 ) -> None:
@@ -175,6 +176,7 @@ def test_another_number_of_threads_is_refused_by_name(folder: Path, whole: bytes
     goes_on(folder, whole)
 
 
+@pytest.mark.slow
 def test_a_number_of_threads_that_was_chosen_for_the_user_is_kept(
     folder: Path, whole: bytes
 ) -> None:
@@ -216,6 +218,7 @@ def test_an_input_that_changes_meanwhile_is_refused_and_nothing_of_it_is_kept(
     assert rendered(*WORDS, *many, cwd=tmp_path).code == 0
 
 
+@pytest.mark.slow
 def test_two_renders_of_one_output_do_each_other_no_harm(tmp_path: Path) -> None:
     clip(tmp_path)
     many = (*WORDS, "dreamer.upkeep_iterations=20")

@@ -84,6 +84,7 @@ def test_what_asks_for_more_is_refused_by_the_limits_name(
     assert not [word for word in words if word not in line], line
 
 
+@pytest.mark.slow
 def test_a_limit_that_is_raised_lets_through(unchanged: Path, tmp_path: Path) -> None:
     output = f"output={tmp_path}/x.mp4"
     for limits in (("limits.frames=20",), ("limits.rate=25", "limits.pixels=6144")):
@@ -118,10 +119,11 @@ def test_the_suggested_limits_are_enough() -> None:
         # what a decoder takes for pictures of 2560x1440 is about 0.15 GiB
         ("0.06", "input=large.mp4 device=cpu", ("limits.memory",)),
         # a step on the whole of a picture takes some GiB
-        (
+        pytest.param(
             "1.5",
             "input=large.mp4 tile=null precision=float32",
             ("tile: must not be null if memory",),
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -192,6 +192,7 @@ YAML = {
 }
 
 
+@pytest.mark.slow
 def test_a_choice_of_ones_own_is_one_file_and_one_yaml(folder: Path) -> None:
     for name, code in OWN.items():
         (folder / "mine").mkdir(exist_ok=True)

@@ -15,6 +15,7 @@ import torch
 from helpers.clips import run as ffmpeg
 from helpers.command_line import run
 from helpers.rendering import Kept, dreams, start
+from helpers.sampling import every
 from helpers.scenes import pan, texture
 from helpers.stages import octaves, part, toy_network
 from torch import Tensor
@@ -114,7 +115,7 @@ def test_what_a_frame_was_dreamt_with_is_all_that_going_on_needs() -> None:
     assert TileBudget(64, 3).within(None) == TileBudget(64, 3)
 
 
-@pytest.mark.parametrize("share", [0.2, 0.7])
+@pytest.mark.parametrize("share", every(2, [0.2, 0.7]))
 def test_two_passes_are_resumed_with_the_tiles_that_they_had(
     monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:

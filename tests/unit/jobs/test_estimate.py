@@ -128,6 +128,7 @@ def test_a_folder_of_stills_is_told_by_the_first(tmp_path: Path) -> None:
     assert ran.out.startswith("shots-dream: would take about 3 frames, ")
 
 
+@pytest.mark.slow
 def test_of_a_sweep_the_whole_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     folder.mkdir()

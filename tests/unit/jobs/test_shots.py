@@ -270,6 +270,7 @@ def test_what_is_missing_or_of_others_is_not_joined(folder: Path) -> None:
     assert not (folder / "y.mp4").exists()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_one_line(folder: Path) -> None:
     for words, said in (
         (("--least", "1"), "output: must be set"),
