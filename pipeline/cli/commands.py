@@ -15,6 +15,7 @@ from pipeline.cli import info
 from pipeline.cli.exit_codes import check_current_folder, end, open_standard_files, print_text
 from pipeline.cli.help import help_of, usage
 from pipeline.cli.shorthand import is_file_name
+from pipeline.cli.threads import choose_threads
 from pipeline.config.hydra_flags import full_option
 from pipeline.errors import UserError, did_you_mean, printable
 
@@ -29,6 +30,8 @@ COMMANDS = {
     "table": "table",
 }
 """Subcommand -> module of this package with its `main(arguments)`."""
+DREAMING = ("atlas", "explain", "shots")
+"""Subcommands that load torch when they are imported."""
 HELP = ("--help", "-h")
 HYDRA_INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 """What Hydra's own --info takes; without it, --info is ours."""
@@ -53,10 +56,13 @@ def main() -> NoReturn:
 def run_command(command: str, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a subcommand and exit. arguments: None: those of the process."""
     open_standard_files()
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if command in DREAMING and not any(word.startswith("hydra/launcher=") for word in words):
+        choose_threads()
     module = import_module(f"pipeline.cli.{COMMANDS[command]}")
     try:
         check_current_folder()
-        module.main(sys.argv[1:] if arguments is None else list(arguments))
+        module.main(words)
     except UserError as error:
         end(2, str(error))
     except KeyboardInterrupt as stop:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.exit_codes import print_text
 from pipeline.cli.help import table
+from pipeline.cli.threads import choose_threads
 from pipeline.config import own_presets
 from pipeline.config.documentation import PRESETS, STAGES, choices
 from pipeline.errors import UserError, did_you_mean, printable
@@ -88,6 +89,7 @@ def _print_of_model(
     what: str, words: Sequence[str], settings: Sequence[str], *, every: bool
 ) -> None:
     """Print the layers or the class names of the model that the settings choose."""
+    choose_threads()
     # torch takes seconds to import
     from pipeline.cli import layers
     from pipeline.config.compose import compose_stage

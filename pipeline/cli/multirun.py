@@ -25,8 +25,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.cli.exit_codes import end
+from pipeline.cli.threads import choose_threads
 from pipeline.config.hydra_config import error_line
-from pipeline.config.launchers import SLURM, check_launcher, kind_of
+from pipeline.config.launchers import SEQUENTIAL, SLURM, check_launcher, kind_of
 from pipeline.errors import UserError, printable
 from pipeline.jobs.forecast import FILE, read_forecast, total_line
 from pipeline.storage.lock import exclusive
@@ -133,6 +134,8 @@ def _start_sweep(config: DictConfig) -> None:
     folder, overrides = Path(config.hydra.sweep.dir), _job_overrides(config)
     launcher: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
     check_launcher(launcher)
+    if kind_of(launcher) == SEQUENTIAL:  # others have processes of their own, which choose theirs
+        choose_threads()
     _check(config, Plan.of(overrides, _earlier_plan(folder).keys).jobs)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -21,19 +21,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.cli.exit_codes import end, print_text
+from pipeline.cli.threads import choose_threads
+from pipeline.config.launchers import SEQUENTIAL, kind_of
 from pipeline.errors import OutputExistsError, UserError, printable
-from pipeline.runtime.threads import cpu_times, set_threads
 from pipeline.sweep.job_status import RunningJob, run_job
 
 log = logging.getLogger("pipeline")
 
-START = cpu_times()
-"""Processor times well before torch is loaded, to see what other processes use."""
-
 KEEP_EXISTING: ContextVar[bool] = ContextVar("keep_existing", default=False)
 """Whether a render whose result exists is left out, since it is one of several."""
-SEQUENTIAL_LAUNCHER = ".BasicLauncher"
-"""Suffix of the name of the launcher that runs jobs one after another."""
 
 
 def task(cfg: DictConfig) -> None:
@@ -43,14 +39,14 @@ def task(cfg: DictConfig) -> None:
     if hydra.mode == RunMode.MULTIRUN:
         folder = Path(os.path.relpath(hydra.runtime.output_dir))
         # sequential jobs need no prefix: the first line of each names the job
-        sequential = str(hydra.launcher["_target_"]).endswith(SEQUENTIAL_LAUNCHER)
+        sequential = kind_of(hydra.launcher) == SEQUENTIAL
         with log_to_stderr("" if sequential else f"{folder.name}: "):
             log.info(f"job {folder.name}" if sequential else "started")
             _run_sweep_job(cfg, folder)
         return
     with log_to_stderr():
         try:
-            _check_single(cfg, str(hydra.launcher["_target_"]))
+            _check_single(cfg, kind_of(hydra.launcher))
             _render(cfg)
         except OutputExistsError as error:
             if not KEEP_EXISTING.get():
@@ -66,10 +62,10 @@ def task(cfg: DictConfig) -> None:
 def _check_single(cfg: DictConfig, launcher: str) -> None:
     """Raise UserError if a single render has settings that only apply to a sweep.
 
-    launcher: name of Hydra's launcher.
+    launcher: class name of Hydra's launcher.
     """
     key = "sweep" if cfg.get("sweep") is not None else "hydra/launcher"
-    if key == "sweep" or not launcher.endswith(SEQUENTIAL_LAUNCHER):
+    if key == "sweep" or launcher != SEQUENTIAL:
         raise UserError(
             f"{key}: must be used with -m (a sweep), got a single render; add -m to the command"
         )
@@ -95,8 +91,7 @@ def _run_sweep_job(cfg: DictConfig, folder: Path) -> None:
 
 def _render(cfg: DictConfig, job: RunningJob | None = None) -> str:
     """Render, then print and return the summary. Raises UserError for what the user can fix."""
-    if "torch" not in sys.modules:
-        set_threads(os.environ, START, cpu_times())
+    choose_threads()
     from pipeline.runtime.oom import oom_as_user_error  # imports torch
 
     with oom_as_user_error():

@@ -18,6 +18,8 @@ from pipeline.errors import UserError, printable
 SECONDS = 60
 """Seconds to wait for an answer of Slurm's controller."""
 RAY, SLURM = "RayLauncher", "SlurmLauncher"
+SEQUENTIAL = "BasicLauncher"
+"""Name of the launcher that runs jobs one after another, in its own process."""
 PACKAGES = {
     "joblib": ("hydra_joblib_launcher", "local"),
     "ray": ("hydra_ray_launcher", "ray"),
