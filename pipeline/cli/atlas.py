@@ -21,6 +21,7 @@ from pipeline import compose
 from pipeline.cli.exit_codes import print_text
 from pipeline.cli.settings_parser import settings_parser
 from pipeline.cli.shorthand import expand
+from pipeline.cli.steps import steps
 from pipeline.config.compose import compose_stage
 from pipeline.errors import UserError, printable
 from pipeline.explain.layers import blocks_with_maps, dream_with, strongest_channels
@@ -106,13 +107,15 @@ def atlas(settings: Sequence[str], *, layer: str | None, count: int, width: int)
             for channel in strongest_channels(model, image, layer, count)
         }
     tiles = [_labelled(picture, f"the picture   {_top_class(model, image)}")]
-    for label, objective in tqdm(objectives.items(), unit="picture", disable=None):
-        try:
-            dream = dream_with(job, compose_stage("objective", *words, *objective))
-        except UserError as error:
-            tqdm.write(f"{label}: skipped, {error}", file=sys.stderr)
-            continue
-        tiles.append(_labelled(to_picture(dream), f"{label}   {_top_class(model, dream)}"))
+    with steps(len(objectives), "picture") as begin:
+        for label, objective in objectives.items():
+            begin(label)
+            try:
+                dream = dream_with(job, compose_stage("objective", *words, *objective))
+            except UserError as error:
+                tqdm.write(f"{label}: skipped, {error}", file=sys.stderr)
+                continue
+            tiles.append(_labelled(to_picture(dream), f"{label}   {_top_class(model, dream)}"))
     return _sheet(tiles, columns=max(1, SHEET_WIDTH // width))
 
 

@@ -13,11 +13,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from pipeline.cli.exit_codes import print_text
 from pipeline.cli.settings_parser import settings_parser
 from pipeline.cli.shorthand import expand
+from pipeline.cli.steps import steps
 from pipeline.cli.task import log_to_stderr
 from pipeline.config.output_path import VIDEOS
 from pipeline.errors import UserError, printable
@@ -55,14 +54,9 @@ def main(arguments: Sequence[str]) -> None:
                 f"output: must not exist yet, got {printable(file)}; add -y to replace it, or "
                 "choose another name with -o"
             )
-    with tqdm(total=STEPS, unit="step", disable=None, leave=False) as bar:
-
-        def progress(step: str) -> None:
-            bar.set_description(step)
-            bar.update()
-
-        explanation = explain(settings, progress)
-        progress("sheet")
+    with steps(STEPS, "step") as begin:
+        explanation = explain(settings, begin)
+        begin("sheet")
     with disk_errors(sheet):
         with atomic_write(files[1]) as temporary:
             temporary.write_text(page(explanation, sheet.name.removesuffix(SUFFIX)), "utf-8")

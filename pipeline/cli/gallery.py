@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.cli.exit_codes import print_text
+from pipeline.cli.parser import Parser
 from pipeline.errors import printable
 from pipeline.gallery.cards import cards, plan_of
 from pipeline.gallery.mosaic import write_mosaic
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="dreamreel gallery",
         description="Write SWEEP/index.html, all videos of a sweep next to each other with their "
         "settings, and SWEEP/mosaic.mp4, all of them in one video.",

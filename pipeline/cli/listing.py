@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.exit_codes import print_text
 from pipeline.cli.help import table
+from pipeline.cli.parser import Parser
 from pipeline.cli.threads import choose_threads
 from pipeline.config import own_presets
 from pipeline.config.documentation import PRESETS, STAGES, choices
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="dreamreel list",
         description="List looks and other choices, the layers of a network or its class names.",
         epilog="dreamreel list looks; dreamreel list labels cat; dreamreel list layers model=vgg16",

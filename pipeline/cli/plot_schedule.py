@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipeline.cli.exit_codes import print_text
+from pipeline.cli.parser import Parser
 from pipeline.config.hydra_config import top_level_defaults
 from pipeline.config.settings import limits_of
 from pipeline.config.sounds import analyse_sounds, stems_of
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="dreamreel plot-schedule", description=__doc__)
+    result = Parser(prog="dreamreel plot-schedule", description=__doc__)
     result.add_argument(
         "schedules", nargs="+", metavar="SCHEDULE", help="keyframes or an expression"
     )

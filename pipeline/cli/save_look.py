@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from pipeline.cli.exit_codes import print_text
+from pipeline.cli.parser import Parser
 from pipeline.config.documentation import choice_names, default_choice
 from pipeline.config.from_result import look_of_result
 from pipeline.config.own_presets import folder
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="dreamreel save-look",
         description="Save the look of a result: objective, model and the settings of the dreamer "
         "that shape it. Afterwards dreamreel look=NAME uses it.",

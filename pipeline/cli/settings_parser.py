@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from pipeline.cli.parser import Parser
+
 
 def settings_parser(command: str, description: str | None, input_: str) -> argparse.ArgumentParser:
     """Return the parser of a subcommand with `settings`, to which it adds its own options.
@@ -11,7 +13,7 @@ def settings_parser(command: str, description: str | None, input_: str) -> argpa
     description: shown with its line breaks, as that of a module with examples. input_: the kind of
     input, for the help: "a video".
     """
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog=f"dreamreel {command}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.cli.exit_codes import print_text
+from pipeline.cli.parser import Parser
 from pipeline.gallery.results import Result, as_csv, as_json, read_results, sort_results
 
 SHOWN = ("status", "gain", "flicker", "seconds", "path")
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="dreamreel table",
         description="Print the jobs of a sweep with the settings that differ, gain, flicker, "
         "seconds and path. SWEEP/results.csv and SWEEP/results.json have the same and more.",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import re
+import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.config import from_result, own_presets, untrusted
 from pipeline.config.conf_dir import config_dir
-from pipeline.config.documentation import STAGES
+from pipeline.config.documentation import PRESETS, STAGES, general_settings
 from pipeline.config.fades import with_fades
 from pipeline.config.hydra_config import SCHEDULABLE_GROUPS, schema
 from pipeline.config.hydra_flags import FOLDER, split_options
@@ -172,11 +174,9 @@ def _check_form(argument: str, *, sweeping: bool) -> None:
         for name in names:
             check_name(key.lstrip("+")[:80] if equals else "input", name)
     if not argument.startswith("~") and not equals:
-        exists = argument != "" and Path(argument).exists()
-        suggestion = f"input={argument}" if exists else f"{argument or 'KEY'}=VALUE"
         raise UserError(
             f"{printable(argument)!r}: must have the form KEY=VALUE, got no '='; "
-            f"set {printable(suggestion)}"
+            f"{_meant_by(argument)}"
         )
     if argument.lstrip("+~").startswith("hydra.searchpath"):
         raise UserError(
@@ -188,6 +188,17 @@ def _check_form(argument: str, *, sweeping: bool) -> None:
             f"{printable(argument)!r}: must have the form KEY=VALUE, got no key; "
             "--help all lists the keys"
         )
+
+
+def _meant_by(word: str) -> str:
+    """Return the end of the error line for a word that is neither a file nor KEY=VALUE."""
+    path = Path(word)
+    files = [path] if path.is_file() else [*path.parent.glob(f"{glob.escape(path.name)}.*")]
+    if word and files:
+        return f"set {printable(shlex.quote(f'input={min(files)}'))}"
+    if word in (*STAGES, *PRESETS, *(setting.key for setting in general_settings())):
+        return f"set {word}=VALUE"
+    return "check the name of the file, or put quotes around KEY=VALUE if the value has blanks"
 
 
 def _join_choices(argument: str) -> list[str]:

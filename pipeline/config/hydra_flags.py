@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
+from pipeline.config.documentation import PRESETS, STAGES, general_settings
+from pipeline.config.synonyms import SETTINGS
 from pipeline.errors import UserError, did_you_mean, printable
 
 OPTIONS = {
@@ -30,6 +33,17 @@ def _matches(name: str) -> list[str]:
     return [option for option in OPTIONS if len(name) > 2 and option.startswith(name)]
 
 
+def _meant_by(argument: str) -> str:
+    """Return the end of the error line for an unknown option: another one, or a setting."""
+    name, _, value = argument.partition("=")
+    key, value = name.lstrip("-").replace("-", "_"), value or "VALUE"
+    known = [*STAGES, *PRESETS, *(setting.key for setting in general_settings())]
+    meant = key if key in known else SETTINGS.get(key, "")
+    if meant:
+        return f"set {printable(shlex.quote(f'{meant}={value}'))}, without dashes"
+    return did_you_mean(name, _matches(name) or OPTIONS)
+
+
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the options with their arguments, and all other arguments, each in their order.
 
@@ -46,8 +60,7 @@ def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         elif argument.startswith("-"):
             name, option = argument.partition("=")[0], full_option(argument)
             if not option:
-                near = did_you_mean(name, _matches(name) or OPTIONS)
-                raise UserError(f"{printable(name)}: is not an option; {near}")
+                raise UserError(f"{printable(name)}: is not an option; {_meant_by(argument)}")
             skip = 0 if "=" in argument else OPTIONS[option]
             name = FOLDER if option in (FOLDER, "-cd") else name
             options.append(name + argument.removeprefix(argument.partition("=")[0]))

@@ -7,7 +7,9 @@ import re
 from pipeline.source.extent import parse_time
 
 TIME_KEYS = ("loop_seconds", "schedule_start", "save_seconds", "source.seconds")
-"""Settings in seconds; start and end take texts themselves."""
+"""Settings in seconds."""
+CLOCK_KEYS = ("start", "end")
+"""Settings that take times such as 0:03 themselves."""
 SIZE = re.compile(r"(\d+) ?[x\u00d7*] ?(\d+)")
 """Width and height of a picture: 1920x1080."""
 LINES = re.compile(r"(\d+)[pi]")

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config.hydra_config import top_level_defaults
-from pipeline.config.units import meant_number
+from pipeline.config.units import CLOCK_KEYS, meant_number
 from pipeline.errors import printable
 from pipeline.sweep.override_grammar import quote
 
@@ -77,6 +77,8 @@ def validation_line(
     name, fix = describe_setting(".".join([key, *names]), default)
     if isinstance(value, str) and (number := meant_number(name, value)):
         fix = f"set {number}"
+    elif name in CLOCK_KEYS and "number" in rule:
+        rule, fix = f"{rule} of seconds, or a time such as 0:03", f"set {name}=3"
     return f"{name}: must {rule}{got}; {fix}"
 
 

@@ -130,7 +130,8 @@ class _Progress:
         if self.total == 1:
             words.append(f"{seconds:.2f} s")
         elif self.done - self.first == 1 and not self.done_ahead:
-            words.append(f"{seconds:.2f} s, several times as long as the next ones take")
+            slow = "resumed" if self.first else "several times as long as the next ones take"
+            words.append(f"{seconds:.2f} s, {slow}")
         else:
             words.append(f"{seconds:.2f} s per {self.unit}")
         if self.done_ahead > self.done - self.first:

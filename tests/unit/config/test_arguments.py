@@ -97,7 +97,17 @@ def test_what_belongs_to_an_option_needs_no_equals_sign() -> None:
 
 @pytest.mark.parametrize(
     ("argument", "remedy"),
-    [("--multirn", "--multirun"), ("octaves", "octaves=VALUE"), ("", "KEY=VALUE"), ("=3", "key")],
+    [
+        ("--multirn", "did you mean --multirun"),
+        ("--width", "set width=VALUE, without dashes"),
+        ("--look=lace", "set look=lace, without dashes"),
+        ("--frame-rate=25", "set rate=25, without dashes"),
+        ("--input", "set input=VALUE, without dashes"),
+        ("width", "set width=VALUE"),
+        ("fox", "put quotes around KEY=VALUE if the value has blanks"),
+        ("", "KEY=VALUE"),
+        ("=3", "key"),
+    ],
 )
 def test_what_is_neither_key_nor_option_is_refused(argument: str, remedy: str) -> None:
     with pytest.raises(UserError, match=remedy):
@@ -109,8 +119,9 @@ def test_a_file_without_its_key_is_answered_with_the_key(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("clip.mp4").touch()
-    with pytest.raises(UserError, match=r"set input=clip\.mp4"):
-        prepare(["clip.mp4"])
+    for word in ("clip.mp4", "clip"):
+        with pytest.raises(UserError, match=r"set input=clip\.mp4"):
+            prepare([word])
 
 
 def test_a_suffix_that_contradicts_the_encoder_is_answered_with_both_ways_out() -> None:

@@ -55,7 +55,10 @@ def test_a_number_with_a_unit_is_understood(key: str, text: str, meant: str) -> 
         ),
         ("aspect=0", "aspect: must be at least 0.05, got 0; set aspect=null"),
         ("width=1080p", "width: must be a whole number, got '1080p'; set height=1080"),
-        ("start=soon", "start: must be a number, got 'soon'; set start=null"),
+        (
+            "start=soon",
+            "start: must be a number of seconds, or a time such as 0:03, got 'soon'; set start=3",
+        ),
     ],
 )
 def test_the_remedy_is_the_right_form(argument: str, line: str) -> None:
