@@ -78,7 +78,7 @@ def validation_line(
     if isinstance(value, str) and (number := meant_number(name, value)):
         fix = f"set {number}"
     elif name in CLOCK_KEYS and "number" in rule:
-        rule, fix = f"{rule} of seconds, or a time such as 0:03", f"set {name}=3"
+        rule = f"{rule} of seconds, or a time such as 0:03"
     return f"{name}: must {rule}{got}; {fix}"
 
 

@@ -57,7 +57,8 @@ def test_a_number_with_a_unit_is_understood(key: str, text: str, meant: str) -> 
         ("width=1080p", "width: must be a whole number, got '1080p'; set height=1080"),
         (
             "start=soon",
-            "start: must be a number of seconds, or a time such as 0:03, got 'soon'; set start=3",
+            "start: must be a number of seconds, or a time such as 0:03, got 'soon'; "
+            "set start=null",
         ),
     ],
 )
