@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.config import from_result, own_presets, untrusted
 from pipeline.config.conf_dir import config_dir
-from pipeline.config.documentation import PRESETS, STAGES, general_settings
+from pipeline.config.documentation import STAGES, top_level_names
 from pipeline.config.fades import with_fades
 from pipeline.config.hydra_config import SCHEDULABLE_GROUPS, schema
 from pipeline.config.hydra_flags import FOLDER, split_options
@@ -194,9 +194,9 @@ def _meant_by(word: str) -> str:
     """Return the end of the error line for a word that is neither a file nor KEY=VALUE."""
     path = Path(word)
     files = [path] if path.is_file() else [*path.parent.glob(f"{glob.escape(path.name)}.*")]
-    if word and files:
+    if path.name and files:
         return f"set {printable(shlex.quote(f'input={min(files)}'))}"
-    if word in (*STAGES, *PRESETS, *(setting.key for setting in general_settings())):
+    if word in top_level_names():
         return f"set {word}=VALUE"
     return "check the name of the file, or put quotes around KEY=VALUE if the value has blanks"
 

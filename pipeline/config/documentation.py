@@ -81,6 +81,11 @@ def general_settings() -> tuple[Setting, ...]:
     return tuple(s for s in _settings(text, "", {}) if s.key.partition(".")[0] not in skipped)
 
 
+def top_level_names() -> tuple[str, ...]:
+    """Return the names of all groups, and of the settings that belong to no group."""
+    return (*STAGES, *PRESETS, *(setting.key for setting in general_settings()))
+
+
 def choice_names(group: str) -> list[str]:
     """Return the names of the choices of this group, sorted."""
     return sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from pipeline.config.documentation import PRESETS, STAGES, general_settings
+from pipeline.config.documentation import top_level_names
 from pipeline.config.synonyms import SETTINGS
 from pipeline.errors import UserError, did_you_mean, printable
 
@@ -37,8 +37,7 @@ def _meant_by(argument: str) -> str:
     """Return the end of the error line for an unknown option: another one, or a setting."""
     name, _, value = argument.partition("=")
     key, value = name.lstrip("-").replace("-", "_"), value or "VALUE"
-    known = [*STAGES, *PRESETS, *(setting.key for setting in general_settings())]
-    meant = key if key in known else SETTINGS.get(key, "")
+    meant = key if key in top_level_names() else SETTINGS.get(key, "")
     if meant:
         return f"set {printable(shlex.quote(f'{meant}={value}'))}, without dashes"
     return did_you_mean(name, _matches(name) or OPTIONS)
