@@ -17,13 +17,11 @@ from pipeline.errors import UserError, did_you_mean, printable
 if TYPE_CHECKING:
     from pipeline.model import Model
 
-IRREGULAR = ("anchors", "cuts", "quality")
-"""Groups whose list is not named by adding an s."""
+IRREGULAR = {"anchors": "anchors", "cuts": "cuts", "qualities": "quality"}
+"""Name of a list that is not that of its group with an s -> the group."""
 LISTS = {
-    **{f"{group}s": group for group in (*STAGES, *PRESETS) if group not in IRREGULAR},
-    "anchors": "anchors",
-    "cuts": "cuts",
-    "qualities": "quality",
+    **{f"{group}s": group for group in (*STAGES, *PRESETS) if group not in IRREGULAR.values()},
+    **IRREGULAR,
 }
 """Name of a list -> the group whose choices it contains."""
 OF_MODEL = ("layers", "labels")

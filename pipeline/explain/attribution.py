@@ -116,11 +116,11 @@ class ClassMaps:
 
         numbers: name -> number of the class.
         """
-        seen = as_in_training(image)
+        seen, strided = as_in_training(image), in_strides(image)
         probabilities = self.probabilities(image)
         result = {}
         for name, number in numbers.items():
-            cells = self._grad_cam(image, number)
+            cells = self._grad_cam(strided, number)
             heat = _enlarged(cells, image)
             row, column = divmod(int(heat.argmax()), heat.shape[1])
             covered, randomly = self._deleted(seen, cells, number)
@@ -156,9 +156,9 @@ class ClassMaps:
     def _softmax(self, seen: Image) -> Tensor:
         return self.model(seen, [self.scores])[self.scores][0].float().softmax(dim=0)
 
-    def _grad_cam(self, image: Image, number: int) -> Tensor:
+    def _grad_cam(self, strided: Image, number: int) -> Tensor:
         """Return the map of a class, (1, 1, h, w), at least 0, of any scale."""
-        return _Probe(self.model, self.layer, self.scores, number).grad_cam(in_strides(image))
+        return _Probe(self.model, self.layer, self.scores, number).grad_cam(strided)
 
     def _deleted(self, seen: Image, cells: Tensor, number: int) -> tuple[float, float]:
         """Return the probability with the most important tenth covered, and with random ones.

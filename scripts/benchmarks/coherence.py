@@ -81,7 +81,7 @@ def measure(footage: scenes.Scene, gradient_fn: Gradient, dreams: baselines.Drea
     for index, (dream, steps) in enumerate(dreams):
         picture = to_image(footage.shots[index], harness.CPU)
         measured.steps.append(steps)
-        measured.gains.append(float(gradient_fn.score(dream) / gradient_fn.score(picture)))
+        measured.gains.append(harness.gain(gradient_fn, dream, picture))
         flow = footage.flows[index]
         if flow is not None and layer is not None:
             moved = sample(layer, scenes.positions(flow))

@@ -127,8 +127,7 @@ def _renders(clip: Path | None, names: Sequence[str]) -> Iterable[tuple[str, lis
         if not names or look in names:
             footage = MOTIONS[LOOKS_MOTION](FRAMES)
             yield f"{look}, {LOOKS_MOTION}", _measure(footage, [f"look={look}"])
-    clips = [] if clip is None else sorted(clip.iterdir()) if clip.is_dir() else [clip]
-    for path in clips:
+    for path in harness.clips(clip):
         if not names or path.stem in names:
             words = [f"input={path}", f"width={CLIP_WIDTH}"]
             source = harness.stage("source", words)
@@ -189,7 +188,7 @@ def _measure(source: Source, words: Sequence[str], *, afresh: bool = False) -> l
 
 def _gain(dreamt: RenderedFrame, gradient: Gradient) -> float:
     assert dreamt.canvas.picture is not None
-    return float(gradient.score(dreamt.dream.image) / gradient.score(dreamt.canvas.picture))
+    return harness.gain(gradient, dreamt.dream.image, dreamt.canvas.picture)
 
 
 def _band_statistics(label: str, shot: Shot) -> dict[str, dict[str, float]]:

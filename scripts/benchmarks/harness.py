@@ -14,6 +14,7 @@ from pipeline.config.compose import compose, compose_stage
 from pipeline.cuts import Cuts
 from pipeline.errors import UserError
 from pipeline.ffmpeg.process import running
+from pipeline.frame import Image
 from pipeline.gradient import Gradient
 from pipeline.jobs.job import Job
 from pipeline.recording.recorder import NullRecorder, Recorder
@@ -52,6 +53,16 @@ def gradient(words: Sequence[str] = ()) -> Gradient:
     pipeline = job(words).pipeline
     model = pipeline.model.to(device)
     return Gradient(model, pipeline.stages_at(0).objective.bind(model))
+
+
+def clips(clip: Path | None) -> list[Path]:
+    """Return the clips of --clip: one, those of a folder, or none."""
+    return [] if clip is None else sorted(clip.iterdir()) if clip.is_dir() else [clip]
+
+
+def gain(gradient_fn: Gradient, image: Image, source: Image) -> float:
+    """Return the score of a dream over that of its source, both (1, 3, H, W)."""
+    return float(gradient_fn.score(image) / gradient_fn.score(source))
 
 
 def wait() -> None:

@@ -104,9 +104,8 @@ def run(out: Path, clip: Path | None) -> tuple[dict[str, object], dict[str, bool
 
 def _traffic(clip: Path | None, gradient_fn: Gradient) -> Figures:
     """Return shot -> way -> the gain of its last quarter over the first one."""
-    clips = [] if clip is None else sorted(clip.iterdir()) if clip.is_dir() else [clip]
     found: dict[str, dict[str, float]] = {}
-    for path in clips:
+    for path in harness.clips(clip):
         for name, words in WORDS.items():
             for shot, ratio in traffic.shots(path, words, gradient_fn).items():
                 found.setdefault(shot, {})[name] = ratio
@@ -198,7 +197,7 @@ def _theirs(gradient_fn: Gradient, method: Callable[..., baselines.Dreams]) -> W
 
 
 def _shown(gradient_fn: Gradient, image: Image, source: Image, steps: float) -> Shown:
-    gain = float(gradient_fn.score(image) / gradient_fn.score(source))
+    gain = harness.gain(gradient_fn, image, source)
     return Shown(image - source, to_picture(image), gain, steps)
 
 

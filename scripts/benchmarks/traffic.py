@@ -26,8 +26,7 @@ def shots(clip: Path, words: Sequence[str], gradient_fn: Gradient) -> Mapping[st
         source = dreamt.canvas.picture
         assert source is not None
         start = dreamt.frame.index if dreamt.canvas.positions is None else max(gains)
-        gain = float(gradient_fn.score(dreamt.image) / gradient_fn.score(source))
-        gains.setdefault(start, []).append(gain)
+        gains.setdefault(start, []).append(harness.gain(gradient_fn, dreamt.image, source))
     return {
         f"{clip.stem} from frame {start}": _last_over_first(shot)
         for start, shot in gains.items()
