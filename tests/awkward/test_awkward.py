@@ -111,7 +111,9 @@ def test_the_table_is_as_long_as_was_promised_and_no_case_hides_another() -> Non
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.slow or index % 4 else [])
+        pytest.param(
+            case, id=case.name, marks=[pytest.mark.slow] if case.slow or index % 12 else []
+        )
         for index, case in enumerate(CASES)
     ],
 )

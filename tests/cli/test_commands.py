@@ -148,7 +148,7 @@ def test_a_clip_is_dreamt_by_its_name_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "code", "out", "err"),
-    every(2, [
+    every(5, [
         ([], 2, "", "usage: dreamreel INPUT"),
         (["lst", "looks"], 2, "", "lst: is not a command; did you mean list?"),
         (["list", "loks"], 2, "", "list: must be one of sources, "),

@@ -176,7 +176,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("argument", "word"), BAD_INPUTS)
+@pytest.mark.parametrize(("argument", "word"), every(3, BAD_INPUTS))
 def test_a_bad_input_is_named_with_what_it_must_be(
     unchanged: Path, argument: str, word: str
 ) -> None:
@@ -187,7 +187,7 @@ def test_a_bad_input_is_named_with_what_it_must_be(
 
 @pytest.mark.parametrize(
     "case",
-    every(3, [pytest.param(case, id=case[0]) for case in BAD_KEYS + BAD_CHOICES + BAD_VALUES]),
+    every(6, [pytest.param(case, id=case[0]) for case in BAD_KEYS + BAD_CHOICES + BAD_VALUES]),
 )
 def test_a_bad_setting_is_named_with_rule_value_and_remedy(
     unchanged: Path, case: tuple[str, ...]
@@ -198,7 +198,7 @@ def test_a_bad_setting_is_named_with_rule_value_and_remedy(
 
 
 @pytest.mark.parametrize(
-    "case", every(2, [pytest.param(case, id=case[0][:40]) for case in BAD_OUTPUTS])
+    "case", every(4, [pytest.param(case, id=case[0][:40]) for case in BAD_OUTPUTS])
 )
 def test_a_bad_output_is_refused_and_nothing_is_lost(
     unchanged: Path, case: tuple[str, ...]

@@ -56,6 +56,7 @@ def test_a_link_to_a_folder_is_no_output(folder: Path) -> None:
     assert (folder / "x.mkv").is_symlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "closed", every(5, ["0<&- 1>&- 2>&-", "0<&-", "1>&-", "2>&-", "1>&- 2>&-"])
 )
@@ -80,6 +81,7 @@ def test_a_current_folder_that_was_removed_is_one_line(folder: Path) -> None:
     assert ran.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_work_folder_that_is_removed_meanwhile_is_one_line(folder: Path) -> None:
     clip = counted(folder / "long.mp4", frames=300)
     words = (f"input={clip.name}", *WORDS[2:], "save_seconds=0")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pytest
 from helpers.clips import FFV1, FITTING, video, write
 from helpers.command_line import files, rendered, run
+from helpers.sampling import every
 from helpers.scenes import pan, texture
 
 from pipeline.frame import Picture
@@ -193,6 +194,7 @@ def test_a_mask_of_any_size_is_scaled_with_the_input(folder: Path) -> None:
         assert np.abs(change(squeezed, squared)[:, :, :28]).mean() > 2
 
 
+@pytest.mark.slow
 def test_a_mask_is_cropped_and_padded_with_the_input(folder: Path) -> None:
     places: dict[Fit, tuple[slice, slice]] = {
         "crop": (slice(0, 64), slice(16, 80)),
@@ -226,6 +228,7 @@ def test_in_a_zoom_the_dream_grows_only_within_the_mask(folder: Path) -> None:
     assert changed[:, : HALF - 8].mean() > 2
 
 
+@pytest.mark.slow
 def test_the_report_tells_the_gain_of_what_is_shown(folder: Path) -> None:
     def gain(*words: str) -> float:
         made(folder, "input=still.png", *words, name="gain.png")
@@ -239,22 +242,31 @@ def test_the_report_tells_the_gain_of_what_is_shown(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "line"),
-    [
-        (["mask=gone.png"], "mask: must be a readable file, got gone.png"),
-        (["mask=empty.png"], "mask: must not be empty"),
-        (["mask=text.png"], "mask: must be a picture"),
-        (["mask=text.mp4"], "mask: must be a video"),
-        (["mask=none"], "mask: must contain at least one picture"),
-        (
-            ["mask=tall.png"],
-            "mask: must have the aspect ratio of the input's 96x64 pixels, got 64x96;",
-        ),
-        (["mask=left.png", "mask_invert=perhaps"], "mask_invert: must be true or false"),
-        (["mask=left.png", "mask_feather=-1"], "mask_feather: must be a number of pixels from 0"),
-        (["mask=left.png", "mask_feather=soft"], "mask_feather: must be a number"),
-        (["mask=left.png", "output=left.png", "overwrite=true"], "output: must not be the mask"),
-        (["masc=left.png"], "did you mean mask"),
-    ],
+    every(
+        4,
+        [
+            (["mask=gone.png"], "mask: must be a readable file, got gone.png"),
+            (["mask=empty.png"], "mask: must not be empty"),
+            (["mask=text.png"], "mask: must be a picture"),
+            (["mask=text.mp4"], "mask: must be a video"),
+            (["mask=none"], "mask: must contain at least one picture"),
+            (
+                ["mask=tall.png"],
+                "mask: must have the aspect ratio of the input's 96x64 pixels, got 64x96;",
+            ),
+            (["mask=left.png", "mask_invert=perhaps"], "mask_invert: must be true or false"),
+            (
+                ["mask=left.png", "mask_feather=-1"],
+                "mask_feather: must be a number of pixels from 0",
+            ),
+            (["mask=left.png", "mask_feather=soft"], "mask_feather: must be a number"),
+            (
+                ["mask=left.png", "output=left.png", "overwrite=true"],
+                "output: must not be the mask",
+            ),
+            (["masc=left.png"], "did you mean mask"),
+        ],
+    ),
 )
 def test_a_mask_that_cannot_be_laid_is_one_line(folder: Path, words: list[str], line: str) -> None:
     (folder / "none").mkdir(exist_ok=True)

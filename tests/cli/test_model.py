@@ -61,7 +61,7 @@ def dreamt(folder: Path, *words: str) -> tuple[dict[str, Any], str]:
 @pytest.mark.parametrize(
     ("family", "name", "layer"),
     every(
-        3,
+        9,
         [
             ("torchvision", "resnet18", "layer2.1"),
             ("torchvision", "vit_b_32", "encoder.layers.encoder_layer_1"),
@@ -111,6 +111,7 @@ def labels(folder: Path, *words: str) -> list[list[str]]:
     return [line.split() for line in ran.out.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_classes_of_the_chosen_network_are_listed(folder: Path) -> None:
     untrained("torchvision", "resnet18", folder / "own.safetensors", num_classes=3)
     tensors = load_file(folder / "own.safetensors")
@@ -128,6 +129,7 @@ def test_the_classes_of_the_chosen_network_are_listed(folder: Path) -> None:
     assert line == "model: must have classes, got none; set model=efficientnet_lite0"
 
 
+@pytest.mark.slow
 def test_the_classes_of_several_networks_are_listed_once_where_they_are_the_same(
     folder: Path,
 ) -> None:
@@ -169,7 +171,7 @@ def test_a_pickle_with_code_is_refused_and_its_code_is_not_run(folder: Path) -> 
 
 @pytest.mark.parametrize(
     ("words", "line"),
-    [
+    every(4, [
         (["model=torchvision", "model.name=rsnet50"], "similar names are resnet50"),
         (["model=timm", "model.name=resnet18.a9_in1k"], "similar names are resnet18.a"),
         (["model=timm", "model.name=resnt18"], "resnet18"),
@@ -182,7 +184,7 @@ def test_a_pickle_with_code_is_refused_and_its_code_is_not_run(folder: Path) -> 
         (["model=efficientnet_lite0+"], "set model=efficientnet_lite0+googlenet"),
         (["model=several"], "model.models: must contain at least one network"),
         (["objective.layers=blocks.9.layers.0.2.nothing"], "blocks.9.layers.0.2"),
-    ],
+    ]),
 )  # fmt: skip
 def test_what_cannot_be_had_is_one_line(folder: Path, words: list[str], line: str) -> None:
     untrained("timm", "test_vit", folder / "other.safetensors")

@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "mode"),
-    every(4, product([*OBJECTIVES, "norm+label"], ["still", "video", "zoom"])),
+    every(8, product([*OBJECTIVES, "norm+label"], ["still", "video", "zoom"])),
 )
 def test_an_objective_works_everywhere(folder: Path, name: str, mode: str) -> None:
     words = {
@@ -86,6 +86,7 @@ def test_a_class_is_seen_by_another_network_and_is_no_fine_noise(folder: Path) -
     assert fineness("object.png") < 0.7 * fineness("noise.png")
 
 
+@pytest.mark.slow
 def test_a_guide_alone_says_what_is_wanted_and_its_motifs_come(folder: Path) -> None:
     def dreamt(guide: str) -> npt.NDArray[np.uint8]:
         rendered("input=cup.png", f"guide={guide}", *QUICK, "output=x.png", "overwrite=true",
@@ -139,7 +140,7 @@ def test_joined_objectives_are_weighed_by_their_names(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "line"),
-    [
+    every(4, [
         (["objective=label", "objective.label=volcanno"], "similar ones are volcano"),
         (["objective=label", "objective.label=tiger cats"], "similar ones are tiger cat"),
         (["objective=label", "objective.label=1000"], "from 0 to 999, got 1000"),
@@ -165,7 +166,7 @@ def test_joined_objectives_are_weighed_by_their_names(folder: Path) -> None:
         (["guide=coins.png", "objective.guide_size=32"], "guide_size: must be at least 48"),
         (["guide=coins.png", "objective.layers=blocks.99"], "objective.layers: must be layers"),
         (["guide=coins.png", "output=coins.png"], "output: must not be the guide"),
-    ],
+    ]),
 )  # fmt: skip
 def test_what_cannot_be_asked_for_is_one_line(folder: Path, words: list[str], line: str) -> None:
     for name in ("text.png", "text.mp4"):

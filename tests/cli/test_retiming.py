@@ -11,6 +11,7 @@ import pytest
 from helpers.clips import FFV1, video, write
 from helpers.clips import run as ffmpeg
 from helpers.command_line import TOY, rendered, run
+from helpers.sampling import every
 from helpers.scenes import pan
 
 from pipeline.frame import Picture
@@ -57,7 +58,7 @@ def test_twice_the_rate_has_the_frames_of_the_input_and_others_between(folder: P
     assert abs(pitch - TONE) < 10
 
 
-@pytest.mark.parametrize("speed", [0.5, 2, 0.3])
+@pytest.mark.parametrize("speed", every(3, [0.5, 2, 0.3]))
 def test_sound_stays_in_step_and_at_its_pitch(folder: Path, speed: float) -> None:
     rendered("input=clip.mkv", f"speed={speed}", *PASSED, "output=x.mkv", cwd=folder)
     made = list(video(folder / "x.mkv").pictures())
@@ -69,6 +70,7 @@ def test_sound_stays_in_step_and_at_its_pitch(folder: Path, speed: float) -> Non
     assert abs(pitch - TONE) < 15
 
 
+@pytest.mark.slow
 def test_sound_may_be_dropped_or_left_as_it_is(folder: Path) -> None:
     words = ("input=clip.mkv", "speed=0.5", *PASSED)
     rendered(*words, "sound=drop", "output=none.mkv", cwd=folder)
@@ -102,7 +104,7 @@ def test_it_is_resumed_and_looped_like_any_other(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "line"),
-    [
+    every(3, [
         ("rate=fast", "rate: must be null or frames per second, a number or a fraction such as "
          "30000/1001, got 'fast'; set rate=60"),
         ("rate=0", "rate: must be null or frames per second"),
@@ -110,7 +112,7 @@ def test_it_is_resumed_and_looped_like_any_other(folder: Path) -> None:
         ("speed=true", "speed: must be a number from 0.05 to 20, got True"),
         ("sound=mute", "sound: must be stretch, drop or copy, got 'mute'; set sound=stretch"),
         ("rate=2000", "rate: must have at most limits.rate=1000 frames/s, got 2000"),
-    ],
+    ]),
 )  # fmt: skip
 def test_what_cannot_be_is_one_line(folder: Path, words: str, line: str) -> None:
     ran = run("input=clip.mkv", words, *PASSED, "output=x.mkv", cwd=folder)

@@ -77,6 +77,7 @@ def test_in_a_sweep_they_are_its_values(folder: Path) -> None:
         expand(["-m", "clips", "b,c.mp4"])
 
 
+@pytest.mark.slow
 def test_each_has_its_own_result_and_one_that_fails_stops_no_other(tmp_path: Path) -> None:
     counted(tmp_path / "a.mkv", *FFV1, frames=3)
     (tmp_path / "b.mkv").write_bytes(b"no video")

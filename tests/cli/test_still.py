@@ -14,6 +14,7 @@ import tifffile
 from helpers.clips import barcode
 from helpers.command_line import files, rendered, run
 from helpers.picture_files import exif, save
+from helpers.sampling import every
 from helpers.scenes import texture
 
 Pixels = npt.NDArray[Any]
@@ -35,7 +36,7 @@ def read(path: Path) -> Pixels:
     return pixels
 
 
-@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("depth", every(2, [8, 16]))
 @pytest.mark.parametrize(("given", "made"), [("a.png", "x.png"), ("a.tiff", "x.tif")])
 def test_every_value_of_either_depth_passes_at_an_odd_size(
     tmp_path: Path, given: str, made: str, depth: int
@@ -57,13 +58,16 @@ def test_grey_of_16_bits_becomes_rgb_of_16_bits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "depth", "made"),
-    [
-        ("a.png", 8, "x.png"),
-        ("a.png", 8, "x.tif"),
-        ("a.tif", 16, "x.png"),
-        ("a.png", 16, "x.tif"),
-        ("a.png", 8, "x.webp"),
-    ],
+    every(
+        5,
+        [
+            ("a.png", 8, "x.png"),
+            ("a.png", 8, "x.tif"),
+            ("a.tif", 16, "x.png"),
+            ("a.png", 16, "x.tif"),
+            ("a.png", 8, "x.webp"),
+        ],
+    ),
 )
 def test_the_alpha_of_a_dream_is_that_of_the_picture(
     tmp_path: Path, given: str, depth: int, made: str
@@ -82,6 +86,7 @@ def test_the_alpha_of_a_dream_is_that_of_the_picture(
         assert not changed[alpha == 0].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wall", "value"), [("black", 0), ("white", 255)])
 def test_alpha_is_composited_when_asked(tmp_path: Path, wall: str, value: int) -> None:
     pixels = np.full((32, 32, 4), 100, np.uint8)
@@ -94,7 +99,7 @@ def test_alpha_is_composited_when_asked(tmp_path: Path, wall: str, value: int) -
     assert np.unique(found[16:]).tolist() == [round(0.2 * 100 + 0.8 * value)]
 
 
-@pytest.mark.parametrize("made", ["x.jpg", "x.mp4", "x.mkv"])
+@pytest.mark.parametrize("made", every(3, ["x.jpg", "x.mp4", "x.mkv"]))
 def test_what_has_no_room_for_it_loses_depth_and_alpha(tmp_path: Path, made: str) -> None:
     pixels = np.full((32, 48, 4), 40000, np.uint16)
     pixels[:, :24, 3] = 0
@@ -107,7 +112,9 @@ def test_what_has_no_room_for_it_loses_depth_and_alpha(tmp_path: Path, made: str
     assert np.abs(picture[:, 28:].astype(int) - round(40000 / 257 * 40000 / 65535)).max() <= 4
 
 
-@pytest.mark.parametrize(("suffix", "orientation"), [(".jpg", 6), (".png", 3), (".webp", 6)])
+@pytest.mark.parametrize(
+    ("suffix", "orientation"), every(3, [(".jpg", 6), (".png", 3), (".webp", 6)])
+)
 def test_a_still_stands_upright(tmp_path: Path, orientation: int, suffix: str) -> None:
     picture = np.zeros((32, 64, 3), np.uint8)
     picture[:8, :8] = 255  # the corner where row and column begin
@@ -229,32 +236,35 @@ def test_a_folder_without_the_recipe_is_a_sequence(album: Path) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "line"),
-    [
-        ("source.alpha=grey", "source.alpha: must be 'keep', 'black' or 'white', got 'grey'"),
-        ("start=1", "start: must be null for stills, which have no time"),
-        ("end=2", "end: must be null for stills"),
-        ("output=x.png", "output: must be a folder"),
-        ("output=photos", "output: must not be the input, got photos; "),
-        (
-            "input=photos/a.png output=x.mp4",
-            "output: must have even sides in a .mp4 file, got 41x33",
-        ),
-        ("output=gone/dreamt", "output: its folder must exist"),
-        ("output=taken", "output: must be a folder, got the file taken"),
-        ("loop=true", "loop: must have at least twice as many frames"),
-        (
-            "width=8 input=photos/a.png output=x.png",
-            "width, height: must give sides of at least 16",
-        ),
-        ("width=true", "width: must be a whole number, got True"),
-        ("frames=0", "frames: must be at least 1, got 0"),
-        ("objective.layers=[blocks.99]", "objective.layers: "),
-        ("input=empty", "input: must contain at least one picture"),
-        ("input=bad", "input: must be a picture that can be read"),
-        ("input=gone.png", "input: must be a readable file, got gone.png"),
-        ("input=photos/a.png output=taken.png", "output: must not exist yet, got taken.png"),
-        ("input=null", "input: must be set"),
-    ],
+    every(
+        5,
+        [
+            ("source.alpha=grey", "source.alpha: must be 'keep', 'black' or 'white', got 'grey'"),
+            ("start=1", "start: must be null for stills, which have no time"),
+            ("end=2", "end: must be null for stills"),
+            ("output=x.png", "output: must be a folder"),
+            ("output=photos", "output: must not be the input, got photos; "),
+            (
+                "input=photos/a.png output=x.mp4",
+                "output: must have even sides in a .mp4 file, got 41x33",
+            ),
+            ("output=gone/dreamt", "output: its folder must exist"),
+            ("output=taken", "output: must be a folder, got the file taken"),
+            ("loop=true", "loop: must have at least twice as many frames"),
+            (
+                "width=8 input=photos/a.png output=x.png",
+                "width, height: must give sides of at least 16",
+            ),
+            ("width=true", "width: must be a whole number, got True"),
+            ("frames=0", "frames: must be at least 1, got 0"),
+            ("objective.layers=[blocks.99]", "objective.layers: "),
+            ("input=empty", "input: must contain at least one picture"),
+            ("input=bad", "input: must be a picture that can be read"),
+            ("input=gone.png", "input: must be a readable file, got gone.png"),
+            ("input=photos/a.png output=taken.png", "output: must not exist yet, got taken.png"),
+            ("input=null", "input: must be set"),
+        ],
+    ),
 )
 def test_what_is_wrong_is_one_line_and_leaves_nothing(album: Path, asked: str, line: str) -> None:
     (album / "empty").mkdir()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.clips import counted
+from helpers.sampling import every
 
 from pipeline.runtime.threads import AUTOMATIC, NUMBER, WAITING, thread_count, usable_cores
 
@@ -41,13 +42,18 @@ def chosen(*words: str, cwd: Path) -> str:
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="the system does not count its work")
 @pytest.mark.parametrize(
     "words",
-    [
-        ("input=clip.mp4", "frames=1", "dreamer=none"),
-        ("-m", "input=clip.mp4", "frames=1", "seed=1,2", "sweep=s", "dreamer=none"),
-        ("list", "labels", "tabby"),
-        ("atlas", "input=clip.mp4", "--tile", "64", "--layer", "stem", "--channels", "1"),
-    ],
-    ids=lambda words: words[0],
+    every(
+        4,
+        [
+            pytest.param(words, id=words[0])
+            for words in (
+                ("input=clip.mp4", "frames=1", "dreamer=none"),
+                ("-m", "input=clip.mp4", "frames=1", "seed=1,2", "sweep=s", "dreamer=none"),
+                ("list", "labels", "tabby"),
+                ("atlas", "input=clip.mp4", "--tile", "64", "--layer", "stem", "--channels", "1"),
+            )
+        ],
+    ),
 )
 def test_next_to_a_busy_core_a_command_leaves_that_core_alone(
     tmp_path: Path, words: tuple[str, ...]

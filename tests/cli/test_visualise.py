@@ -26,7 +26,7 @@ def report(folder: Path, output: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("dreamer", "objective"),
     every(
-        4,
+        12,
         product(
             ["fourier", "maco", "pixels"],
             [
@@ -50,6 +50,7 @@ def test_a_network_draws_what_it_is_asked_for(
     assert report(tmp_path, "dream.png")["frames"] == 1
 
 
+@pytest.mark.slow
 def test_a_class_comes_to_be_seen_where_nothing_was(tmp_path: Path) -> None:
     words = ("dreamer.iterations=40", "dreamer.views.side=224", "objective=label")
     rendered(*QUICK, *words, "objective.label=volcano", cwd=tmp_path)
@@ -82,6 +83,7 @@ def test_the_same_seed_draws_the_same_picture_and_another_another(tmp_path: Path
     assert not np.array_equal(a, c)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "setting",
     every(7, ["pyramid=3", "falloff=0.5", "decorrelation=1", "total_variation=0.5", "distance=10",
@@ -102,18 +104,24 @@ def test_a_gradient_is_shaped_and_a_dream_held_back_over_footage(
 
 @pytest.mark.parametrize(
     ("words", "line"),
-    [
-        (["dreamer.views.side=16"], "dreamer.views.side: must be at least 32 for these layers"),
-        (
-            ["dreamer.views.smallest=1.5"],
-            "dreamer.views.smallest: must be at most largest, got 1.5 and 1;",
-        ),
-        (["dreamer.iterations=0"], "dreamer.iterations: must be at least 1, got 0"),
-        (["dreamer.parametrisation.falloff=9"], "dreamer.parametrisation.falloff"),
-        (["frames=null"], "source.seconds: must be set if frames is not"),
-        (["dreamer=octaves", "dreamer.pyramid=20"], "dreamer.pyramid: must be at most 8, got 20"),
-        (["dreamer=octaves", "dreamer.distance=-1"], "dreamer.distance: must be at least 0"),
-    ],
+    every(
+        4,
+        [
+            (["dreamer.views.side=16"], "dreamer.views.side: must be at least 32 for these layers"),
+            (
+                ["dreamer.views.smallest=1.5"],
+                "dreamer.views.smallest: must be at most largest, got 1.5 and 1;",
+            ),
+            (["dreamer.iterations=0"], "dreamer.iterations: must be at least 1, got 0"),
+            (["dreamer.parametrisation.falloff=9"], "dreamer.parametrisation.falloff"),
+            (["frames=null"], "source.seconds: must be set if frames is not"),
+            (
+                ["dreamer=octaves", "dreamer.pyramid=20"],
+                "dreamer.pyramid: must be at most 8, got 20",
+            ),
+            (["dreamer=octaves", "dreamer.distance=-1"], "dreamer.distance: must be at least 0"),
+        ],
+    ),
 )
 def test_what_cannot_be_is_one_line(tmp_path: Path, words: list[str], line: str) -> None:
     asked = ("recipe=visualise", "model=efficientnet_lite0", "objective.layers=blocks.4")

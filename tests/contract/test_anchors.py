@@ -64,6 +64,7 @@ def test_it_keeps_the_contract(name: str, gradient: Gradient) -> None:
         assert 0 <= float(dreamt.canvas.kept.min()) <= float(dreamt.canvas.kept.max()) <= 1
 
 
+@pytest.mark.slow
 def test_what_was_hidden_has_its_old_dream(gradient: Gradient) -> None:
     # the toy network draws similar motifs in any case
     anchors = part("anchors", "spaced")

@@ -148,7 +148,7 @@ def keys(group: str, choice: str) -> Iterator[str]:
         pytest.param(VALUES, id="all", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize(("group", "choice"), CHOICES, ids=str)
+@pytest.mark.parametrize(("group", "choice"), every(4, CHOICES), ids=str)
 def test_a_setting_of_a_part_is_refused_in_a_line_or_taken(
     group: str, choice: str, values: Sequence[str], clip: Path, picture: Path
 ) -> None:
@@ -163,7 +163,7 @@ def test_a_setting_of_a_part_is_refused_in_a_line_or_taken(
     assert counts[False] >= counts[True] / 4 or not counts
 
 
-@pytest.mark.parametrize("key", FACE)
+@pytest.mark.parametrize("key", every(5, FACE))
 def test_a_setting_of_the_render_is_refused_in_a_line_or_taken(key: str) -> None:
     base = composed("input=clip.mp4")
     counts = Counter(
@@ -175,7 +175,7 @@ def test_a_setting_of_the_render_is_refused_in_a_line_or_taken(key: str) -> None
 
 @pytest.mark.parametrize(
     "key",
-    every(2, ["start", "end", "frames", "width", "height", "aspect", "fit", "fit_centre", "crop"]),
+    every(5, ["start", "end", "frames", "width", "height", "aspect", "fit", "fit_centre", "crop"]),
 )
 def test_a_setting_of_the_input_is_refused_in_a_line_or_taken(key: str, clip: Path) -> None:
     base = composed(f"input={clip}")

@@ -34,7 +34,7 @@ def script(name: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("look", every(3, LOOKS))
+@pytest.mark.parametrize("look", every(6, LOOKS))
 def test_a_look_changes_the_picture_and_is_more_of_what_it_asks_for(
     photograph: Path, look: str
 ) -> None:

@@ -18,6 +18,6 @@ def every(step: int, cases: Iterable[Any]) -> list[Any]:
 
 def _slow(case: Any) -> Any:
     if isinstance(case, PARAM):
-        return pytest.param(*case.values, id=case.id, marks=pytest.mark.slow)
+        return pytest.param(*case.values, id=case.id, marks=[*case.marks, pytest.mark.slow])
     values = case if isinstance(case, tuple) else (case,)
     return pytest.param(*values, marks=pytest.mark.slow)

@@ -53,6 +53,7 @@ def test_every_block_of_code_has_the_name_of_its_file() -> None:
     assert len(FILE.findall(text)) == len(re.findall(r"^```(?:python|yaml)$", text, re.MULTILINE))
 
 
+@pytest.mark.slow
 def test_the_page_adds_a_camera_move_that_renders(folder: Path) -> None:
     check, render = commands()
     checked = run(check, folder)
@@ -64,6 +65,7 @@ def test_the_page_adds_a_camera_move_that_renders(folder: Path) -> None:
     assert "_target_: mymoves.orbit.Orbit\n  radius: 0.2\n" in recipe
 
 
+@pytest.mark.slow
 def test_its_settings_are_checked_and_its_code_needs_trust(folder: Path) -> None:
     *_, render = commands()
     refused = run(render.replace("radius=0.2", "radius=2"), folder)

@@ -15,6 +15,7 @@ import cv2
 import pytest
 import skimage.data
 from helpers.messages import messages
+from helpers.sampling import every
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from pipeline.cli.commands import COMMANDS
@@ -108,7 +109,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize(("line", "page"), LINES)
+@pytest.mark.parametrize(("line", "page"), every(2, LINES))
 def test_a_command_line_of_the_documentation_is_valid(line: str, page: str) -> None:
     words = shlex.split(line)
     if words[:1] and words[0] in COMMANDS:

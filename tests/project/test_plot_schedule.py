@@ -18,6 +18,7 @@ def plotted(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_schedules_are_drawn_with_the_sound_that_they_hear(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "sine=f=60:d=2", str(tmp_path / "beat.wav"))
     ran = plotted(tmp_path, "0s: 1, 2s: 2", "1 + bass*sin(t)", "--audio", "beat.wav")

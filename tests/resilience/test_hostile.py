@@ -149,7 +149,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "case", every(4, [pytest.param(case, id=case[0][:50]) for case in PRESETS])
+    "case", every(8, [pytest.param(case, id=case[0][:50]) for case in PRESETS])
 )
 def test_a_preset_that_means_harm_is_one_line_and_does_nothing(
     folder: Path, case: tuple[str, ...]
@@ -192,6 +192,7 @@ def test_a_preset_belongs_nowhere_but_in_its_group(folder: Path, group: str, hea
     assert files(folder) == before
 
 
+@pytest.mark.slow
 def test_what_else_lies_in_the_folder_is_out_of_reach(folder: Path) -> None:
     evil = "# @package hydra.callbacks.x\n_target_: logging.FileHandler\nfilename: ran\n"
     for name in ("evil.yaml", "other/x.yaml", "hydra/launcher/x.yaml", "look/deep/x.yaml"):
@@ -265,7 +266,7 @@ def test_the_command_line_calls_nothing_either(folder: Path, word: str) -> None:
 @pytest.mark.parametrize(
     ("key", "name"),
     every(
-        3,
+        4,
         product(
             ["input", "mask", "guide", "audio", "model.weights", "model.labels", "from"],
             ["pipe", "pipe.png", "pipe.yaml", "/dev/zero"],
@@ -292,20 +293,26 @@ def test_no_pipe_and_no_device_is_read(folder: Path, key: str, name: str) -> Non
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [
-        ({"trust": ["shutil"], "encoder": {"_target_": "shutil.copyfile"}}, "must not set trust"),
-        ({"overwrite": True}, "must not set overwrite"),
-        ({"output": "kept/notes.txt"}, "must not set output"),
-        ({"limits": {"memory": 1000}}, "must not set limits"),
-        ({"encoder": {"options": {"x264-params": "pass=1:stats=ran"}}}, "got 'pass=1'"),
-        ({"encoder": {"options": {"stats": "ran"}}}, "may name a file"),
-        (
-            {"encoder": {"_target_": "pipeline.encoder.images._write"}},
-            "must use choices that exist",
-        ),
-        ({"x": "y" * 4_000_000}, "which contains no settings"),
-        ({"x": [[1] * 9 for _ in range(9000)]}, "which contains no settings"),
-    ],
+    every(
+        3,
+        [
+            (
+                {"trust": ["shutil"], "encoder": {"_target_": "shutil.copyfile"}},
+                "must not set trust",
+            ),
+            ({"overwrite": True}, "must not set overwrite"),
+            ({"output": "kept/notes.txt"}, "must not set output"),
+            ({"limits": {"memory": 1000}}, "must not set limits"),
+            ({"encoder": {"options": {"x264-params": "pass=1:stats=ran"}}}, "got 'pass=1'"),
+            ({"encoder": {"options": {"stats": "ran"}}}, "may name a file"),
+            (
+                {"encoder": {"_target_": "pipeline.encoder.images._write"}},
+                "must use choices that exist",
+            ),
+            ({"x": "y" * 4_000_000}, "which contains no settings"),
+            ({"x": [[1] * 9 for _ in range(9000)]}, "which contains no settings"),
+        ],
+    ),
     ids=lambda case: str(case)[:50],
 )
 @pytest.mark.parametrize("name", every(2, ["evil.mkv", "evil.png"]))

@@ -63,6 +63,7 @@ def test_killed_at_some_moments_it_comes_out_the_same(
     assert all_wrong(render, home, NAMES[render], some(whole(render, home, 100), every)) == []
 
 
+@pytest.mark.slow
 def test_killed_while_the_result_gets_its_name_it_comes_out_the_same(home: Path) -> None:
     """The last three files that get their names: the mark, the result and its report."""
     made = whole(renders.video_, home, 150)
@@ -108,6 +109,7 @@ def test_killed_again_and_again_it_comes_out_the_same(apart: int, home: Path) ->
     assert all_wrong(renders.pictures, home, "x", chains) == []
 
 
+@pytest.mark.slow
 def test_killed_each_time_after_as_many_calls_it_gets_to_its_end(home: Path) -> None:
     """Whatever a run came to is kept: ninety calls are enough to begin, and for a frame more."""
     whole(renders.zoomed, home, 150)

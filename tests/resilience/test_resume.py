@@ -10,6 +10,7 @@ import pytest
 from helpers.clips import run as ffmpeg
 from helpers.clips import write
 from helpers.command_line import files, rendered, run
+from helpers.sampling import every
 from helpers.scenes import pan, texture
 
 FRAMES = 11
@@ -72,9 +73,9 @@ def content(output: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in output.iterdir()}
 
 
-@pytest.mark.parametrize("mode", [
+@pytest.mark.parametrize("mode", every(3, [
     mode if mode in QUICK else pytest.param(mode, marks=pytest.mark.slow) for mode in MODES
-])  # fmt: skip
+]))  # fmt: skip
 def test_ended_and_gone_on_with_the_same_comes_out(folder: Path, mode: str) -> None:
     words = [word for word in MODES[mode] if not word.startswith("output=")]
     given = next((word for word in MODES[mode] if word.startswith("output=")), "output=x.mp4")

@@ -47,6 +47,7 @@ def hydra_state() -> tuple[object, ...]:
     )
 
 
+@pytest.mark.slow
 def test_the_example_of_the_documentation_runs_twice_and_leaves_nothing_of_hydras(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

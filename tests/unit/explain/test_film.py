@@ -17,6 +17,7 @@ import torch
 from helpers.clips import counted, video
 from helpers.command_line import TOY, rendered, run
 from helpers.graphs import noted
+from helpers.sampling import every
 
 from pipeline.config.compose import compose, compose_stage
 from pipeline.errors import UserError
@@ -69,7 +70,7 @@ def film(maps: ClassMaps, source: Moving | None = None, cuts: tuple[int, ...] = 
     return Film(source or Moving(), Moving(), maps, frozenset(cuts), CPU)
 
 
-@pytest.mark.parametrize("start", [1, 7, 24])
+@pytest.mark.parametrize("start", every(3, [1, 7, 24]))
 @pytest.mark.parametrize("footage", [1000, 1])
 def test_the_film_is_the_same_from_any_frame_on(maps: ClassMaps, start: int, footage: int) -> None:
     one = film(maps, Moving(footage=footage), cuts=(5, 9))
@@ -142,6 +143,7 @@ def test_a_render_makes_a_film_of_the_same_length_and_sound(folder: Path) -> Non
     assert float(np.abs(first[30:40, :100].astype(float) - source[30:40, :100]).mean()) < 20
 
 
+@pytest.mark.slow
 def test_an_interrupted_film_goes_on_to_the_same_bytes(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,14 +176,23 @@ def test_a_film_that_is_there_is_kept(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "line"),
-    [
-        (("explain.film=maybe",), "explain.film: must be true or false, got 'maybe'"),
-        (("explain=5",), "explain: must be true or false, got 5; set explain=true"),
-        (("explain=true", *TOY), "explain: must be used with a network that has class names"),
-        (("explain=true", "loop=true"), "explain: must be used with a video file that does not"),
-        (("explain=true", "loop=pingpong"), "explain: must be used with a video file that"),
-        (("explain=true", "output=frames"), "explain: must be used with a video file that does"),
-    ],
+    every(
+        3,
+        [
+            (("explain.film=maybe",), "explain.film: must be true or false, got 'maybe'"),
+            (("explain=5",), "explain: must be true or false, got 5; set explain=true"),
+            (("explain=true", *TOY), "explain: must be used with a network that has class names"),
+            (
+                ("explain=true", "loop=true"),
+                "explain: must be used with a video file that does not",
+            ),
+            (("explain=true", "loop=pingpong"), "explain: must be used with a video file that"),
+            (
+                ("explain=true", "output=frames"),
+                "explain: must be used with a video file that does",
+            ),
+        ],
+    ),
 )
 def test_what_has_no_film_is_refused_at_once(folder: Path, words: list[str], line: str) -> None:
     assert line in run("clip.mp4", *words, cwd=folder).line

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from helpers.command_line import Ran, ended, run, spawn
+from helpers.sampling import every
 from skimage import data
 
 from pipeline.explain import channels
@@ -54,6 +55,7 @@ def sheet(folder: Path) -> Path:
     return folder / "cup.explain.png"
 
 
+@pytest.mark.slow
 def test_the_figures_are_in_pixels_of_the_input(sheet: Path) -> None:
     content = json.loads(sheet.with_suffix(".json").read_text("utf-8"))
     assert list(content["classes"]) == ["espresso", "lion"]
@@ -91,6 +93,7 @@ def test_the_picture_is_a_sheet(sheet: Path) -> None:
     assert picture.shape[0] > 1000
 
 
+@pytest.mark.slow
 def test_existing_files_are_kept(folder: Path, sheet: Path) -> None:
     line = explained(folder, "cup.png", *QUICK).line
     assert line == (
@@ -109,19 +112,25 @@ def test_files_are_replaced_if_that_is_asked_for(folder: Path, sheet: Path) -> N
 
 @pytest.mark.parametrize(
     ("words", "line"),
-    [
-        (["width=64"], "input: must be set, got nothing"),
-        (["cup.png", "-o", "x.jpg"], "output: must end in .png, got x.jpg; write -o x.png"),
-        (["cup.png", "-o", "no/x.png"], "output: its folder must exist, got no; create it first"),
-        (["no.png"], "input: must be"),
-        (["."], "explain: must be used with a single picture"),
-        (["cup.png", "recipe=zoom"], "recipe: must be left out"),
-        (["cup.png", "frames=5"], "frames: must be left out"),
-        (["cup.png", "explain.classes=[lions]"], "similar ones are "),
-        (["cup.png", "explain.classes=[1.5]"], "explain.classes: must be null or a list of"),
-        (["cup.png", "explain.control=maybe"], "explain.control: must be true or false"),
-        (["cup.png", "objective.layers=nowhere"], "objective.layers: must be layers of the"),
-    ],
+    every(
+        4,
+        [
+            (["width=64"], "input: must be set, got nothing"),
+            (["cup.png", "-o", "x.jpg"], "output: must end in .png, got x.jpg; write -o x.png"),
+            (
+                ["cup.png", "-o", "no/x.png"],
+                "output: its folder must exist, got no; create it first",
+            ),
+            (["no.png"], "input: must be"),
+            (["."], "explain: must be used with a single picture"),
+            (["cup.png", "recipe=zoom"], "recipe: must be left out"),
+            (["cup.png", "frames=5"], "frames: must be left out"),
+            (["cup.png", "explain.classes=[lions]"], "similar ones are "),
+            (["cup.png", "explain.classes=[1.5]"], "explain.classes: must be null or a list of"),
+            (["cup.png", "explain.control=maybe"], "explain.control: must be true or false"),
+            (["cup.png", "objective.layers=nowhere"], "objective.layers: must be layers of the"),
+        ],
+    ),
 )
 def test_what_is_wrong_is_one_line(folder: Path, words: list[str], line: str) -> None:
     output = () if "-o" in words else ("-o", "new.png")

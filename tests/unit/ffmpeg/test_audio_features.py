@@ -62,6 +62,7 @@ def test_an_onset_is_seen_at_its_frame_and_nowhere_else(tmp_path: Path, name: st
     assert onset[[0, 6, 25, 50, 75]].max() < 0.2
 
 
+@pytest.mark.slow
 def test_the_sound_is_cut_where_the_render_begins(tmp_path: Path) -> None:
     path = made(tmp_path, CLICKS)
     clip = replace(CLIP, tracks=Tracks(path, offset=1.2, seconds=2.0, audio=("pcm_s16le",)))

@@ -115,6 +115,7 @@ def test_what_a_frame_was_dreamt_with_is_all_that_going_on_needs() -> None:
     assert TileBudget(64, 3).within(None) == TileBudget(64, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", every(2, [0.2, 0.7]))
 def test_two_passes_are_resumed_with_the_tiles_that_they_had(
     monkeypatch: pytest.MonkeyPatch, share: float

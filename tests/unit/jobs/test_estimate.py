@@ -86,6 +86,7 @@ def test_a_zoom_goes_on_as_it_begins(tmp_path: Path) -> None:
     assert (told.frames, told.steps) == (500, pytest.approx(4 + 4 / 1.4**2, abs=0.1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["video", "zoom"])
 def test_a_loop_that_shares_more_frames_than_are_tried_is_told(tmp_path: Path, kind: str) -> None:
     if kind == "zoom":

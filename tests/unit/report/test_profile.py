@@ -73,6 +73,7 @@ def test_nobody_asked_for_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_it_is_asked_for_on_the_command_line_and_changes_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     folder.mkdir()
