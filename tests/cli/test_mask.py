@@ -88,12 +88,14 @@ def test_outside_a_hard_mask_every_frame_is_the_source_bit_for_bit(
     assert np.abs(change(whole, source)).mean(axis=(1, 2, 3)).min() > 2
 
 
+@pytest.mark.slow
 def test_inverted_the_other_half_is_dreamt(folder: Path, source: Pictures, whole: Pictures) -> None:
     inverted = made(folder, "input=clip.mkv", "mask=left.png", "mask_invert=true")
     assert np.array_equal(inverted[:, :, HALF:], whole[:, :, HALF:])
     assert np.array_equal(inverted[:, :, :HALF], source[:, :, :HALF])
 
 
+@pytest.mark.slow
 def test_grey_shows_its_share_of_the_dream_in_the_last_frame_as_in_the_first(
     folder: Path, source: Pictures, whole: Pictures
 ) -> None:
@@ -103,6 +105,7 @@ def test_grey_shows_its_share_of_the_dream_in_the_last_frame_as_in_the_first(
     assert np.abs(change(fifth, source) - 0.2 * change(whole, source)).max() <= 0.6 + 1e-3
 
 
+@pytest.mark.slow
 def test_a_feathered_edge_fades_and_stays_as_soft(
     folder: Path, source: Pictures, whole: Pictures
 ) -> None:
@@ -159,6 +162,7 @@ def test_a_mask_that_moves_keeps_step_and_start_is_applied_to_both(
         assert seen(late, filmed(folder, start=0.12)) == [3, 4, 5, 6]
 
 
+@pytest.mark.slow
 def test_a_mask_of_another_rate_and_too_short_keeps_time_and_its_last_picture_stays(
     folder: Path, source: Pictures
 ) -> None:
@@ -220,6 +224,7 @@ def test_a_mask_of_the_results_shape_fits_it(folder: Path) -> None:
     assert changed[:, :28].mean() > 0.8
 
 
+@pytest.mark.slow
 def test_in_a_zoom_the_dream_grows_only_within_the_mask(folder: Path) -> None:
     words = ("recipe=zoom", "input=still.png", "frames=5", "governor=none", "camera=still")
     dreamt, still = made(folder, *words, "mask=left.png"), cv2.imread(str(folder / "still.png"))

@@ -96,6 +96,7 @@ def test_two_networks_dream_at_once_and_both_are_asked_for_the_class(folder: Pat
     assert report["gain"]["last"] > 1
 
 
+@pytest.mark.slow
 def test_other_classes_are_called_by_the_names_in_a_list(folder: Path) -> None:
     untrained("torchvision", "resnet18", folder / "own.safetensors", num_classes=3)
     (folder / "names.txt").write_text("/a/airfield 0\n/a/airplane_cabin 1\n/a/alley 2\n")
@@ -146,6 +147,7 @@ def test_the_classes_of_several_networks_are_listed_once_where_they_are_the_same
     ]
 
 
+@pytest.mark.slow
 def test_a_layer_too_deep_for_the_smallest_octave_leaves_octaves_out(folder: Path) -> None:
     untrained("timm", "test_vit", folder / "own.safetensors")
     words = ("model=timm", "model.name=test_vit", "model.weights=own.safetensors")

@@ -129,6 +129,7 @@ def test_a_guide_that_is_a_video_keeps_step_with_the_input(folder: Path) -> None
     assert np.array_equal(late, second)
 
 
+@pytest.mark.slow
 def test_joined_objectives_are_weighed_by_their_names(folder: Path) -> None:
     words = ("input=cup.png", "output=x.png", *QUICK, "objective=norm+label")
     weights = ("objective.weights.norm=-0.5", "objective.weights.label=1 + t")

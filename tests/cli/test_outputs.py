@@ -70,6 +70,7 @@ def test_pictures_of_an_earlier_render_are_replaced_when_asked(folder: Path) -> 
     assert files(folder / "shots") == {"000000.png"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["x.png", "x.jpg"])
 def test_one_frame_of_a_picture_becomes_a_picture(folder: Path, name: str) -> None:
     # with all that is on by default, cuts and flow included: a single frame is an odd clip

@@ -95,6 +95,7 @@ def test_a_mask_keeps_step_with_what_it_masks(folder: Path) -> None:
     assert dreamt == [index < 23 for index in range(40)]
 
 
+@pytest.mark.slow
 def test_it_is_resumed_and_looped_like_any_other(folder: Path) -> None:
     words = ("input=clip.mkv", "speed=0.5", "loop=true", "loop_seconds=0.4", *PASSED)
     rendered(*words, "output=x.mkv", cwd=folder)

@@ -193,6 +193,7 @@ def test_every_picture_of_a_folder_is_rendered_on_its_own(album: Path) -> None:
     assert "photos/cut.png" in log
 
 
+@pytest.mark.slow
 def test_in_a_folder_a_dream_is_what_it_is_alone(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for seed in range(2):
@@ -206,6 +207,7 @@ def test_in_a_folder_a_dream_is_what_it_is_alone(tmp_path: Path) -> None:
     assert not np.array_equal(among, texture(58, 64, 1))
 
 
+@pytest.mark.slow
 def test_pictures_that_are_there_are_replaced_when_asked_and_others_stay(album: Path) -> None:
     (album / "dreamt").mkdir()
     (album / "dreamt" / "mine.png").write_text("mine")
@@ -221,6 +223,7 @@ def test_pictures_that_are_there_are_replaced_when_asked_and_others_stay(album: 
     assert files(album) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["frames=2", "frames=1"])
 def test_frames_is_the_most_pictures(album: Path, asked: str) -> None:
     (album / "photos" / "0.png").unlink()

@@ -37,6 +37,7 @@ def test_a_picture_is_flown_into(tmp_path: Path) -> None:
     assert video(tmp_path / "a.dream.mp4").clip.count == 3
 
 
+@pytest.mark.slow
 def test_music_moves_the_camera_and_goes_into_the_video(tmp_path: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "sine=f=60:d=1", str(tmp_path / "beat.mp3"))
     zoom = "camera.zoom_per_second=1.1 + 2*bass"

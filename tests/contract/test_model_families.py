@@ -10,6 +10,7 @@ import pytest
 import timm
 import torch
 import torchvision.models
+from helpers.sampling import every
 from helpers.stages import part, toy_network
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import save_file
@@ -69,7 +70,7 @@ def check(model: Network) -> None:
     assert torch.allclose(together, model(image, [middle])[middle], rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", every(3, QUICK))
 def test_a_few_classifiers_of_torchvision_can_be_dreamt_with(name: str) -> None:
     model = classifier(name)
     check(model)
@@ -83,7 +84,7 @@ def test_every_other_classifier_of_torchvision_can_be_dreamt_with(name: str) -> 
     test_a_few_classifiers_of_torchvision_can_be_dreamt_with(name)
 
 
-@pytest.mark.parametrize("name", TIMM[:3])
+@pytest.mark.parametrize("name", every(3, TIMM[:3]))
 def test_a_few_networks_of_timm_can_be_dreamt_with(name: str) -> None:
     module = built(name)
     model = of_timm(awake(module), weights_sha256="", classes=())

@@ -109,7 +109,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize(("line", "page"), every(2, LINES))
+@pytest.mark.parametrize(("line", "page"), every(4, LINES))
 def test_a_command_line_of_the_documentation_is_valid(line: str, page: str) -> None:
     words = shlex.split(line)
     if words[:1] and words[0] in COMMANDS:

@@ -320,6 +320,7 @@ def test_on_a_full_disk_a_folder_of_pictures_goes_on_when_there_is_room(
     assert contents(disk / "x") == contents(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_disk_that_cannot_be_written_is_one_line(tmp_path: Path, disk: Path) -> None:
     clip(disk)
     resized(disk, "ro")

@@ -152,6 +152,7 @@ def test_a_decoder_is_held_to_the_limit_by_itself(tmp_path: Path) -> None:
     assert len(list(video(tmp_path / "a.mkv", limits=limited(memory=0.7)).pictures())) == 10
 
 
+@pytest.mark.slow
 @LINUX
 def test_enough_memory_changes_nothing(unchanged: Path, tmp_path: Path) -> None:
     for name, memory in (("a", "null"), ("b", "2")):

@@ -24,6 +24,7 @@ def read(argument: str) -> object:
     return OmegaConf.create({"value": PARSER.parse_override(argument).value()}).value
 
 
+@pytest.mark.slow
 def test_every_short_text_of_odd_characters_comes_out_as_it_went_in() -> None:
     for length in range(1, 6):
         for letters in itertools.product("a\\'${}", repeat=length):

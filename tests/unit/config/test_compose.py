@@ -75,6 +75,7 @@ def test_a_job_yields_every_frame_and_leaves_what_the_command_leaves(folder: Pat
     assert report["frames"] == 5
 
 
+@pytest.mark.slow
 def test_a_job_that_was_left_early_goes_on(folder: Path) -> None:
     words = ("input=clip.mp4", "output=x.mkv", "save_seconds=0", *LITTLE)
     frames = compose(*words).run()

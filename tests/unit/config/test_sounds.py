@@ -120,6 +120,7 @@ def test_a_sound_cannot_have_the_name_of_something_else(name: str) -> None:
         stems_of({name: "a.wav"})
 
 
+@pytest.mark.slow
 def test_a_render_follows_them(tmp_path: Path) -> None:
     tone(tmp_path / "drums.wav", 0.1)
     song(tmp_path / "a.mid")

@@ -77,6 +77,7 @@ def test_the_figures_are_in_pixels_of_the_input(sheet: Path) -> None:
     assert re.search(r"\u201clion\u201d under 1 %; after 4 steps", " ".join(said))
 
 
+@pytest.mark.slow
 def test_the_page_asks_for_nothing_and_says_what_maps_cannot_tell(sheet: Path) -> None:
     page = sheet.with_suffix(".html").read_text("utf-8")
     assert not re.findall(r"(?:src|href)=\"(?!data:)", page)
@@ -86,6 +87,7 @@ def test_the_page_asks_for_nothing_and_says_what_maps_cannot_tell(sheet: Path) -
         assert words in page
 
 
+@pytest.mark.slow
 def test_the_picture_is_a_sheet(sheet: Path) -> None:
     picture = cv2.imread(str(sheet))
     assert picture is not None
@@ -139,6 +141,7 @@ def test_what_is_wrong_is_one_line(folder: Path, words: list[str], line: str) ->
     assert not list(folder.glob("new*"))
 
 
+@pytest.mark.slow
 def test_a_channel_is_drawn_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

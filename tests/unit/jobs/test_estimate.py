@@ -47,6 +47,7 @@ def footage(path: Path, count: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_of_a_short_video_the_steps_are_those_that_it_takes(tmp_path: Path) -> None:
     whole = job(video(footage(tmp_path / "clip.mkv", 40)), tmp_path)
     told = estimate(whole)
@@ -103,6 +104,7 @@ def test_a_single_picture_has_no_size_yet(tmp_path: Path) -> None:
     assert (told.frames, told.size) == (1, None)
 
 
+@pytest.mark.slow
 def test_it_is_said_in_a_line_and_nothing_is_made(tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     folder.mkdir()

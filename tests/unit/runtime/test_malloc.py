@@ -69,6 +69,7 @@ def test_what_lies_free_between_blocks_is_given_back_when_told() -> None:
     assert given > 3 * 45_000_000  # of 48 MB each
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
 def test_what_was_freed_is_not_asked_of_the_system_again() -> None:
     freely, kept = (

@@ -122,6 +122,7 @@ print(more(), resource.getrlimit(resource.RLIMIT_DATA)[0] - allowed)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc_trim is glibc's")
 def test_what_lies_free_in_a_process_that_is_held_may_be_used_for_anything() -> None:
     told = [sys.executable, "-c", FREE_BUT_COUNTED]

@@ -255,6 +255,7 @@ def test_each_way_leads_from_one_key_to_the_next(way: str) -> None:
     assert max(abs(b - a) for a, b in pairwise(steps)) < 0.05  # no jump
 
 
+@pytest.mark.slow
 def test_the_time_of_reading_keyframes_grows_as_their_number() -> None:
     # ten times the keys: ten times the time, and a hundred times where it grows as the square
     assert _seconds_of_parsing(50_000) < 30 * _seconds_of_parsing(5_000)
