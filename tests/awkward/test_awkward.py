@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from helpers.clips import numbers
 from helpers.command_line import TOY, Ran, files, run
+from helpers.sampling import every
 from helpers.tracks import beeps
 
 from awkward import CASES
@@ -110,12 +111,13 @@ def test_the_table_is_as_long_as_was_promised_and_no_case_hides_another() -> Non
 
 @pytest.mark.parametrize(
     "case",
-    [
-        pytest.param(
-            case, id=case.name, marks=[pytest.mark.slow] if case.slow or index % 12 else []
-        )
-        for index, case in enumerate(CASES)
-    ],
+    every(
+        12,
+        [
+            pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.slow else [])
+            for case in CASES
+        ],
+    ),
 )
 def test_an_awkward_input_gives_what_is_right(
     case: Case, attempts: Mapping[str, Future[Attempt]]
