@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 
-from pipeline.model.network.frozen_conv import FrozenConv, Phases
+from pipeline.model.network.frozen_conv import FrozenConv, Phases, run_chain
 from pipeline.model.network.fx_nodes import RELUS, called_type, module_of
 from pipeline.model.network.padding import SamePadding
 
@@ -34,22 +35,21 @@ class FusedConv(nn.Module):
         self.bias = convolution.bias
         self.stride, self.dilation = list(convolution.stride), list(convolution.dilation)
         self.padding, self.groups = _padding_of(convolution), convolution.groups
-        self.reach = [side // 2 for side in convolution.kernel_size]
         self.padded, self.cap, self.phased = padded, cap, phased
-        self.alone = False
+        self.pointwise = _is_pointwise(convolution)
         self._frozen: dict[torch.dtype, FrozenConv] = {}
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (1, C, H, W) to (1, D, h, w), in autocast's dtype if autocast is enabled."""
-        sides = zip(self.reach, x.shape[2:], strict=True)
-        padding = [reach + side % 2 for reach, side in sides] if self.padded else self.padding
-        kind = _compute_dtype(x)
-        if kind is not None and x.ndim == 4:
-            return self._in(kind)(x.to(kind), padding)
+        return _run(x, [self])
+
+    def plain(self, x: Tensor) -> Tensor:
+        """Return the same by torch's own operations."""
+        padding = self.frozen(self.weight.dtype).padding_of(x.shape)
         y = F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
         return y if self.cap is None else F.hardtanh(y, 0.0, self.cap)
 
-    def _in(self, kind: torch.dtype) -> FrozenConv:
+    def frozen(self, kind: torch.dtype) -> FrozenConv:
         """Return the convolution in this dtype, created on the first call."""
         if kind not in self._frozen:
             weight = self.weight.to(kind)
@@ -57,14 +57,39 @@ class FusedConv(nn.Module):
             self._frozen[kind] = FrozenConv(
                 weight=weight,
                 bias=self.bias,
+                padding=self.padding,
+                same=self.padded,
                 stride=self.stride,
                 dilation=self.dilation,
                 groups=self.groups,
                 cap=self.cap,
-                alone=self.alone,
+                matrix=weight[:, :, 0, 0] if kind == torch.float32 and self.pointwise else None,
                 phases=phases,
             )
         return self._frozen[kind]
+
+
+class ConvChain(nn.Module):
+    """Convolutions each of which only the next one uses."""
+
+    def __init__(self, convolutions: Sequence[FusedConv]) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(convolutions)
+        self._chain = tuple(convolutions)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (1, C, H, W) to (1, D, h, w), in autocast's dtype if autocast is enabled."""
+        return _run(x, self._chain)
+
+
+def _run(x: Tensor, convolutions: Sequence[FusedConv]) -> Tensor:
+    """Return the output of the last of these convolutions, each of which reads the one before."""
+    kind = _compute_dtype(x)
+    if kind is not None and x.ndim == 4:
+        return run_chain(x.to(kind), [convolution.frozen(kind) for convolution in convolutions])
+    for convolution in convolutions:
+        x = convolution.plain(x)
+    return x
 
 
 def _compute_dtype(x: Tensor) -> torch.dtype | None:
@@ -111,11 +136,26 @@ def fuse_passes(module: GraphModule) -> None:
         if cap is not None:
             after.replace_all_uses_with(node)
             module.graph.erase_node(after)
-    for node in module.graph.nodes:
-        fused, users = module_of(module, node), [module_of(module, user) for user in node.users]
-        if isinstance(fused, FusedConv):
-            fused.alone = len(users) == 1 and isinstance(users[0], FusedConv)
+    _join_chains(module)
     module.recompile()
+
+
+def _join_chains(module: GraphModule) -> None:
+    """Join each FusedConv to the one before if nothing else uses what lies between, in place."""
+    chains: dict[Node, list[FusedConv]] = {}
+    for node in list(module.graph.nodes):
+        if not isinstance(fused := module_of(module, node), FusedConv):
+            continue
+        (before,) = node.all_input_nodes
+        chain = [fused]
+        if before in chains and len(before.users) == 1:
+            chain = [*chains.pop(before), fused]
+            node.replace_input_with(before, before.args[0])
+            module.graph.erase_node(before)
+        chains[node] = chain
+    for node, chain in chains.items():
+        if len(chain) > 1:
+            module.set_submodule(str(node.target), ConvChain(chain))
 
 
 def _may_widen(convolution: nn.Conv2d) -> bool:
@@ -133,6 +173,12 @@ def _has_phases(convolution: nn.Conv2d) -> bool:
     simple = tall == wide and rows == columns and convolution.dilation == (1, 1)
     few = convolution.groups == 1 and convolution.in_channels <= FEW
     return simple and few and convolution.stride == (2, 2) and tall >= WIDE
+
+
+def _is_pointwise(convolution: nn.Conv2d) -> bool:
+    """Return whether each output depends on the pixel at its own position only."""
+    single = convolution.kernel_size == convolution.stride == (1, 1)
+    return single and convolution.groups == 1 and not any(_padding_of(convolution))
 
 
 def _padding_of(convolution: nn.Conv2d) -> list[int]:

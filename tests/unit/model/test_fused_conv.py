@@ -14,7 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeline.model.efficientnet_lite import efficientnet_lite
 from pipeline.model.network import traced
-from pipeline.model.network.fused_conv import FusedConv
+from pipeline.model.network.frozen_conv import FEW_BACKWARD, FEW_FORWARD
+from pipeline.model.network.fused_conv import ConvChain, FusedConv
 from pipeline.model.network.padding import SamePadding
 from pipeline.model.network.traced import inline_modules
 from pipeline.model.torchvision import bare_network
@@ -139,11 +140,64 @@ def test_gradients_that_others_see_are_left_as_they_are(
     torch.testing.assert_close(ours, seen(module, layers, picture), rtol=1e-4, atol=1e-6)
 
 
-def test_only_a_gradient_that_nobody_else_has_is_cut_in_place() -> None:
+@pytest.mark.parametrize(
+    ("layers", "chains"), [(["add_2"], [["first", "second"]]), (["relu6", "add"], [])]
+)
+def test_convolutions_are_joined_where_nothing_else_uses_what_lies_between(
+    layers: list[str], chains: list[list[str]]
+) -> None:
+    module = graph(Branching().eval().requires_grad_(False), layers)
+    names = {part: name for name, part in module.named_modules()}
+    joined = [part for part in module.modules() if isinstance(part, ConvChain)]
+    assert [[names[one] for one in chain.convolutions] for chain in joined] == [
+        [f"second.convolutions.{k}" if name == "second" else name for k, name in enumerate(chain)]
+        for chain in chains
+    ]
+
+
+def test_a_convolution_that_is_called_twice_is_left_alone() -> None:
     module = graph(Branching().eval().requires_grad_(False), ["add_2"])
-    alone = {name for name, part in module.named_modules() if getattr(part, "alone", False)}
-    assert alone == {"first"}
     assert type(module.get_submodule("twice")) is nn.Conv2d
+
+
+def test_a_chain_may_go_back_twice() -> None:
+    module = graph(Small(3).eval().requires_grad_(False), ["last"])
+    picture = torch.rand(1, 3, 32, 48, requires_grad=True)
+    activation = module(picture)["last"]
+    weight = torch.rand_like(activation)
+    first, second = (
+        torch.autograd.grad(activation, picture, weight, retain_graph=True)[0] for _ in range(2)
+    )
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_the_output_may_be_changed_in_place(plain: Callable[[], None]) -> None:
+    layers = nn.Conv2d(3, 8, 1), nn.SiLU(inplace=True), nn.Conv2d(8, 4, 1), nn.SiLU(inplace=True)
+    module = nn.Sequential(*layers).eval().requires_grad_(False)
+    picture = torch.rand(1, 3, 24, 32)
+    ours = seen(module, ["3"], picture)
+    plain()
+    torch.testing.assert_close(ours, seen(module, ["3"], picture), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("cap", [nn.ReLU6(), nn.ReLU(), nn.Identity()])
+@pytest.mark.parametrize(
+    ("size", "convolutions_back"), [((25, 60), 0), ((60, 51), 0), ((91, 67), 2)]
+)
+def test_a_product_of_matrices_is_the_same(
+    size: tuple[int, int], convolutions_back: int, cap: nn.Module, plain: Callable[[], None]
+) -> None:
+    assert 25 * 60 < FEW_FORWARD < 60 * 51 < FEW_BACKWARD < 91 * 67
+    torch.manual_seed(5)
+    layers = nn.Conv2d(3, 8, 1, bias=False), cap, nn.Conv2d(8, 4, 1)
+    module = nn.Sequential(*layers).eval().requires_grad_(False)
+    module[0].weight.data.mul_(20)  # so that the cap is met
+    picture = torch.rand(1, 3, *size)
+    with Backwards() as back:
+        ours = seen(module, ["2"], picture)
+    assert len(back.seen) == convolutions_back
+    plain()
+    torch.testing.assert_close(ours, seen(module, ["2"], picture), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("broken", ["0.weight", "0.bias", "1.running_mean"])
