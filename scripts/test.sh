@@ -11,5 +11,6 @@ python scripts/settings_reference.py --check
 python scripts/benchmark_tables.py --check
 mkdocs build --strict --quiet
 # Two test files at a time, each with one thread: more threads than cores would wait for each other.
+# In the order of tests/conftest.py, which begins with the longest ones.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-python -m pytest -n 2 --dist loadfile "$@"
+python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

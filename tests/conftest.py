@@ -20,6 +20,11 @@ from pipeline.model.network.module import Network
 from pipeline.objective.norm import Norm
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the folder with the longest files first, so that no process is left with one of them."""
+    items.sort(key=lambda item: "resilience" not in item.path.parts)
+
+
 @pytest.fixture
 def any_bits() -> Iterator[None]:
     """Nothing is said about determinism, before and afterwards."""

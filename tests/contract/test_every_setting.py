@@ -142,13 +142,15 @@ def keys(group: str, choice: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "values",
+    ("group", "choice", "values"),
     [
-        pytest.param(VALUES[::4], id="some"),
-        pytest.param(VALUES, id="all", marks=pytest.mark.slow),
+        *(pytest.param(*one, VALUES[::4], id="-".join(one) + "-some") for one in CHOICES[::4]),
+        *(
+            pytest.param(*one, VALUES, id="-".join(one) + "-all", marks=pytest.mark.slow)
+            for one in CHOICES
+        ),
     ],
 )
-@pytest.mark.parametrize(("group", "choice"), every(4, CHOICES), ids=str)
 def test_a_setting_of_a_part_is_refused_in_a_line_or_taken(
     group: str, choice: str, values: Sequence[str], clip: Path, picture: Path
 ) -> None:

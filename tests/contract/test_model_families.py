@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,13 @@ from pipeline.objective.norm import Norm
 LOOK = {"mean": [0.5] * 3, "deviation": [0.25] * 3, "weights_sha256": "", "classes": ["x"] * 7}
 CLASSIFIERS = torchvision.models.list_models(module=torchvision.models)
 QUICK = ("alexnet", "squeezenet1_1", "vit_b_32")
-HUGE = ("regnet_y_128gf", "vit_h_14")
-"""With 645 and 632 million weights, several gigabytes each."""
+KINDS = (
+    *("convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet"),
+    *("inception_v3", "maxvit_t", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small"),
+    *("regnet_x_400mf", "regnet_y_400mf", "resnet18", "resnet50", "resnext50_32x4d"),
+    *("shufflenet_v2_x0_5", "swin_t", "swin_v2_t", "vgg11", "vgg11_bn"),
+)
+"""One network of each architecture: the others have more layers or channels of the same kinds."""
 TIMM = (
     # convolutions, padded as TensorFlow does; tokens with registers or two class tokens; channels
     # last; only one size; no classes
@@ -79,9 +85,16 @@ def test_a_few_classifiers_of_torchvision_can_be_dreamt_with(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(CLASSIFIERS) - {*QUICK, *HUGE}))
-def test_every_other_classifier_of_torchvision_can_be_dreamt_with(name: str) -> None:
+@pytest.mark.parametrize("name", KINDS)
+def test_classifiers_of_further_kinds_of_torchvision_can_be_dreamt_with(name: str) -> None:
     test_a_few_classifiers_of_torchvision_can_be_dreamt_with(name)
+
+
+def test_every_module_of_torchvision_with_classifiers_is_tried() -> None:
+    def modules(names: Iterable[str]) -> set[str]:
+        return {torchvision.models.get_model_builder(name).__module__ for name in names}
+
+    assert modules((*QUICK, *KINDS)) == modules(CLASSIFIERS)
 
 
 @pytest.mark.parametrize("name", every(3, TIMM[:3]))

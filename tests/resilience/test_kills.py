@@ -77,18 +77,18 @@ def test_killed_while_the_result_gets_its_name_it_comes_out_the_same(home: Path)
 @pytest.mark.parametrize(
     ("render", "least", "every"),
     [
-        (renders.video_, 150, 5),
-        (renders.zoom, 100, 5),
-        (renders.real, 150, 9),
-        (renders.real_zoom, 150, 9),
-        (renders.album, 100, 7),
+        (renders.video_, 150, 11),
+        (renders.zoom, 100, 11),
+        (renders.real, 150, 19),
+        (renders.real_zoom, 150, 19),
+        (renders.album, 100, 15),
         # what these do otherwise they do in a few places: of their kills some will do
-        (renders.pictures, 200, 9),
-        (renders.seldom, 50, 5),
-        (renders.replaced, 200, 9),
-        (renders.piece, 100, 5),
-        (renders.zoomed, 150, 9),
-        (renders.enlarged, 150, 9),
+        (renders.pictures, 200, 19),
+        (renders.seldom, 50, 11),
+        (renders.replaced, 200, 19),
+        (renders.piece, 100, 11),
+        (renders.zoomed, 150, 19),
+        (renders.enlarged, 150, 19),
     ],
 )
 def test_killed_at_any_moment_it_comes_out_the_same(
