@@ -66,8 +66,11 @@ class FrozenConv:
         )
         return result
 
-    def back(self, gradient: Tensor, shape: torch.Size) -> Tensor:
-        """Return the gradient of the input, of this shape, given the gradient of the output."""
+    def back(self, gradient: Tensor, shape: torch.Size, x: Tensor | None) -> Tensor:
+        """Return the gradient of the input, of this shape, given the gradient of the output.
+
+        x: the input, if it is still in memory.
+        """
         if self.phases is not None:
             return self.phases.back(gradient, *shape[2:])
         if self.matrix is not None and _positions(gradient) <= FEW_BACKWARD:
@@ -77,10 +80,11 @@ class FrozenConv:
             # strided depthwise: without fast oneDNN code, lower precision takes 20 times as long
             gradient = gradient.float()
         # only the input's shape and layout are used
-        input_like = torch.empty(shape, dtype=gradient.dtype, memory_format=torch.channels_last)
+        if x is None or x.dtype != gradient.dtype:
+            x = torch.empty(shape, dtype=gradient.dtype, memory_format=torch.channels_last)
         result: Tensor = torch.ops.aten.convolution_backward(
             gradient,
-            input_like,
+            x,
             self.weight.to(gradient.dtype),
             None,
             self.stride,
@@ -150,8 +154,7 @@ class _Chain(torch.autograd.Function):
         for frozen in chain:
             shapes.append(x.shape)
             x = frozen.there(x)
-            if frozen.cap is not None:
-                cut_outputs.append(x)
+            cut_outputs.append(None if frozen.cap is None else x)
         context.chain, context.shapes = chain, shapes
         context.save_for_backward(*cut_outputs)
         return x
@@ -159,12 +162,13 @@ class _Chain(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        cut_outputs, last = list(context.saved_tensors), context.chain[-1]
-        for frozen, shape in zip(reversed(context.chain), reversed(context.shapes), strict=True):
-            if frozen.cap is not None:
+        chain, outputs = context.chain, context.saved_tensors
+        for index in reversed(range(len(chain))):
+            if (y := outputs[index]) is not None:
                 # others may need the gradient of the chain's output, but not those within it
-                gradient = frozen.cut(gradient, cut_outputs.pop(), in_place=frozen is not last)
-            gradient = frozen.back(gradient, shape)
+                gradient = chain[index].cut(gradient, y, in_place=index < len(chain) - 1)
+            x = outputs[index - 1] if index else None
+            gradient = chain[index].back(gradient, context.shapes[index], x)
         return gradient, None
 
 
