@@ -79,8 +79,8 @@ def test_killed_while_the_result_gets_its_name_it_comes_out_the_same(home: Path)
     [
         (renders.video_, 150, 11),
         (renders.zoom, 100, 11),
-        (renders.real, 150, 19),
-        (renders.real_zoom, 150, 19),
+        (renders.real, 150, 37),
+        (renders.real_zoom, 150, 37),
         (renders.album, 100, 15),
         # what these do otherwise they do in a few places: of their kills some will do
         (renders.pictures, 200, 19),
