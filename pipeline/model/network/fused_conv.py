@@ -105,7 +105,8 @@ def fuse_passes(module: GraphModule) -> None:
     """Replace the convolutions of a frozen module on the CPU by FusedConv, in place.
 
     Convolutions that are called several times or have hooks are kept. Padding before and ReLUs
-    after them are included if nothing else uses the value in between.
+    after them are included if nothing else uses the value in between. Convolutions of which each is
+    used only by the next one are joined to a ConvChain.
 
     Measured on two cores at 640x272, forward and backward: EfficientNet-Lite0 to blocks.9 takes
     22 % less time, 41 % less in bfloat16; GoogLeNet to inception4c 10 % and 4 % less.
